@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// A warp's accumulators, row vectors beside them, and reductions along a row.
+//
+// An accumulator of MI m16 row blocks x N columns is spread over the 32 lanes as mma.sync and wgmma leave it: lane l holds, in
+// row block mi and column block nj (8 wide), four values k = 0..3 at row 16 mi + l / 4 + 8 (k >> 1), column
+// 8 nj + 2 (l % 4) + (k & 1). The four lanes of a quad share their rows.
+#pragma once
+
+#include "flashlight/device/base.h"
+
+#if !defined(__CUDACC__)
+#include "flashlight/emulator/checked.h"
+#endif
+
+namespace flashlight::device {
+
+// One accumulator value of the calling lane.
+struct Element {
+  int mi, nj, k;
+  int lane = lane_index();
+#if !defined(__CUDACC__)
+  std::source_location where = std::source_location::current();
+#endif
+};
+
+// One of the calling lane's 2 MI rows; half 1 lies eight rows below half 0.
+struct Row {
+  int mi, half;
+  int lane = lane_index();
+#if !defined(__CUDACC__)
+  std::source_location where = std::source_location::current();
+#endif
+};
+
+// The product and store primitives' way to an accumulator's registers; kernels never see a bare array.
+struct Registers;
+
+// Float accumulators of a warp. Not copyable: a copy would double the registers. Elements are reached through
+// for_each_element, whose indices are constants after unrolling.
+template <int MI, int N> class Acc {
+ public:
+  static_assert(MI >= 1 && N >= 8 && N % 8 == 0, "an accumulator is made of m16n8 tiles");
+  static constexpr int row_blocks = MI;
+  static constexpr int cols = N;
+
+  FL_DEVICE Acc() {}
+  Acc(const Acc&) = delete;
+  Acc& operator=(const Acc&) = delete;
+
+#if defined(__CUDACC__)
+  FL_DEVICE float& operator[](Element e) { return v_[e.mi][e.nj][e.k]; }
+  FL_DEVICE float operator[](Element e) const { return v_[e.mi][e.nj][e.k]; }
+#else
+  emulator::CheckedFloat operator[](const Element& e) { return v_.at((e.mi * (N / 8) + e.nj) * 4 + e.k, e.where); }
+  float operator[](const Element& e) const { return v_.read((e.mi * (N / 8) + e.nj) * 4 + e.k, e.where); }
+#endif
+
+  FL_DEVICE void fill(float x) {
+#if defined(__CUDACC__)
+    FL_UNROLL
+    for (int mi = 0; mi < MI; ++mi) {
+      FL_UNROLL
+      for (int nj = 0; nj < N / 8; ++nj) {
+        FL_UNROLL
+        for (int k = 0; k < 4; ++k) v_[mi][nj][k] = x;
+      }
+    }
+#else
+    v_.fill(x);
+#endif
+  }
+
+ private:
+  friend struct Registers;
+#if defined(__CUDACC__)
+  float v_[MI][N / 8][4];
+#else
+  emulator::CheckedFloats<MI * N / 2> v_;
+#endif
+};
+
+// One float for each of the calling lane's 2 MI rows. The four lanes of a quad hold their own copies.
+template <int MI> class RowVec {
+ public:
+  FL_DEVICE RowVec() {}
+  RowVec(const RowVec&) = delete;
+  RowVec& operator=(const RowVec&) = delete;
+
+#if defined(__CUDACC__)
+  FL_DEVICE float& operator[](Row r) { return v_[r.mi][r.half]; }
+  FL_DEVICE float operator[](Row r) const { return v_[r.mi][r.half]; }
+  FL_DEVICE float& operator[](Element e) { return v_[e.mi][e.k >> 1]; }
+  FL_DEVICE float operator[](Element e) const { return v_[e.mi][e.k >> 1]; }
+#else
+  emulator::CheckedFloat operator[](const Row& r) { return v_.at(2 * r.mi + r.half, r.where); }
+  float operator[](const Row& r) const { return v_.read(2 * r.mi + r.half, r.where); }
+  emulator::CheckedFloat operator[](const Element& e) { return v_.at(2 * e.mi + (e.k >> 1), e.where); }
+  float operator[](const Element& e) const { return v_.read(2 * e.mi + (e.k >> 1), e.where); }
+#endif
+
+  FL_DEVICE void fill(float x) {
+#if defined(__CUDACC__)
+    FL_UNROLL
+    for (int mi = 0; mi < MI; ++mi) v_[mi][0] = v_[mi][1] = x;
+#else
+    v_.fill(x);
+#endif
+  }
+
+ private:
+#if defined(__CUDACC__)
+  float v_[MI][2];
+#else
+  emulator::CheckedFloats<2 * MI> v_;
+#endif
+};
+
+// f(Element) for every value of the calling lane. One call site in unrolled loops: the compiler inlines f once and then
+// unrolls, so that every index is a constant and accumulators stay in registers.
+template <int MI, int N, class F> FL_DEVICE void for_each_element(F&& f FL_AND_WHERE) {
+  const int lane = detail::opaque(lane_index());
+  FL_UNROLL
+  for (int mi = 0; mi < MI; ++mi) {
+    FL_UNROLL
+    for (int nj = 0; nj < N / 8; ++nj) {
+      FL_UNROLL
+      for (int k = 0; k < 4; ++k) f(Element{mi, nj, k, lane FL_AND_HERE});
+    }
+  }
+}
+
+// f(Row) for each of the calling lane's rows.
+template <int MI, class F> FL_DEVICE void for_each_row(F&& f FL_AND_WHERE) {
+  const int lane = detail::opaque(lane_index());
+  FL_UNROLL
+  for (int mi = 0; mi < MI; ++mi) {
+    FL_UNROLL
+    for (int half = 0; half < 2; ++half) f(Row{mi, half, lane FL_AND_HERE});
+  }
+}
+
+// Row inside the CTA's M tile, and column inside the accumulator, of a value of the calling lane.
+template <int MI> FL_DEVICE int row_of(int warp, const Row& r) {
+  return (warp * MI + r.mi) * 16 + r.lane / 4 + 8 * r.half;
+}
+template <int MI> FL_DEVICE int row_of(int warp, const Element& e) {
+  return (warp * MI + e.mi) * 16 + e.lane / 4 + 8 * (e.k >> 1);
+}
+FL_DEVICE int col_of(const Element& e) { return e.nj * 8 + 2 * (e.lane & 3) + (e.k & 1); }
+
+// Reductions over the quad that shares a row; every lane of the warp takes part and receives its quad's result.
+#if defined(__CUDACC__)
+
+namespace detail {
+template <class T, class F> FL_DEVICE T quad_reduce(T x, F f) {
+  x = f(x, __shfl_xor_sync(0xffffffffu, x, 2));
+  return f(x, __shfl_xor_sync(0xffffffffu, x, 1));
+}
+}  // namespace detail
+
+FL_DEVICE float quad_max(float x) {
+  return detail::quad_reduce(x, [](float a, float b) { return fmaxf(a, b); });
+}
+FL_DEVICE float quad_min(float x) {
+  return detail::quad_reduce(x, [](float a, float b) { return fminf(a, b); });
+}
+FL_DEVICE float quad_sum(float x) {
+  return detail::quad_reduce(x, [](float a, float b) { return a + b; });
+}
+FL_DEVICE float quad_prod(float x) {
+  return detail::quad_reduce(x, [](float a, float b) { return a * b; });
+}
+FL_DEVICE bool quad_or(bool x) {
+  return detail::quad_reduce(static_cast<int>(x), [](int a, int b) { return a | b; }) != 0;
+}
+
+#else
+
+namespace detail {
+// The same butterfly, so that sums round as on a GPU.
+template <class T, T (*combine)(T, T)>
+T quad_reduce(const char* name, T x, const std::source_location& where) {
+  emulator::warp_collective<T>(
+      name, x,
+      [](T* const (&lane)[kWarpSize]) {
+        for (int distance : {2, 1}) {
+          T previous[kWarpSize];
+          for (int l = 0; l < kWarpSize; ++l) previous[l] = *lane[l];
+          for (int l = 0; l < kWarpSize; ++l) *lane[l] = combine(previous[l], previous[l ^ distance]);
+        }
+      },
+      where);
+  return x;
+}
+inline float combine_max(float a, float b) { return __builtin_fmaxf(a, b); }
+inline float combine_min(float a, float b) { return __builtin_fminf(a, b); }
+inline float combine_sum(float a, float b) { return a + b; }
+inline float combine_prod(float a, float b) { return a * b; }
+inline bool combine_or(bool a, bool b) { return a || b; }
+}  // namespace detail
+
+FL_DEVICE float quad_max(float x FL_AND_WHERE) {
+  return detail::quad_reduce<float, detail::combine_max>("quad_max", x, where);
+}
+FL_DEVICE float quad_min(float x FL_AND_WHERE) {
+  return detail::quad_reduce<float, detail::combine_min>("quad_min", x, where);
+}
+FL_DEVICE float quad_sum(float x FL_AND_WHERE) {
+  return detail::quad_reduce<float, detail::combine_sum>("quad_sum", x, where);
+}
+FL_DEVICE float quad_prod(float x FL_AND_WHERE) {
+  return detail::quad_reduce<float, detail::combine_prod>("quad_prod", x, where);
+}
+FL_DEVICE bool quad_or(bool x FL_AND_WHERE) {
+  return detail::quad_reduce<bool, detail::combine_or>("quad_or", x, where);
+}
+
+#endif
+
+}  // namespace flashlight::device

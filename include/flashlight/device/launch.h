@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starts a kernel on the GPU or on the emulated device.
+#pragma once
+
+#include "flashlight/device/base.h"
+
+#if defined(__CUDACC__)
+#include <cuda_runtime.h>
+#else
+#include "flashlight/emulator/launch.h"
+#endif
+
+namespace flashlight::device {
+
+// launch(kernel, grid, threads, shared_bytes, stream, params, name): runs kernel(params) on `grid` CTAs of `threads` threads
+// with `shared_bytes` of dynamic shared memory. An empty grid launches nothing. Returns 0, or an error code whose text is
+// last_error_text(). The GPU form is asynchronous on `stream`; the emulated form has finished when it returns, and an error
+// code then may also mean that its checks found something.
+#if defined(__CUDACC__)
+
+namespace detail {
+inline thread_local int launch_error = 0;
+}
+
+inline const char* last_error_text() { return cudaGetErrorString(static_cast<cudaError_t>(detail::launch_error)); }
+
+template <class P>
+int launch(void (*kernel)(P), int grid, int threads, int shared_bytes, void* stream, const detail::same_t<P>& params,
+           const char* = nullptr) {
+  if (grid == 0) return 0;
+  cudaError_t error = cudaSuccess;
+  if (shared_bytes > 48 * 1024) {
+    error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes);
+  }
+  if (error == cudaSuccess) {
+    kernel<<<grid, threads, shared_bytes, static_cast<cudaStream_t>(stream)>>>(params);
+    error = cudaGetLastError();
+  }
+  detail::launch_error = error;
+  return error;
+}
+
+#else
+
+inline const char* last_error_text() { return emulator::last_error_text(); }
+
+template <class P>
+int launch(void (*kernel)(const P&), int grid, int threads, int shared_bytes, void* stream,
+           const detail::same_t<P>& params, const char* name = nullptr) {
+  struct Call {
+    void (*kernel)(const P&);
+    const P* params;
+  };
+  const Call call{kernel, &params};
+  return emulator::launch({name, grid, threads, shared_bytes, stream,
+                           [](const void* c) {
+                             const Call& run = *static_cast<const Call*>(c);
+                             run.kernel(*run.params);
+                           },
+                           &call});
+}
+
+#endif
+
+}  // namespace flashlight::device

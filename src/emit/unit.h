@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// From plans to text: the emitted .cu, and the facts the report tells about it.
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include "frontend/program.h"
+#include "fusion/plan.h"
+
+namespace flashlight::emit {
+
+// What became of one function, over all its variants.
+struct RuleUse {
+  std::string name, location;  // location: file:line of the rule
+  int count = 0;
+};
+
+struct KernelFacts {  // one emitted kernel, for the report
+  std::string name;   // causal_attention_sm80
+  std::string arch;   // sm_80
+  std::string tile;   // "128x64, 4 warps" per head dim
+  std::string smem_bytes;          // formula or number per instantiation
+  std::vector<std::string> ops;    // Graph ops folded into it, in order
+  std::string flops, bytes_unfused, bytes_fused;  // formulas in the size symbols
+  std::string sparsity;            // how tiles are skipped, in words
+  std::string explanation;         // states and fix-ups, in words
+};
+
+struct FusedFunction {
+  const frontend::FunctionSource* source = nullptr;
+  fusion::Status status = fusion::Status::Unfused;
+  std::optional<fusion::Reason> reason;
+  std::vector<fusion::FusionPlan> plans;  // one per variant, parallel to source->variants
+  std::vector<RuleUse> rules;
+  std::vector<KernelFacts> kernels;       // filled by render_unit
+  std::vector<std::string> numerics;
+};
+
+struct EmitOptions {
+  std::vector<int> head_dims = {64, 128};
+  std::vector<std::string> dtypes = {"bf16", "fp16"};
+  std::vector<std::string> archs = {"sm_80"};
+  bool strict_nan = false;
+  bool standalone = false;
+  std::string include_dir;  // for standalone
+};
+
+// The emitted file: the user's text with launcher declarations before line 1, one early return in each fused function, and the kernels at
+// the end (design D10). Deterministic. Fills `kernels` of each fused function.
+std::string render_unit(const frontend::Program&, std::vector<FusedFunction>&, const EmitOptions&);
+
+}  // namespace flashlight::emit

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fibers of the CUDA threads, kept and reused from CTA to CTA.
+#pragma once
+
+#include <boost/context/fiber.hpp>
+#include <cstddef>
+#include <cstdint>
+
+namespace flashlight::emulator {
+
+// Runs jobs on a stack of its own, with a guard page below it.
+class Fiber {
+ public:
+  Fiber();
+  Fiber(const Fiber&) = delete;
+  Fiber& operator=(const Fiber&) = delete;
+
+  // Lets the fiber run until it pauses or its job ends. The first call after an ended job starts `job`, which must not throw.
+  void resume(void (*job)());
+  // From inside the job: back to whoever resumed the fiber.
+  void pause();
+
+ private:
+  static constexpr std::size_t kStackBytes = 256 * 1024;
+
+  void (*job_)() = nullptr;
+  std::uintptr_t stack_low_ = 0;  // of the guard page
+  boost::context::fiber inside_, outside_;
+};
+
+// While alive, running over the guard page of a fiber's stack prints `kernel` to standard error before the process dies of it.
+class OverflowReport {
+ public:
+  explicit OverflowReport(const char* kernel);
+  ~OverflowReport();
+  OverflowReport(const OverflowReport&) = delete;
+  OverflowReport& operator=(const OverflowReport&) = delete;
+};
+
+}  // namespace flashlight::emulator

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds the functions to read and describes their declarations.
+#include "frontend/candidates.h"
+
+#include <algorithm>
+#include <set>
+
+#include "clang/AST/ASTContext.h"
+#include "clang/AST/Attr.h"
+#include "clang/AST/DeclTemplate.h"
+#include "clang/AST/ExprCXX.h"
+
+namespace flashlight::frontend {
+
+using namespace clang;
+
+namespace {
+
+bool is_marked(const FunctionDecl* f) {
+  for (const FunctionDecl* d : f->redecls())
+    for (const auto* a : d->specific_attrs<AnnotateAttr>())
+      if (a->getAnnotation() == "flashlight::fuse") return true;
+  const FunctionDecl* pattern = f->getTemplateInstantiationPattern();
+  return pattern && pattern != f && is_marked(pattern);
+}
+
+class Search {
+ public:
+  explicit Search(const SourceText& text) : text_(text) {}
+
+  void context(const DeclContext* c) {
+    for (const Decl* d : c->decls()) {
+      if (d->isImplicit() || !text_.is_user(d->getLocation())) {
+        // A linkage specification has no place of its own.
+        if (auto* l = dyn_cast<LinkageSpecDecl>(d); l && text_.is_user(l->getBeginLoc())) context(l);
+        continue;
+      }
+      if (auto* f = dyn_cast<FunctionDecl>(d)) consider(f);
+      else if (auto* t = dyn_cast<FunctionTemplateDecl>(d)) functions_of(t);
+      else if (auto* t = dyn_cast<ClassTemplateDecl>(d)) {
+        for (const auto* s : t->specializations())
+          if (s->hasDefinition() && s->getTemplateSpecializationKind() != TSK_ExplicitSpecialization) context(s);
+      } else if (auto* inner = dyn_cast<DeclContext>(d)) {
+        if (isa<NamespaceDecl>(d) || isa<LinkageSpecDecl>(d) || isa<CXXRecordDecl>(d)) context(inner);
+      }
+    }
+  }
+
+  std::vector<const FunctionDecl*> result() {
+    std::vector<const FunctionDecl*> out;
+    std::set<const FunctionDecl*> called;
+    for (const FunctionDecl* f : defined_) {
+      if (!text_.is_main(f->getLocation())) continue;
+      if (is_candidate(f)) out.push_back(f);
+      else callees(f->getBody(), called);
+    }
+    for (const FunctionDecl* f : defined_)
+      if (!text_.is_main(f->getLocation()) && (is_marked(f) || (called.count(f) && is_candidate(f)))) out.push_back(f);
+    return out;
+  }
+
+ private:
+  void functions_of(const FunctionTemplateDecl* t) {
+    for (const FunctionDecl* s : t->specializations())
+      if (s->getTemplateSpecializationKind() != TSK_ExplicitSpecialization) consider(s);
+  }
+  void consider(const FunctionDecl* f) {
+    if (f->isDependentContext() || !f->doesThisDeclarationHaveABody() || f->isDefaulted()) return;
+    if (isa<CXXConstructorDecl>(f) || isa<CXXDestructorDecl>(f) || isa<CXXConversionDecl>(f)) return;
+    defined_.push_back(f);
+  }
+  bool is_candidate(const FunctionDecl* f) {
+    if (is_marked(f)) return true;
+    // A lambda as a parameter: the caller is read, with the lambda in hand.
+    for (const ParmVarDecl* p : f->parameters())
+      if (auto* r = p->getType().getNonReferenceType()->getAsCXXRecordDecl(); r && r->isLambda()) return false;
+    if (f->isConstexpr() || f->isMain() || !holds_tensor(f->getReturnType(), 4)) return false;
+    std::set<const FunctionDecl*> seen;
+    return reaches_op(f, seen);
+  }
+
+  bool is_tensor(const CXXRecordDecl* r) const {
+    return r && r->getIdentifier() && r->getName() == "Tensor" && text_.is_dsl(r->getLocation());
+  }
+  bool holds_tensor(QualType type, int depth) const {
+    auto* record = type.getNonReferenceType()->getAsCXXRecordDecl();
+    if (!record || depth == 0 || !record->hasDefinition()) return false;
+    if (is_tensor(record)) return true;
+    if (text_.is_dsl(record->getLocation())) return record->getName().starts_with("Tensor");
+    if (auto* special = dyn_cast<ClassTemplateSpecializationDecl>(record); special && record->isInStdNamespace()) {
+      auto args = special->getTemplateArgs().asArray();
+      if (args.size() == 1 && args[0].getKind() == TemplateArgument::Pack) args = args[0].getPackAsArray();
+      for (const TemplateArgument& a : args)
+        if (a.getKind() == TemplateArgument::Type && holds_tensor(a.getAsType(), depth - 1)) return true;
+      return false;
+    }
+    if (!text_.is_user(record->getLocation())) return false;
+    for (const FieldDecl* f : record->fields())
+      if (holds_tensor(f->getType(), depth - 1)) return true;
+    return false;
+  }
+
+  bool reaches_op(const FunctionDecl* f, std::set<const FunctionDecl*>& seen) {
+    const FunctionDecl* definition = nullptr;
+    const Stmt* body = f->getBody(definition);
+    if (!body || !seen.insert(definition).second || seen.size() > 200) return false;
+    std::set<const FunctionDecl*> called;
+    callees(body, called);
+    for (const FunctionDecl* c : called)
+      if (text_.is_dsl(c->getLocation()) && is_op(c)) return true;
+    for (const FunctionDecl* c : called)
+      if (text_.is_user(c->getLocation()) && reaches_op(c, seen)) return true;
+    return false;
+  }
+  bool is_op(const FunctionDecl* f) const {
+    return !isa<CXXConstructorDecl>(f) && f->getOverloadedOperator() != OO_Equal && f->getOverloadedOperator() != OO_Subscript &&
+           holds_tensor(f->getReturnType(), 2);
+  }
+
+  void callees(const Stmt* s, std::set<const FunctionDecl*>& out) const {
+    if (!s) return;
+    if (auto* call = dyn_cast<CallExpr>(s); call && call->getDirectCallee()) out.insert(call->getDirectCallee());
+    if (auto* c = dyn_cast<CXXConstructExpr>(s)) out.insert(c->getConstructor());
+    if (auto* lambda = dyn_cast<LambdaExpr>(s)) {
+      callees(lambda->getBody(), out);
+      return;
+    }
+    for (const Stmt* child : s->children()) callees(child, out);
+  }
+
+  const SourceText& text_;
+  std::vector<const FunctionDecl*> defined_;
+};
+
+// A C++ condition over the template's parameters that is true in this instantiation only.
+std::string template_tag(const FunctionDecl* f, ASTContext& ast) {
+  auto* t = f->getPrimaryTemplate();
+  auto* args = f->getTemplateSpecializationArgs();
+  if (!t || !args) return {};
+  std::string tag;
+  auto add = [&](const std::string& condition) { tag += (tag.empty() ? "" : " && ") + condition; };
+  bool nameless = false;
+  for (unsigned i = 0; i < args->size(); ++i) {
+    const NamedDecl* p = t->getTemplateParameters()->getParam(i);
+    const TemplateArgument& a = args->get(i);
+    bool invented = isa<TemplateTypeParmDecl>(p) && cast<TemplateTypeParmDecl>(p)->isImplicit();
+    if (!p->getIdentifier() || invented || a.getKind() == TemplateArgument::Pack || a.getKind() == TemplateArgument::Template) {
+      nameless = true;
+    } else if (a.getKind() == TemplateArgument::Type) {
+      add("std::is_same_v<" + p->getNameAsString() + ", " + spell(a.getAsType(), ast) + ">");
+    } else {
+      std::string value;
+      llvm::raw_string_ostream out(value);
+      PrintingPolicy policy(ast.getLangOpts());
+      policy.SuppressTagKeyword = true;
+      a.print(policy, out, /*IncludeType=*/false);
+      add(p->getNameAsString() + " == " + out.str());
+    }
+  }
+  if (nameless)  // the types of the parameters say the rest
+    for (const ParmVarDecl* p : f->parameters())
+      if (p->getIdentifier())
+        add("std::is_same_v<decltype(" + p->getNameAsString() + "), " + spell(p->getType(), ast) + ">");
+  return tag;
+}
+
+}  // namespace
+
+std::vector<const FunctionDecl*> find_candidates(ASTContext& ast, const SourceText& text) {
+  Search search(text);
+  search.context(ast.getTranslationUnitDecl());
+  auto found = search.result();
+  std::stable_sort(found.begin(), found.end(), [&](const FunctionDecl* a, const FunctionDecl* b) {
+    bool in_main = text.is_main(a->getLocation());
+    if (in_main != text.is_main(b->getLocation())) return in_main;
+    return in_main && text.sources().getFileOffset(text.sources().getFileLoc(a->getLocation())) <
+                          text.sources().getFileOffset(text.sources().getFileLoc(b->getLocation()));
+  });
+  return found;
+}
+
+Diagnostic remark(const SourceText& text, SourceLocation where, std::string id, std::string what, std::string hint) {
+  Diagnostic d;
+  d.severity = Severity::Remark;
+  d.id = std::move(id);
+  d.where = text.location(where);
+  d.text = std::move(what);
+  d.hint = std::move(hint);
+  d.source_line = text.line(where);
+  return d;
+}
+
+FunctionSource describe(const FunctionDecl* f, ASTContext& ast, const SourceText& text) {
+  FunctionSource out;
+  out.name = f->getNameAsString();
+  out.qualified_name = f->getQualifiedNameAsString();
+  out.result_type = spell(f->getReturnType(), ast);
+  for (const ParmVarDecl* p : f->parameters()) out.parameters.push_back({p->getNameAsString(), spell(p->getType(), ast)});
+  out.location = text.location(f->getLocation());
+  out.in_main_file = text.is_main(f->getLocation());
+  out.must_fuse = is_marked(f);
+  out.template_tag = template_tag(f, ast);
+  auto* body = dyn_cast<CompoundStmt>(f->getBody());
+  if (body && out.in_main_file) out.body_offset = text.offset_behind(body->getLBracLoc());
+  auto refuse = [&](const char* id, const char* what, const char* hint) {
+    out.refusal = remark(text, f->getLocation(), id, what, hint);
+  };
+  auto* method = dyn_cast<CXXMethodDecl>(f);
+  if (!body) refuse("unsupported-statement", "the function is a try block as a whole", "put the try block inside the body");
+  else if (method && !method->isStatic())
+    refuse("unsupported-type", "a member function that needs an object", "make it static, or a free function");
+  else if (f->isConstexpr()) refuse("unsupported-type", "a constexpr function", "drop constexpr");
+  else if (f->getReturnType()->isVoidType())
+    refuse("unsupported-type", "the function returns nothing", "return the result by value");
+  else if (out.in_main_file && out.body_offset == 0)
+    refuse("unsupported-statement", "the body comes out of a macro", "write the function without the macro");
+  else if (f->isVariadic()) refuse("unsupported-type", "a function with a variable number of arguments", "");
+  return out;
+}
+
+}  // namespace flashlight::frontend

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// Host arithmetic on symbolic numbers with C++'s rules: truncating division, wrap-around of constants, rounding to float.
+#include <cmath>
+
+#include "frontend/place.h"
+#include "llvm/ADT/StringSwitch.h"
+
+namespace flashlight::frontend {
+
+using graph::Sym;
+using graph::SymOp;
+using graph::SymType;
+using namespace clang;
+
+// A constant as the type holds it; symbols are left alone.
+Sym Interpreter::rounded(const Sym& s, QualType type) const {
+  type = type.getCanonicalType();
+  if (!s.is_constant()) return s;
+  if (type->isFloatingType()) {
+    bool single = ast_.getTypeSize(type) == 32;
+    return Sym(single ? static_cast<double>(static_cast<float>(s.real())) : s.real());
+  }
+  if (!type->isIntegralOrEnumerationType() || type->isBooleanType() || s.type() != SymType::Integer) return s;
+  unsigned bits = ast_.getIntWidth(type);
+  bool is_unsigned = type->isUnsignedIntegerOrEnumerationType();
+  std::int64_t v = s.integer();
+  if (bits >= 64) {
+    if (is_unsigned && v < 0) refuse("unsupported-expression", "this unsigned number wraps around");
+    return s;
+  }
+  std::uint64_t mask = (std::uint64_t{1} << bits) - 1, u = static_cast<std::uint64_t>(v) & mask;
+  if (!is_unsigned && (u >> (bits - 1))) u |= ~mask;
+  return Sym(static_cast<long>(u));
+}
+
+namespace {
+
+// Sizes and what is made of them by +, *, /, %, min and max.
+bool never_negative(const Sym& s) {
+  switch (s.op()) {
+    case SymOp::Integer: return s.integer() >= 0;
+    case SymOp::Symbol: return s.symbol_id().kind != graph::SymbolId::Scalar;
+    case SymOp::Add: case SymOp::Mul: case SymOp::FloorDiv: case SymOp::Mod: case SymOp::Min: case SymOp::Max:
+      for (const Sym& a : s.args())
+        if (!never_negative(a)) return false;
+      return true;
+    default: return false;
+  }
+}
+
+Sym truncating_division(const Sym& a, const Sym& b) {
+  if (never_negative(a) && never_negative(b)) return graph::floor_div(a, b);
+  return graph::make_sym(SymOp::ToInteger, {graph::divide(a, b)});  // exact below 2^53
+}
+
+// The constant a op b of int64; nullopt where C++ leaves it undefined.
+std::optional<std::int64_t> exact_integer(BinaryOperatorKind op, std::int64_t a, std::int64_t b) {
+  std::int64_t out = 0;
+  bool overflow = op == BO_Add   ? __builtin_add_overflow(a, b, &out)
+                  : op == BO_Sub ? __builtin_sub_overflow(a, b, &out)
+                  : op == BO_Mul ? __builtin_mul_overflow(a, b, &out)
+                                 : b == 0 || (b == -1 && a == INT64_MIN);
+  if (overflow) return std::nullopt;
+  if (op == BO_Div) out = a / b;
+  if (op == BO_Rem) out = a % b;
+  return out;
+}
+
+}  // namespace
+
+Sym Interpreter::arithmetic(BinaryOperatorKind op, const Sym& a, const Sym& b, QualType result) {
+  auto sym = [](SymOp o, const Sym& x, const Sym& y) { return graph::make_sym(o, {x, y}); };
+  bool real = result->isFloatingType();
+  bool constant = a.is_constant() && b.is_constant();
+  bool by_zero = b.is_constant() && b.real() == 0;
+  if (constant && !real && (BinaryOperator::isAdditiveOp(op) || BinaryOperator::isMultiplicativeOp(op))) {
+    auto v = exact_integer(op, a.integer(), b.integer());
+    if (!v) refuse("unsupported-expression", "this integer expression has no value (overflow or division by zero)");
+    return rounded(Sym(static_cast<long>(*v)), result);
+  }
+  switch (op) {
+    case BO_Add:
+      if (constant && real) return rounded(Sym(a.real() + b.real()), result);
+      return rounded(a + b, result);
+    case BO_Sub:
+      if (constant && real) return rounded(Sym(a.real() - b.real()), result);
+      return rounded(a - b, result);
+    case BO_Mul:
+      if (constant && real) return rounded(Sym(a.real() * b.real()), result);
+      return rounded(a * b, result);
+    case BO_Div:
+      if (real) return constant ? rounded(Sym(a.real() / b.real()), result) : graph::divide(a, b);
+      if (by_zero) refuse("unsupported-expression", "an integer is divided by zero");
+      return truncating_division(a, b);
+    case BO_Rem:
+      if (by_zero) refuse("unsupported-expression", "an integer is divided by zero");
+      if (never_negative(a) && never_negative(b)) return graph::mod(a, b);
+      return a - b * truncating_division(a, b);
+    case BO_LT: return sym(SymOp::Lt, a, b);
+    case BO_GT: return sym(SymOp::Lt, b, a);
+    case BO_LE: return sym(SymOp::Le, a, b);
+    case BO_GE: return sym(SymOp::Le, b, a);
+    case BO_EQ: return sym(SymOp::Eq, a, b);
+    case BO_NE: return sym(SymOp::Ne, a, b);
+    case BO_And:
+      if (a.type() == SymType::Boolean && b.type() == SymType::Boolean) return sym(SymOp::And, a, b);
+      if (constant) return rounded(Sym(static_cast<long>(a.integer() & b.integer())), result);
+      break;
+    case BO_Or:
+      if (a.type() == SymType::Boolean && b.type() == SymType::Boolean) return sym(SymOp::Or, a, b);
+      if (constant) return rounded(Sym(static_cast<long>(a.integer() | b.integer())), result);
+      break;
+    case BO_Xor:
+      if (constant) return rounded(Sym(static_cast<long>(a.integer() ^ b.integer())), result);
+      break;
+    case BO_Shl:
+      if (b.is_constant() && b.integer() >= 0 && b.integer() < 62)
+        return rounded(a * Sym(static_cast<long>(std::int64_t{1} << b.integer())), result);
+      break;
+    case BO_Shr:
+      if (b.is_constant() && b.integer() >= 0 && b.integer() < 62)
+        return rounded(graph::floor_div(a, Sym(static_cast<long>(std::int64_t{1} << b.integer()))), result);
+      break;
+    default: break;
+  }
+  refuse("unsupported-expression", "this operator on numbers known at launch only is not followed");
+}
+
+namespace {
+
+using Unary = double (*)(double);
+Unary unary_function(llvm::StringRef name) {
+  return llvm::StringSwitch<Unary>(name)
+      .Case("sqrt", [](double x) { return std::sqrt(x); })
+      .Case("exp", [](double x) { return std::exp(x); })
+      .Case("exp2", [](double x) { return std::exp2(x); })
+      .Case("log", [](double x) { return std::log(x); })
+      .Case("log2", [](double x) { return std::log2(x); })
+      .Case("log10", [](double x) { return std::log10(x); })
+      .Case("log1p", [](double x) { return std::log1p(x); })
+      .Case("expm1", [](double x) { return std::expm1(x); })
+      .Case("sin", [](double x) { return std::sin(x); })
+      .Case("cos", [](double x) { return std::cos(x); })
+      .Case("tan", [](double x) { return std::tan(x); })
+      .Case("tanh", [](double x) { return std::tanh(x); })
+      .Case("floor", [](double x) { return std::floor(x); })
+      .Case("ceil", [](double x) { return std::ceil(x); })
+      .Case("round", [](double x) { return std::round(x); })
+      .Case("trunc", [](double x) { return std::trunc(x); })
+      .Case("cbrt", [](double x) { return std::cbrt(x); })
+      .Case("erf", [](double x) { return std::erf(x); })
+      .Default(nullptr);
+}
+
+}  // namespace
+
+// A function of <cmath> or <algorithm> by name, with the float and builtin spellings; nullopt: none such.
+std::optional<Sym> Interpreter::math_call(llvm::StringRef name, const std::vector<Sym>& args, QualType result) {
+  name.consume_front("__builtin_");
+  auto real = [&](double v) { return rounded(Sym(v), result); };
+  if (args.empty()) {
+    if (name.starts_with("inf") || name.starts_with("huge_val")) return Sym(HUGE_VAL);
+    return std::nullopt;
+  }
+  bool constant = true;
+  for (const Sym& a : args) constant &= a.is_constant();
+  if (args.size() == 1) {
+    if (name == "abs" || name == "fabs" || name == "fabsf" || name == "labs" || name == "llabs") {
+      if (constant) return convert(args[0].real() < 0 ? -args[0] : args[0], result);
+      return graph::make_sym(SymOp::Max, {args[0], -args[0]});
+    }
+    if (name == "isinf" && constant) return Sym::boolean(std::isinf(args[0].real()));
+    if (name == "isnan" && constant) return Sym::boolean(std::isnan(args[0].real()));
+    Unary f = unary_function(name);
+    if (!f && name.size() > 1 && (name.ends_with("f") || name.ends_with("l"))) {
+      name = name.drop_back();
+      f = unary_function(name);
+    }
+    if (!f) return std::nullopt;
+    if (constant) return real(f(args[0].real()));
+    Sym x = args[0].type() == SymType::Real ? args[0] : graph::make_sym(SymOp::ToReal, {args[0]});
+    return graph::make_sym(SymOp::Call, {x}, name.str());
+  }
+  if (args.size() == 2) {
+    bool is_max = name == "max" || name == "fmax" || name == "fmaxf", is_min = name == "min" || name == "fmin" || name == "fminf";
+    if (is_max || is_min) return graph::make_sym(is_max ? SymOp::Max : SymOp::Min, args);
+    if (name == "pow" || name == "powf") {
+      if (constant) return real(std::pow(args[0].real(), args[1].real()));
+      return graph::make_sym(SymOp::Pow, {convert(args[0], result), convert(args[1], result)});
+    }
+    if (name == "fmod" && constant) return real(std::fmod(args[0].real(), args[1].real()));
+  }
+  if (args.size() == 3 && name == "clamp")
+    return graph::make_sym(SymOp::Min, {graph::make_sym(SymOp::Max, {args[0], args[1]}), args[2]});
+  if (args.size() == 3 && name == "fma" && constant) return real(std::fma(args[0].real(), args[1].real(), args[2].real()));
+  return std::nullopt;
+}
+
+}  // namespace flashlight::frontend

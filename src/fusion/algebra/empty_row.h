@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a program yields for a row without any key.
+#pragma once
+
+#include "fusion/algebra/expr.h"
+
+namespace flashlight::fusion::algebra {
+
+// The value of `e` over the empty key set, with 0/0 = 0 (a negative power of 0 is 0): an expression over row leaves,
+// constants folded. Sums are 0, maxima -inf, minima inf, products 1, any false, all true.
+Expr over_empty_stream(Expr e);
+
+}  // namespace flashlight::fusion::algebra

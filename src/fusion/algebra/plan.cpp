@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sweeps one after the other: what cannot be separated waits for the reductions it uses.
+#include "fusion/algebra/plan.h"
+
+#include <algorithm>
+#include <set>
+
+#include "fusion/algebra/empty_row.h"
+#include "fusion/algebra/references.h"
+
+namespace flashlight::fusion::algebra {
+namespace {
+
+bool contains(const std::vector<Expr>& in, Expr e) { return std::find(in.begin(), in.end(), e) != in.end(); }
+
+// The reductions inside `e`, inner ones first, each once.
+void append_reductions(Expr e, std::set<Expr>& seen, std::vector<Expr>& out) {
+  if (!seen.insert(e).second) return;
+  for (Expr a : e.args()) append_reductions(a, seen, out);
+  if (is_reduction(e.op())) out.push_back(e);
+}
+
+std::vector<Expr> reductions_of(const std::vector<Expr>& roots) {
+  std::set<Expr> seen;
+  std::vector<Expr> out;
+  for (Expr e : roots) append_reductions(e, seen, out);
+  return out;
+}
+
+std::vector<Expr> knowns_used(const Sweep& s) {
+  std::vector<Expr> out;
+  const auto visit = [&](Expr e) {
+    if (!e) return;
+    for (Expr k : collect(e, {Op::kKnown})) out.push_back(k.arg(0));
+  };
+  for (Expr e : s.fixups) visit(e);
+  for (const Reference& r : s.references) visit(r.key);
+  for (const Plain& p : s.plain) visit(p.value);
+  for (const Scan& x : s.scans) visit(x.value);
+  for (const Accumulator& a : s.accumulators) {
+    visit(a.guard);
+    visit(a.product);
+    for (const Exponent& e : a.exponents) visit(e.u);
+    for (const CentredPower& p : a.powers) visit(p.x);
+  }
+  return out;
+}
+
+class Planning {
+ public:
+  Planning(Arena& arena, const std::vector<Expr>& outputs, const PlanOptions& options)
+      : arena_(arena), outputs_(outputs), options_(options) {}
+
+  Plan run() {
+    while (true) {
+      try {
+        plan_.sweeps.push_back(sweep(outputs_));
+        drop_unused_targets();
+        return std::move(plan_);
+      } catch (const Inseparable& e) {
+        plan_.because.push_back(e.refusal);
+      }
+      const std::vector<Expr> next = separable_reductions_of_failures();
+      if (next.empty() || static_cast<int>(plan_.sweeps.size()) + 1 >= options_.max_sweeps)
+        throw Inseparable(plan_.because.back().reason, plan_.because.back().text, plan_.because.back().at);
+      plan_.sweeps.push_back(sweep(next));
+      knowns_.insert(knowns_.end(), next.begin(), next.end());
+    }
+  }
+
+ private:
+  Sweep sweep(const std::vector<Expr>& targets) {
+    Separation derivation(arena_, knowns_);
+    std::vector<NormalForm> forms;
+    for (Expr e : targets) {
+      forms.push_back(derivation.form(e));
+      if (kind_of(forms.back()) & kKeyed)
+        throw Inseparable(Reason::kOpaque, "an output varies along the streamed axis: " + to_string(e), e);
+    }
+    Sweep s = assemble(arena_, choose_references(arena_, derivation, forms, options_));
+    s.targets = targets;
+    s.knowns = knowns_;
+    for (Expr e : targets) {
+      s.empty.push_back(over_empty_stream(e));
+      const bool is_number = s.empty.back().is(Op::kConstant);
+      s.empty_values.push_back(is_number ? std::optional(s.empty.back().value()) : std::nullopt);
+    }
+    return s;
+  }
+
+  // Some reductions made known cancel from the later sweeps: derive the earlier ones again without them.
+  void drop_unused_targets() {
+    std::set<Expr> used;
+    for (std::size_t k = plan_.sweeps.size(); k-- > 0;) {
+      Sweep& s = plan_.sweeps[k];
+      std::vector<Expr> targets = s.targets;
+      if (k + 1 < plan_.sweeps.size()) std::erase_if(targets, [&](Expr e) { return !used.contains(e); });
+      knowns_ = s.knowns;
+      if (targets.size() != s.targets.size()) s = sweep(targets);
+      const std::vector<Expr> needed = knowns_used(s);
+      used.insert(needed.begin(), needed.end());
+    }
+    for (Sweep& s : plan_.sweeps) std::erase_if(s.knowns, [&](Expr e) { return !used.contains(e); });
+  }
+
+  bool separable(Expr reduction) {
+    try {
+      sweep({reduction});
+      return true;
+    } catch (const Inseparable&) {
+      return false;
+    }
+  }
+
+  // The reductions that a failing one uses directly and that this sweep can compute.
+  std::vector<Expr> separable_reductions_of_failures() {
+    std::vector<Expr> can, cannot, wanted, direct;
+    for (Expr r : reductions_of(outputs_))
+      if (!contains(knowns_, r)) (separable(r) ? can : cannot).push_back(r);
+    for (Expr r : cannot)
+      for (Expr used : reductions_of({r.arg(0)}))
+        if (contains(can, used) && !contains(wanted, used)) wanted.push_back(used);
+    std::set<Expr> seen;
+    auto walk = [&](auto&& self, Expr e) -> void {
+      if (!seen.insert(e).second) return;
+      if (contains(wanted, e)) return direct.push_back(e);
+      for (Expr a : e.args()) self(self, a);
+    };
+    for (Expr r : cannot) walk(walk, r.arg(0));
+    return direct;
+  }
+
+  Arena& arena_;
+  const std::vector<Expr>& outputs_;
+  const PlanOptions& options_;
+  std::vector<Expr> knowns_;
+  Plan plan_;
+};
+
+}  // namespace
+
+std::variant<Plan, Refusal> plan(Arena& arena, const std::vector<Expr>& outputs, const PlanOptions& options) {
+  try {
+    return Planning(arena, outputs, options).run();
+  } catch (const Inseparable& e) {
+    return e.refusal;
+  }
+}
+
+}  // namespace flashlight::fusion::algebra

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// See extract.h.
+#include "fusion/extract.h"
+
+#include "fusion/leaf_info.h"
+
+namespace flashlight::fusion {
+
+namespace {
+
+using algebra::Expr;
+using graph::Fn;
+using graph::Op;
+using graph::Sym;
+using graph::Type;
+
+class Extraction {
+ public:
+  Extraction(const graph::Function& function, Dependence& dependence, KernelPlan& plan)
+      : function_(function), graph_(function.graph), dependence_(dependence), plan_(plan), arena_(*plan.arena) {}
+
+  Expr value(const Access& access) {
+    if (auto found = memo_.find(access); found != memo_.end()) return found->second;
+    const Expr result = compute(access);
+    memo_[access] = result;
+    return result;
+  }
+
+ private:
+  [[noreturn]] void refuse(graph::NodeId node, std::string id, std::string text, std::string hint) {
+    throw Refused{{std::move(id), std::move(text), std::move(hint), graph_.source(node)}};
+  }
+
+  Expr leaf(Leaf leaf) {
+    const auto key = std::make_tuple(static_cast<int>(leaf.kind), leaf.node, leaf.index, leaf.feature);
+    auto [found, fresh] = leaf_ids_.try_emplace(key, static_cast<int>(plan_.leaves.size()));
+    const algebra::LeafInfo info = leaf_info(function_, leaf, plan_);
+    if (fresh) plan_.leaves.push_back(std::move(leaf));
+    return arena_.leaf(found->second, info);
+  }
+
+  Expr point(const Access& access) {
+    Leaf result;
+    result.node = access.node;
+    result.index = access.index;
+    result.loops = static_cast<unsigned>(dependence_(access));
+    return leaf(std::move(result));
+  }
+
+  Expr compute(const Access& access) {
+    const graph::Node& node = graph_[access.node];
+    switch (node.op) {
+      case Op::Scalar:
+        if (auto c = node.value.as_real(); c && node.type == Type::Float) return arena_.constant(*c);
+        return point(access);
+      case Op::Reduce: return reduction(access);
+      case Op::Map: return map(access);
+      case Op::Opaque:
+        refuse(access.node, "opaque", "'" + node.name + "' has no law by which it could be computed tile by tile",
+               "apply it outside the fused function, before or after the attention");
+      case Op::Scan:
+        refuse(access.node, "unsupported-scan", "a running sum is not fused yet", "compute it before the attention");
+      case Op::Segment:
+        refuse(access.node, "unsupported-segment", "a concatenation is not fused yet", "concatenate before the attention");
+      default: return point(access);
+    }
+  }
+
+  // Stays opaque to the algebra: no reduction below, and nothing the laws could use.
+  bool is_point(const Access& access) {
+    if (dependence_.has_reduction(access.node)) return false;
+    return graph_[access.node].type != Type::Float || !(dependence_(access) & bit(plan_.stream));
+  }
+
+  std::vector<Expr> operands(const Access& access) {
+    std::vector<Expr> result;
+    for (const graph::Operand& operand : graph_[access.node].operands) result.push_back(value(compose(operand, access.index)));
+    return result;
+  }
+
+  Expr map(const Access& access) {
+    if (is_point(access)) return point(access);
+    const graph::Node& node = graph_[access.node];
+    if (node.type == Type::Int) {
+      refuse(access.node, "unsupported-integer", "integer arithmetic on a value that depends on a reduction", "compute it in floating point");
+    }
+    const std::vector<Expr> a = operands(access);
+    switch (node.fn) {
+      case Fn::Add: return arena_.make(algebra::Op::kAdd, a);
+      case Fn::Mul: return arena_.make(algebra::Op::kMul, a);
+      case Fn::Pow:
+        if (a[1].is(algebra::Op::kConstant)) return pow(a[0], a[1].value());
+        return algebra::call(arena_, static_cast<int>(node.fn), a);
+      case Fn::Max: return max2(a[0], a[1]);
+      case Fn::Min: return min2(a[0], a[1]);
+      case Fn::Lt: return lt(a[0], a[1]);
+      case Fn::Le: return le(a[0], a[1]);
+      case Fn::Eq: return eq(a[0], a[1]);
+      case Fn::Ne: return ne(a[0], a[1]);
+      case Fn::And: return algebra::all_of(a);
+      case Fn::Or: return algebra::any_of(a);
+      case Fn::Not: return algebra::not_of(a[0]);
+      case Fn::Where: return where(a[0], a[1], a[2]);
+      case Fn::Exp: return exp(a[0]);
+      case Fn::Log: return log(a[0]);
+      case Fn::Tanh: return tanh(a[0]);
+      case Fn::Sigmoid: return sigmoid(a[0]);
+      case Fn::Abs: return algebra::abs(a[0]);
+      case Fn::ToFloat: return a[0].is_bool() ? where(a[0], 1.0, 0.0) : a[0];
+      case Fn::ToBool: return ne(a[0], 0.0);
+      default: return algebra::call(arena_, static_cast<int>(node.fn), a, node.type == Type::Bool);
+    }
+  }
+
+  Expr reduction(const Access& access) {
+    const graph::Node& node = graph_[access.node];
+    if (node.reduced.size() != 1) refuse(access.node, "unsupported-reduction", "a reduction over several axes at once is not fused yet", "");
+    const bool streams = node.reduced[0] == plan_.loops[plan_.stream].size && !(dependence_(access) & bit(plan_.stream)) &&
+                         is_streamed(graph_, dependence_, access.node, access.index, plan_.stream);
+    if (!streams) return contraction(access);
+    Index iteration = access.index;
+    iteration.push_back(Sym::axis(plan_.stream));
+    const Expr body = value(compose(node.operands[0], iteration));
+    switch (node.reduce) {
+      case graph::ReduceKind::Sum: return algebra::reduce_sum(body);
+      case graph::ReduceKind::Max: return algebra::reduce_max(body);
+      case graph::ReduceKind::Min: return algebra::reduce_min(body);
+      case graph::ReduceKind::Prod: return algebra::reduce_prod(body);
+      case graph::ReduceKind::Any: return algebra::reduce_any(body);
+      case graph::ReduceKind::All: return algebra::reduce_all(body);
+      case graph::ReduceKind::ArgMax: refuse(access.node, "opaque", "argmax over the keys has no law", "return amax instead");
+    }
+    refuse(access.node, "opaque", "unknown reduction", "");
+  }
+
+  // Feature loops of one size are shared, so that equal contractions are one leaf.
+  int feature_loop(const Sym& size) {
+    for (std::size_t l = 0; l < plan_.loops.size(); ++l) {
+      if (plan_.loops[l].role == Role::Feature && plan_.loops[l].size == size) return static_cast<int>(l);
+    }
+    plan_.loops.push_back({Role::Feature, size, false});
+    return static_cast<int>(plan_.loops.size()) - 1;
+  }
+
+  // A sum over features of a product: factors without the feature leave it, the others are the two sides.
+  Expr contraction(const Access& access) {
+    const graph::Node& node = graph_[access.node];
+    if (node.reduce != graph::ReduceKind::Sum) {
+      refuse(access.node, "unsupported-reduction", "a reduction that is neither over the keys nor a contraction is not fused yet", "");
+    }
+    Leaf result;
+    result.kind = Leaf::Contraction;
+    result.node = access.node;
+    result.index = access.index;
+    result.feature = feature_loop(node.reduced[0]);
+    result.loops = static_cast<unsigned>(dependence_(access));
+    Index iteration = access.index;
+    iteration.push_back(Sym::axis(result.feature));
+    std::vector<Expr> outside;
+    for (const Access& factor : factors_of(graph_, compose(node.operands[0], iteration))) {
+      const LoopSet loops = dependence_(factor);
+      if (!(loops & bit(result.feature))) {
+        outside.push_back(value(factor));
+        continue;
+      }
+      const bool row = loops & bit(plan_.row), key = loops & bit(plan_.stream);
+      if ((row && key) || dependence_.has_reduction(factor.node)) {
+        refuse(access.node, "unsupported-contraction",
+               row && key ? "a factor of the contraction varies with both query and key" : "an operand of the contraction is itself a reduction",
+               "contract tensors that vary with either queries or keys");
+      }
+      (key ? result.right : result.left).push_back({factor.node, factor.index});
+    }
+    if (result.right.empty() || result.left.empty()) {
+      refuse(access.node, "unsupported-reduction", "a reduction over features of one side only is not fused yet", "compute it before the attention");
+    }
+    Expr product = leaf(std::move(result));
+    for (const Expr& factor : outside) product = factor * product;
+    return product;
+  }
+
+  const graph::Function& function_;
+  const graph::Graph& graph_;
+  Dependence& dependence_;
+  KernelPlan& plan_;
+  algebra::Arena& arena_;
+  std::map<Access, Expr> memo_;
+  std::map<std::tuple<int, graph::NodeId, Index, int>, int> leaf_ids_;
+};
+
+}  // namespace
+
+std::vector<Expr> extract_rows(const graph::Function& function, Dependence& dependence, Nest nest, KernelPlan& plan) {
+  plan.loops = std::move(nest.loops);
+  plan.row = nest.row;
+  plan.stream = nest.stream;
+  plan.arena = std::make_shared<algebra::Arena>();
+  Extraction extraction(function, dependence, plan);
+  std::vector<Expr> outputs;
+  for (std::size_t o = 0; o < function.outputs.size(); ++o) {
+    const graph::TensorView& view = function.outputs[o].value;
+    Index axes;
+    for (int loop : nest.output_loops[o]) axes.push_back(Sym::axis(loop));
+    outputs.push_back(extraction.value(compose({view.node, view.index}, axes)));
+    plan.results.push_back({static_cast<int>(o), nest.output_loops[o]});
+  }
+  return outputs;
+}
+
+}  // namespace flashlight::fusion

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// See plan.h: roles, then rows, then the algebra.
+#include "fusion/plan.h"
+
+#include "fusion/algebra/plan.h"
+#include "fusion/extract.h"
+
+namespace flashlight::fusion {
+
+namespace {
+
+KernelPlan plan_kernel(const graph::Function& function, const PlanOptions& options) {
+  Dependence dependence(function.graph);
+  KernelPlan kernel;
+  const std::vector<algebra::Expr> outputs = extract_rows(function, dependence, find_roles(function, dependence), kernel);
+  algebra::PlanOptions algebra_options;
+  algebra_options.max_sweeps = options.max_sweeps;
+  auto derived = algebra::plan(*kernel.arena, outputs, algebra_options);
+  if (const auto* refusal = std::get_if<algebra::Refusal>(&derived)) {
+    throw Refused{{algebra::reason_id(refusal->reason), refusal->text, algebra::reason_hint(refusal->reason), {}}};
+  }
+  auto& plan = std::get<algebra::Plan>(derived);
+  kernel.explanation = algebra::explain(plan);
+  kernel.sweeps = std::move(plan.sweeps);
+  return kernel;
+}
+
+}  // namespace
+
+FusionPlan plan_fusion(const graph::Function& function, const PlanOptions& options) {
+  FusionPlan result;
+  try {
+    result.kernels.push_back(plan_kernel(function, options));
+    result.status = Status::Fused;
+  } catch (const Refused& refused) {
+    result.reason = refused.reason;
+  }
+  return result;
+}
+
+std::string to_string(const FusionPlan& plan, const graph::Function& function) {
+  std::string text = "function " + function.name + ": ";
+  if (plan.status == Status::Unfused) {
+    return text + "unfused, " + plan.reason->id + ": " + plan.reason->text + "\n";
+  }
+  static const char* const kRoles[] = {"batch", "row", "stream", "column", "feature"};
+  text += "fused\n";
+  for (const KernelPlan& kernel : plan.kernels) {
+    text += "kernel\n";
+    for (std::size_t l = 0; l < kernel.loops.size(); ++l) {
+      const Loop& loop = kernel.loops[l];
+      text += "  loop " + std::to_string(l) + ": " + kRoles[static_cast<int>(loop.role)] + (loop.pack ? " pack" : "") + " [" +
+              graph::to_string(loop.size) + "]\n";
+    }
+    text += kernel.explanation;
+  }
+  return text;
+}
+
+}  // namespace flashlight::fusion

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is fused and how: loops with roles, a row program, and the sweeps the algebra derived from it.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fusion/algebra/expr.h"
+#include "fusion/algebra/sweep.h"
+#include "graph/function.h"
+
+namespace flashlight::fusion {
+
+// A loop of the kernel. Loop numbers are the k of Sym::axis(k) in every index below.
+enum class Role : std::uint8_t {
+  Batch,    // one CTA each (pack, heads, ...)
+  Row,      // i: tiled by M
+  Stream,   // j: swept in tiles of N
+  Column,   // dv: only results have it
+  Feature,  // d: reduced inside a score contraction
+};
+struct Loop {
+  Role role = Role::Batch;
+  graph::Sym size;
+  bool pack = false;
+};
+
+// A value of the row program that the algebra takes as given: a Graph node at a point of the loops.
+struct Leaf {
+  enum Kind : std::uint8_t {
+    Point,        // computed point by point from inputs, iotas and scalars
+    Contraction,  // a sum over one feature loop of a product: factors over (row, feature) times factors over (key, feature)
+  } kind = Point;
+  graph::NodeId node = -1;
+  std::vector<graph::Sym> index;  // over the loops
+  int feature = -1;               // Contraction: the feature loop
+  // Contraction: the product's factors as Graph operands over the loops, by side; what depends on neither side is in `left`.
+  std::vector<graph::Operand> left, right;
+  unsigned loops = 0;             // bit k: varies with loop k
+};
+
+// One output of the kernel: its value is `sweeps.back().fixups[...]`, stored at these loops.
+struct Result {
+  int output = 0;                // index into Function::outputs
+  std::vector<int> axis_loops;   // for each axis of the output's shape: its loop
+};
+
+struct KernelPlan {
+  std::vector<Loop> loops;
+  int row = -1, stream = -1;     // loop numbers
+  std::vector<Leaf> leaves;      // by leaf id of the arena
+  std::shared_ptr<algebra::Arena> arena;
+  std::vector<algebra::Sweep> sweeps;
+  std::vector<Result> results;   // in the order of the last sweep's targets
+  std::string explanation;       // references, states and fix-ups in words
+};
+
+enum class Status : std::uint8_t { Fused, Partial, Unfused };
+
+// Why a function, or a part of it, was left alone.
+struct Reason {
+  std::string id;    // stable, e.g. inseparable-log, no-attention, opaque
+  std::string text;  // names the expression
+  std::string hint;
+  graph::SourceRange where;
+};
+
+struct FusionPlan {
+  Status status = Status::Unfused;
+  std::vector<KernelPlan> kernels;
+  std::optional<Reason> reason;  // unless Fused
+};
+
+struct PlanOptions {
+  int max_sweeps = 4;
+};
+
+// Partitions a function into fused kernels. Never throws for a program it cannot fuse: the reason is in the result.
+FusionPlan plan_fusion(const graph::Function&, const PlanOptions& = {});
+
+std::string to_string(const FusionPlan&, const graph::Function&);
+
+}  // namespace flashlight::fusion

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// See roles.h.
+#include "fusion/roles.h"
+
+#include <algorithm>
+#include <set>
+
+namespace flashlight::fusion {
+
+namespace {
+
+using graph::Graph;
+using graph::NodeId;
+using graph::Op;
+using graph::Sym;
+
+// The scores a streamed reduction sees: a contraction and the sides' loops.
+struct Scores {
+  Access at;             // the contraction, over the loops of the probing nest
+  LoopSet query = 0, key = 0;
+};
+
+Index with_bound(const Index& index, int bound) {
+  Index iteration = index;
+  iteration.push_back(Sym::axis(bound));
+  return iteration;
+}
+
+// Searches `access` for a contraction that pairs loop `bound` with others; inner reductions bind fresh loops.
+class ScoreSearch {
+ public:
+  ScoreSearch(const Graph& graph, Dependence& dependence, int bound) : graph_(graph), dependence_(dependence), bound_(bound) {}
+
+  std::optional<Scores> find(const Access& access) {
+    if (!seen_.insert(access).second) return std::nullopt;
+    const graph::Node& node = graph_[access.node];
+    if (!(dependence_(access) & bit(bound_)) || !dependence_.has_reduction(access.node)) return std::nullopt;
+    if (node.op == Op::Reduce && node.reduced.size() == 1) {
+      if (auto scores = pair(access)) return scores;
+    }
+    Index iteration = access.index;
+    for (std::size_t r = 0; r < node.reduced.size(); ++r) iteration.push_back(Sym::axis(kInner + static_cast<int>(r)));
+    for (const graph::Operand& operand : node.operands) {
+      if (auto scores = find(compose(operand, iteration))) return scores;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  static constexpr int kInner = 60;  // loops bound inside the search; never confused with output loops
+
+  std::optional<Scores> pair(const Access& access) {
+    const graph::Node& node = graph_[access.node];
+    if (node.reduce != graph::ReduceKind::Sum) return std::nullopt;
+    LoopSet query = 0, key = 0;
+    for (const Access& factor : factors_of(graph_, compose(node.operands[0], with_bound(access.index, kInner)))) {
+      const LoopSet loops = dependence_(factor);
+      if (!(loops & bit(kInner))) continue;
+      (loops & bit(bound_) ? key : query) |= loops & ~bit(kInner);
+    }
+    if (key == 0 || (query & ~key) == 0) return std::nullopt;
+    return Scores{access, query, key};
+  }
+
+  const Graph& graph_;
+  Dependence& dependence_;
+  int bound_;
+  std::set<Access> seen_;
+};
+
+// Depth-first search from an output for its first streamed reduction.
+struct StreamSearch {
+  const Graph& graph;
+  Dependence& dependence;
+  int bound;
+  std::set<Access> seen = {};
+  std::optional<Scores> scores = {};
+  Sym size = {};
+  NodeId reduce = -1;
+
+  bool find(const Access& access) {
+    if (!seen.insert(access).second || !dependence.has_reduction(access.node)) return false;
+    const graph::Node& node = graph[access.node];
+    if (node.op == Op::Reduce && node.reduced.size() == 1) {
+      const Access body = compose(node.operands[0], with_bound(access.index, bound));
+      if ((scores = ScoreSearch(graph, dependence, bound).find(body))) {
+        size = node.reduced[0];
+        reduce = access.node;
+        return true;
+      }
+    }
+    Index iteration = access.index;
+    for (std::size_t r = 0; r < node.reduced.size(); ++r) iteration.push_back(Sym::axis(bound + 1 + static_cast<int>(r)));
+    for (const graph::Operand& operand : node.operands) {
+      if (find(compose(operand, iteration))) return true;
+    }
+    return false;
+  }
+};
+
+Refused refuse(std::string id, std::string text, std::string hint, graph::SourceRange where = {}) {
+  return Refused{{std::move(id), std::move(text), std::move(hint), std::move(where)}};
+}
+
+// An output seen as an access of its node over the loops [first, first + rank).
+Access access_of(const graph::TensorView& view, int first) {
+  Index axes;
+  for (std::size_t a = 0; a < view.shape.size(); ++a) axes.push_back(Sym::axis(first + static_cast<int>(a)));
+  return compose({view.node, view.index}, axes);
+}
+
+struct Probe {
+  std::optional<Scores> scores;
+  Sym size;
+  NodeId reduce = -1;
+};
+
+Probe probe(const graph::Function& function, Dependence& dependence, int output) {
+  const graph::TensorView& view = function.outputs[output].value;
+  StreamSearch search{function.graph, dependence, static_cast<int>(view.shape.size())};
+  search.find(access_of(view, 0));
+  return {search.scores, search.size, search.reduce};
+}
+
+// Roles of the first output's axes; returns the nest with the stream loop appended.
+Nest nest_of_first(const graph::Function& function, const Probe& found) {
+  const graph::TensorView& view = function.outputs[0].value;
+  const int rank = static_cast<int>(view.shape.size());
+  const LoopSet outputs = (LoopSet{1} << rank) - 1;
+  const LoopSet rows = found.scores->query & ~found.scores->key & outputs;
+  if (rows == 0) {
+    throw refuse("no-row-axis", "the result has no axis that only the query side of the scores has",
+                 "return one value per query row", function.graph.source(found.reduce));
+  }
+  Nest nest;
+  for (int a = 0; a < rank; ++a) {
+    if (rows & bit(a)) nest.row = a;  // the innermost one is tiled; outer ones are batch axes
+  }
+  const LoopSet scores = found.scores->query | found.scores->key;
+  nest.output_loops.emplace_back();
+  for (int a = 0; a < rank; ++a) {
+    const Role role = a == nest.row ? Role::Row : scores & bit(a) ? Role::Batch : Role::Column;
+    nest.loops.push_back({role, view.shape[a], view.pack && a == 0});
+    nest.output_loops[0].push_back(a);
+  }
+  nest.stream = rank;
+  nest.loops.push_back({Role::Stream, found.size, false});
+  return nest;
+}
+
+// Maps another output's axes onto the nest by laying its scores over the first one's.
+void align(const graph::Function& function, Nest& nest, const Probe& first, const Probe& other, int output) {
+  const graph::TensorView& view = function.outputs[output].value;
+  const int rank = static_cast<int>(view.shape.size());
+  std::vector<int> loops(rank, -1);
+  if (!other.scores || other.scores->at.node != first.scores->at.node || !(other.size == first.size)) {
+    throw refuse("outputs-differ", "result " + std::to_string(output + 1) + " does not share its scores with the first result",
+                 "return results of different scores from different functions");
+  }
+  for (std::size_t a = 0; a < other.scores->at.index.size(); ++a) {
+    const Sym &mine = other.scores->at.index[a], &theirs = first.scores->at.index[a];
+    if (mine.op() != graph::SymOp::Axis || theirs.op() != graph::SymOp::Axis) continue;
+    if (mine.integer() < rank) loops[mine.integer()] = static_cast<int>(theirs.integer());
+  }
+  for (int a = 0; a < rank; ++a) {
+    if (loops[a] >= 0) continue;
+    for (std::size_t l = 0; l < nest.loops.size() && loops[a] < 0; ++l) {
+      const Loop& loop = nest.loops[l];
+      const bool taken = std::find(loops.begin(), loops.end(), static_cast<int>(l)) != loops.end();
+      if (loop.role == Role::Column && loop.size == view.shape[a] && !taken) loops[a] = static_cast<int>(l);
+    }
+    if (loops[a] < 0) {
+      loops[a] = static_cast<int>(nest.loops.size());
+      nest.loops.push_back({Role::Column, view.shape[a], false});
+    }
+  }
+  nest.output_loops.push_back(loops);
+}
+
+}  // namespace
+
+bool is_streamed(const Graph& graph, Dependence& dependence, NodeId reduce, const Index& index, int bound) {
+  const graph::Node& node = graph[reduce];
+  if (node.reduced.size() != 1) return false;
+  return ScoreSearch(graph, dependence, bound).find(compose(node.operands[0], with_bound(index, bound))).has_value();
+}
+
+Nest find_roles(const graph::Function& function, Dependence& dependence) {
+  if (function.outputs.empty()) throw refuse("no-attention", "the function returns no tensor", "");
+  const Probe first = probe(function, dependence, 0);
+  if (!first.scores) {
+    throw refuse("no-attention", "no reduction over keys of scores between queries and keys was found",
+                 "scores are a contraction such as matmul(q, k.transpose(-2, -1)), reduced over the keys");
+  }
+  Nest nest = nest_of_first(function, first);
+  for (std::size_t o = 1; o < function.outputs.size(); ++o) {
+    align(function, nest, first, probe(function, dependence, static_cast<int>(o)), static_cast<int>(o));
+  }
+  return nest;
+}
+
+}  // namespace flashlight::fusion

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds the attention in a Graph: which reduction streams over keys, and what each loop of the outputs is.
+#pragma once
+#include "fusion/access.h"
+#include "fusion/plan.h"
+
+namespace flashlight::fusion {
+
+// A reason not to fuse, thrown inside the fusion stage only.
+struct Refused {
+  Reason reason;
+};
+
+// The loops of one kernel: the outputs' axes with their roles, then the stream. Feature loops are added by extraction.
+struct Nest {
+  std::vector<Loop> loops;
+  int row = -1, stream = -1;
+  std::vector<std::vector<int>> output_loops;  // per output, per axis: its loop
+};
+
+// A streamed reduction is one whose body holds a contraction between something that varies with the reduced axis and
+// something that does not but varies with another axis: scores, of queries and keys. The first one met from the outputs
+// fixes the stream; the rows are the axis that only the query side of the scores has, columns are the output axes that
+// the scores do not have, and all other axes are batch. Throws Refused ("no-attention", "no-row-axis", ...).
+Nest find_roles(const graph::Function& function, Dependence& dependence);
+
+// True if `reduce` (at `index`, with its one reduced axis bound to loop `bound`) streams in the sense above.
+bool is_streamed(const graph::Graph& graph, Dependence& dependence, graph::NodeId reduce, const Index& index, int bound);
+
+}  // namespace flashlight::fusion

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading at computed positions: index, index_select, gather. Positions made of iotas become index maps, others Gather.
+#include <algorithm>
+
+#include "graph/dsl_ops.h"
+
+namespace flashlight::graph {
+namespace {
+
+// The values of an integer node at `index` as an expression over axes, where iotas and arithmetic made them.
+std::optional<Sym> as_expression(const Builder& b, NodeId id, const std::vector<Sym>& index) {
+  const Node& n = b.node(id);
+  if (n.type != Type::Int) return std::nullopt;
+  if (n.op == Op::Scalar) return n.value;
+  if (n.op == Op::Iota) return index[0];
+  if (n.op != Op::Map) return std::nullopt;
+  std::vector<Sym> args;
+  for (const Operand& operand : n.operands) {
+    std::vector<Sym> composed;
+    for (const Sym& e : operand.index) composed.push_back(substitute_axes(e, index));
+    auto value = as_expression(b, operand.node, composed);
+    if (!value) return std::nullopt;
+    args.push_back(*value);
+  }
+  switch (n.fn) {
+    case Fn::Add: return make_sym(SymOp::Add, args);
+    case Fn::Mul: return make_sym(SymOp::Mul, args);
+    case Fn::FloorDiv: return make_sym(SymOp::FloorDiv, args);
+    case Fn::Mod: return make_sym(SymOp::Mod, args);
+    default: return std::nullopt;
+  }
+}
+
+bool never_negative(const Sym& e) {
+  switch (e.op()) {
+    case SymOp::Integer: return e.integer() >= 0;
+    case SymOp::Symbol: return e.symbol_id().kind != SymbolId::Scalar;
+    case SymOp::Add: case SymOp::Mul: case SymOp::FloorDiv:
+      return std::all_of(e.args().begin(), e.args().end(), never_negative);
+    case SymOp::Mod: return never_negative(e.args()[1]);
+    default: return false;
+  }
+}
+
+bool is_free(const Sym& e) { return !contains(e, SymOp::Axis) && !contains(e, SymOp::Datum); }
+
+struct Range {
+  Sym low, high;
+};
+
+// Bounds of an expression whose axis(k) lies in [0, shape[k]); nullopt where it is not monotone in sight.
+std::optional<Range> range_of(const Sym& e, const Shape& shape) {
+  if (is_free(e)) return Range{e, e};
+  if (e.op() == SymOp::Axis) return Range{Sym(0), shape[e.integer()] - Sym(1)};
+  if (e.op() == SymOp::Add) {
+    Range sum{Sym(0), Sym(0)};
+    for (const Sym& term : e.args()) {
+      auto r = range_of(term, shape);
+      if (!r) return std::nullopt;
+      sum = {sum.low + r->low, sum.high + r->high};
+    }
+    return sum;
+  }
+  if (e.op() == SymOp::Mul) {
+    Sym scale(1), rest(1);
+    for (const Sym& factor : e.args()) (is_free(factor) ? scale : rest) = (is_free(factor) ? scale : rest) * factor;
+    auto r = rest.op() == SymOp::Mul ? std::nullopt : range_of(rest, shape);
+    if (!r) return std::nullopt;
+    if (never_negative(scale)) return Range{r->low * scale, r->high * scale};
+    if (never_negative(-scale)) return Range{r->high * scale, r->low * scale};
+    return std::nullopt;
+  }
+  if ((e.op() == SymOp::FloorDiv || e.op() == SymOp::Mod) && is_free(e.args()[1]) && never_negative(e.args()[1])) {
+    const Sym& divisor = e.args()[1];
+    if (e.op() == SymOp::Mod) return Range{Sym(0), divisor - Sym(1)};
+    auto r = range_of(e.args()[0], shape);
+    if (r) return Range{floor_div(r->low, divisor), floor_div(r->high, divisor)};
+  }
+  return std::nullopt;
+}
+
+// The index as a plain map: it is never negative, and below `size`, which is checked at launch where it is not proven.
+std::optional<Sym> plain_index(Builder& b, const TensorView& index, const Sym& size, const Args& a) {
+  auto e = as_expression(b, index.node, index.index);
+  if (!e) return std::nullopt;
+  Sym value = simplify_index(*e, index.shape);
+  auto range = range_of(value, index.shape);
+  if (!range || !never_negative(simplify_index(range->low, {}))) return std::nullopt;
+  auto gap = simplify_index(size - Sym(1) - range->high, {}).as_integer();
+  if (gap && *gap < 0) return std::nullopt;
+  if (!gap) b.check(make_sym(SymOp::Lt, {range->high, size}), a.op() + ": an index must lie below the size of its dim");
+  return value;
+}
+
+// x read at positions[k] along axis axes_at[k]; out_axes[k] is what the other axes are in the result's terms.
+TensorView read_at(Builder& b, const TensorView& x, std::vector<Sym> axes, const std::vector<int>& at,
+                   std::vector<TensorView> positions, const Shape& shape, bool pack, const Args& a) {
+  std::vector<TensorView> data;
+  for (std::size_t k = 0; k < at.size(); ++k) {
+    const Sym& size = x.shape[at[k]];
+    if (auto plain = plain_index(b, positions[k], size, a)) {
+      axes[at[k]] = *plain;
+      continue;
+    }
+    data.push_back(positions[k]);
+    Sym datum = Sym::datum(static_cast<int>(data.size()));
+    // A view's own axis wraps negative positions here; a node's axis is wrapped where it is read.
+    bool is_node_axis = std::find(x.index.begin(), x.index.end(), Sym::axis(at[k])) != x.index.end();
+    axes[at[k]] = is_node_axis ? datum : mod(datum, size);
+  }
+  TensorView table = reindex(x, axes, shape, pack);
+  if (data.empty()) return table;
+
+  std::vector<Sym> node_axes(shape.size(), Sym(0));
+  Shape own;
+  TensorView out = table;
+  out.index.clear();
+  for (int k = 0; k < static_cast<int>(shape.size()); ++k) {
+    bool used = uses_axis(table.index, k);
+    for (const TensorView& d : data) used = used || uses_axis(d.index, k);
+    if (!used || shape[k].is_integer(1)) continue;
+    node_axes[k] = Sym::axis(static_cast<int>(own.size()));
+    own.push_back(shape[k]);
+    out.index.push_back(Sym::axis(k));
+  }
+  auto over_own = [&](const TensorView& v) {
+    Operand operand{v.node, v.index};
+    for (Sym& e : operand.index) e = substitute_axes(e, node_axes);
+    return operand;
+  };
+  std::vector<Operand> indices;
+  for (const TensorView& d : data) indices.push_back(over_own(d));
+  out.node = b.gather(own, over_own(table), std::move(indices));
+  return out;
+}
+
+// x[i, j, ..]: integer tensors that broadcast together stand for the leading axes of x.
+Arg index(Builder& b, const Args& a) {
+  const TensorView& x = a.tensor(0);
+  std::vector<TensorView> positions;
+  if (auto* list = std::get_if<ArgList>(&a.at(1)))
+    for (const Arg& item : *list)
+      positions.push_back(std::holds_alternative<Sym>(item) ? scalar_view(b, std::get<Sym>(item)) : std::get<TensorView>(item));
+  else
+    positions = a.tensors(1);
+  int count = static_cast<int>(positions.size());
+  if (x.pack) need_exact(b, x, -1, raw_parameter(b, x) >= 0 ? count : std::max(count, kUsualRank), a);
+  if (count > rank_of(x))
+    a.fail("shape-mismatch", std::to_string(count) + " indices for " + describe(x), "give at most one index a dim");
+  for (TensorView& p : positions) {
+    if (p.type == Type::Bool) a.fail("unsupported-op", "by a kBool tensor has a size known at run time only", "use where");
+    p = to_int(b, p, a);
+  }
+  broadcast(b, positions, a);
+  bool pack = positions[0].pack;
+  Shape shape = positions[0].shape;
+  int leading = static_cast<int>(shape.size());
+  std::vector<Sym> axes;
+  std::vector<int> at;
+  for (int k = 0; k < rank_of(x); ++k) {
+    if (k < count) {
+      axes.push_back(Sym(0));
+      at.push_back(k);
+    } else {
+      axes.push_back(Sym::axis(leading + k - count));
+      shape.push_back(x.shape[k]);
+    }
+  }
+  for (TensorView& p : positions) p.shape = shape;  // the trailing axes are not theirs, their index does not use them
+  return read_at(b, x, axes, at, positions, shape, pack, a);
+}
+
+Arg index_select(Builder& b, const Args& a) {
+  const TensorView& x = a.tensor(0);
+  int axis = axis_of(b, x, a.integer(1), a);
+  TensorView position = to_int(b, a.tensor(2), a);
+  need_exact(b, position, 1, 1, a);
+  Shape shape = x.shape;
+  shape[axis] = position.shape[0];
+  position = reindex(position, {Sym::axis(axis)}, shape, x.pack);
+  return read_at(b, x, identity_axes(shape.size()), {axis}, {position}, shape, x.pack, a);
+}
+
+// out[.., i, ..] = x[.., index[.., i, ..], ..]: the index has as many dims as x and may be shorter in the others.
+Arg gather(Builder& b, const Args& a) {
+  const TensorView& x = a.tensor(0);
+  TensorView position = to_int(b, a.tensor(2), a);
+  int axis = axis_of(b, x, a.integer(1), a);
+  std::vector<TensorView> views{x, position};
+  align_leading(b, views, std::vector<int>{0, 0}, a);
+  if (x.pack && !position.pack) need_exact(b, x, rank_of(position), 0, a);
+  if (position.pack && !x.pack) need_exact(b, position, rank_of(x), 0, a);
+  if (rank_of(position) != rank_of(x))
+    a.fail("shape-mismatch", "needs an index of as many dims, got " + describe(x) + " and " + describe(position));
+  for (int k = 0; k < rank_of(x); ++k)
+    if (k != axis && !(x.shape[k] == position.shape[k]) && !(x.pack && k == 0))
+      position.shape[k] = b.unify(x.shape[k], position.shape[k], "gather: dim " + std::to_string(k) + " of " + describe(x) +
+                                                                     " and of the index " + describe(position));
+  std::vector<Sym> axes = identity_axes(x.shape.size());
+  for (int k = 0; k < rank_of(x); ++k)
+    if (k != axis && position.shape[k].is_integer(1)) axes[k] = Sym(0);
+  return read_at(b, x, axes, {axis}, {position}, position.shape, x.pack, a);
+}
+
+constexpr OpRow kRows[] = {{"index", index}, {"index_select", index_select}, {"gather", gather}};
+
+}  // namespace
+
+std::span<const OpRow> index_ops() { return kRows; }
+
+}  // namespace flashlight::graph

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ranks: which axes of a view are meant, and what their use says about the ranks of the function's parameters.
+#include "graph/dsl_rank.h"
+
+#include <algorithm>
+
+namespace flashlight::graph {
+namespace {
+
+bool has_pack(const Node& n) {
+  return !n.shape.empty() && n.shape[0].op() == SymOp::Symbol && n.shape[0].symbol_id().kind == SymbolId::Pack;
+}
+
+// Input nodes that `id` depends on. With `pack_only`, those whose pack is the pack of `id`.
+void collect_inputs(const Builder& b, NodeId id, bool pack_only, std::set<NodeId>& seen, std::vector<NodeId>& out) {
+  if (!seen.insert(id).second) return;
+  const Node& n = b.node(id);
+  if (pack_only && !has_pack(n)) return;
+  if (n.op == Op::Input) out.push_back(id);
+  for (const Operand& operand : n.operands) {
+    bool carries = !operand.index.empty() && operand.index[0] == Sym::axis(0);
+    if (!pack_only || carries) collect_inputs(b, operand.node, pack_only, seen, out);
+  }
+}
+
+std::vector<NodeId> inputs_behind(const Builder& b, NodeId id, bool pack_only) {
+  std::set<NodeId> seen;
+  std::vector<NodeId> out;
+  collect_inputs(b, id, pack_only, seen, out);
+  return out;
+}
+
+int explicit_axes(const Node& input) { return static_cast<int>(input.shape.size()) - 1; }
+
+// The input with a pack that has the fewest axes: others catch up when they meet it in a broadcast.
+NodeId input_to_raise(const Builder& b, const TensorView& v, const Args& args) {
+  std::vector<NodeId> inputs = inputs_behind(b, v.node, true);
+  if (inputs.empty())  // zeros_like and its kin have a pack that no operand carries
+    for (NodeId id = 0; id <= v.node; ++id)
+      if (b.node(id).op == Op::Input && has_pack(b.node(id))) inputs.push_back(id);
+  if (inputs.empty())
+    args.fail("rank-unknown", "the rank of " + describe(v) + " cannot be inferred", "state it: assume(x.dim() == 4)");
+  return *std::min_element(inputs.begin(), inputs.end(), [&](NodeId p, NodeId q) {
+    return explicit_axes(b.node(p)) < explicit_axes(b.node(q));
+  });
+}
+
+// Asks for a parameter with so many axes that the view gets `count` besides its pack, or `count` in all if `known`.
+[[noreturn]] void raise(Builder& b, const TensorView& v, int count, bool known, const Args& args) {
+  const Node& input = b.node(input_to_raise(b, v, args));
+  int axes = explicit_axes(input) + count - explicit_axes(v);
+  b.need_rank(input.input, {known, axes});
+}
+
+// Whether some parameter supplies all the axes of the view: then its rank is meant, and not one of a view made to broadcast.
+bool has_rank_of_a_parameter(const Builder& b, const TensorView& v) {
+  auto inputs = inputs_behind(b, v.node, false);
+  return std::any_of(inputs.begin(), inputs.end(), [&](NodeId id) {
+    return !has_pack(b.node(id)) && static_cast<int>(b.node(id).shape.size()) >= rank_of(v);
+  });
+}
+
+}  // namespace
+
+void need_trailing(Builder& b, const TensorView& v, int count, const Args& args) {
+  if (explicit_axes(v) >= count) return;
+  if (v.pack) raise(b, v, count, false, args);
+  args.fail("dim-out-of-range", "needs a tensor of at least " + std::to_string(count) + " dims, got " + describe(v));
+}
+
+void need_exact(Builder& b, const TensorView& v, int rank, int guess, const Args& args) {
+  if (v.pack) {
+    int wanted = rank >= 0 ? rank : std::max(guess, explicit_axes(v));
+    if (wanted < explicit_axes(v))
+      args.fail("shape-mismatch", "needs a tensor of " + std::to_string(rank) + " dims, got " + describe(v));
+    raise(b, v, wanted, true, args);
+  }
+  if (rank >= 0 && rank_of(v) != rank)
+    args.fail("shape-mismatch", "needs a tensor of " + std::to_string(rank) + " dims, got " + describe(v));
+}
+
+int axis_of(Builder& b, const TensorView& v, std::int64_t dim, const Args& args, int extra) {
+  if (v.pack) {
+    if (dim < 0) {
+      need_trailing(b, v, static_cast<int>(-dim) - extra, args);
+    } else {
+      // unsqueeze and stack usually make the fourth axis.
+      int guess = kUsualRank - extra, least = static_cast<int>(dim) + 1 - extra;
+      need_exact(b, v, -1, std::max(guess, least), args);
+    }
+  }
+  std::int64_t rank = rank_of(v) + extra, axis = dim < 0 ? dim + rank : dim;
+  if (axis < 0 || axis >= rank)
+    args.fail("dim-out-of-range", "dim " + std::to_string(dim) + " is out of range for " + describe(v),
+              "dims go from " + std::to_string(-rank) + " to " + std::to_string(rank - 1));
+  return static_cast<int>(axis);
+}
+
+void align_leading(Builder& b, std::span<const TensorView> views, std::span<const int> own, const Args& args) {
+  int most = 0;
+  for (std::size_t k = 0; k < views.size(); ++k) most = std::max(most, explicit_axes(views[k]) - own[k]);
+  for (std::size_t k = 0; k < views.size(); ++k) {
+    if (!views[k].pack || explicit_axes(views[k]) - own[k] == most) continue;
+    bool known = false;
+    for (std::size_t other = 0; other < views.size(); ++other)
+      if (!views[other].pack && explicit_axes(views[other]) - own[other] == most)
+        known = known || has_rank_of_a_parameter(b, views[other]);
+    raise(b, views[k], most + own[k], known, args);
+  }
+}
+
+int raw_parameter(const Builder& b, const TensorView& v) {
+  const Node* n = &b.node(v.node);
+  while (n->op == Op::Gather) n = &b.node(n->operands[0].node);
+  return n->op == Op::Input ? n->input : -1;
+}
+
+}  // namespace flashlight::graph

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// Views that split and merge axes: view, reshape, flatten, unflatten, as mixed-radix index maps.
+//
+// Both shapes are cut into groups of equal products. Inside a group an old axis is (l div stride) mod size of the group's
+// linear index l; groups of one old axis, or of one new, are plain splits and merges. What cannot be cut is refused: such
+// a view would shear axes that a kernel tiles.
+#include <algorithm>
+
+#include "graph/dsl_ops.h"
+
+namespace flashlight::graph {
+namespace {
+
+Sym product(const std::vector<Sym>& sizes) {
+  Sym n(1);
+  for (const Sym& size : sizes) n = n * size;
+  return n;
+}
+
+std::vector<Sym> factors(const Sym& e) { return e.op() == SymOp::Mul ? e.args() : std::vector<Sym>{e}; }
+
+// whole / part where the factors of `part` (a constant may divide a constant) are among those of `whole`.
+std::optional<Sym> quotient(const Sym& whole, const Sym& part) {
+  std::vector<Sym> left = factors(whole);
+  Sym out(1);
+  for (const Sym& factor : factors(part)) {
+    if (auto n = factor.as_integer()) {
+      auto at = std::find_if(left.begin(), left.end(), [&](const Sym& f) {
+        auto m = f.as_integer();
+        return m && *n > 0 && *m % *n == 0;
+      });
+      if (at != left.end()) *at = Sym(*at->as_integer() / *n);
+      else if (*n != 1) return std::nullopt;
+      continue;
+    }
+    auto at = std::find(left.begin(), left.end(), factor);
+    if (at == left.end()) return std::nullopt;
+    left.erase(at);
+  }
+  for (const Sym& factor : left) out = out * factor;
+  return out;
+}
+
+// Axes [s0, s1) of the old shape are axes [t0, t1) of the new one.
+struct Group {
+  std::size_t s0, s1, t0, t1;
+};
+
+using Sizes = std::vector<Sym>;
+
+Sizes part(const Sizes& sizes, std::size_t from, std::size_t to) { return {sizes.begin() + from, sizes.begin() + to}; }
+
+// Puts in the size that -1 stands for: what the common ends leave of the old shape, divided by the other sizes.
+void infer_size(Builder& b, const Sizes& s, Sizes& t, const Args& a, const std::string& what) {
+  auto hole = std::find_if(t.begin(), t.end(), [](const Sym& e) { return e.is_integer(-1); });
+  if (hole == t.end()) return;
+  if (std::find_if(hole + 1, t.end(), [](const Sym& e) { return e.is_integer(-1); }) != t.end())
+    a.fail("shape-mismatch", "only one size may be -1");
+  std::size_t head = 0, tail = 0, at = hole - t.begin();
+  while (head < at && head < s.size() && s[head] == t[head]) ++head;
+  while (tail < t.size() - at - 1 && tail < s.size() - head && s[s.size() - 1 - tail] == t[t.size() - 1 - tail]) ++tail;
+  Sym have = product(part(s, head, s.size() - tail));
+  Sizes rest = part(t, head, t.size() - tail);
+  rest.erase(rest.begin() + (at - head));
+  Sym known = product(rest);
+  if (auto exact = quotient(have, known)) {
+    *hole = *exact;
+    return;
+  }
+  *hole = floor_div(have, known);
+  b.unify(*hole * known, have, what);
+}
+
+// The number of new axes from t[j] on that split `size` as written: {.., size / (product of the others), ..}.
+std::size_t split_of(const Sym& size, const Sizes& t, std::size_t j) {
+  for (std::size_t n = 2; j + n <= t.size(); ++n)
+    for (std::size_t k = j; k < j + n; ++k) {
+      Sizes others = part(t, j, j + n);
+      others.erase(others.begin() + (k - j));
+      if (t[k] == floor_div(size, product(others))) return n;
+    }
+  return 0;
+}
+
+// Cuts both shapes (no sizes that are literally 1) into the smallest groups that can be told apart.
+std::vector<Group> cut(Builder& b, const Sizes& s, const Sizes& t, const Args& a, const std::string& what) {
+  std::size_t s_end = s.size(), t_end = t.size();
+  std::vector<Group> tail, groups;
+  while (s_end > 0 && t_end > 0 && s[s_end - 1] == t[t_end - 1]) {
+    --s_end, --t_end;
+    tail.push_back({s_end, s_end + 1, t_end, t_end + 1});
+  }
+  std::size_t i = 0, j = 0;
+  while (i < s_end && j < t_end) {
+    Sym ps = s[i], pt = t[j];
+    std::size_t i1 = i + 1, j1 = j + 1;
+    while (!(ps == pt)) {
+      if (i1 < s_end && quotient(pt, ps)) ps = ps * s[i1++];
+      else if (j1 < t_end && quotient(ps, pt)) pt = pt * t[j1++];
+      else break;
+    }
+    if (!(ps == pt)) {
+      std::size_t pieces = split_of(s[i], t, j), joined = split_of(t[j], s, i);
+      if (pieces && j + pieces <= t_end && (i + 1 < s_end || j + pieces == t_end)) i1 = i + 1, j1 = j + pieces;
+      else if (joined && i + joined <= s_end && (j + 1 < t_end || i + joined == s_end)) i1 = i + joined, j1 = j + 1;
+      else i1 = s_end, j1 = t_end;
+      if (i1 - i > 1 && j1 - j > 1)
+        a.fail("unaligned-view", what + ": these sizes do not split or merge dims one by one",
+               "reshape in two steps, or state the sizes: assume(x.size(-1) == h * d), assume(x.dim() == 3)");
+      b.unify(product(part(s, i, i1)), product(part(t, j, j1)), what);
+    }
+    groups.push_back({i, i1, j, j1});
+    i = i1, j = j1;
+  }
+  if (i < s_end || j < t_end) b.unify(product(part(s, i, s_end)), product(part(t, j, t_end)), what);
+  groups.insert(groups.end(), tail.begin(), tail.end());
+  return groups;
+}
+
+// Regroups axes [from, to) of x into axes of the given sizes.
+TensorView regrouped(Builder& b, const TensorView& x, std::size_t from, std::size_t to, Sizes sizes, const Args& a) {
+  Sizes old = part(x.shape, from, to), s, t;
+  std::string text;
+  for (const Sym& size : sizes) text += (text.empty() ? "" : ", ") + to_string(size);
+  std::string what = a.op() + " of " + describe(x) + " as [" + text + "]";
+  std::vector<std::size_t> s_axis, t_axis;
+  for (std::size_t k = 0; k < old.size(); ++k)
+    if (!old[k].is_integer(1)) s.push_back(old[k]), s_axis.push_back(k);
+  auto strip = [&] {
+    t.clear(), t_axis.clear();
+    for (std::size_t k = 0; k < sizes.size(); ++k)
+      if (!sizes[k].is_integer(1)) t.push_back(sizes[k]), t_axis.push_back(k);
+  };
+  strip();
+  infer_size(b, s, t, a, what);
+  for (std::size_t k = 0; k < t.size(); ++k) sizes[t_axis[k]] = t[k];
+  strip();
+
+  Shape shape = part(x.shape, 0, from);
+  shape.insert(shape.end(), sizes.begin(), sizes.end());
+  shape.insert(shape.end(), x.shape.begin() + to, x.shape.end());
+  std::vector<Sym> axes(x.shape.size(), Sym(0));
+  for (std::size_t k = 0; k < from; ++k) axes[k] = Sym::axis(static_cast<int>(k));
+  for (std::size_t k = to; k < x.shape.size(); ++k) axes[k] = Sym::axis(static_cast<int>(k + sizes.size() - old.size()));
+  for (const Group& g : cut(b, s, t, a, what)) {
+    Sym linear(0), stride(1);
+    for (std::size_t j = g.t1; j-- > g.t0;) {
+      linear = linear + Sym::axis(static_cast<int>(from + t_axis[j])) * stride;
+      stride = stride * t[j];
+    }
+    stride = Sym(1);
+    for (std::size_t i = g.s1; i-- > g.s0;) {
+      Sym e = floor_div(linear, stride);
+      axes[from + s_axis[i]] = i == g.s0 ? e : mod(e, s[i]);
+      stride = stride * s[i];
+    }
+  }
+  for (Sym& e : axes) e = simplify_index(e, shape);
+  return reindex(x, axes, shape, x.pack && from > 0);
+}
+
+// A parameter of unknown rank that is given one real axis, as in slopes.view({-1, 1, 1}), is a vector.
+int rank_to_view(const Sizes& sizes) {
+  auto real = std::count_if(sizes.begin(), sizes.end(), [](const Sym& e) { return !e.is_integer(1); });
+  return real <= 1 ? 1 : kUsualRank;
+}
+
+Arg view(Builder& b, const Args& a) {
+  const TensorView& x = a.tensor(0);
+  Sizes sizes = a.sizes(1);
+  if (x.pack) need_exact(b, x, -1, rank_to_view(sizes), a);
+  return regrouped(b, x, 0, x.shape.size(), std::move(sizes), a);
+}
+
+Arg flatten(Builder& b, const Args& a) {
+  const TensorView& x = a.tensor(0);
+  if (!x.pack && x.shape.empty()) return reindex(x, {}, {Sym(1)}, false);
+  int from = axis_of(b, x, a.integer_or(1, 0), a), to = axis_of(b, x, a.integer_or(2, -1), a);
+  if (from > to) a.fail("dim-out-of-range", "the first dim comes after the last one");
+  return regrouped(b, x, from, to + 1, {product(part(x.shape, from, to + 1))}, a);
+}
+
+Arg unflatten(Builder& b, const Args& a) {
+  const TensorView& x = a.tensor(0);
+  int axis = axis_of(b, x, a.integer(1), a);
+  return regrouped(b, x, axis, axis + 1, a.sizes(2), a);
+}
+
+constexpr OpRow kRows[] = {{"view", view}, {"reshape", view}, {"flatten", flatten}, {"unflatten", unflatten}};
+
+}  // namespace
+
+std::span<const OpRow> reshape_ops() { return kRows; }
+
+}  // namespace flashlight::graph

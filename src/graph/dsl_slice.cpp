@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parts of a tensor and their opposites: narrow, slice, select, chunk, split; cat and stack.
+#include <algorithm>
+#include <limits>
+
+#include "graph/dsl_ops.h"
+
+namespace flashlight::graph {
+namespace {
+
+// x[start + step * i] along one axis; the part may shrink to size 1.
+TensorView part(const TensorView& x, int axis, const Sym& start, const Sym& size, const Sym& step = Sym(1)) {
+  Shape shape = x.shape;
+  shape[axis] = size;
+  std::vector<Sym> axes = identity_axes(shape.size());
+  axes[axis] = size.is_integer(1) ? start : start + step * axes[axis];
+  return reindex(x, axes, shape, x.pack);
+}
+
+TensorView selected(const TensorView& x, int axis, const Sym& position) {
+  Shape shape = x.shape;
+  shape.erase(shape.begin() + axis);
+  std::vector<Sym> axes;
+  for (int k = 0; k < rank_of(x); ++k) axes.push_back(k == axis ? position : Sym::axis(k < axis ? k : k - 1));
+  return reindex(x, axes, shape, x.pack);
+}
+
+Sym at_most(const Sym& a, const Sym& b) { return make_sym(SymOp::Le, {a, b}); }
+
+// Records low <= high unless it is plain; a constant contradiction is the program's error.
+void require_at_most(Builder& b, const Sym& low, const Sym& high, const std::string& text, const Args& a) {
+  if (low == high) return;
+  Sym gap = simplify_index(high - low, {});
+  if (auto n = gap.as_integer()) {
+    if (*n < 0) a.fail("dim-out-of-range", text);
+    return;
+  }
+  // A whole fraction of a size is no more than the size.
+  if (low.op() == SymOp::FloorDiv && low.args()[0] == high && low.args()[1].is_constant()) return;
+  b.check(at_most(low, high), a.op() + ": " + text);
+}
+
+// A position that may count from the end. Symbolic positions are taken to count from the front, checked at launch.
+Sym from_front(Builder& b, const Sym& position, const Sym& size, const Args& a) {
+  if (auto n = position.as_integer()) return *n < 0 ? size + position : position;
+  require_at_most(b, Sym(0), position, "a position that is known at launch only must not be negative", a);
+  return position;
+}
+
+Arg narrow(Builder& b, const Args& a) {
+  const TensorView& x = a.tensor(0);
+  int axis = axis_of(b, x, a.integer(1), a);
+  Sym start = from_front(b, a.sym(2), x.shape[axis], a);
+  const Sym& length = a.sym(3);
+  require_at_most(b, start + length, x.shape[axis], "start + length must lie within " + describe(x), a);
+  return part(x, axis, start, length);
+}
+
+Arg slice(Builder& b, const Args& a) {
+  const TensorView& x = a.tensor(0);
+  int axis = axis_of(b, x, a.integer_or(1, 0), a);
+  const Sym& size = x.shape[axis];
+  Sym start = a.has(2) ? from_front(b, a.sym(2), size, a) : Sym(0);
+  Sym end = size;
+  if (a.has(3) && !a.sym(3).is_integer(std::numeric_limits<std::int64_t>::max())) end = from_front(b, a.sym(3), size, a);
+  std::int64_t step = a.integer_or(4, 1);
+  if (step <= 0) a.fail("dim-out-of-range", "the step must be positive, got " + std::to_string(step));
+  auto known_size = size.as_integer(), known_end = end.as_integer();
+  if (known_size && known_end && *known_end > *known_size) end = size;
+  require_at_most(b, end, size, "the end must lie within " + describe(x), a);
+  require_at_most(b, Sym(0), start, "the start must lie within " + describe(x), a);
+  require_at_most(b, start + Sym(1), end, "the slice must not be empty", a);
+  Sym length = step == 1 ? end - start : floor_div(end - start + Sym(step - 1), Sym(step));
+  return part(x, axis, start, length, Sym(step));
+}
+
+Arg select(Builder& b, const Args& a) {
+  const TensorView& x = a.tensor(0);
+  int axis = axis_of(b, x, a.integer(1), a);
+  Sym position = from_front(b, a.sym(2), x.shape[axis], a);
+  require_at_most(b, position + Sym(1), x.shape[axis], "index " + to_string(a.sym(2)) + " must lie within " + describe(x), a);
+  require_at_most(b, Sym(0), position, "index " + to_string(a.sym(2)) + " must lie within " + describe(x), a);
+  return selected(x, axis, position);
+}
+
+ArgList parts(const TensorView& x, int axis, const std::vector<Sym>& sizes) {
+  ArgList out;
+  Sym start(0);
+  for (const Sym& size : sizes) {
+    out.push_back(part(x, axis, start, size));
+    start = start + size;
+  }
+  return out;
+}
+
+// `count` parts, of which a known size leaves the last smaller; a symbolic size must divide.
+Arg chunk(Builder& b, const Args& a) {
+  const TensorView& x = a.tensor(0);
+  std::int64_t count = a.integer(1);
+  int axis = axis_of(b, x, a.integer_or(2, 0), a);
+  if (count <= 0) a.fail("shape-mismatch", "the number of chunks must be positive, got " + std::to_string(count));
+  const Sym& size = x.shape[axis];
+  std::vector<Sym> sizes;
+  if (auto n = size.as_integer()) {
+    std::int64_t each = (*n + count - 1) / count;
+    for (std::int64_t from = 0; from < *n; from += each) sizes.push_back(std::min(each, *n - from));
+  } else {
+    Sym each = floor_div(size, Sym(count));
+    b.unify(each * Sym(count), size, "chunk: the size of dim " + std::to_string(axis) + " of " + describe(x) + " and its parts");
+    sizes.assign(count, each);
+  }
+  return parts(x, axis, sizes);
+}
+
+// How many parts of size `each` the axis has, where that is known when translating.
+std::optional<std::int64_t> count_of(const Sym& size, const Sym& each) {
+  if (size == each) return 1;
+  auto n = size.as_integer(), m = each.as_integer();
+  if (n && m && *m > 0) return (*n + *m - 1) / *m;
+  if (each.op() == SymOp::FloorDiv && each.args()[0] == size) return each.args()[1].as_integer();
+  return simplify_index(floor_div(size, each), {}).as_integer();
+}
+
+Arg split(Builder& b, const Args& a) {
+  const TensorView& x = a.tensor(0);
+  std::vector<Sym> sizes = a.sizes(1);
+  int axis = axis_of(b, x, a.integer_or(2, 0), a);
+  const Sym& size = x.shape[axis];
+  if (sizes.size() == 1) {
+    auto count = count_of(size, sizes[0]);
+    if (!count)
+      a.fail("not-constant", "the number of parts of size " + to_string(sizes[0]) + " of " + describe(x) + " is not known",
+             "use chunk(n, dim), or split({sizes}, dim)");
+    if (auto n = size.as_integer(), each = sizes[0].as_integer(); n && each) {
+      sizes.assign(*count, Sym(*each));
+      sizes.back() = Sym(*n - (*count - 1) * *each);
+    } else {
+      sizes.assign(*count, Sym(sizes[0]));
+    }
+  }
+  Sym total(0);
+  for (const Sym& each : sizes) total = total + each;
+  b.unify(total, size, "split: the size of dim " + std::to_string(axis) + " of " + describe(x) + " and the sum of its parts");
+  return parts(x, axis, sizes);
+}
+
+}  // namespace
+
+// Joins views along `axis`. A segment's operand reads its tensor at axis - offset.
+static TensorView joined(Builder& b, std::vector<TensorView> views, int axis, const Args& a) {
+  Kind kind = promote(views);
+  Shape shape = views[0].shape;
+  Sym total(0);
+  for (TensorView& v : views) {
+    v = convert(b, v, kind);
+    for (int k = 0; k < rank_of(v); ++k) {
+      if (k == axis || (v.pack && k == 0)) continue;
+      shape[k] = b.unify(shape[k], v.shape[k], a.op() + ": the sizes of dim " + std::to_string(k - rank_of(v)) +
+                                                   " of " + describe(views[0]) + " and " + describe(v));
+    }
+    total = total + v.shape[axis];
+  }
+  shape[axis] = total;
+  TensorView out{-1, {}, shape, views[0].pack, kind.type, kind.dtype};
+  std::vector<Sym> axes(shape.size(), Sym(0));
+  Shape own;
+  int joint = -1;
+  for (int k = 0; k < static_cast<int>(shape.size()); ++k) {
+    bool used = k == axis || std::any_of(views.begin(), views.end(), [&](auto& v) { return uses_axis(v.index, k); });
+    if (!used || (k != axis && shape[k].is_integer(1))) continue;
+    if (k == axis) joint = static_cast<int>(own.size());
+    axes[k] = Sym::axis(static_cast<int>(own.size()));
+    own.push_back(shape[k]);
+    out.index.push_back(Sym::axis(k));
+  }
+  std::vector<Operand> segments;
+  Sym offset(0);
+  for (const TensorView& v : views) {
+    std::vector<Sym> shifted = axes;
+    shifted[axis] = v.shape[axis].is_integer(1) ? Sym(0) : Sym::axis(joint) - offset;
+    Operand segment{v.node, v.index};
+    for (Sym& e : segment.index) e = substitute_axes(e, shifted);
+    segments.push_back(std::move(segment));
+    offset = offset + v.shape[axis];
+  }
+  out.node = b.segment(own, joint, std::move(segments));
+  return out;
+}
+
+namespace {
+
+Arg cat(Builder& b, const Args& a) {
+  std::vector<TensorView> views = a.tensors(0);
+  align_leading(b, views, std::vector<int>(views.size(), 0), a);
+  for (const TensorView& v : views)  // a pack meets a pack; a known rank makes the others known
+    if (v.pack)
+      for (const TensorView& other : views)
+        if (!other.pack) need_exact(b, v, rank_of(other), rank_of(other), a);
+  int axis = axis_of(b, views[0], a.integer_or(1, 0), a);
+  for (const TensorView& v : views)
+    if (v.shape.size() != views[0].shape.size())
+      a.fail("shape-mismatch", "needs tensors of the same number of dims, got " + describe(views[0]) + " and " + describe(v));
+  return views.size() == 1 ? views[0] : joined(b, views, axis, a);
+}
+
+Arg stack(Builder& b, const Args& a) {
+  ArgList raised;
+  for (const TensorView& v : a.tensors(0)) raised.push_back(apply_op(b, "unsqueeze", {v, a.has(1) ? a.at(1) : Arg(Sym(0))}));
+  return apply_op(b, "cat", {raised, a.has(1) ? a.at(1) : Arg(Sym(0))});
+}
+
+constexpr OpRow kRows[] = {
+    {"narrow", narrow}, {"slice", slice}, {"select", select}, {"chunk", chunk}, {"split", split},
+    {"cat", cat}, {"stack", stack},
+};
+
+}  // namespace
+
+std::span<const OpRow> slice_ops() { return kRows; }
+
+}  // namespace flashlight::graph

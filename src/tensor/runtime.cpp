@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// The registered device and the emulated one that stands in where none is registered.
+#include <flashlight/runtime.h>
+
+#include <atomic>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <new>
+
+namespace flashlight {
+namespace {
+
+constexpr std::align_val_t kAlignment{256};  // what cudaMalloc promises
+
+struct Allocations {
+  std::mutex mutex;
+  std::map<const std::byte*, AllocationInfo> live;
+  std::uint64_t serial = 0;
+};
+
+// Never destroyed: tensors with static lifetime may be freed after any static of this file.
+Allocations& allocations() {
+  static Allocations* const all = new Allocations;
+  return *all;
+}
+
+void* allocate(std::size_t bytes, void*) {
+  void* memory = ::operator new(bytes, kAlignment, std::nothrow);
+  if (!memory) return nullptr;
+  std::memset(memory, 0xff, bytes);
+  Allocations& all = allocations();
+  const std::lock_guard<std::mutex> lock(all.mutex);
+  all.live[static_cast<const std::byte*>(memory)] = {memory, bytes, ++all.serial};
+  return memory;
+}
+
+void deallocate(void* memory, void*) {
+  Allocations& all = allocations();
+  {
+    const std::lock_guard<std::mutex> lock(all.mutex);
+    all.live.erase(static_cast<const std::byte*>(memory));
+  }
+  ::operator delete(memory, kAlignment);
+}
+
+void copy(void* target, const void* source, std::size_t bytes, CopyKind, void*) {
+  std::memmove(target, source, bytes);
+}
+
+void synchronize(void*) {}
+
+constexpr DeviceTable kEmulated = {"emulated device", allocate, deallocate, copy, synchronize};
+
+std::atomic<const DeviceTable*> registered{nullptr};
+thread_local void* stream_of_thread = nullptr;
+
+}  // namespace
+
+void register_device(const DeviceTable* table) { registered.store(table, std::memory_order_release); }
+
+const DeviceTable& current_device() {
+  const DeviceTable* table = registered.load(std::memory_order_acquire);
+  return table ? *table : kEmulated;
+}
+
+const DeviceTable& emulated_device() { return kEmulated; }
+
+void* current_stream() { return stream_of_thread; }
+void set_stream(void* stream) { stream_of_thread = stream; }
+
+bool find_allocation(const void* address, AllocationInfo* info) {
+  const std::byte* byte = static_cast<const std::byte*>(address);
+  Allocations& all = allocations();
+  const std::lock_guard<std::mutex> lock(all.mutex);
+  auto next = all.live.upper_bound(byte);
+  if (next == all.live.begin()) return false;
+  const AllocationInfo& found = (--next)->second;
+  if (byte >= next->first + found.bytes) return false;
+  if (info) *info = found;
+  return true;
+}
+
+}  // namespace flashlight
