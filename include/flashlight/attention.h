@@ -7,7 +7,8 @@
 namespace flashlight {
 
 struct AttentionOptions {
-  Optional<Tensor> mask = {};   // broadcastable to [.., Hq, Sq, Sk]; kBool: true takes part; floating: added to the scores
+  Optional<Tensor> mask =
+      {};  // broadcastable to [.., Hq, Sq, Sk]; kBool: true takes part; floating: added to the scores
   bool is_causal = false;       // j <= i, aligned at the top left; not together with mask
   Optional<double> scale = {};  // 1/sqrt(D) unless given
   bool enable_gqa = false;      // Hkv divides Hq, and each key head serves Hq / Hkv query heads
@@ -42,8 +43,8 @@ struct FlexOptions {
 };
 
 // q [B, Hq, Sq, D], k [B, Hkv, Sk, D], v [B, Hkv, Sk, Dv] -> [B, Hq, Sq, Dv].
-// score_mod(scores, b, h, i, j) gives the scores, mask_mod(b, h, i, j) a kBool tensor, true where j takes part; b, h, i, j
-// are integer tensors [B,1,1,1], [H,1,1], [Sq,1], [Sk] that broadcast to the scores' shape.
+// score_mod(scores, b, h, i, j) gives the scores, mask_mod(b, h, i, j) a kBool tensor, true where j takes
+// part; b, h, i, j are integer tensors [B,1,1,1], [H,1,1], [Sq,1], [Sk] that broadcast to the scores' shape.
 template <class ScoreMod, class MaskMod>
   requires(!detail::kSame<MaskMod, FlexOptions>)
 Tensor flex_attention(const Tensor& q, const Tensor& k, const Tensor& v, ScoreMod score_mod, MaskMod mask_mod,
@@ -60,7 +61,8 @@ Tensor flex_attention(const Tensor& q, const Tensor& k, const Tensor& v, ScoreMo
   Tensor i = arange(q.size(2)).unsqueeze(-1);
   Tensor j = arange(k.size(2));
   Tensor scores = score_mod(matmul(q, keys.transpose(-2, -1)) * scale, b, h, i, j);
-  if constexpr (!detail::kSame<MaskMod, decltype(nullptr)>) scores = where(mask_mod(b, h, i, j), scores, -INFINITY);
+  if constexpr (!detail::kSame<MaskMod, decltype(nullptr)>)
+    scores = where(mask_mod(b, h, i, j), scores, -INFINITY);
   return matmul(softmax(scores, -1), values);
 }
 

@@ -39,7 +39,8 @@ Tensor clamp_min(const Tensor& x, Scalar min);
 Tensor clamp_min(const Tensor& x, const Tensor& min);
 Tensor clamp_max(const Tensor& x, Scalar max);
 Tensor clamp_max(const Tensor& x, const Tensor& max);
-Tensor nan_to_num(const Tensor& x, double nan = 0, Optional<double> posinf = {}, Optional<double> neginf = {});
+Tensor nan_to_num(const Tensor& x, double nan = 0, Optional<double> posinf = {},
+                  Optional<double> neginf = {});
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y);
 Tensor where(const Tensor& condition, const Tensor& x, Scalar y);
 Tensor where(const Tensor& condition, Scalar x, const Tensor& y);
@@ -96,7 +97,8 @@ Tensor operator^(Scalar x, const Tensor& y);
 Tensor sum(const Tensor& x, Sizes dims = {}, bool keepdim = false);
 Tensor mean(const Tensor& x, Sizes dims = {}, bool keepdim = false);
 Tensor prod(const Tensor& x, Sizes dims = {}, bool keepdim = false);
-Tensor amax(const Tensor& x, Sizes dims = {}, bool keepdim = false);  // Error over an empty dim; so amin, argmax
+Tensor amax(const Tensor& x, Sizes dims = {},
+            bool keepdim = false);  // Error over an empty dim; so amin, argmax
 Tensor amin(const Tensor& x, Sizes dims = {}, bool keepdim = false);
 Tensor any(const Tensor& x, Sizes dims = {}, bool keepdim = false);
 Tensor all(const Tensor& x, Sizes dims = {}, bool keepdim = false);
@@ -108,18 +110,21 @@ Tensor softmax(const Tensor& x, std::int64_t dim, Optional<DType> dtype = {});
 Tensor log_softmax(const Tensor& x, std::int64_t dim, Optional<DType> dtype = {});
 Tensor cumsum(const Tensor& x, std::int64_t dim);
 // Values and their indices along dim. Equal values keep their order; NaN counts as the largest.
-Tensors<2> topk(const Tensor& x, std::int64_t k, std::int64_t dim = -1, bool largest = true, bool sorted = true);
+Tensors<2> topk(const Tensor& x, std::int64_t k, std::int64_t dim = -1, bool largest = true,
+                bool sorted = true);
 Tensors<2> sort(const Tensor& x, std::int64_t dim = -1, bool descending = false);
 
 // Contractions. Operands of different floating dtypes are promoted.
 Tensor matmul(const Tensor& x, const Tensor& y);
 Tensor bmm(const Tensor& x, const Tensor& y);
-Tensor linear(const Tensor& x, const Tensor& weight, Optional<Tensor> bias = {});  // x [.., I], weight [O, I], bias [O]
+Tensor linear(const Tensor& x, const Tensor& weight,
+              Optional<Tensor> bias = {});  // x [.., I], weight [O, I], bias [O]
 Tensor einsum(TextView equation, TensorList operands);
 
 // Normalisation over the trailing dims that weight has, over the last one without a weight.
 Tensor rms_norm(const Tensor& x, Optional<Tensor> weight = {}, double eps = 1e-6);
-Tensor layer_norm(const Tensor& x, Optional<Tensor> weight = {}, Optional<Tensor> bias = {}, double eps = 1e-5);
+Tensor layer_norm(const Tensor& x, Optional<Tensor> weight = {}, Optional<Tensor> bias = {},
+                  double eps = 1e-5);
 
 // Gathering. Indices are integer tensors; negative ones count from the end (not in index_select and gather).
 Tensor index(const Tensor& x, TensorList indices);
@@ -132,8 +137,10 @@ Tensor cat(TensorList tensors, std::int64_t dim = 0);
 Tensor stack(TensorList tensors, std::int64_t dim = 0);
 
 // Checks.
-bool allclose(const Tensor& x, const Tensor& y, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false);
-double max_abs_diff(const Tensor& x, const Tensor& y);  // NaN where only one is NaN; equal infinities differ by 0
+bool allclose(const Tensor& x, const Tensor& y, double rtol = 1e-5, double atol = 1e-8,
+              bool equal_nan = false);
+double max_abs_diff(const Tensor& x,
+                    const Tensor& y);  // NaN where only one is NaN; equal infinities differ by 0
 // States a fact about sizes or scalars: checked when run eagerly (Error), built upon by the translator.
 void assume(bool condition, const char* file = __builtin_FILE(), int line = __builtin_LINE());
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The device behind kCUDA: a table of functions that emitted files register, or the emulated device.
 //
-// The library knows no CUDA. A .cu file registers a table made of cudart calls; where nobody does, kCUDA memory is host
-// memory that the emulated device watches over.
+// The library knows no CUDA. A .cu file registers a table made of cudart calls; where nobody does, kCUDA
+// memory is host memory that the emulated device watches over.
 #pragma once
 
 #include <flashlight/types.h>
@@ -20,8 +20,8 @@ struct DeviceTable {
   void (*synchronize)(void* stream);
 };
 
-// Installs the table (which must live on) for allocations from now on; null brings the emulated device back. Memory is
-// given back to the table it came from. Thread-safe.
+// Installs the table (which must live on) for allocations from now on; null brings the emulated device back.
+// Memory is given back to the table it came from. Thread-safe.
 void register_device(const DeviceTable* table);
 const DeviceTable& current_device();
 const DeviceTable& emulated_device();
@@ -30,7 +30,8 @@ const DeviceTable& emulated_device();
 void* current_stream();
 void set_stream(void* stream);
 
-// A live allocation of the emulated device. Fresh memory is filled with 0xFF bytes, a NaN in every floating dtype.
+// A live allocation of the emulated device. Fresh memory is filled with 0xFF bytes, a NaN in every floating
+// dtype.
 struct AllocationInfo {
   const void* base = nullptr;
   std::size_t bytes = 0;

@@ -17,7 +17,8 @@ class Tensor;
 struct TensorImpl;
 template <std::size_t N> class Tensors;
 
-// A list of tensors as an argument or result: from {a, b}, std::vector<Tensor>, std::array<Tensor, N>, Tensors<N>.
+// A list of tensors as an argument or result: from {a, b}, std::vector<Tensor>, std::array<Tensor, N>,
+// Tensors<N>.
 class TensorList {
  public:
   using value_type = Tensor;
@@ -27,7 +28,10 @@ class TensorList {
   TensorList(const Tensor* first, std::size_t count);
   template <class C>
     requires(!detail::kSame<C, TensorList> && !detail::kSame<C, Tensor> &&
-             requires(const C& c) { detail::take<const Tensor*>(c.data()); c.size(); })
+             requires(const C& c) {
+               detail::take<const Tensor*>(c.data());
+               c.size();
+             })
   TensorList(const C& list) : TensorList(list.data(), list.size()) {}
   TensorList(const TensorList& other);
   TensorList(TensorList&& other) noexcept;
@@ -45,8 +49,13 @@ class TensorList {
   inline const Tensor& back() const;
 
   template <class C>
-    requires requires(C c, const Tensor* p) { C(p, p); c.push_back(*p); }
-  operator C() const { return C(begin(), end()); }
+    requires requires(C c, const Tensor* p) {
+      C(p, p);
+      c.push_back(*p);
+    }
+  operator C() const {
+    return C(begin(), end());
+  }
 
  private:
   Tensor* items_ = nullptr;
@@ -244,3 +253,12 @@ template <std::size_t N> struct std::tuple_size<flashlight::Tensors<N>> {
 template <std::size_t I, std::size_t N> struct std::tuple_element<I, flashlight::Tensors<N>> {
   using type = flashlight::Tensor;
 };
+#ifdef FLASHLIGHT_TRANSLATOR
+// What <utility> would derive, for `const auto [a, b]`.
+template <std::size_t N> struct std::tuple_size<const flashlight::Tensors<N>> {
+  static constexpr std::size_t value = N;
+};
+template <std::size_t I, std::size_t N> struct std::tuple_element<I, const flashlight::Tensors<N>> {
+  using type = const flashlight::Tensor;
+};
+#endif

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The small types of the API: DType, Device, Scalar, Sizes, Optional, Text, Error.
 //
-// Light on purpose: this header is parsed on every run of the translator. It includes next to nothing of std and
-// converts to and from std containers by shape (data()/size(), begin()/end(), has_value()/operator*) rather than by name.
+// Light on purpose: this header is parsed on every run of the translator. It includes next to nothing of std
+// and converts to and from std containers by shape (data()/size(), begin()/end(), has_value()/operator*)
+// rather than by name.
 #pragma once
 
 #ifdef FLASHLIGHT_TRANSLATOR
-// <cmath> drags in the special functions (and with them the algorithms) unless told otherwise before its first inclusion.
+// <cmath> drags in the special functions (and with them the algorithms) unless told otherwise before its
+// first inclusion.
 #if __has_include(<bits/c++config.h>)
 #include <bits/c++config.h>
 #undef _GLIBCXX_USE_STD_SPEC_FUNCS
@@ -29,16 +31,27 @@
 
 namespace flashlight {
 
-// Element types. kFloat64 is for references; float arithmetic on the 16-bit types computes in float32 and rounds once per op.
-enum class DType : std::uint8_t { kFloat16, kBFloat16, kFloat32, kFloat64, kInt8, kUInt8, kInt32, kInt64, kBool };
+// Element types. kFloat64 is for references; float arithmetic on the 16-bit types computes in float32 and
+// rounds once per op.
+enum class DType : std::uint8_t {
+  kFloat16,
+  kBFloat16,
+  kFloat32,
+  kFloat64,
+  kInt8,
+  kUInt8,
+  kInt32,
+  kInt64,
+  kBool
+};
 using enum DType;
 
 // Where a tensor's elements live. Without CUDA, kCUDA is the emulated device (runtime.h).
 enum class Device : std::uint8_t { kCPU, kCUDA };
 using enum Device;
 
-const char* name(DType dtype);
-const char* name(Device device);
+const char* name_of(DType dtype);
+const char* name_of(Device device);
 std::size_t element_size(DType dtype);  // in bytes
 inline constexpr bool is_floating(DType dtype) { return dtype <= DType::kFloat64; }
 inline constexpr bool is_integer(DType dtype) { return dtype > DType::kFloat64 && dtype < DType::kBool; }
@@ -61,7 +74,9 @@ struct BFloat16 {
 
 namespace detail {
 
-template <class T> struct TypeIs { using Type = T; };
+template <class T> struct TypeIs {
+  using Type = T;
+};
 template <class T> struct Plain : TypeIs<T> {};
 template <class T> struct Plain<T&> : Plain<T> {};
 template <class T> struct Plain<T&&> : Plain<T> {};
@@ -88,16 +103,20 @@ template <> inline constexpr bool kInteger<unsigned long> = true;
 template <> inline constexpr bool kInteger<long long> = true;
 template <> inline constexpr bool kInteger<unsigned long long> = true;
 
-// std::vector, std::array, std::span and the like, of integers.
+// std::vector, std::array, std::span and the like, of integers; what grows like std::vector; what has a fixed
+// size like std::array.
 template <class C>
 concept IntegerRange = requires(const C& c) {
   requires kInteger<PlainType<decltype(*c.data())>>;
   requires kInteger<PlainType<decltype(c.size())>>;
 };
 template <class C>
-concept GrowingRange = requires(C c, const std::int64_t* p) { C(p, p); c.push_back(*p); };  // std::vector
+concept GrowingRange = requires(C c, const std::int64_t* p) {
+  C(p, p);
+  c.push_back(*p);
+};
 template <class C>
-concept FixedRange = !GrowingRange<C> && requires(C c) { c.fill(*c.data()); };              // std::array
+concept FixedRange = !GrowingRange<C> && requires(C c) { c.fill(*c.data()); };
 
 // DType of a C++ element type.
 template <class T> inline constexpr int kDTypeOf = -1;
@@ -112,9 +131,10 @@ template <> inline constexpr int kDTypeOf<long> = int(sizeof(long) == 8 ? DType:
 template <> inline constexpr int kDTypeOf<long long> = int(DType::kInt64);
 template <> inline constexpr int kDTypeOf<bool> = int(DType::kBool);
 
-[[noreturn]] void fail_rank(std::int64_t rank);                        // a Sizes longer than kMaxRank
-[[noreturn]] void fail_count(std::int64_t have, std::int64_t wanted);  // a fixed-size container of another length
-[[noreturn]] void fail_empty();                                        // value() of an empty Optional
+[[noreturn]] void fail_rank(std::int64_t rank);  // a Sizes longer than kMaxRank
+[[noreturn]] void fail_count(std::int64_t have,
+                             std::int64_t wanted);  // a fixed-size container of another length
+[[noreturn]] void fail_empty();                     // value() of an empty Optional
 
 }  // namespace detail
 
@@ -155,7 +175,8 @@ class Sizes {
   using value_type = std::int64_t;
 
   constexpr Sizes() = default;
-  template <class I> requires detail::kInteger<I>
+  template <class I>
+    requires detail::kInteger<I>
   constexpr Sizes(I size) : items_{static_cast<std::int64_t>(size)}, count_(1) {}
   constexpr Sizes(std::initializer_list<std::int64_t> list) {
     for (std::int64_t size : list) push_back(size);
@@ -163,7 +184,8 @@ class Sizes {
   constexpr Sizes(const std::int64_t* first, const std::int64_t* last) {
     for (; first != last; ++first) push_back(*first);
   }
-  template <class C> requires(detail::IntegerRange<C> && !detail::kSame<C, Sizes>)
+  template <class C>
+    requires(detail::IntegerRange<C> && !detail::kSame<C, Sizes>)
   constexpr Sizes(const C& list) {
     for (std::size_t i = 0; i < static_cast<std::size_t>(list.size()); ++i) push_back(list.data()[i]);
   }
@@ -195,9 +217,13 @@ class Sizes {
     for (std::size_t i = at; i < count_; ++i) items_[i] = items_[i + 1];
   }
 
-  template <class C> requires(detail::GrowingRange<C> && detail::IntegerRange<C>)
-  operator C() const { return C(begin(), end()); }
-  template <class C> requires(detail::FixedRange<C> && detail::IntegerRange<C>)
+  template <class C>
+    requires(detail::GrowingRange<C> && detail::IntegerRange<C>)
+  operator C() const {
+    return C(begin(), end());
+  }
+  template <class C>
+    requires(detail::FixedRange<C> && detail::IntegerRange<C>)
   operator C() const {
     C list{};
     if (list.size() != count_) detail::fail_count(count_, list.size());
@@ -224,12 +250,16 @@ class Optional {
   using value_type = T;
 
   Optional() = default;
-  template <class U> requires detail::Converts<U, T>
+  template <class U>
+    requires detail::Converts<U, T>
   Optional(U&& value) : value_(static_cast<U&&>(value)), has_(true) {}
   // From another optional: whatever has has_value() and dereferences to what converts to T.
   template <class O>
     requires(!detail::Converts<const O&, T> && !detail::kSame<O, Optional> &&
-             requires(const O& o) { o.has_value(); detail::take<T>(*o); })
+             requires(const O& o) {
+               o.has_value();
+               detail::take<T>(*o);
+             })
   Optional(const O& other) : has_(other.has_value()) {
     if (has_) value_ = *other;
   }
@@ -252,8 +282,13 @@ class Optional {
 
   template <class O>
     requires(!detail::kSame<O, Optional> && detail::kSame<typename O::value_type, T> &&
-             requires(O o) { o.has_value(); o.reset(); })
-  operator O() const { return has_ ? O(value_) : O(); }
+             requires(O o) {
+               o.has_value();
+               o.reset();
+             })
+  operator O() const {
+    return has_ ? O(value_) : O();
+  }
 
  private:
   T value_{};
@@ -264,7 +299,8 @@ class Optional {
 class TextView {
  public:
   TextView(const char* text) : text_(text) {}
-  template <class S> requires requires(const S& s) { detail::take<const char*>(s.c_str()); }
+  template <class S>
+    requires requires(const S& s) { detail::take<const char*>(s.c_str()); }
   TextView(const S& text) : text_(text.c_str()) {}
   const char* c_str() const { return text_; }
 

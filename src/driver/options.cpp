@@ -29,6 +29,9 @@ std::string two_dashes(const std::string& argument) {
 class HelpFormatter : public CLI::Formatter {
  public:
   HelpFormatter() { column_width(34); }
+  std::string make_usage(const CLI::App*, std::string) const override {
+    return "Usage: flashlight-translate [options] <source>... [-- <compiler arguments>]\n";
+  }
   std::string make_option_name(const CLI::Option* option, bool is_positional) const override {
     std::string name = Formatter::make_option_name(option, is_positional);
     for (const std::string& one : kOneDash)
@@ -36,7 +39,8 @@ class HelpFormatter : public CLI::Formatter {
     return name;
   }
   std::string make_option_opts(const CLI::Option* option) const override {
-    return option->get_type_name().empty() ? "" : " " + option->get_type_name();
+    std::string type = option->get_type_name();
+    return type.empty() ? "" : type[0] == '=' ? type : " " + type;
   }
 };
 
@@ -57,8 +61,8 @@ void declare_outputs(CLI::App& app, Options& o) {
       ->type_name("NAME")->allow_extra_args(false)->group("Output");
   app.add_option("--dump", o.dump, "Print a stage: graph or plan")->type_name("STAGE")->group("Output");
   app.add_option("--Rpass", o.pass, "Remarks on fused functions, where REGEX matches flashlight")
-      ->type_name("REGEX")->group("Output");
-  app.add_option("--Rpass-missed", o.pass_missed, "Remarks on every function left unfused")->type_name("REGEX")->group("Output");
+      ->type_name("=REGEX")->group("Output");
+  app.add_option("--Rpass-missed", o.pass_missed, "Remarks on every function left unfused")->type_name("=REGEX")->group("Output");
   app.add_flag("--Rno-pass-missed", o.no_pass_missed, "No remarks on functions left unfused")->group("Output");
 }
 
@@ -87,9 +91,9 @@ void declare_compilation(CLI::App& app, Options& o) {
   app.add_option("--include-dir", o.include_dir, "Folder that holds flashlight/flashlight.h")->type_name("DIR")->group("Compilation");
   app.add_option("--resource-dir", o.resource_dir, "Clang's resource folder")->type_name("DIR")->group("Compilation");
   app.add_option("--max-seconds", o.max_seconds, "Time limit of the translation (60)")
-      ->type_name("N")->check(CLI::Range(0.01, 86400.0))->group("Compilation");
+      ->type_name("N")->check(CLI::Range(0.01, 86400.0).description(""))->group("Compilation");
   app.add_option("--max-memory", o.max_megabytes, "Memory limit of the translation in MB (4096)")
-      ->type_name("N")->check(CLI::Range(64, 1 << 20))->group("Compilation");
+      ->type_name("N")->check(CLI::Range(64, 1 << 20).description(""))->group("Compilation");
 }
 
 [[noreturn]] void usage(const std::string& id, const std::string& text, const std::string& hint = "see --help") {
@@ -154,6 +158,20 @@ Failure from_cli(const CLI::ParseError& e) {
   return Failure(kExitUsage, "bad-usage", text, "see --help");
 }
 
+void refuse_later_options(const std::vector<std::string>& arguments) {
+  for (const std::string& a : arguments)
+    for (const auto& [name, stage] : kLater)
+      if (a == "--" + name || a.rfind("--" + name + "=", 0) == 0)
+        usage("not-available", "--" + name + " needs " + stage + ", which is not in this version", "leave it out");
+}
+
+// An empty value is most often an unset variable of a script; taken as "no such output" it would be dropped in silence.
+void refuse_empty_values(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& value : option->results())
+      if (value.empty()) usage("bad-value", option->get_name() + ": the value is empty");
+}
+
 }  // namespace
 
 std::variant<Options, Answer> parse_options(int argc, const char* const* argv) {
@@ -172,16 +190,11 @@ std::variant<Options, Answer> parse_options(int argc, const char* const* argv) {
   app.footer("Exit codes: 0 done, 1 errors in the input, 2 usage, 3 a check failed, 70 internal error, 74 input/output.");
   app.set_version_flag("--version", version_text());
   app.add_option("source", o.sources, "C++ files")->type_name("");
-  app.usage("Usage: flashlight-translate [options] <source>... [-- <compiler arguments>]");
   declare_outputs(app, o);
   declare_translation(app, o);
   declare_compilation(app, o);
-  for (const auto& [name, stage] : kLater) app.add_flag("--" + name + "{}")->group("");
 
-  for (const std::string& a : own)
-    for (const auto& [name, stage] : kLater)
-      if (a == "--" + name || a.rfind("--" + name + "=", 0) == 0)
-        usage("not-available", "--" + name + " needs " + stage + ", which is not in this version");
+  refuse_later_options(own);
   std::reverse(own.begin(), own.end());  // CLI11 takes them from the back
   try {
     app.parse(own);
@@ -192,6 +205,7 @@ std::variant<Options, Answer> parse_options(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& e) {
     throw from_cli(e);
   }
+  refuse_empty_values(app);
   o.compiler_args.insert(o.compiler_args.end(), behind.begin(), behind.end());
   check_values(o);
   check_combinations(o);

@@ -205,10 +205,7 @@ FunctionSource describe(const FunctionDecl* f, ASTContext& ast, const SourceText
   auto refuse = [&](const char* id, const char* what, const char* hint) {
     out.refusal = remark(text, f->getLocation(), id, what, hint);
   };
-  auto* method = dyn_cast<CXXMethodDecl>(f);
   if (!body) refuse("unsupported-statement", "the function is a try block as a whole", "put the try block inside the body");
-  else if (method && !method->isStatic())
-    refuse("unsupported-type", "a member function that needs an object", "make it static, or a free function");
   else if (f->isConstexpr()) refuse("unsupported-type", "a constexpr function", "drop constexpr");
   else if (f->getReturnType()->isVoidType())
     refuse("unsupported-type", "the function returns nothing", "return the result by value");

@@ -54,8 +54,8 @@ Cell Interpreter::dsl_call(const FunctionDecl* f, const Cell& self, const std::v
     }
     if (name == "+=" || name == "-=" || name == "*=" || name == "/=") return dsl_in_place(name, self, args);
   }
-  // What the DSL writes in itself is followed: attention.h, chunk<N>.
-  if (f->hasBody() && (!graph::is_op(name) || f->isTemplateInstantiation())) {
+  // What the DSL writes in itself is followed like the user's code: attention.h, chunk<N>.
+  if (f->hasBody()) {
     Frame frame;
     frame.self = self;
     return enter(f, std::move(frame), args);
@@ -174,7 +174,8 @@ Cell Interpreter::dtype_is(const DTypeOf& of, std::optional<graph::DType> exactl
   const graph::DTypeRule& rule = of.view.dtype;
   int param = rule.inputs.size() == 1 && !rule.constant ? rule.inputs[0] : -1;
   const auto& types = builder_.facts().types;
-  bool category_known = param < 0 || types.count(param);
+  // On the second reading the category is known because the first one asked: the question stays.
+  bool category_known = param < 0 || (types.count(param) && !reading_.category_asked.count(param));
   if (category_known) {
     graph::Type have = param < 0 ? of.view.type : types.at(param);
     if (have != category) return make_bool(false);
@@ -187,7 +188,10 @@ Cell Interpreter::dtype_is(const DTypeOf& of, std::optional<graph::DType> exactl
                                  : std::string("flashlight::") + (category == graph::Type::Float ? "is_floating" : "is_integer") +
                                        "(" + dtype + ")";
   if (!ask_at_launch(question)) return make_bool(false);
-  if (category != graph::Type::Float && !category_known) builder_.need_type(param, category);
+  if (category != graph::Type::Float && !types.count(param)) {
+    reading_.category_asked.insert(param);
+    builder_.need_type(param, category);
+  }
   return make_bool(true);
 }
 

@@ -291,7 +291,7 @@ Cell Interpreter::eval_conditional(const AbstractConditionalOperator* e) {
     assume(e->getCond(), true);
     return eval(e->getTrueExpr());
   }
-  Sym condition = eval_sym(e->getCond());
+  Sym condition = eval_condition(e->getCond());
   if (condition.is_constant()) return eval(condition.real() != 0 ? e->getTrueExpr() : e->getFalseExpr());
   // A number picked at launch stays one expression; anything else is a branch.
   bool number = e->getType()->isArithmeticType() && e->isPRValue();

@@ -4,6 +4,7 @@
 #pragma once
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,9 +30,14 @@ struct Limits {
 
 class Interpreter {
  public:
-  // `steps` counts down over all readings of the function.
-  Interpreter(clang::ASTContext& ast, const SourceText& text, graph::Builder& builder, Paths& paths, long& steps)
-      : ast_(ast), text_(text), builder_(builder), paths_(paths), steps_(steps) {}
+  // What the readings of one function share.
+  struct Reading {
+    Paths paths;
+    long steps = Limits().steps;         // left for all readings together
+    std::set<int> category_asked;        // tensor parameters whose category this path asked for at launch
+  };
+  Interpreter(clang::ASTContext& ast, const SourceText& text, graph::Builder& builder, Reading& reading)
+      : ast_(ast), text_(text), builder_(builder), reading_(reading) {}
 
   // Reads the function: declares its parameters, follows the body, returns the outputs. Throws Refusal, PathThrows,
   // graph::LoweringError and graph::NeedFacts; where() then is the innermost place in the user's text.
@@ -60,7 +66,6 @@ class Interpreter {
   void declare(const clang::Decl*);
   void declare_variable(const clang::VarDecl*);
   void bind_structure(const clang::DecompositionDecl*, const Cell&);
-  bool decide(const clang::Expr*);
   bool decide_sym(const graph::Sym& condition);
   bool loop_goes_on(const clang::Expr* condition, int& trips);
   bool leaves_by_throw(const clang::Stmt*) const;
@@ -83,6 +88,7 @@ class Interpreter {
   std::optional<Value> constant_of(const clang::Expr*);
   graph::Sym sym_of(const Cell&);
   graph::Sym eval_sym(const clang::Expr* e) { return sym_of(eval(e)); }
+  graph::Sym eval_condition(const clang::Expr*);
   std::int64_t index_of(const Cell&);
   void assign(const Cell& to, const Value&);
 
@@ -138,6 +144,7 @@ class Interpreter {
   // parameters.cpp
   Cell parameter(const clang::ParmVarDecl*);
   Cell parameter(clang::QualType, const std::string& name, const std::string& access, bool referenced);
+  Cell struct_parameter(const clang::CXXRecordDecl*, const std::string& name, const std::string& access, bool inside);
   Cell scalar_parameter(graph::SymType, const std::string& name, const std::string& access);
   void results(const Cell&, clang::QualType, const std::string& path, std::vector<graph::Output>&, std::string& text);
 
@@ -148,8 +155,7 @@ class Interpreter {
   clang::ASTContext& ast_;
   const SourceText& text_;
   graph::Builder& builder_;
-  Paths& paths_;
-  long& steps_;
+  Reading& reading_;
   Limits limits_;
   Frame* frame_ = nullptr;
   int depth_ = 0, nesting_ = 0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // std and the DSL's containers by name: their constructors and free functions. Bodies of the standard library are never
 // followed.
+#include <cmath>
+
 #include "clang/AST/DeclTemplate.h"
 #include "frontend/place.h"
 #include "llvm/ADT/StringSwitch.h"

@@ -29,6 +29,10 @@ std::vector<graph::Output> Interpreter::run(const FunctionDecl* f) {
   frame.function = f;
   frame_ = &frame;
   callers_ = {f};
+  if (auto* method = dyn_cast<CXXMethodDecl>(f); method && !method->isStatic()) {
+    frame.self = struct_parameter(method->getParent(), "", "", true);
+    for (const Cell& field : std::get<Fields>(frame.self->value).cells) field->readonly = true;
+  }
   for (const ParmVarDecl* p : f->parameters()) frame.variables[p] = parameter(p);
   where_ = f->getLocation();
   exec(f->getBody());
@@ -113,18 +117,28 @@ Cell Interpreter::parameter(QualType type, const std::string& name, const std::s
     return list(args.size(), [&](std::size_t i) { return args[i].getAsType(); },
                 [&](std::size_t i) { return "std::get<" + std::to_string(i) + ">(" + access + ")"; });
   if (!text_.is_user(record->getLocation()) || !record->hasDefinition() || record->isUnion()) return nullptr;
-  // A struct: its public fields. A field that has no place in a kernel is an error only where it is used.
+  return struct_parameter(record, name, access, false);
+}
+
+// The fields of a struct, or of *this from `inside` a member function. A field that has no place in a kernel is an error
+// only where it is used.
+Cell Interpreter::struct_parameter(const CXXRecordDecl* record, const std::string& name, const std::string& access,
+                                   bool inside) {
   std::vector<Cell> cells;
-  for (const CXXBaseSpecifier& b : record->bases())
-    cells.push_back(b.isVirtual() ? nullptr : parameter(b.getType(), name, access, true));
+  for (const CXXBaseSpecifier& b : record->bases()) {
+    auto* base = b.getType()->getAsCXXRecordDecl();
+    bool known = base && base->hasDefinition() && !b.isVirtual() && text_.is_user(base->getLocation());
+    cells.push_back(known ? struct_parameter(base, name, access, inside) : nullptr);
+  }
   for (const FieldDecl* f : record->fields()) {
-    bool reachable = f->getAccess() != AS_private && f->getAccess() != AS_protected && f->getIdentifier();
-    cells.push_back(reachable ? parameter(f->getType(), name + "." + f->getNameAsString(),
-                                          access + "." + f->getNameAsString(), true)
-                              : nullptr);
+    bool reachable = f->getIdentifier() && (inside || f->getAccess() == AS_public || f->getAccess() == AS_none);
+    std::string field = f->getNameAsString();
+    cells.push_back(!reachable    ? nullptr
+                    : name.empty() ? parameter(f->getType(), field, "this->" + field, true)
+                                   : parameter(f->getType(), name + "." + field, access + "." + field, true));
   }
   for (Cell& c : cells)
-    if (!c) c = make_cell({});  // read: "has no value"
+    if (!c) c = make_cell({});  // reading it says that it has no value
   return make_fields(std::move(cells));
 }
 

@@ -10,6 +10,7 @@
 #include "clang/Frontend/CompilerInstance.h"
 #include "clang/Frontend/FrontendActions.h"
 #include "clang/Frontend/Utils.h"
+#include "clang/Lex/PreprocessorOptions.h"
 #include "llvm/Support/VirtualFileSystem.h"
 
 namespace flashlight::frontend {
@@ -100,7 +101,7 @@ std::vector<std::string> harmless(const std::vector<std::string>& args) {
 // Whatever got through: no plugin, no output, no module, no other action.
 void restrict(CompilerInvocation& invocation) {
   auto& front = invocation.getFrontendOpts();
-  front.ProgramAction = frontend::ParseSyntaxOnly;
+  front.ProgramAction = clang::frontend::ParseSyntaxOnly;
   front.OutputFile.clear();
   front.Plugins.clear();
   front.PluginArgs.clear();
@@ -123,7 +124,6 @@ void restrict(CompilerInvocation& invocation) {
   invocation.getLangOpts().Modules = false;
   invocation.getLangOpts().ImplicitModules = false;
   invocation.getLangOpts().ConstexprStepLimit = 1u << 20;
-  invocation.getPreprocessorOpts().DisablePCHOrModuleValidation = DisableValidationForModuleKind::None;
   invocation.getPreprocessorOpts().ImplicitPCHInclude.clear();
 }
 

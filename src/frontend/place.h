@@ -12,7 +12,7 @@ class Interpreter::Place {
   Place(Interpreter& owner, clang::SourceLocation loc) : owner_(owner), outer_(owner.where_) {
     if (owner.text_.is_user(loc)) owner.where_ = loc;
     ++owner.nesting_;
-    if (--owner.steps_ < 0)
+    if (--owner.reading_.steps < 0)
       owner.refuse("too-large", "the function takes too long to follow", "shorten its loops or its call chains");
     if (owner.nesting_ > owner.limits_.nesting) owner.refuse("too-large", "this expression is nested too deeply");
   }

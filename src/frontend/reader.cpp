@@ -28,14 +28,15 @@ graph::Facts merged(graph::Facts facts, const graph::Facts& learned) {
 class FunctionReader {
  public:
   FunctionReader(clang::ASTContext& ast, const SourceText& text, int max_variants)
-      : ast_(ast), text_(text), paths_(std::max(1, max_variants)) {}
+      : ast_(ast), text_(text), reading_{Paths(std::max(1, max_variants)), Limits().steps, {}} {}
 
   void read(const clang::FunctionDecl* f, FunctionSource& out) {
     bool more = true;
     while (more) {
       auto variant = read_path(f, out.name);
       if (variant) out.variants.push_back(std::move(*variant));
-      more = paths_.next(variant.has_value());
+      more = reading_.paths.next(variant.has_value());
+      reading_.category_asked.clear();
     }
     out.result_expression = result_expression_;
     if (out.variants.empty())
@@ -47,9 +48,9 @@ class FunctionReader {
   std::optional<Variant> read_path(const clang::FunctionDecl* f, const std::string& name) {
     graph::Facts facts;
     for (int round = 0; round < kMaxRounds; ++round) {
-      paths_.rewind();
+      reading_.paths.rewind();
       graph::Builder builder(facts);
-      Interpreter interpreter(ast_, text_, builder, paths_, steps_);
+      Interpreter interpreter(ast_, text_, builder, reading_);
       try {
         auto outputs = interpreter.run(f);
         graph::Facts next = merged(facts, builder.learned());
@@ -58,7 +59,7 @@ class FunctionReader {
           continue;
         }
         result_expression_ = interpreter.result_expression();
-        Variant v{paths_.condition(), builder.finish(name, std::move(outputs))};
+        Variant v{reading_.paths.condition(), builder.finish(name, std::move(outputs))};
         graph::verify(v.function);
         return v;
       } catch (const PathThrows&) {
@@ -75,8 +76,7 @@ class FunctionReader {
 
   clang::ASTContext& ast_;
   const SourceText& text_;
-  Paths paths_;
-  long steps_ = Limits().steps;
+  Interpreter::Reading reading_;
   std::string result_expression_;
 };
 

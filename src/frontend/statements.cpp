@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Following statements: control flow is decided while reading, or forked on scalar parameters.
+#include <utility>
+
 #include "clang/AST/DeclCXX.h"
 #include "frontend/place.h"
 
@@ -111,14 +113,19 @@ bool Interpreter::decide_sym(const Sym& condition) {
     refuse("dynamic-condition", "the branch depends on a size that is known at launch only",
            "state the size with assume(), or write it with where()");
   try {
-    return paths_.decide(condition);
+    return reading_.paths.decide(condition);
   } catch (const TooManyPaths& e) {
     refuse("too-many-variants", "more than " + std::to_string(e.limit) + " combinations of branches on scalar parameters",
            "make them template parameters, or split the function");
   }
 }
 
-bool Interpreter::decide(const Expr* condition) { return decide_sym(eval_sym(condition)); }
+Sym Interpreter::eval_condition(const Expr* condition) {
+  bool outer = std::exchange(in_condition_, true);
+  Sym s = eval_sym(condition);
+  in_condition_ = outer;
+  return s;
+}
 
 bool Interpreter::leaves_by_throw(const Stmt* s) const {
   if (!s) return false;
@@ -136,7 +143,7 @@ Interpreter::Flow Interpreter::exec_if(const IfStmt* s) {
   if (s->isConsteval()) return exec(s->isNonNegatedConsteval() ? s->getElse() : s->getThen());
   exec(s->getInit());
   if (s->getConditionVariable()) declare_variable(s->getConditionVariable());
-  Sym condition = eval_sym(s->getCond());
+  Sym condition = eval_condition(s->getCond());
   bool taken;
   if (condition.is_constant()) {
     taken = condition.real() != 0;
@@ -190,7 +197,7 @@ void Interpreter::assume(const Expr* e, bool holds) {
 
 bool Interpreter::loop_goes_on(const Expr* condition, int& trips) {
   if (!condition) refuse("loop-not-static", "a loop without a condition", "give it a trip count known when translating");
-  Sym c = eval_sym(condition);
+  Sym c = eval_condition(condition);
   Place place(*this, condition->getExprLoc());
   if (!c.is_constant())
     refuse("loop-not-static", "the trip count is known at launch only", "write the loop as a tensor operation, or fix the count");
@@ -252,7 +259,7 @@ Interpreter::Flow Interpreter::exec_range_for(const CXXForRangeStmt* s) {
 Interpreter::Flow Interpreter::exec_switch(const SwitchStmt* s) {
   exec(s->getInit());
   if (s->getConditionVariable()) declare_variable(s->getConditionVariable());
-  Sym value = eval_sym(s->getCond());
+  Sym value = eval_condition(s->getCond());
   auto* body = dyn_cast<CompoundStmt>(s->getBody());
   if (!body) refuse("unsupported-statement", "a switch without a block");
   std::optional<unsigned> chosen, fallback;

@@ -18,7 +18,7 @@ struct LoweringError : std::runtime_error {
 };
 
 // What reading a function has taught about its parameters. Reading repeats with a larger Facts until nothing new is learned;
-// facts only grow, so it ends.
+// ranks and types only grow, and sizes grow between two changes of a rank, so it ends.
 struct Facts {
   struct Rank {
     bool known = false;  // the rank is exactly `axes`; else the batch pack and `axes` trailing axes
@@ -30,9 +30,12 @@ struct Facts {
   std::map<SymbolId, Sym> sizes;        // size symbol := canonical size
   std::set<SymbolId> exact;             // sizes the program reads or contracts over: size 1 does not broadcast there
   bool operator==(const Facts&) const = default;
+  void merge(const Facts& learned);
 };
 
-// Thrown when lowering cannot go on with the facts at hand; `facts` is strictly larger.
+// Thrown when lowering cannot go on with the facts at hand; `facts` is strictly larger in ranks or types. Facts on sizes
+// start anew with a rank, since a size symbol counts axes from the front; those of an unfinished reading are dropped, so
+// that `exact` is first learned while every parameter still has size symbols of its own.
 struct NeedFacts {
   Facts facts;
 };
@@ -40,6 +43,8 @@ struct NeedFacts {
 class Builder {
  public:
   explicit Builder(Facts facts) : facts_(std::move(facts)) {}
+  // For rewriting: the parameters, checks and remarks of a function, and no nodes yet.
+  explicit Builder(const Function&);
 
   const Facts& facts() const { return facts_; }
   // Facts learned during this reading (equalities of sizes); merged before the next one.
@@ -50,6 +55,11 @@ class Builder {
   Sym unify(const Sym& a, const Sym& b, const std::string& what);
   // As unify, for a broadcast: constant 1 yields the other size, a parameter's axis may be 1 at launch.
   Sym unify_broadcast(const Sym& a, const Sym& b, const std::string& what);
+  // The program reads these sizes: a parameter's size 1 does not stand for a larger one. Sizes that become values, are
+  // unified or reduced over are marked by the Builder itself.
+  void exact(const Sym& size);
+  // The size as everything learned so far writes it.
+  Sym canonical(const Sym& size) const;
   void check(Sym condition, std::string text);
   void assume(const Sym& condition);  // the program's assume(): a fact and a launch check
 
@@ -60,22 +70,45 @@ class Builder {
   TensorView input(int param, const std::string& name, const std::string& access);
   Sym scalar_param(int param, SymType, const std::string& name, const std::string& access);
 
-  // Nodes; each normalises (flattening, sorting, constant folding, where/-inf forms) and hash-conses.
+  // Nodes; each normalises (flattening, sorting, constant folding, where/-inf forms) and hash-conses. The caller gives the
+  // operands indexed for `shape` (and `reduced`); the node returned has exactly that shape. Where the normal form has
+  // fewer axes or another order, or is a view of an existing node, that is a *copy* (a Map(Add) of one operand): users
+  // look through it, and finish() leaves none.
   NodeId scalar(const Sym&, Type);
   NodeId iota(const Sym& size);
   NodeId map(Fn, const Shape&, std::vector<Operand>);
   NodeId reduce(ReduceKind, const Shape&, const Shape& reduced, Operand);
   NodeId gather(const Shape&, Operand table, std::vector<Operand> indices);  // table.index holds Datum(1..)
   NodeId scan(const Shape&, int axis, Operand);
-  NodeId segment(const Shape&, int axis, std::vector<Operand>);  // operand s has its own index, already shifted by its offset
+  // Operand s has its own index, already shifted by its offset. `sizes` along the axis, one per operand, may be left out
+  // where the operands' nodes tell them (no operand is a part of a node or lacks the axis, at most one aside).
+  NodeId segment(const Shape&, int axis, std::vector<Operand>, Shape sizes = {});
   NodeId opaque(const std::string& name, Type, const Shape&, std::vector<Operand>);
 
-  const Node& node(NodeId id) const { return graph_.nodes_[id]; }
-  // The finished function; the Builder is spent.
+  // Adds a node whose operands are nodes of this Builder, as the function above that makes its kind; an Input as it is.
+  NodeId add(const Node&);
+  const Node& node(NodeId id) const { return graph_.nodes_[static_cast<std::size_t>(id)]; }
+  bool is_copy(NodeId) const;
+  // The same value without copies, its index simplified for iteration axes of these extents.
+  Operand resolve(const Operand&, const Shape& extents);
+  // Reads each axis of its node in its place, over exactly this shape.
+  bool is_identity(const Operand&, const Shape&) const;
+  // A deterministic order of node contents that does not depend on when nodes were made.
+  std::strong_ordering compare(NodeId, NodeId) const;
+
+  // The finished function: nodes that the outputs need, numbered from the outputs in depth-first order, so that equal
+  // programs have equal Graphs. The Builder is spent.
   Function finish(std::string name, std::vector<Output> outputs);
 
  private:
+  friend class NormalForm;
   NodeId intern(Node);
+  NodeId node_for(const Operand&, const Shape&, Type);
+  void learn(SymbolId, const Sym& size);
+  bool unify_symbols(const Sym& a, const Sym& b);
+  void add_check(Sym condition, std::string text);
+  Shape segment_sizes(const Shape&, int axis, const std::vector<Operand>&) const;
+
   Facts facts_, learned_;
   Graph graph_;
   Function function_;

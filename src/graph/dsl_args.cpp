@@ -83,10 +83,4 @@ std::vector<std::int64_t> Args::dims(int i) const {
   return out;
 }
 
-std::optional<DType> Args::dtype(int i) const {
-  if (!has(i)) return std::nullopt;
-  if (auto* value = std::get_if<DType>(&at(i))) return *value;
-  fail("type-mismatch", "argument " + std::to_string(i + 1) + " must be a dtype");
-}
-
 }  // namespace flashlight::graph

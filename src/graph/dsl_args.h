@@ -33,7 +33,6 @@ class Args {
   bool flag_or(int i, bool otherwise) const;         // must be known when translating
   std::vector<Sym> sizes(int i) const;               // a list, or one number; absent: empty
   std::vector<std::int64_t> dims(int i) const;       // as sizes, all known when translating
-  std::optional<DType> dtype(int i) const;           // absent: nullopt
 
   [[noreturn]] void fail(std::string id, const std::string& text, std::string hint = {}) const;
 

@@ -26,7 +26,7 @@ std::map<int, Sym> sizes_of(Builder& b, const std::vector<Factor>& factors, cons
     for (std::size_t k = 0; k < f.letters.size(); ++k) {
       int letter = f.letters[k];
       auto [at, is_new] = sizes.emplace(letter, f.view.shape[k]);
-      if (is_new || letter == kPackLetter) continue;
+      if (is_new) continue;
       bool summed = !holds(out, letter);
       at->second = summed ? b.unify(at->second, f.view.shape[k], what + ": the sizes of the summed dims")
                           : b.unify_broadcast(at->second, f.view.shape[k], what + ": the sizes of a common dim");

@@ -13,7 +13,7 @@ std::optional<Sym> as_expression(const Builder& b, NodeId id, const std::vector<
   if (n.type != Type::Int) return std::nullopt;
   if (n.op == Op::Scalar) return n.value;
   if (n.op == Op::Iota) return index[0];
-  if (n.op != Op::Map) return std::nullopt;
+  if (n.op != Op::Map) return std::nullopt;  // a copy is an Add of one operand
   std::vector<Sym> args;
   for (const Operand& operand : n.operands) {
     std::vector<Sym> composed;
@@ -105,7 +105,10 @@ TensorView read_at(Builder& b, const TensorView& x, std::vector<Sym> axes, const
     data.push_back(positions[k]);
     Sym datum = Sym::datum(static_cast<int>(data.size()));
     // A view's own axis wraps negative positions here; a node's axis is wrapped where it is read.
-    bool is_node_axis = std::find(x.index.begin(), x.index.end(), Sym::axis(at[k])) != x.index.end();
+    const Shape& node_shape = b.node(x.node).shape;
+    bool is_node_axis = false;
+    for (std::size_t m = 0; m < x.index.size(); ++m)
+      is_node_axis = is_node_axis || (x.index[m] == Sym::axis(at[k]) && node_shape[m] == size);
     axes[at[k]] = is_node_axis ? datum : mod(datum, size);
   }
   TensorView table = reindex(x, axes, shape, pack);
@@ -131,7 +134,7 @@ TensorView read_at(Builder& b, const TensorView& x, std::vector<Sym> axes, const
   std::vector<Operand> indices;
   for (const TensorView& d : data) indices.push_back(over_own(d));
   out.node = b.gather(own, over_own(table), std::move(indices));
-  return out;
+  return resolved(b, std::move(out));
 }
 
 // x[i, j, ..]: integer tensors that broadcast together stand for the leading axes of x.

@@ -84,8 +84,8 @@ int axis_of(Builder& b, const TensorView& v, std::int64_t dim, const Args& args,
     if (dim < 0) {
       need_trailing(b, v, static_cast<int>(-dim) - extra, args);
     } else {
-      // unsqueeze and stack usually make the fourth axis.
-      int guess = kUsualRank - extra, least = static_cast<int>(dim) + 1 - extra;
+      // unsqueeze(0) and unsqueeze(1) usually make the fourth axis of a mask or a bias.
+      int guess = dim <= 1 ? kUsualRank - extra : kUsualRank, least = static_cast<int>(dim) + 1 - extra;
       need_exact(b, v, -1, std::max(guess, least), args);
     }
   }
@@ -110,8 +110,9 @@ void align_leading(Builder& b, std::span<const TensorView> views, std::span<cons
 }
 
 int raw_parameter(const Builder& b, const TensorView& v) {
-  const Node* n = &b.node(v.node);
-  while (n->op == Op::Gather) n = &b.node(n->operands[0].node);
+  NodeId id = v.node;
+  const Node* n = &b.node(id);
+  while (n->op == Op::Gather || b.is_copy(id)) n = &b.node(id = n->operands[0].node);
   return n->op == Op::Input ? n->input : -1;
 }
 

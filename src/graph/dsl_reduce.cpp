@@ -80,7 +80,7 @@ Arg var(Builder& b, const Args& a) {
 
 TensorView softmax_input(Builder& b, const Args& a) {
   TensorView x = to_float(b, a.tensor(0));
-  if (auto dtype = a.dtype(2)) x.dtype = {{}, dtype};
+  x.dtype = kind_or(a, 2, {x.type, x.dtype}).dtype;
   return x;
 }
 
@@ -121,7 +121,7 @@ Arg cumsum(Builder& b, const Args& a) {
     out.index.push_back(Sym::axis(k));
   }
   out.node = b.scan(shape, scanned, {x.node, reindex(x, axes, shape, false).index});
-  return out;
+  return resolved(b, std::move(out));
 }
 
 // One axis instead of all, the last varying fastest.

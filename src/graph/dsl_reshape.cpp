@@ -50,18 +50,46 @@ using Sizes = std::vector<Sym>;
 
 Sizes part(const Sizes& sizes, std::size_t from, std::size_t to) { return {sizes.begin() + from, sizes.begin() + to}; }
 
-// Puts in the size that -1 stands for: what the common ends leave of the old shape, divided by the other sizes.
+// The number of new axes from t[j] on that split `size` as written: {.., size / (product of the others), ..}.
+std::size_t split_of(const Sym& size, const Sizes& t, std::size_t j, std::size_t end) {
+  for (std::size_t n = 2; j + n <= end; ++n)
+    for (std::size_t k = j; k < j + n; ++k) {
+      Sizes others = part(t, j, j + n);
+      others.erase(others.begin() + (k - j));
+      if (t[k] == floor_div(size, product(others))) return n;
+    }
+  return 0;
+}
+
+// The smallest group that starts at s[g.s0] and t[g.t0], from the sizes as they are written; false: none in sight.
+bool find_group(const Sizes& s, std::size_t s_end, const Sizes& t, std::size_t t_end, Group& g) {
+  if (g.s0 == s_end || g.t0 == t_end) return false;
+  Sym ps = s[g.s0], pt = t[g.t0];
+  g.s1 = g.s0 + 1, g.t1 = g.t0 + 1;
+  while (!(ps == pt)) {
+    if (g.s1 < s_end && quotient(pt, ps)) ps = ps * s[g.s1++];
+    else if (g.t1 < t_end && quotient(ps, pt)) pt = pt * t[g.t1++];
+    else break;
+  }
+  if (ps == pt) return true;
+  std::size_t pieces = split_of(s[g.s0], t, g.t0, t_end), joined = split_of(t[g.t0], s, g.s0, s_end);
+  g.s1 = g.s0 + (pieces ? 1 : joined), g.t1 = g.t0 + (pieces ? pieces : 1);
+  return pieces || joined;
+}
+
+// Puts in the size that -1 stands for: what is left of the old shape beside the groups at both ends.
 void infer_size(Builder& b, const Sizes& s, Sizes& t, const Args& a, const std::string& what) {
-  auto hole = std::find_if(t.begin(), t.end(), [](const Sym& e) { return e.is_integer(-1); });
+  auto is_hole = [](const Sym& e) { return e.is_integer(-1); };
+  auto hole = std::find_if(t.begin(), t.end(), is_hole);
   if (hole == t.end()) return;
-  if (std::find_if(hole + 1, t.end(), [](const Sym& e) { return e.is_integer(-1); }) != t.end())
-    a.fail("shape-mismatch", "only one size may be -1");
-  std::size_t head = 0, tail = 0, at = hole - t.begin();
-  while (head < at && head < s.size() && s[head] == t[head]) ++head;
-  while (tail < t.size() - at - 1 && tail < s.size() - head && s[s.size() - 1 - tail] == t[t.size() - 1 - tail]) ++tail;
-  Sym have = product(part(s, head, s.size() - tail));
-  Sizes rest = part(t, head, t.size() - tail);
-  rest.erase(rest.begin() + (at - head));
+  if (std::find_if(hole + 1, t.end(), is_hole) != t.end()) a.fail("shape-mismatch", "only one size may be -1");
+  std::size_t at = hole - t.begin(), tail = 0;
+  while (tail < t.size() - at - 1 && tail < s.size() && s[s.size() - 1 - tail] == t[t.size() - 1 - tail]) ++tail;
+  Group g{0, 0, 0, 0};
+  while (find_group(s, s.size() - tail, t, at, g)) g.s0 = g.s1, g.t0 = g.t1;
+  Sym have = product(part(s, g.s0, s.size() - tail));
+  Sizes rest = part(t, g.t0, t.size() - tail);
+  rest.erase(rest.begin() + (at - g.t0));
   Sym known = product(rest);
   if (auto exact = quotient(have, known)) {
     *hole = *exact;
@@ -69,17 +97,6 @@ void infer_size(Builder& b, const Sizes& s, Sizes& t, const Args& a, const std::
   }
   *hole = floor_div(have, known);
   b.unify(*hole * known, have, what);
-}
-
-// The number of new axes from t[j] on that split `size` as written: {.., size / (product of the others), ..}.
-std::size_t split_of(const Sym& size, const Sizes& t, std::size_t j) {
-  for (std::size_t n = 2; j + n <= t.size(); ++n)
-    for (std::size_t k = j; k < j + n; ++k) {
-      Sizes others = part(t, j, j + n);
-      others.erase(others.begin() + (k - j));
-      if (t[k] == floor_div(size, product(others))) return n;
-    }
-  return 0;
 }
 
 // Cuts both shapes (no sizes that are literally 1) into the smallest groups that can be told apart.
@@ -90,29 +107,16 @@ std::vector<Group> cut(Builder& b, const Sizes& s, const Sizes& t, const Args& a
     --s_end, --t_end;
     tail.push_back({s_end, s_end + 1, t_end, t_end + 1});
   }
-  std::size_t i = 0, j = 0;
-  while (i < s_end && j < t_end) {
-    Sym ps = s[i], pt = t[j];
-    std::size_t i1 = i + 1, j1 = j + 1;
-    while (!(ps == pt)) {
-      if (i1 < s_end && quotient(pt, ps)) ps = ps * s[i1++];
-      else if (j1 < t_end && quotient(ps, pt)) pt = pt * t[j1++];
-      else break;
-    }
-    if (!(ps == pt)) {
-      std::size_t pieces = split_of(s[i], t, j), joined = split_of(t[j], s, i);
-      if (pieces && j + pieces <= t_end && (i + 1 < s_end || j + pieces == t_end)) i1 = i + 1, j1 = j + pieces;
-      else if (joined && i + joined <= s_end && (j + 1 < t_end || i + joined == s_end)) i1 = i + joined, j1 = j + 1;
-      else i1 = s_end, j1 = t_end;
-      if (i1 - i > 1 && j1 - j > 1)
-        a.fail("unaligned-view", what + ": these sizes do not split or merge dims one by one",
-               "reshape in two steps, or state the sizes: assume(x.size(-1) == h * d), assume(x.dim() == 3)");
-      b.unify(product(part(s, i, i1)), product(part(t, j, j1)), what);
-    }
-    groups.push_back({i, i1, j, j1});
-    i = i1, j = j1;
+  Group g{0, 0, 0, 0};
+  for (; g.s0 < s_end && g.t0 < t_end; g.s0 = g.s1, g.t0 = g.t1) {
+    if (!find_group(s, s_end, t, t_end, g)) g.s1 = s_end, g.t1 = t_end;
+    if (g.s1 - g.s0 > 1 && g.t1 - g.t0 > 1 && !(product(part(s, g.s0, g.s1)) == product(part(t, g.t0, g.t1))))
+      a.fail("unaligned-view", what + ": these sizes do not split or merge dims one by one",
+             "reshape in two steps, or state the sizes: assume(x.size(-1) == h * d), assume(x.dim() == 3)");
+    b.unify(product(part(s, g.s0, g.s1)), product(part(t, g.t0, g.t1)), what);
+    groups.push_back(g);
   }
-  if (i < s_end || j < t_end) b.unify(product(part(s, i, s_end)), product(part(t, j, t_end)), what);
+  if (g.s0 < s_end || g.t0 < t_end) b.unify(product(part(s, g.s0, s_end)), product(part(t, g.t0, t_end)), what);
   groups.insert(groups.end(), tail.begin(), tail.end());
   return groups;
 }
@@ -120,6 +124,8 @@ std::vector<Group> cut(Builder& b, const Sizes& s, const Sizes& t, const Args& a
 // Regroups axes [from, to) of x into axes of the given sizes.
 TensorView regrouped(Builder& b, const TensorView& x, std::size_t from, std::size_t to, Sizes sizes, const Args& a) {
   Sizes old = part(x.shape, from, to), s, t;
+  for (Sizes* list : {&old, &sizes})
+    for (Sym& size : *list) size = b.canonical(size);
   std::string text;
   for (const Sym& size : sizes) text += (text.empty() ? "" : ", ") + to_string(size);
   std::string what = a.op() + " of " + describe(x) + " as [" + text + "]";
@@ -148,6 +154,8 @@ TensorView regrouped(Builder& b, const TensorView& x, std::size_t from, std::siz
       linear = linear + Sym::axis(static_cast<int>(from + t_axis[j])) * stride;
       stride = stride * t[j];
     }
+    if (g.s1 - g.s0 > 1 || g.t1 - g.t0 > 1)
+      for (std::size_t i = g.s0; i < g.s1; ++i) b.exact(s[i]);
     stride = Sym(1);
     for (std::size_t i = g.s1; i-- > g.s0;) {
       Sym e = floor_div(linear, stride);

@@ -87,7 +87,7 @@ ArgList parts(const TensorView& x, int axis, const std::vector<Sym>& sizes) {
   ArgList out;
   Sym start(0);
   for (const Sym& size : sizes) {
-    out.push_back(part(x, axis, start, size));
+    out.emplace_back(part(x, axis, start, size));
     start = start + size;
   }
   return out;
@@ -125,7 +125,8 @@ Arg split(Builder& b, const Args& a) {
   const TensorView& x = a.tensor(0);
   std::vector<Sym> sizes = a.sizes(1);
   int axis = axis_of(b, x, a.integer_or(2, 0), a);
-  const Sym& size = x.shape[axis];
+  Sym size = b.canonical(x.shape[axis]);
+  for (Sym& each : sizes) each = b.canonical(each);
   if (sizes.size() == 1) {
     auto count = count_of(size, sizes[0]);
     if (!count)
@@ -144,19 +145,17 @@ Arg split(Builder& b, const Args& a) {
   return parts(x, axis, sizes);
 }
 
-}  // namespace
-
-// Joins views along `axis`. A segment's operand reads its tensor at axis - offset.
-static TensorView joined(Builder& b, std::vector<TensorView> views, int axis, const Args& a) {
+// Joins views along `axis`: each reads its operand at axis - offset.
+TensorView joined(Builder& b, std::vector<TensorView> views, int axis, const Args& a) {
   Kind kind = promote(views);
   Shape shape = views[0].shape;
   Sym total(0);
   for (TensorView& v : views) {
     v = convert(b, v, kind);
     for (int k = 0; k < rank_of(v); ++k) {
-      if (k == axis || (v.pack && k == 0)) continue;
-      shape[k] = b.unify(shape[k], v.shape[k], a.op() + ": the sizes of dim " + std::to_string(k - rank_of(v)) +
-                                                   " of " + describe(views[0]) + " and " + describe(v));
+      if (k == axis) continue;
+      std::string what = a.op() + ": dim " + std::to_string(k - rank_of(v)) + " of " + describe(views[0]) + " and " + describe(v);
+      shape[k] = v.pack && k == 0 ? b.unify_broadcast(shape[k], v.shape[k], what) : b.unify(shape[k], v.shape[k], what);
     }
     total = total + v.shape[axis];
   }
@@ -174,6 +173,7 @@ static TensorView joined(Builder& b, std::vector<TensorView> views, int axis, co
     out.index.push_back(Sym::axis(k));
   }
   std::vector<Operand> segments;
+  Shape sizes;
   Sym offset(0);
   for (const TensorView& v : views) {
     std::vector<Sym> shifted = axes;
@@ -181,13 +181,12 @@ static TensorView joined(Builder& b, std::vector<TensorView> views, int axis, co
     Operand segment{v.node, v.index};
     for (Sym& e : segment.index) e = substitute_axes(e, shifted);
     segments.push_back(std::move(segment));
+    sizes.push_back(v.shape[axis]);
     offset = offset + v.shape[axis];
   }
-  out.node = b.segment(own, joint, std::move(segments));
-  return out;
+  out.node = b.segment(own, joint, std::move(segments), std::move(sizes));
+  return resolved(b, std::move(out));
 }
-
-namespace {
 
 Arg cat(Builder& b, const Args& a) {
   std::vector<TensorView> views = a.tensors(0);
@@ -205,7 +204,7 @@ Arg cat(Builder& b, const Args& a) {
 
 Arg stack(Builder& b, const Args& a) {
   ArgList raised;
-  for (const TensorView& v : a.tensors(0)) raised.push_back(apply_op(b, "unsqueeze", {v, a.has(1) ? a.at(1) : Arg(Sym(0))}));
+  for (const TensorView& v : a.tensors(0)) raised.emplace_back(apply_op(b, "unsqueeze", {v, a.has(1) ? a.at(1) : Arg(Sym(0))}));
   return apply_op(b, "cat", {raised, a.has(1) ? a.at(1) : Arg(Sym(0))});
 }
 

@@ -24,6 +24,12 @@ DTypeRule default_rule(Type type) {
   return {{}, type == Type::Bool ? DType::Bool : type == Type::Int ? DType::Int64 : DType::Float32};
 }
 
+Kind kind_or(const Args& a, int i, Kind otherwise) {
+  if (auto* dtype = std::get_if<DType>(&a.at(i))) return {category(*dtype), {{}, *dtype}};
+  if (auto* like = std::get_if<TensorView>(&a.at(i))) return {like->type, like->dtype};
+  return otherwise;
+}
+
 Kind promote(std::span<const TensorView> views) {
   Kind kind{Type::Bool, {}};
   for (const TensorView& v : views) kind.type = std::max(kind.type, v.type);
@@ -54,7 +60,7 @@ TensorView convert(Builder& b, TensorView v, Type type) {
   }
   v.type = type;
   v.dtype = weak ? DTypeRule{} : default_rule(type);
-  return v;
+  return resolved(b, std::move(v));
 }
 
 TensorView convert(Builder& b, TensorView v, const Kind& kind) {
@@ -104,7 +110,7 @@ void look(const Builder& b, NodeId id, IntegerLook& out) {
     out.integer = out.integer || (n.type == Type::Int && n.op != Op::Scalar);
   } else if (n.op == Op::Input) {
     out.parameters.push_back(n.input);
-  } else if (n.op == Op::Gather) {
+  } else if (n.op == Op::Gather || b.is_copy(id)) {
     look(b, n.operands[0].node, out);
   } else if (n.op == Op::Scalar) {
     auto value = n.value.as_real();

@@ -37,6 +37,13 @@ TensorView reindex(const TensorView& v, const std::vector<Sym>& axes, Shape shap
   return out;
 }
 
+TensorView resolved(Builder& b, TensorView v) {
+  Operand value = b.resolve({v.node, std::move(v.index)}, v.shape);
+  v.node = value.node;
+  v.index = std::move(value.index);
+  return v;
+}
+
 TensorView iota_view(Builder& b, const Sym& size) {
   if (size.is_integer(1)) {
     TensorView zero = spread(scalar_view(b, Sym(0)), {size}, false);
@@ -67,9 +74,8 @@ void broadcast(Builder& b, std::vector<TensorView>& views, const Args& args) {
   for (const TensorView& v : views)
     for (std::size_t k = 0; k < v.shape.size(); ++k) {
       std::size_t at = v.pack && k == 0 ? 0 : k + rank - v.shape.size();
-      if (v.pack && k == 0) shape[0] = v.shape[0];
-      else shape[at] = b.unify_broadcast(shape[at], v.shape[k], args.op() + ": the sizes of dim " +
-                                         std::to_string(static_cast<int>(at) - static_cast<int>(rank)));
+      std::string dim = v.pack && k == 0 ? "the leading dims" : "the sizes of dim " + std::to_string(int(at) - int(rank));
+      shape[at] = b.unify_broadcast(shape[at], v.shape[k], args.op() + ": " + dim);
     }
   for (TensorView& v : views) {
     std::vector<Sym> axes;
@@ -132,7 +138,7 @@ TensorView map(Builder& b, Fn fn, std::vector<TensorView> views, const DTypeRule
   out.node = b.map(fn, shape, std::move(operands));
   out.type = b.node(out.node).type;
   out.dtype = dtype;
-  return out;
+  return resolved(b, std::move(out));
 }
 
 namespace {
@@ -222,6 +228,7 @@ TensorView reduce(Builder& b, ReduceKind kind, const TensorView& x, const std::v
   }
   out.type = b.node(out.node).type;
   out.dtype = dtype;
+  out = resolved(b, std::move(out));
   if (kind == ReduceKind::ArgMax && reduced.empty()) out = spread(scalar_view(b, Sym(0)), out.shape, out.pack);
   out = repeat_value(b, kind, std::move(out), it.unused, args);
   out.type = b.node(out.node).type;

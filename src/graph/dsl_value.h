@@ -21,6 +21,8 @@ TensorView whole(const Builder&, NodeId, bool pack, DTypeRule);
 TensorView iota_view(Builder&, const Sym& size);
 // An integer tensor whose values are `value`, an expression over the axes of `shape`, by way of iotas.
 TensorView index_view(Builder&, const Sym& value, const Shape& shape);
+// The same view without copies that the Builder has put between it and its value.
+TensorView resolved(Builder&, TensorView);
 // A constant that is defined for each point of `shape`.
 TensorView spread(TensorView scalar, const Shape& shape, bool pack);
 
@@ -34,6 +36,8 @@ struct Kind {
   DTypeRule dtype;
 };
 Kind promote(std::span<const TensorView>);
+// What a dtype argument says: a storage type, or a tensor of the wanted one (y.dtype()). Others and none: `otherwise`.
+Kind kind_or(const Args&, int i, Kind otherwise);
 Kind float_kind(std::span<const TensorView>);   // of an op that makes floats: integers become kFloat32
 Kind number_kind(std::span<const TensorView>);  // of arithmetic: Bool becomes kInt64
 TensorView convert(Builder&, TensorView, Type);  // keeps the DTypeRule if the category stays

@@ -33,10 +33,11 @@ enum class Op : std::uint8_t {
 enum class Fn : std::uint8_t {
   Add, Mul,                  // n-ary, flattened, sorted; a - b is a + (-1)*b, a / b is a * b^-1
   Pow,                       // x^y; sqrt is x^0.5, reciprocal x^-1
-  Max, Min,                  // binary, NaN-propagating
+  Max, Min,                  // binary, NaN-propagating; a chain is nested to the left
   FloorDiv, Mod,             // floor semantics for Int and Float
   Lt, Le, Eq, Ne,            // > and >= are swapped
-  And, Or, Not,
+  And, Or,                   // n-ary, flattened, sorted
+  Not,
   Where,                     // (cond, a, b); a -inf branch always stands in b
   Exp, Log, Log1p, Expm1, Sin, Cos, Tanh, Erf, Sigmoid, Abs, Sign, Floor, Ceil, Round, IsNan, IsInf,
   ToFloat, ToInt, ToBool,    // conversions between categories (ToInt truncates, ToBool is x != 0)
@@ -50,6 +51,10 @@ struct Operand {
   std::vector<Sym> index;
   bool operator==(const Operand&) const = default;
 };
+// The operand of a node that is itself seen through `view`: axis k of the operand's iteration space is view[k].
+Operand seen_through(const Operand&, const std::vector<Sym>& view);
+// axis(0), axis(1), ...: every axis of a node in its place.
+std::vector<Sym> identity_index(std::size_t rank);
 
 struct Node {
   Op op = Op::Scalar;
@@ -58,6 +63,7 @@ struct Node {
   ReduceKind reduce = ReduceKind::Sum;      // Reduce
   Shape shape;                              // own axes
   Shape reduced;                            // Reduce: sizes of the reduced axes, iteration axes shape.size()..
+  Shape segments;                           // Segment: sizes along `axis`, one per operand; they sum to shape[axis]
   std::vector<Operand> operands;
   Sym value;                                // Scalar
   int input = -1;                           // Input: which tensor parameter
@@ -72,9 +78,15 @@ struct SourceRange {
   unsigned line = 0, column = 0;
 };
 
-// Immutable once built, hash-consed: equal nodes have one id; operands precede users.
+// Immutable once built, hash-consed: equal nodes have one id; operands precede users. The nodes of a Map, Reduce or Scan
+// have only axes that some operand depends on (a Reduce's reduced axes and a Scan's own aside), in an order that the
+// operands give: an axis that the program has beyond them is in the index map of the user, or of the output.
 class Graph {
  public:
+  Graph() = default;
+  // Takes nodes as they are, normalised or not; verify() tells whether they are a Graph.
+  static Graph assemble(std::vector<Node> nodes);
+
   const Node& operator[](NodeId id) const { return nodes_[id]; }
   int size() const { return static_cast<int>(nodes_.size()); }
   const SourceRange& source(NodeId id) const { return sources_[id]; }
@@ -86,6 +98,9 @@ class Graph {
   std::vector<SourceRange> sources_;
   std::vector<std::string> labels_;
 };
+
+// Iteration axes of a node: its own, then the reduced ones.
+Shape iteration_of(const Node&);
 
 const char* name_of(Op);
 const char* name_of(Fn);

@@ -11,7 +11,8 @@ namespace flashlight {
 namespace detail {
 namespace {
 
-// A matrix per batch index, contiguous and of the compute type; converted once, however often it is broadcast.
+// A matrix per batch index, contiguous and of the compute type; converted once, however often it is
+// broadcast.
 template <class T>
 class Matrices {
  public:
@@ -54,7 +55,8 @@ void multiply_as(const Tensor& a, const Tensor& b, const Tensor& target) {
     return;
   }
   // A batch of products with one and the same b is one tall product.
-  const bool tall = b.numel() == b.size(-2) * b.size(-1) && numel(batch) > 1 && a.numel() == numel(batch) * a.size(-2) * a.size(-1);
+  const bool tall = b.numel() == b.size(-2) * b.size(-1) && numel(batch) > 1 &&
+                    a.numel() == numel(batch) * a.size(-2) * a.size(-1);
   const Matrices<T> left(a, batch), right(b, batch);
   const std::int64_t m = left.rows() * (tall ? numel(batch) : 1), n = right.columns(), k = left.columns();
   Writer<T> writer(target);
@@ -94,8 +96,9 @@ Tensor product(const char* op, const Tensor& x, const Tensor& y, DType dtype) {
   if (x.dim() == 0 || y.dim() == 0) detail::fail(op, {x, y}, "both operands need at least one dim");
   const Tensor a = x.dim() == 1 ? x.unsqueeze(0) : x, b = y.dim() == 1 ? y.unsqueeze(1) : y;
   if (a.size(-1) != b.size(-2))
-    detail::fail(op, {x, y}, "the inner sizes " + std::to_string(a.size(-1)) + " and " + std::to_string(b.size(-2)) +
-                                 " differ");
+    detail::fail(
+        op, {x, y},
+        "the inner sizes " + std::to_string(a.size(-1)) + " and " + std::to_string(b.size(-2)) + " differ");
   Sizes sizes = detail::broadcast_sizes(op, {a, b}, 2);
   sizes.push_back(a.size(-2));
   sizes.push_back(b.size(-1));
@@ -122,7 +125,8 @@ Tensor bmm(const Tensor& x, const Tensor& y) {
 
 Tensor linear(const Tensor& x, const Tensor& weight, Optional<Tensor> bias) {
   detail::require_cpu("linear", {x, weight});
-  if (weight.dim() > 2 || weight.dim() == 0) detail::fail("linear", {x, weight}, "the weight must be [out, in] or [in]");
+  if (weight.dim() > 2 || weight.dim() == 0)
+    detail::fail("linear", {x, weight}, "the weight must be [out, in] or [in]");
   if (x.dim() == 0 || x.size(-1) != weight.size(-1))
     detail::fail("linear", {x, weight}, "the last sizes of x and weight differ");
   const DType dtype = detail::contraction_dtype("linear", {x, weight});

@@ -27,7 +27,8 @@ Tensor copy_span(const Tensor& x, Device device, CopyKind kind) {
   const Span span = span_of(x);
   const std::int64_t element = static_cast<std::int64_t>(element_size(x.dtype()));
   const Tensor target = detail::make({span.past - span.first}, x.dtype(), device);
-  const DeviceTable* own = kind == CopyKind::kDeviceToHost ? x.impl()->storage->table : target.impl()->storage->table;
+  const DeviceTable* own =
+      kind == CopyKind::kDeviceToHost ? x.impl()->storage->table : target.impl()->storage->table;
   const DeviceTable& table = own ? *own : current_device();
   table.copy(target.impl()->data, x.impl()->data + span.first * element,
              static_cast<std::size_t>((span.past - span.first) * element), kind, current_stream());
@@ -73,7 +74,8 @@ Tensor Tensor::to(Device device) const {
 Tensor Tensor::repeat(Sizes repeats) const {
   detail::require_cpu("repeat", {*this});
   const std::size_t rank = repeats.size(), own = impl_->sizes.size();
-  if (rank < own) detail::fail("repeat", {*this}, "fewer repeats in " + detail::shape_text(repeats) + " than dims");
+  if (rank < own)
+    detail::fail("repeat", {*this}, "fewer repeats in " + detail::shape_text(repeats) + " than dims");
   // Each dim [n] becomes [r, n] by a stride of 0, copied and joined.
   Sizes sizes, strides, joined;
   for (std::size_t i = 0; i < rank; ++i) {

@@ -26,7 +26,8 @@ void fill_with(const Tensor& target, F&& value_at) {
 Tensor filled(const Sizes& sizes, const Scalar& value, DType dtype) {
   const Tensor target = detail::make(sizes, dtype);
   if (is_floating(dtype)) fill_with<double>(target, [&](std::int64_t) { return value.to_double(); });
-  else if (dtype == kBool) fill_with<std::int64_t>(target, [&](std::int64_t) { return value.to_double() != 0; });
+  else if (dtype == kBool)
+    fill_with<std::int64_t>(target, [&](std::int64_t) { return value.to_double() != 0; });
   else fill_with<std::int64_t>(target, [&, number = value.to_int()](std::int64_t) { return number; });
   return target;
 }
@@ -59,7 +60,8 @@ void measure(const Literal& literal, std::size_t depth, Sizes& sizes) {
   if (depth == sizes.size()) throw Error("tensor: the nested lists are ragged");
   if (sizes[depth] != size) throw Error("tensor: the nested lists are ragged");
   if (!literal.list() && depth + 1 != sizes.size()) throw Error("tensor: the nested lists are ragged");
-  for (std::size_t i = 0; literal.list() && i < literal.size(); ++i) measure(literal.list()[i], depth + 1, sizes);
+  for (std::size_t i = 0; literal.list() && i < literal.size(); ++i)
+    measure(literal.list()[i], depth + 1, sizes);
 }
 
 // Appends the numbers in order, and finds their dtype: the widest category that occurs.
@@ -97,7 +99,9 @@ struct Numbers {
 }  // namespace
 
 Tensor arange(Scalar end, Optional<DType> dtype) { return range(0, end, 1, dtype); }
-Tensor arange(Scalar start, Scalar end, Scalar step, Optional<DType> dtype) { return range(start, end, step, dtype); }
+Tensor arange(Scalar start, Scalar end, Scalar step, Optional<DType> dtype) {
+  return range(start, end, step, dtype);
+}
 
 Tensor zeros(Sizes sizes, DType dtype, Device device) { return filled(sizes, 0, dtype).to(device); }
 Tensor ones(Sizes sizes, DType dtype, Device device) { return filled(sizes, 1, dtype).to(device); }
@@ -130,7 +134,8 @@ Tensor tensor(Literal values, Optional<DType> dtype) {
   if (is_floating(numbers.dtype))
     fill_with<double>(target, [&](std::int64_t i) { return numbers.doubles[static_cast<std::size_t>(i)]; });
   else
-    fill_with<std::int64_t>(target, [&](std::int64_t i) { return numbers.ints[static_cast<std::size_t>(i)]; });
+    fill_with<std::int64_t>(target,
+                            [&](std::int64_t i) { return numbers.ints[static_cast<std::size_t>(i)]; });
   return target;
 }
 

@@ -51,23 +51,26 @@ Equation parse(const std::string& text, const TensorList& tensors) {
       equation.operands.back() += c;
       ++occurrences[c];
     } else {
-      fail("einsum", tensors, "\"" + text + "\": unexpected '" + c + "' (letters, commas and one -> are allowed)");
+      fail("einsum", tensors,
+           "\"" + text + "\": unexpected '" + c + "' (letters, commas and one -> are allowed)");
     }
   }
   if (!in_output)
     for (const auto& [letter, count] : occurrences)
       if (count == 1) equation.output += letter;
   if (equation.operands.size() != tensors.size())
-    fail("einsum", tensors, "\"" + text + "\" has " + std::to_string(equation.operands.size()) + " operands, given are " +
-                                std::to_string(tensors.size()));
+    fail("einsum", tensors,
+         "\"" + text + "\" has " + std::to_string(equation.operands.size()) + " operands, given are " +
+             std::to_string(tensors.size()));
   return equation;
 }
 
 // Gives each dim its letter; a letter that occurs twice takes the diagonal.
 Labelled label(const Tensor& x, const std::string& letters, const TensorList& all) {
   if (static_cast<std::int64_t>(letters.size()) != x.dim())
-    fail("einsum", all, "\"" + letters + "\" names " + std::to_string(letters.size()) + " dims of a tensor with " +
-                            std::to_string(x.dim()));
+    fail("einsum", all,
+         "\"" + letters + "\" names " + std::to_string(letters.size()) + " dims of a tensor with " +
+             std::to_string(x.dim()));
   std::string labels;
   Sizes sizes, strides;
   for (std::size_t i = 0; i < letters.size(); ++i) {
@@ -80,8 +83,9 @@ Labelled label(const Tensor& x, const std::string& letters, const TensorList& al
       continue;
     }
     if (sizes[seen] != size)
-      fail("einsum", all, std::string("letter '") + letters[i] + "' names sizes " + std::to_string(sizes[seen]) + " and " +
-                              std::to_string(size) + " of one operand");
+      fail("einsum", all,
+           std::string("letter '") + letters[i] + "' names sizes " + std::to_string(sizes[seen]) + " and " +
+               std::to_string(size) + " of one operand");
     strides[seen] += stride;
   }
   return {detail::alias(x, sizes, strides), labels};
@@ -95,8 +99,9 @@ void check_sizes(const std::vector<Labelled>& operands, const TensorList& all) {
       std::int64_t& common = sizes.emplace(letter, size).first->second;
       if (common == 1) common = size;
       if (size != 1 && size != common)
-        fail("einsum", all, std::string("letter '") + letter + "' names sizes " + std::to_string(common) + " and " +
-                                std::to_string(size));
+        fail("einsum", all,
+             std::string("letter '") + letter + "' names sizes " + std::to_string(common) + " and " +
+                 std::to_string(size));
     }
 }
 
@@ -111,10 +116,10 @@ Labelled sum_out(const Labelled& x, const std::string& needed, DType dtype) {
   return dims.empty() ? x : Labelled{sum(x.tensor.to(dtype), dims), left};
 }
 
-// x as a matrix per batch index: dims in the order of the three groups of letters, each letter of the given size, and
-// each group joined to one dim.
-Tensor as_matrices(const Labelled& x, const std::string& batch, const std::string& rows, const std::string& columns,
-                   const std::map<char, std::int64_t>& size_of) {
+// x as a matrix per batch index: dims in the order of the three groups of letters, each letter of the given
+// size, and each group joined to one dim.
+Tensor as_matrices(const Labelled& x, const std::string& batch, const std::string& rows,
+                   const std::string& columns, const std::map<char, std::int64_t>& size_of) {
   Sizes order, full, joined;
   for (const std::string* group : {&batch, &rows, &columns}) {
     std::int64_t product = 1;
@@ -143,7 +148,8 @@ Labelled contract(Labelled a, Labelled b, const std::string& needed, DType dtype
     if (!a.has(letter)) columns += letter;
     if (!a.has(letter) || size_of[letter] == 1) size_of[letter] = b.size(letter);
   }
-  const Tensor left = as_matrices(a, batch, rows, inner, size_of), right = as_matrices(b, batch, inner, columns, size_of);
+  const Tensor left = as_matrices(a, batch, rows, inner, size_of),
+               right = as_matrices(b, batch, inner, columns, size_of);
   const Tensor target = detail::make({left.size(0), left.size(1), right.size(2)}, dtype);
   detail::multiply(left, right, target);
   Sizes sizes;

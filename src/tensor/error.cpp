@@ -8,13 +8,13 @@
 
 namespace flashlight {
 
-const char* name(DType dtype) {
+const char* name_of(DType dtype) {
   static const char* const names[] = {"float16", "bfloat16", "float32", "float64", "int8",
                                       "uint8",   "int32",    "int64",   "bool"};
   return names[static_cast<int>(dtype)];
 }
 
-const char* name(Device device) { return device == kCPU ? "cpu" : "cuda"; }
+const char* name_of(Device device) { return device == kCPU ? "cpu" : "cuda"; }
 
 std::size_t element_size(DType dtype) {
   static const std::size_t sizes[] = {2, 2, 4, 8, 1, 1, 4, 8, 1};
@@ -49,19 +49,22 @@ std::int64_t Scalar::to_int() const {
 void assume(bool condition, const char* file, int line) {
   if (condition) return;
   const char* slash = std::strrchr(file, '/');
-  throw Error(("assume: the condition at " + std::string(slash ? slash + 1 : file) + ":" + std::to_string(line) +
-               " does not hold").c_str());
+  throw Error(("assume: the condition at " + std::string(slash ? slash + 1 : file) + ":" +
+               std::to_string(line) + " does not hold")
+                  .c_str());
 }
 
 namespace detail {
 
 void fail_rank(std::int64_t rank) {
   throw Error(("a list of " + std::to_string(rank) + " sizes: at most " + std::to_string(kMaxRank) +
-               " dims are supported").c_str());
+               " dims are supported")
+                  .c_str());
 }
 
 void fail_count(std::int64_t have, std::int64_t wanted) {
-  throw Error((std::to_string(have) + " items where exactly " + std::to_string(wanted) + " are wanted").c_str());
+  throw Error(
+      (std::to_string(have) + " items where exactly " + std::to_string(wanted) + " are wanted").c_str());
 }
 
 void fail_empty() { throw Error("value() of an empty Optional"); }
@@ -77,8 +80,8 @@ void fail(const char* op, const TensorList& tensors, const std::string& rule) {
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const Tensor& x = tensors[i];
     text += i ? ", " : "";
-    text += x.defined() ? shape_text(x.sizes()) + " " + name(x.dtype()) : std::string("undefined");
-    if (x.defined() && x.device() != kCPU) text += std::string(" ") + name(x.device());
+    text += x.defined() ? shape_text(x.sizes()) + " " + name_of(x.dtype()) : std::string("undefined");
+    if (x.defined() && x.device() != kCPU) text += std::string(" ") + name_of(x.device());
   }
   throw Error((text + "): " + rule).c_str());
 }
@@ -92,15 +95,17 @@ void require_cpu(const char* op, const TensorList& tensors) {
   require_defined(op, tensors);
   for (const Tensor& x : tensors)
     if (x.device() != kCPU)
-      fail(op, tensors, "this op runs on the CPU only; functions made by flashlight-translate take cuda tensors, "
-                        "others need x.to(kCPU)");
+      fail(op, tensors,
+           "this op runs on the CPU only; functions made by flashlight-translate take cuda tensors, "
+           "others need x.to(kCPU)");
 }
 
 std::int64_t wrap_dim(const char* op, const Tensor& x, std::int64_t dim, std::int64_t rank) {
   const std::int64_t limit = rank == 0 ? 1 : rank;
   if (dim < -limit || dim >= limit)
-    fail(op, {x}, "dim " + std::to_string(dim) + " is out of range [" + std::to_string(-limit) + ", " +
-                      std::to_string(limit - 1) + "]");
+    fail(op, {x},
+         "dim " + std::to_string(dim) + " is out of range [" + std::to_string(-limit) + ", " +
+             std::to_string(limit - 1) + "]");
   return dim < 0 ? dim + limit : dim;
 }
 
@@ -118,8 +123,9 @@ Sizes broadcast_sizes(const char* op, const TensorList& tensors, std::size_t ign
       const std::int64_t other = sizes[sizes.size() - ignored - back];
       if (size == other || other == 1) continue;
       if (size != 1)
-        fail(op, tensors, "sizes " + std::to_string(size) + " and " + std::to_string(other) + " at dim -" +
-                              std::to_string(back + ignored) + " do not broadcast (equal or 1)");
+        fail(op, tensors,
+             "sizes " + std::to_string(size) + " and " + std::to_string(other) + " at dim -" +
+                 std::to_string(back + ignored) + " do not broadcast (equal or 1)");
       size = other;
     }
   }

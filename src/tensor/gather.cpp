@@ -16,13 +16,14 @@ void require_integers(const char* op, const TensorList& tensors, const Tensor& i
 }
 
 // The index tensor's values in row-major order, wrapped (if negative ones may be) and checked against a size.
-std::vector<std::int64_t> read_indices(const char* op, const TensorList& tensors, const Tensor& index, std::int64_t size,
-                                       bool wraps) {
+std::vector<std::int64_t> read_indices(const char* op, const TensorList& tensors, const Tensor& index,
+                                       std::int64_t size, bool wraps) {
   std::vector<std::int64_t> values(static_cast<std::size_t>(index.numel()));
   if (!values.empty()) detail::Reader<std::int64_t>(index).read(values.data(), index.numel());
   for (std::int64_t& value : values) {
     if (value < (wraps ? -size : 0) || value >= size)
-      fail(op, tensors, "index " + std::to_string(value) + " is out of range for a size of " + std::to_string(size));
+      fail(op, tensors,
+           "index " + std::to_string(value) + " is out of range for a size of " + std::to_string(size));
     if (value < 0) value += size;
   }
   return values;
@@ -156,7 +157,8 @@ Tensor cat(TensorList tensors, std::int64_t dim) {
     if (x.dim() != first.dim()) fail("cat", tensors, "the numbers of dims differ");
     for (std::size_t i = 0; i < sizes.size(); ++i)
       if (i != d && x.impl()->sizes[i] != sizes[i])
-        fail("cat", tensors, "the sizes differ at dim " + std::to_string(i) + ", which is not the one joined");
+        fail("cat", tensors,
+             "the sizes differ at dim " + std::to_string(i) + ", which is not the one joined");
     sizes[d] += x.impl()->sizes[d];
   }
   const Tensor target = detail::make(sizes, promotion.result());

@@ -27,13 +27,14 @@ void gemm<float>(const float* a, const float* b, float* c, std::int64_t m, std::
 }
 
 template <>
-void gemm<double>(const double* a, const double* b, double* c, std::int64_t m, std::int64_t n, std::int64_t k) {
+void gemm<double>(const double* a, const double* b, double* c, std::int64_t m, std::int64_t n,
+                  std::int64_t k) {
   product(a, b, c, m, n, k);
 }
 
 template <>
-void gemm<std::int64_t>(const std::int64_t* a, const std::int64_t* b, std::int64_t* c, std::int64_t m, std::int64_t n,
-                        std::int64_t k) {
+void gemm<std::int64_t>(const std::int64_t* a, const std::int64_t* b, std::int64_t* c, std::int64_t m,
+                        std::int64_t n, std::int64_t k) {
   for (std::int64_t i = 0; i < m; ++i)
     for (std::int64_t j = 0; j < n; ++j) {
       std::uint64_t sum = 0;

@@ -28,7 +28,8 @@ void release(TensorImpl* impl) noexcept {
 }
 
 const TensorImpl& checked(const char* query, const Tensor& x) {
-  if (!x.defined()) detail::fail(query, {x}, "the tensor is undefined (default-constructed and never assigned)");
+  if (!x.defined())
+    detail::fail(query, {x}, "the tensor is undefined (default-constructed and never assigned)");
   return *x.impl();
 }
 
@@ -114,7 +115,8 @@ void* Tensor::raw() { return checked("raw", *this).data; }
 Tensor Tensor::wrap(void* data, Sizes sizes, Sizes strides, DType dtype, Device device) {
   if (sizes.size() != strides.size())
     throw Error(("wrap: sizes " + detail::shape_text(sizes) + " and strides " + detail::shape_text(strides) +
-                 " differ in length").c_str());
+                 " differ in length")
+                    .c_str());
   for (std::int64_t size : sizes)
     if (size < 0) throw Error(("wrap: sizes " + detail::shape_text(sizes) + ": a size is negative").c_str());
   Storage* storage = new Storage;
@@ -132,9 +134,11 @@ Tensor Tensor::wrap(void* data, Sizes sizes, Sizes strides, DType dtype, Device 
 void* Tensor::cpu_data(DType dtype) const {
   const TensorImpl& impl = checked("data", *this);
   if (impl.dtype != dtype)
-    detail::fail("data", {*this}, std::string("data<T>() with T of dtype ") + name(dtype) + " on another dtype");
+    detail::fail("data", {*this},
+                 std::string("data<T>() with T of dtype ") + name_of(dtype) + " on another dtype");
   if (impl.storage->device != kCPU)
-    detail::fail("data", {*this}, "the elements are not on the CPU; use x.to(kCPU), or raw() to launch a kernel");
+    detail::fail("data", {*this},
+                 "the elements are not on the CPU; use x.to(kCPU), or raw() to launch a kernel");
   return impl.data;
 }
 
@@ -154,7 +158,8 @@ double Tensor::item_double() const {
 }
 
 TensorList::TensorList(std::initializer_list<Tensor> list) : TensorList(list.begin(), list.size()) {}
-TensorList::TensorList(const Tensor* first, std::size_t count) : items_(count ? new Tensor[count] : nullptr), count_(count) {
+TensorList::TensorList(const Tensor* first, std::size_t count)
+    : items_(count ? new Tensor[count] : nullptr), count_(count) {
   std::copy(first, first + count, items_);
 }
 TensorList::TensorList(const TensorList& other) : TensorList(other.items_, other.count_) {}
@@ -244,15 +249,16 @@ bool shares_storage(const Tensor& x, const Tensor& y) {
 }
 
 bool overlaps_itself(const Tensor& x) {
-  // Sorted by stride, each dim must step over all that the smaller ones span. Stricter than need be, as PyTorch is not:
-  // an interleaved but disjoint view is refused too, which no view op of this library makes.
+  // Sorted by stride, each dim must step over all that the smaller ones span. Stricter than need be, as
+  // PyTorch is not: an interleaved but disjoint view is refused too, which no view op of this library makes.
   const TensorImpl& impl = *x.impl();
   Sizes order;
   for (std::size_t i = 0; i < impl.sizes.size(); ++i)
     if (impl.sizes[i] == 0) return false;
     else if (impl.sizes[i] > 1) order.push_back(static_cast<std::int64_t>(i));
   const auto stride_of = [&](std::int64_t i) { return std::abs(impl.strides[static_cast<std::size_t>(i)]); };
-  std::sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return stride_of(a) < stride_of(b); });
+  std::sort(order.begin(), order.end(),
+            [&](std::int64_t a, std::int64_t b) { return stride_of(a) < stride_of(b); });
   std::int64_t span = 1;
   for (std::int64_t i : order) {
     if (stride_of(i) < span) return true;

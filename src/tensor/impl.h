@@ -61,7 +61,8 @@ void require_cpu(const char* op, const TensorList& tensors);
 std::int64_t wrap_dim(const char* op, const Tensor& x, std::int64_t dim);
 // The same against a given rank, for ops that add dims.
 std::int64_t wrap_dim(const char* op, const Tensor& x, std::int64_t dim, std::int64_t rank);
-// The common sizes of the tensors by broadcasting, their last `ignored` dims left out; Error where there are none.
+// The common sizes of the tensors by broadcasting, their last `ignored` dims left out; Error where there are
+// none.
 Sizes broadcast_sizes(const char* op, const TensorList& tensors, std::size_t ignored = 0);
 
 }  // namespace detail

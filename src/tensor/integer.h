@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The integer forms of the pointwise ops whose result keeps the operands' dtype. All integers and bool compute in 64 bits
-// and wrap when stored; arithmetic is done unsigned so that overflow is defined.
+// The integer forms of the pointwise ops whose result keeps the operands' dtype. All integers and bool
+// compute in 64 bits and wrap when stored; arithmetic is done unsigned so that overflow is defined.
 #pragma once
 
 #include <algorithm>

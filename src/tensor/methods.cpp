@@ -15,7 +15,8 @@ FL_METHOD(clamp_min, (Scalar min), (*this, min))
 FL_METHOD(clamp_min, (const Tensor& min), (*this, min))
 FL_METHOD(clamp_max, (Scalar max), (*this, max))
 FL_METHOD(clamp_max, (const Tensor& max), (*this, max))
-FL_METHOD(nan_to_num, (double nan, Optional<double> posinf, Optional<double> neginf), (*this, nan, posinf, neginf))
+FL_METHOD(nan_to_num, (double nan, Optional<double> posinf, Optional<double> neginf),
+          (*this, nan, posinf, neginf))
 FL_METHOD(where, (const Tensor& x, const Tensor& y), (*this, x, y))
 FL_METHOD(where, (const Tensor& x, Scalar y), (*this, x, y))
 FL_METHOD(where, (Scalar x, const Tensor& y), (*this, x, y))
@@ -39,7 +40,8 @@ FL_METHOD(matmul, (const Tensor& other), (*this, other))
 FL_METHOD(bmm, (const Tensor& other), (*this, other))
 FL_METHOD(linear, (const Tensor& weight, Optional<Tensor> bias), (*this, weight, bias))
 FL_METHOD(rms_norm, (Optional<Tensor> weight, double eps), (*this, weight, eps))
-FL_METHOD(layer_norm, (Optional<Tensor> weight, Optional<Tensor> bias, double eps), (*this, weight, bias, eps))
+FL_METHOD(layer_norm, (Optional<Tensor> weight, Optional<Tensor> bias, double eps),
+          (*this, weight, bias, eps))
 FL_METHOD(index, (TensorList indices), (*this, indices))
 FL_METHOD(index_select, (std::int64_t dim, const Tensor& index), (*this, dim, index))
 FL_METHOD(gather, (std::int64_t dim, const Tensor& index), (*this, dim, index))
@@ -50,7 +52,9 @@ FL_METHOD(triu, (std::int64_t diagonal), (*this, diagonal))
 Tensors<2> Tensor::topk(std::int64_t k, std::int64_t dim, bool largest, bool sorted) const {
   return flashlight::topk(*this, k, dim, largest, sorted);
 }
-Tensors<2> Tensor::sort(std::int64_t dim, bool descending) const { return flashlight::sort(*this, dim, descending); }
+Tensors<2> Tensor::sort(std::int64_t dim, bool descending) const {
+  return flashlight::sort(*this, dim, descending);
+}
 bool Tensor::allclose(const Tensor& other, double rtol, double atol, bool equal_nan) const {
   return flashlight::allclose(*this, other, rtol, atol, equal_nan);
 }
@@ -63,7 +67,9 @@ Tensor unsqueeze(const Tensor& x, std::int64_t dim) { return x.unsqueeze(dim); }
 Tensor squeeze(const Tensor& x) { return x.squeeze(); }
 Tensor squeeze(const Tensor& x, std::int64_t dim) { return x.squeeze(dim); }
 Tensor reshape(const Tensor& x, Sizes sizes) { return x.reshape(sizes); }
-Tensor flatten(const Tensor& x, std::int64_t start_dim, std::int64_t end_dim) { return x.flatten(start_dim, end_dim); }
+Tensor flatten(const Tensor& x, std::int64_t start_dim, std::int64_t end_dim) {
+  return x.flatten(start_dim, end_dim);
+}
 Tensor unflatten(const Tensor& x, std::int64_t dim, Sizes sizes) { return x.unflatten(dim, sizes); }
 Tensor narrow(const Tensor& x, std::int64_t dim, std::int64_t start, std::int64_t length) {
   return x.narrow(dim, start, length);

@@ -133,7 +133,8 @@ class HeaderParser {
     std::int64_t value = 0;
     const std::size_t start = at_;
     for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_)
-      if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, text_[at_] - '0', &value))
+      if (__builtin_mul_overflow(value, 10, &value) ||
+          __builtin_add_overflow(value, text_[at_] - '0', &value))
         fail("a size beyond 64 bits");
     if (at_ == start) fail("expected a size");
     return value;
@@ -146,18 +147,21 @@ class HeaderParser {
 };
 
 // The header and where the elements start.
-Header read_header(std::FILE* file, const std::string& path, std::uint64_t file_size, std::uint64_t& data_start) {
+Header read_header(std::FILE* file, const std::string& path, std::uint64_t file_size,
+                   std::uint64_t& data_start) {
   unsigned char fixed[12] = {};
   if (std::fread(fixed, 1, 10, file) != 10 || std::memcmp(fixed, kMagic.data(), kMagic.size()) != 0)
     fail_file("load_npy", path, "not an .npy file");
   const int version = fixed[6];
   if (version < 1 || version > 3 || fixed[7] != 0)
-    fail_file("load_npy", path, "version " + std::to_string(version) + "." + std::to_string(fixed[7]) +
-                                    " of the format is not supported (1.0, 2.0, 3.0 are)");
+    fail_file("load_npy", path,
+              "version " + std::to_string(version) + "." + std::to_string(fixed[7]) +
+                  " of the format is not supported (1.0, 2.0, 3.0 are)");
   std::uint64_t length = fixed[8] | std::uint64_t{fixed[9]} << 8;
   data_start = 10;
   if (version > 1) {
-    if (std::fread(fixed + 10, 1, 2, file) != 2) fail_file("load_npy", path, "the file ends inside its header");
+    if (std::fread(fixed + 10, 1, 2, file) != 2)
+      fail_file("load_npy", path, "the file ends inside its header");
     length |= std::uint64_t{fixed[10]} << 16 | std::uint64_t{fixed[11]} << 24;
     data_start = 12;
   }
@@ -197,8 +201,9 @@ Tensor load_npy(TextView path_text) {
   }
   if (any_zero) bytes = 0;
   if ((huge && !any_zero) || bytes != file_size - data_start)
-    fail_file("load_npy", path, "the header's shape " + detail::shape_text(header.shape) + " of " + name(header.dtype) +
-                                    " does not fit the " + std::to_string(file_size - data_start) + " bytes of elements");
+    fail_file("load_npy", path,
+              "the header's shape " + detail::shape_text(header.shape) + " of " + name_of(header.dtype) +
+                  " does not fit the " + std::to_string(file_size - data_start) + " bytes of elements");
   const Sizes stored = header.fortran_order ? reversed(header.shape) : header.shape;
   const Tensor x = detail::make(stored, header.dtype);
   std::byte* data = detail::mutable_bytes_of(x);

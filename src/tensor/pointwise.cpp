@@ -34,7 +34,8 @@ struct PointwiseOp {
   }
 };
 
-// Where the integer form of an op comes from, by its result column: Bool uses the row's expression, Same the integer.h form.
+// Where the integer form of an op comes from, by its result column: Bool uses the row's expression, Same the
+// integer.h form.
 #define INT_FORM_Same(name) name##_row::map_integer
 #define INT_FORM_Bool(name) name##_row::map<std::int64_t>
 #define INT_FORM_Float(name) nullptr
@@ -42,50 +43,50 @@ struct PointwiseOp {
 #define INT_CALL_Bool(call) 0
 #define INT_CALL_Float(call) 0
 
-#define FL_USE_STD                                                                                    \
-  using std::ceil, std::cos, std::erf, std::exp, std::exp2, std::expm1, std::fabs, std::floor;        \
+#define FL_USE_STD                                                                             \
+  using std::ceil, std::cos, std::erf, std::exp, std::exp2, std::expm1, std::fabs, std::floor; \
   using std::fmod, std::log, std::log1p, std::log2, std::pow, std::rint, std::sin, std::sqrt, std::tanh;
 
-#define FL_UNARY(name, result_kind, lo, hi, weight, expression)                                       \
-  struct name##_row {                                                                                 \
-    template <class T>                                                                                \
-    static void map(T* result, const T* const* operands, std::int64_t count) {                        \
-      FL_USE_STD                                                                                      \
-      for (std::int64_t i = 0; i < count; ++i) {                                                      \
-        const T x = operands[0][i];                                                                   \
-        result[i] = static_cast<T>(expression);                                                       \
-      }                                                                                               \
-    }                                                                                                 \
-    [[maybe_unused]] static void map_integer(std::int64_t* result, const std::int64_t* const* operands,\
-                                             std::int64_t count) {                                    \
-      for (std::int64_t i = 0; i < count; ++i) {                                                      \
-        [[maybe_unused]] const std::int64_t x = operands[0][i];                                       \
-        result[i] = INT_CALL_##result_kind(detail::integer::name(x));                                 \
-      }                                                                                               \
-    }                                                                                                 \
-  };                                                                                                  \
-  const PointwiseOp name##_op = {#name, Result::result_kind, name##_row::map<float>,                  \
+#define FL_UNARY(name, result_kind, lo, hi, weight, expression)                                         \
+  struct name##_row {                                                                                   \
+    template <class T>                                                                                  \
+    static void map(T* result, const T* const* operands, std::int64_t count) {                          \
+      FL_USE_STD                                                                                        \
+      for (std::int64_t i = 0; i < count; ++i) {                                                        \
+        const T x = operands[0][i];                                                                     \
+        result[i] = static_cast<T>(expression);                                                         \
+      }                                                                                                 \
+    }                                                                                                   \
+    [[maybe_unused]] static void map_integer(std::int64_t* result, const std::int64_t* const* operands, \
+                                             std::int64_t count) {                                      \
+      for (std::int64_t i = 0; i < count; ++i) {                                                        \
+        [[maybe_unused]] const std::int64_t x = operands[0][i];                                         \
+        result[i] = INT_CALL_##result_kind(detail::integer::name(x));                                   \
+      }                                                                                                 \
+    }                                                                                                   \
+  };                                                                                                    \
+  const PointwiseOp name##_op = {#name, Result::result_kind, name##_row::map<float>,                    \
                                  name##_row::map<double>, INT_FORM_##result_kind(name)};
 
-#define FL_BINARY(name, result_kind, weight, expression)                                              \
-  struct name##_row {                                                                                 \
-    template <class T>                                                                                \
-    static void map(T* result, const T* const* operands, std::int64_t count) {                        \
-      FL_USE_STD                                                                                      \
-      for (std::int64_t i = 0; i < count; ++i) {                                                      \
-        const T x = operands[0][i], y = operands[1][i];                                               \
-        result[i] = static_cast<T>(expression);                                                       \
-      }                                                                                               \
-    }                                                                                                 \
-    [[maybe_unused]] static void map_integer(std::int64_t* result, const std::int64_t* const* operands,\
-                                             std::int64_t count) {                                    \
-      for (std::int64_t i = 0; i < count; ++i) {                                                      \
-        [[maybe_unused]] const std::int64_t x = operands[0][i], y = operands[1][i];                   \
-        result[i] = INT_CALL_##result_kind(detail::integer::name(x, y));                              \
-      }                                                                                               \
-    }                                                                                                 \
-  };                                                                                                  \
-  const PointwiseOp name##_op = {#name, Result::result_kind, name##_row::map<float>,                  \
+#define FL_BINARY(name, result_kind, weight, expression)                                                \
+  struct name##_row {                                                                                   \
+    template <class T>                                                                                  \
+    static void map(T* result, const T* const* operands, std::int64_t count) {                          \
+      FL_USE_STD                                                                                        \
+      for (std::int64_t i = 0; i < count; ++i) {                                                        \
+        const T x = operands[0][i], y = operands[1][i];                                                 \
+        result[i] = static_cast<T>(expression);                                                         \
+      }                                                                                                 \
+    }                                                                                                   \
+    [[maybe_unused]] static void map_integer(std::int64_t* result, const std::int64_t* const* operands, \
+                                             std::int64_t count) {                                      \
+      for (std::int64_t i = 0; i < count; ++i) {                                                        \
+        [[maybe_unused]] const std::int64_t x = operands[0][i], y = operands[1][i];                     \
+        result[i] = INT_CALL_##result_kind(detail::integer::name(x, y));                                \
+      }                                                                                                 \
+    }                                                                                                   \
+  };                                                                                                    \
+  const PointwiseOp name##_op = {#name, Result::result_kind, name##_row::map<float>,                    \
                                  name##_row::map<double>, INT_FORM_##result_kind(name)};
 
 #include <flashlight/detail/pointwise.def>
@@ -95,7 +96,7 @@ struct PointwiseOp {
 TensorList tensors_of(std::initializer_list<Operand> operands) {
   std::vector<Tensor> tensors;
   for (const Operand& operand : operands)
-    if (!operand.is_scalar()) tensors.push_back(operand.tensor);
+    if (!operand.is_scalar) tensors.push_back(operand.tensor);
   return tensors;
 }
 
@@ -103,7 +104,7 @@ TensorList tensors_of(std::initializer_list<Operand> operands) {
 DType compute_dtype(const PointwiseOp& op, std::initializer_list<Operand> operands) {
   detail::Promotion promotion;
   for (const Operand& operand : operands)
-    if (operand.is_scalar()) promotion.add(operand.scalar);
+    if (operand.is_scalar) promotion.add(operand.scalar);
     else promotion.add(operand.tensor);
   const DType dtype = promotion.result();
   const std::string_view name = op.name;
@@ -132,37 +133,40 @@ Tensor& apply_in_place(const PointwiseOp& op, Tensor& x, Operand y) {
   const TensorList tensors = tensors_of({x, y});
   detail::require_cpu(op.name, tensors);
   const DType dtype = compute_dtype(op, {x, y});
-  const bool widens = (is_floating(dtype) && !is_floating(x.dtype())) || (dtype != kBool && x.dtype() == kBool);
+  const bool widens =
+      (is_floating(dtype) && !is_floating(x.dtype())) || (dtype != kBool && x.dtype() == kBool);
   if (widens)
-    fail(op.name, tensors, std::string("in place, a result of dtype ") + name(dtype) + " does not fit the tensor's dtype");
+    fail(op.name, tensors,
+         std::string("in place, a result of dtype ") + name_of(dtype) + " does not fit the tensor's dtype");
   if (!(detail::broadcast_sizes(op.name, tensors) == x.sizes()))
     fail(op.name, tensors, "in place, the result must have the sizes of the tensor written to");
   if (detail::overlaps_itself(x))
-    fail(op.name, tensors, "in place, several indices of the tensor written to are one element (expanded?); clone it");
+    fail(op.name, tensors,
+         "in place, several indices of the tensor written to are one element (expanded?); clone it");
   // A different view of the same memory would be read after it was written.
-  if (!y.is_scalar() && detail::shares_storage(x, y.tensor)) y = Operand(y.tensor.clone());
+  if (!y.is_scalar && detail::shares_storage(x, y.tensor)) y = Operand(y.tensor.clone());
   run(op, dtype, {x, y}, x);
   return x;
 }
 
 }  // namespace
 
-#define FL_UNARY(name, result, lo, hi, weight, expression)      \
+#define FL_UNARY(name, result, lo, hi, weight, expression)       \
   Tensor name(const Tensor& x) { return apply(name##_op, {x}); } \
   Tensor Tensor::name() const { return apply(name##_op, {*this}); }
-#define FL_BINARY(name, result, weight, expression)                                              \
-  Tensor name(const Tensor& x, const Tensor& y) { return apply(name##_op, {x, y}); }             \
-  Tensor name(const Tensor& x, Scalar y) { return apply(name##_op, {x, y}); }                    \
-  Tensor name(Scalar x, const Tensor& y) { return apply(name##_op, {x, y}); }                    \
-  Tensor Tensor::name(const Tensor& other) const { return apply(name##_op, {*this, other}); }    \
+#define FL_BINARY(name, result, weight, expression)                                           \
+  Tensor name(const Tensor& x, const Tensor& y) { return apply(name##_op, {x, y}); }          \
+  Tensor name(const Tensor& x, Scalar y) { return apply(name##_op, {x, y}); }                 \
+  Tensor name(Scalar x, const Tensor& y) { return apply(name##_op, {x, y}); }                 \
+  Tensor Tensor::name(const Tensor& other) const { return apply(name##_op, {*this, other}); } \
   Tensor Tensor::name(Scalar other) const { return apply(name##_op, {*this, other}); }
 #include <flashlight/detail/pointwise.def>
 #undef FL_UNARY
 #undef FL_BINARY
 
-#define FL_OPERATOR(symbol, name)                                                                 \
-  Tensor operator symbol(const Tensor& x, const Tensor& y) { return apply(name##_op, {x, y}); }   \
-  Tensor operator symbol(const Tensor& x, Scalar y) { return apply(name##_op, {x, y}); }          \
+#define FL_OPERATOR(symbol, name)                                                               \
+  Tensor operator symbol(const Tensor& x, const Tensor& y) { return apply(name##_op, {x, y}); } \
+  Tensor operator symbol(const Tensor& x, Scalar y) { return apply(name##_op, {x, y}); }        \
   Tensor operator symbol(Scalar x, const Tensor& y) { return apply(name##_op, {x, y}); }
 FL_OPERATOR(+, add)
 FL_OPERATOR(-, sub)
@@ -180,7 +184,7 @@ FL_OPERATOR(|, bitwise_or)
 FL_OPERATOR(^, bitwise_xor)
 
 #define FL_IN_PLACE(symbol, name)                                                                           \
-  Tensor& Tensor::operator symbol(const Tensor& other) { return apply_in_place(name##_op, *this, other); }  \
+  Tensor& Tensor::operator symbol(const Tensor & other) { return apply_in_place(name##_op, *this, other); } \
   Tensor& Tensor::operator symbol(Scalar other) { return apply_in_place(name##_op, *this, other); }
 FL_IN_PLACE(+=, add)
 FL_IN_PLACE(-=, sub)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How pointwise ops run: operands are read block by block into a compute type, mapped, and rounded once when written.
+// How pointwise ops run: operands are read block by block into a compute type, mapped, and rounded once when
+// written.
 #pragma once
 
 #include <deque>
@@ -13,12 +14,12 @@ namespace flashlight::detail {
 
 // A tensor or a Scalar that stands for a tensor filled with it.
 struct Operand {
-  Operand(const Tensor& x) : tensor(x) {}
-  Operand(const Scalar& x) : scalar(x) {}
+  Operand(const Tensor& x) : tensor(x), is_scalar(false) {}
+  Operand(const Scalar& x) : scalar(x), is_scalar(true) {}
 
-  Tensor tensor;  // undefined for a Scalar
+  Tensor tensor;
   Scalar scalar;
-  bool is_scalar() const { return !tensor.defined(); }
+  bool is_scalar;
 };
 
 // Delivers an operand, broadcast to the given sizes, as consecutive blocks of T.
@@ -26,7 +27,7 @@ template <class T>
 class Source {
  public:
   Source(const Operand& operand, const Sizes& sizes) {
-    if (operand.is_scalar()) std::fill(buffer_, buffer_ + kBlock, value_of(operand.scalar));
+    if (operand.is_scalar) std::fill(buffer_, buffer_ + kBlock, value_of(operand.scalar));
     else reader_.emplace(broadcast_view(operand.tensor, sizes));
   }
 
@@ -45,7 +46,8 @@ class Source {
   T buffer_[kBlock];
 };
 
-// Fills target with f(T* result, const T* const* operands, count), called block by block. T is the compute type.
+// Fills target with f(T* result, const T* const* operands, count), called block by block. T is the compute
+// type.
 template <class T, class F>
 void map_blocks(const Tensor& target, std::initializer_list<Operand> operands, F&& f) {
   if (target.numel() == 0) return;

@@ -28,7 +28,7 @@ void for_each_pair(const char* op, const Tensor& x, const Tensor& y, F&& f) {
   }
 }
 
-constexpr std::int64_t kEdge = 3;     // elements shown at each end of a long dim
+constexpr std::int64_t kEdge = 3;      // elements shown at each end of a long dim
 constexpr std::int64_t kWhole = 1000;  // tensors of up to so many elements are shown whole
 
 std::string number_text(const Tensor& x) {
@@ -86,8 +86,8 @@ Text to_text(const Tensor& x) {
   if (!x.defined()) return Text("undefined tensor");
   std::string text;
   append(text, x.to(kCPU), x.numel() <= kWhole, 0);
-  text += std::string("  (") + name(x.dtype()) + " " + detail::shape_text(x.sizes());
-  if (x.device() != kCPU) text += std::string(" ") + name(x.device());
+  text += std::string("  (") + name_of(x.dtype()) + " " + detail::shape_text(x.sizes());
+  if (x.device() != kCPU) text += std::string(" ") + name_of(x.device());
   return Text((text + ")").c_str());
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// PyTorch's promotion: tensors with dims outrank tensors without, which outrank Scalars, within a category of dtypes.
+// PyTorch's promotion: tensors with dims outrank tensors without, which outrank Scalars, within a category of
+// dtypes.
 #pragma once
 
 #include "tensor/impl.h"
 
 namespace flashlight::detail {
 
-// The dtype that holds both. float16 with bfloat16 gives float32; int8 with uint8 gives int32, since there is no int16.
+// The dtype that holds both. float16 with bfloat16 gives float32; int8 with uint8 gives int32, since there is
+// no int16.
 DType promote(DType a, DType b);
 DType dtype_of(const Scalar& scalar);  // kBool, kInt64 or kFloat32
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random tensors from a counter: element i of a seed depends on nothing else, so values are the same everywhere.
+// Random tensors from a counter: element i of a seed depends on nothing else, so values are the same
+// everywhere.
 #include <flashlight/ops_create.h>
 
 #include <cmath>
@@ -23,7 +24,8 @@ std::uint64_t draw(std::uint64_t seed, std::uint64_t counter) {
 
 double uniform(std::uint64_t bits) { return static_cast<double>(bits >> 40) * 0x1p-24; }
 
-// Box and Muller's transform of two uniforms; rounded to float32, which hides last-bit differences between libms.
+// Box and Muller's transform of two uniforms; rounded to float32, which hides last-bit differences between
+// libms.
 double normal(std::uint64_t bits) {
   const double u = (static_cast<double>(bits >> 32) + 0.5) * 0x1p-32;
   const double angle = 2 * std::numbers::pi * static_cast<double>(bits & 0xffffffffu) * 0x1p-32;
@@ -43,7 +45,8 @@ Tensor drawn(const Sizes& sizes, std::uint64_t seed, DType dtype, F&& value_of) 
 }
 
 void require_floating(const char* op, DType dtype) {
-  if (!is_floating(dtype)) throw Error((std::string(op) + ": the dtype must be floating, not " + name(dtype)).c_str());
+  if (!is_floating(dtype))
+    throw Error((std::string(op) + ": the dtype must be floating, not " + name_of(dtype)).c_str());
 }
 
 }  // namespace
@@ -63,7 +66,8 @@ Tensor randint(std::int64_t low, std::int64_t high, Sizes sizes, std::uint64_t s
   const std::uint64_t range = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
   return drawn<std::int64_t>(sizes, seed, dtype, [&](std::uint64_t bits) {
     // The high word of a 64 x 64 bit product; the bias, below range / 2^64, does not matter for tests.
-    const std::uint64_t offset = static_cast<std::uint64_t>(static_cast<unsigned __int128>(bits) * range >> 64);
+    const std::uint64_t offset =
+        static_cast<std::uint64_t>(static_cast<unsigned __int128>(bits) * range >> 64);
     return static_cast<std::int64_t>(static_cast<std::uint64_t>(low) + offset);
   });
 }

@@ -88,8 +88,9 @@ Tensor extremum(const char* op, const Tensor& x, const Sizes& dims, bool keepdim
   if (plan.length == 0) fail(op, {x}, "no elements to reduce over, and the op has no identity");
   const Tensor target = detail::make(plan.sizes, x.dtype());
   detail::with_compute_type(x.dtype(), [&]<class T>(T) {
-    detail::reduce_rows<T, T>(x, plan, target,
-                              [&](const T* row, std::int64_t length) { return extremum_of(row, length, largest); });
+    detail::reduce_rows<T, T>(x, plan, target, [&](const T* row, std::int64_t length) {
+      return extremum_of(row, length, largest);
+    });
   });
   return target;
 }

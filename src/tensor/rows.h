@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ops along dims, as functions of one row: the reduced dims are moved last and each row is handed over as an array.
+// Ops along dims, as functions of one row: the reduced dims are moved last and each row is handed over as an
+// array.
 #pragma once
 
 #include "tensor/strided.h"
@@ -8,8 +9,8 @@ namespace flashlight::detail {
 
 // The dims of a reduction: which are reduced (all, if none is named) and the sizes of the result.
 struct Reduction {
-  Sizes order;           // kept dims, then reduced ones
-  Sizes sizes;           // of the result
+  Sizes order;  // kept dims, then reduced ones
+  Sizes sizes;  // of the result
   std::int64_t rows = 1;
   std::int64_t length = 1;
 };
@@ -32,7 +33,8 @@ void reduce_rows(const Tensor& x, const Reduction& plan, const Tensor& target, F
 // Rows along `dim` of x to rows along `dim` of target (another length, perhaps): f(const T* row, T* result).
 template <class T, class F>
 void map_rows(const Tensor& x, const Tensor& target, std::int64_t dim, F&& f) {
-  const std::int64_t length = x.dim() == 0 ? 1 : x.size(dim), result_length = target.dim() == 0 ? 1 : target.size(dim);
+  const std::int64_t length = x.dim() == 0 ? 1 : x.size(dim),
+                     result_length = target.dim() == 0 ? 1 : target.size(dim);
   if (length == 0 || x.numel() == 0) return;
   Reader<T> reader(with_dim_last(x, dim));
   Writer<T> writer(with_dim_last(target, dim));

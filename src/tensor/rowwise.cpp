@@ -52,13 +52,15 @@ template <class T>
 void order_of(const T* row, std::vector<std::int64_t>& order, bool descending) {
   std::iota(order.begin(), order.end(), 0);
   const auto less = [](T a, T b) { return a < b || (b != b && a == a); };
-  std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
-    return descending ? less(row[b], row[a]) : less(row[a], row[b]);
+  std::sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
+    const T first = row[descending ? b : a], second = row[descending ? a : b];
+    return less(first, second) || (!less(second, first) && a < b);
   });
 }
 
 // The first `count` elements of each sorted row, with their indices.
-Tensors<2> sorted_rows(const char* op, const Tensor& x, std::int64_t count, std::int64_t dim, bool descending) {
+Tensors<2> sorted_rows(const char* op, const Tensor& x, std::int64_t count, std::int64_t dim,
+                       bool descending) {
   const std::int64_t d = wrap_dim(op, x, dim);
   const std::int64_t length = x.dim() == 0 ? 1 : x.size(d);
   if (count < 0 || count > length)
@@ -90,18 +92,20 @@ struct Norm {
 };
 
 // Norms run over the dims that weight (or bias) has, at the end of x's.
-Norm plan_norm(const char* op, const Tensor& x, const Optional<Tensor>& weight, const Optional<Tensor>& bias) {
+Norm plan_norm(const char* op, const Tensor& x, const Optional<Tensor>& weight,
+               const Optional<Tensor>& bias) {
   std::vector<Tensor> tensors = {x};
   if (weight) tensors.push_back(*weight);
   if (bias) tensors.push_back(*bias);
   detail::require_cpu(op, tensors);
-  if (!is_floating(x.dtype()) || x.dim() == 0) fail(op, tensors, "a floating tensor with at least one dim is needed");
+  if (!is_floating(x.dtype()) || x.dim() == 0)
+    fail(op, tensors, "a floating tensor with at least one dim is needed");
   const Sizes all = x.sizes();
   Sizes normal = x.size(-1);
   for (std::size_t i = 1; i < tensors.size(); ++i) {
     const Sizes sizes = tensors[i].sizes();
-    if (sizes.empty() || sizes.size() > all.size() || !(Sizes(all.end() - sizes.size(), all.end()) == sizes) ||
-        (i == 2 && !(sizes == normal)))
+    if (sizes.empty() || sizes.size() > all.size() ||
+        !(Sizes(all.end() - sizes.size(), all.end()) == sizes) || (i == 2 && !(sizes == normal)))
       fail(op, tensors, "weight and bias must have the sizes of the last dims of x");
     normal = sizes;
   }
@@ -119,8 +123,8 @@ std::vector<double> doubles_of(const Optional<Tensor>& x, std::int64_t length, d
 }
 
 // y = (x - mean) * scale * weight + bias in double, rounded once. `centred`: subtract the mean first.
-Tensor norm_of(const char* op, const Tensor& x, const Optional<Tensor>& weight, const Optional<Tensor>& bias, double eps,
-               bool centred) {
+Tensor norm_of(const char* op, const Tensor& x, const Optional<Tensor>& weight, const Optional<Tensor>& bias,
+               double eps, bool centred) {
   const Norm norm = plan_norm(op, x, weight, bias);
   const std::vector<double> w = doubles_of(weight, norm.length, 1), b = doubles_of(bias, norm.length, 0);
   const std::size_t length = static_cast<std::size_t>(norm.length);

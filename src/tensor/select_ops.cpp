@@ -16,9 +16,11 @@ using detail::Operand;
 // target = condition ? x : y, elementwise; exact in every dtype.
 void choose(const Tensor& condition, const Operand& x, const Operand& y, const Tensor& target) {
   detail::with_compute_type(target.dtype(), [&]<class T>(T) {
-    detail::map_blocks<T>(target, {condition, x, y}, [](T* result, const T* const* operands, std::int64_t count) {
-      for (std::int64_t i = 0; i < count; ++i) result[i] = operands[0][i] != 0 ? operands[1][i] : operands[2][i];
-    });
+    detail::map_blocks<T>(target, {condition, x, y},
+                          [](T* result, const T* const* operands, std::int64_t count) {
+                            for (std::int64_t i = 0; i < count; ++i)
+                              result[i] = operands[0][i] != 0 ? operands[1][i] : operands[2][i];
+                          });
   });
 }
 
@@ -26,14 +28,15 @@ Tensor where_of(const Tensor& condition, const Operand& x, const Operand& y) {
   std::vector<Tensor> tensors = {condition};
   detail::Promotion promotion;
   for (const Operand* operand : {&x, &y}) {
-    if (operand->is_scalar()) promotion.add(operand->scalar);
+    if (operand->is_scalar) promotion.add(operand->scalar);
     else tensors.push_back(operand->tensor);
   }
   detail::require_cpu("where", tensors);
   for (std::size_t i = 1; i < tensors.size(); ++i) promotion.add(tensors[i]);
   if (condition.dtype() != kBool)
-    fail("where", tensors, "the condition, where's first argument, must be bool; "
-                           "what PyTorch writes x.where(condition, y) is where(condition, x, y)");
+    fail("where", tensors,
+         "the condition, where's first argument, must be bool; "
+         "what PyTorch writes x.where(condition, y) is where(condition, x, y)");
   const Tensor target = detail::make(detail::broadcast_sizes("where", tensors), promotion.result());
   choose(condition, x, y, target);
   return target;
@@ -78,12 +81,15 @@ Tensor where(const Tensor& condition, const Tensor& x, Scalar y) { return where_
 Tensor where(const Tensor& condition, Scalar x, const Tensor& y) { return where_of(condition, x, y); }
 Tensor where(const Tensor& condition, Scalar x, Scalar y) { return where_of(condition, x, y); }
 
-Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) { return masked_fill_of(x, mask, value); }
+Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
+  return masked_fill_of(x, mask, value);
+}
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value) {
   detail::require_cpu("masked_fill", {x, mask, value});
   if (value.dim() != 0) fail("masked_fill", {x, mask, value}, "the value must be a tensor without dims");
-  return masked_fill_of(x, mask, is_floating(value.dtype()) ? Scalar(value.item<double>())
-                                                            : Scalar(value.item<std::int64_t>()));
+  return masked_fill_of(
+      x, mask,
+      is_floating(value.dtype()) ? Scalar(value.item<double>()) : Scalar(value.item<std::int64_t>()));
 }
 
 Tensor clamp_min(const Tensor& x, Scalar min) { return maximum(x, min); }

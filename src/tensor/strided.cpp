@@ -31,7 +31,8 @@ inline To convert(From value) {
   else if constexpr (std::is_same_v<To, Float16>) return To(static_cast<float>(value));
   else if constexpr (std::is_same_v<To, BFloat16>) return To(static_cast<float>(value));
   else if constexpr (std::is_same_v<To, bool>) return value != 0;
-  else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) return static_cast<To>(to_integer(value));
+  else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>)
+    return static_cast<To>(to_integer(value));
   else return static_cast<To>(value);
 }
 
@@ -68,12 +69,14 @@ void copy_bits(const Tensor& x, const Tensor& target) {
     const std::int64_t count = std::min(left, kBlock);
     for (std::int64_t done = 0; done < count;) {
       const Run run = from.next(count - done);
-      for (std::int64_t i = 0; i < run.count; ++i) std::memcpy(&buffer[done + i], run.data + i * run.stride, sizeof(Bits));
+      for (std::int64_t i = 0; i < run.count; ++i)
+        std::memcpy(&buffer[done + i], run.data + i * run.stride, sizeof(Bits));
       done += run.count;
     }
     for (std::int64_t done = 0; done < count;) {
       const Run run = to.next(count - done);
-      for (std::int64_t i = 0; i < run.count; ++i) std::memcpy(run.data + i * run.stride, &buffer[done + i], sizeof(Bits));
+      for (std::int64_t i = 0; i < run.count; ++i)
+        std::memcpy(run.data + i * run.stride, &buffer[done + i], sizeof(Bits));
       done += run.count;
     }
     left -= count;

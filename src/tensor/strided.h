@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading and writing a tensor's elements in row-major order, whatever its strides and dtype.
 //
-// Every op is made of these: a Reader turns a strided view of any dtype into buffers of a compute type (float, double or
-// std::int64_t), a Writer rounds buffers back into a view.
+// Every op is made of these: a Reader turns a strided view of any dtype into buffers of a compute type
+// (float, double or std::int64_t), a Writer rounds buffers back into a view.
 #pragma once
 
 #include <algorithm>
@@ -24,7 +24,8 @@ struct Run {
   std::int64_t count;
 };
 
-// Visits the elements of a view in row-major order as runs. Neighbouring dims that form one stride are joined first.
+// Visits the elements of a view in row-major order as runs. Neighbouring dims that form one stride are joined
+// first.
 class Walker {
  public:
   explicit Walker(const Tensor& x) : data_(mutable_bytes_of(x)) {
@@ -78,7 +79,8 @@ template <class T> Store<T> store_of(DType dtype);
 template <class T>
 class Reader {
  public:
-  explicit Reader(const Tensor& x) : walker_(x), load_(load_of<T>(x.dtype())), same_(int(x.dtype()) == kDTypeOf<T>) {}
+  explicit Reader(const Tensor& x)
+      : walker_(x), load_(load_of<T>(x.dtype())), same_(int(x.dtype()) == kDTypeOf<T>) {}
 
   void read(T* target, std::int64_t count) {
     while (count > 0) {

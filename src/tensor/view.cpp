@@ -18,20 +18,23 @@ Sizes resolve_sizes(const char* op, const Tensor& x, Sizes sizes) {
   std::int64_t known = 1;
   int missing = -1;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
-    if (sizes[i] == -1 && missing >= 0) fail(op, {x}, "only one size may be -1 in " + detail::shape_text(sizes));
+    if (sizes[i] == -1 && missing >= 0)
+      fail(op, {x}, "only one size may be -1 in " + detail::shape_text(sizes));
     if (sizes[i] == -1) missing = static_cast<int>(i);
     else if (sizes[i] < 0) fail(op, {x}, "a size is negative in " + detail::shape_text(sizes));
     else known *= sizes[i];
   }
-  if (missing >= 0 && known == 0) fail(op, {x}, "-1 is ambiguous beside a size of 0 in " + detail::shape_text(sizes));
+  if (missing >= 0 && known == 0)
+    fail(op, {x}, "-1 is ambiguous beside a size of 0 in " + detail::shape_text(sizes));
   if (missing >= 0) sizes[at(missing)] = x.numel() / known;
   if (detail::numel(sizes) != x.numel())
     fail(op, {x}, "the elements do not fill " + detail::shape_text(sizes) + " exactly");
   return sizes;
 }
 
-// Strides that show x under the new sizes without a copy; false where there are none. Stretches of x's dims that form
-// one stride are matched with stretches of the new dims of the same number of elements, from the back.
+// Strides that show x under the new sizes without a copy; false where there are none. Stretches of x's dims
+// that form one stride are matched with stretches of the new dims of the same number of elements, from the
+// back.
 bool strides_for(const Tensor& x, const Sizes& sizes, Sizes& strides) {
   const TensorImpl& impl = *x.impl();
   strides = sizes;
@@ -98,7 +101,8 @@ Tensor Tensor::movedim(Sizes source, Sizes destination) const {
   for (std::int64_t i = 0; i < rank; ++i) order.push_back(-1);
   bool moved[kMaxRank] = {};
   for (std::size_t i = 0; i < source.size(); ++i) {
-    const std::int64_t from = wrap_dim("movedim", *this, source[i]), to = wrap_dim("movedim", *this, destination[i]);
+    const std::int64_t from = wrap_dim("movedim", *this, source[i]),
+                       to = wrap_dim("movedim", *this, destination[i]);
     if (rank == 0) return *this;
     if (moved[from] || order[at(to)] != -1) fail("movedim", {*this}, "a dim is named twice");
     moved[from] = true;
@@ -149,8 +153,9 @@ Tensor Tensor::view(Sizes sizes) const {
   sizes = resolve_sizes("view", *this, sizes);
   Sizes strides;
   if (!strides_for(*this, sizes, strides))
-    fail("view", {*this}, "strides " + detail::shape_text(impl_->strides) + " cannot show " + detail::shape_text(sizes) +
-                              " without a copy; use reshape");
+    fail("view", {*this},
+         "strides " + detail::shape_text(impl_->strides) + " cannot show " + detail::shape_text(sizes) +
+             " without a copy; use reshape");
   return alias(*this, sizes, strides);
 }
 
@@ -191,12 +196,14 @@ Tensor Tensor::unflatten(std::int64_t dim, Sizes sizes) const {
   }
   if (missing >= 0 && known > 0) sizes[at(missing)] = impl_->sizes[d] / known;
   if (sizes.empty() || detail::numel(sizes) != impl_->sizes[d])
-    fail("unflatten", {*this}, "size " + std::to_string(impl_->sizes[d]) + " of dim " + std::to_string(d) +
-                                   " does not split into " + detail::shape_text(sizes));
+    fail("unflatten", {*this},
+         "size " + std::to_string(impl_->sizes[d]) + " of dim " + std::to_string(d) +
+             " does not split into " + detail::shape_text(sizes));
   Sizes all;
   for (std::size_t i = 0; i < impl_->sizes.size(); ++i) {
     if (i != d) all.push_back(impl_->sizes[i]);
-    else for (std::int64_t size : sizes) all.push_back(size);
+    else
+      for (std::int64_t size : sizes) all.push_back(size);
   }
   return view(all);
 }
@@ -211,8 +218,9 @@ Tensor Tensor::expand(Sizes sizes) const {
     const bool is_new = i < added;
     if (sizes[i] == -1 && !is_new) sizes[i] = own[i - added];
     if (sizes[i] < 0 || (!is_new && own[i - added] != 1 && own[i - added] != sizes[i]))
-      fail("expand", {*this}, "dim " + std::to_string(i) + " of " + detail::shape_text(sizes) +
-                                  " neither equals the tensor's size nor expands a size of 1");
+      fail("expand", {*this},
+           "dim " + std::to_string(i) + " of " + detail::shape_text(sizes) +
+               " neither equals the tensor's size nor expands a size of 1");
   }
   return detail::broadcast_view(*this, sizes);
 }
@@ -224,8 +232,9 @@ Tensor Tensor::narrow(std::int64_t dim, std::int64_t start, std::int64_t length)
   const std::int64_t size = impl_->sizes[d];
   if (start < 0) start += size;
   if (length < 0 || start < 0 || start > size || start + length > size)
-    fail("narrow", {*this}, "start " + std::to_string(start) + " with length " + std::to_string(length) +
-                                " leaves dim " + std::to_string(d));
+    fail("narrow", {*this},
+         "start " + std::to_string(start) + " with length " + std::to_string(length) + " leaves dim " +
+             std::to_string(d));
   Sizes sizes = impl_->sizes;
   sizes[d] = length;
   return alias(*this, sizes, impl_->strides, start * impl_->strides[d]);
@@ -238,7 +247,9 @@ Tensor Tensor::slice(std::int64_t dim, Optional<std::int64_t> start, Optional<st
   if (step <= 0) fail("slice", {*this}, "the step must be positive");
   const std::size_t d = at(wrap_dim("slice", *this, dim));
   const std::int64_t size = impl_->sizes[d];
-  const auto clamped = [&](std::int64_t i) { return std::clamp<std::int64_t>(i < 0 ? i + size : i, 0, size); };
+  const auto clamped = [&](std::int64_t i) {
+    return std::clamp<std::int64_t>(i < 0 ? i + size : i, 0, size);
+  };
   const std::int64_t first = clamped(start.value_or(0));
   const std::int64_t last = std::max(first, clamped(end ? *end : size));
   Sizes sizes = impl_->sizes, strides = impl_->strides;
@@ -253,7 +264,8 @@ Tensor Tensor::select(std::int64_t dim, std::int64_t index) const {
   const std::size_t d = at(wrap_dim("select", *this, dim));
   const std::int64_t size = impl_->sizes[d], i = index < 0 ? index + size : index;
   if (i < 0 || i >= size)
-    fail("select", {*this}, "index " + std::to_string(index) + " is out of range for dim " + std::to_string(d));
+    fail("select", {*this},
+         "index " + std::to_string(index) + " is out of range for dim " + std::to_string(d));
   Sizes sizes = impl_->sizes, strides = impl_->strides;
   sizes.erase(d);
   strides.erase(d);
@@ -293,8 +305,9 @@ TensorList Tensor::split(Sizes split_size_or_sizes, std::int64_t dim) const {
     start += piece;
   }
   if (start != size || pieces.size() != split_size_or_sizes.size())
-    fail("split", {*this}, "the sizes " + detail::shape_text(split_size_or_sizes) + " do not add up to " +
-                               std::to_string(size) + " at dim " + std::to_string(dim));
+    fail("split", {*this},
+         "the sizes " + detail::shape_text(split_size_or_sizes) + " do not add up to " +
+             std::to_string(size) + " at dim " + std::to_string(dim));
   return pieces;
 }
 

@@ -78,7 +78,7 @@ TEST_F(RefusalTest, Scan) {
 }
 TEST_F(RefusalTest, Opaque) {
   expect(s_ * 2.0, Reason::kOpaque, "opaque", 0);
-  expect(reduce_sum(where(eq(s_, reduce_max(s_)), softmax(s2_) * v_, 0.0)), Reason::kOpaque, "opaque", 0);
+  expect(reduce_sum(where(eq(s_, reduce_max(s_)), softmax(s2_) * v_, 0.0)), Reason::kOpaque, "opaque", 2);
 }
 
 TEST_F(RefusalTest, TooManySweepsIsARefusal) {

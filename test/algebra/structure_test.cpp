@@ -67,8 +67,11 @@ TEST_F(StructureTest, NestedAndAdditiveMasksBecomeOneGuard) {
   const Expr window = gt(leaf_[kPos], leaf_[kI]);
   const Expr nested = where(window, m_, -kInf);
   const Expr additive = s_ + where(mask_, 0.0, -kInf) + where(window, 0.0, -kInf);
-  for (Expr scores : {nested, additive}) {
-    const Sweep s = only_sweep({reduce_sum(naive_softmax(scores) * v_)});
+  const Expr after = where(mask_, s_, -kInf) + where(window, 0.0, -kInf);
+  for (Expr scores : {nested, additive, after}) {
+    const Sweep s = only_sweep({reduce_sum(softmax(scores) * v_), reduce_max(scores)});
+    EXPECT_TRUE(s.plain.empty());
+    EXPECT_EQ(s.references.size(), 1u);
     for (const Accumulator& a : s.accumulators) {
       ASSERT_TRUE(a.guard.is(Op::kAnd));
       EXPECT_EQ(a.guard.args().size(), 2u);

@@ -2,6 +2,7 @@
 // Reads golden cases from their text file.
 #include "golden.h"
 
+#include <deque>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -25,22 +26,24 @@ Sizes sizes_of(const std::string& text) {
 
 DType dtype_of(const std::string& text) {
   for (DType dtype : {kFloat16, kBFloat16, kFloat32, kFloat64, kInt8, kUInt8, kInt32, kInt64, kBool})
-    if (text == name(dtype)) return dtype;
+    if (text == name_of(dtype)) return dtype;
   throw std::runtime_error("dtype " + text);
 }
 
-// A tensor over a copy of the recorded storage; the copy lives to the end of the process.
+// Memory of the recorded tensors, which lives as long as the process.
+std::deque<std::vector<unsigned char>> storages;
+
 Tensor tensor_of(std::istringstream& record) {
   std::string dtype, sizes, strides, hex;
   std::int64_t offset = 0;
   record >> dtype >> sizes >> strides >> offset >> hex;
   if (hex == "-") hex.clear();
-  std::vector<unsigned char>& storage = *new std::vector<unsigned char>(hex.size() / 2 + 1);
+  std::vector<unsigned char>& storage = storages.emplace_back(hex.size() / 2 + 1);
   for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
     storage[i / 2] = static_cast<unsigned char>(std::stoi(hex.substr(i, 2), nullptr, 16));
   const DType type = dtype_of(dtype);
-  return Tensor::wrap(storage.data() + offset * static_cast<std::int64_t>(element_size(type)), sizes_of(sizes),
-                      sizes_of(strides), type);
+  return Tensor::wrap(storage.data() + offset * static_cast<std::int64_t>(element_size(type)),
+                      sizes_of(sizes), sizes_of(strides), type);
 }
 
 }  // namespace

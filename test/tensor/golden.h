@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Golden cases of ops: inputs and results computed by PyTorch, read from golden/ops.txt (format: make-golden-tensors.py).
+// Golden cases of ops: inputs and results computed by PyTorch, read from golden/ops.txt (format:
+// make-golden-tensors.py).
 #pragma once
 
 #include <flashlight/flashlight.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How each op of the golden file is called. Functions and methods alternate, so that both spellings are held to it.
+// How each op of the golden file is called. Functions and methods alternate, so that both spellings are held
+// to it.
 #include "golden.h"
 
 namespace flashlight::golden {
@@ -22,23 +23,33 @@ Out in_place(In in, F&& f) {
 }
 
 void add_pointwise(std::map<std::string, Run>& table) {
-#define FL_UNARY(name, ...) \
-  table[#name] = [](In in, Args) -> Out { return {in[0].dim() > 1 ? in[0].name() : flashlight::name(in[0])}; };
-#define FL_BINARY(name, ...)                                                                                      \
-  table[#name] = [](In in, Args) -> Out {                                                                         \
-    return {in[0].dim() > 1 ? in[0].name(in[1]) : flashlight::name(in[0], in[1])};                                \
-  };                                                                                                              \
-  table[#name "_scalar"] = [](In in, Args a) -> Out { return {flashlight::name(in[0], a[0].scalar())}; };         \
+#define FL_UNARY(name, ...)                                            \
+  table[#name] = [](In in, Args) -> Out {                              \
+    return {in[0].dim() > 1 ? in[0].name() : flashlight::name(in[0])}; \
+  };
+#define FL_BINARY(name, ...)                                                                              \
+  table[#name] = [](In in, Args) -> Out {                                                                 \
+    return {in[0].dim() > 1 ? in[0].name(in[1]) : flashlight::name(in[0], in[1])};                        \
+  };                                                                                                      \
+  table[#name "_scalar"] = [](In in, Args a) -> Out { return {flashlight::name(in[0], a[0].scalar())}; }; \
   table["scalar_" #name] = [](In in, Args a) -> Out { return {flashlight::name(a[0].scalar(), in[0])}; };
 #include <flashlight/detail/pointwise.def>
 #undef FL_UNARY
 #undef FL_BINARY
   table["bitwise_not"] = [](In in, Args) -> Out { return {~in[0]}; };
   table["neg"] = [](In in, Args) -> Out { return {-in[0]}; };
-  table["in_place_add"] = [](In in, Args) { return in_place(in, [](Tensor& x, const Tensor& y) { x += y; }); };
-  table["in_place_sub"] = [](In in, Args) { return in_place(in, [](Tensor& x, const Tensor& y) { x -= y; }); };
-  table["in_place_mul"] = [](In in, Args) { return in_place(in, [](Tensor& x, const Tensor& y) { x *= y; }); };
-  table["in_place_div"] = [](In in, Args) { return in_place(in, [](Tensor& x, const Tensor& y) { x /= y; }); };
+  table["in_place_add"] = [](In in, Args) {
+    return in_place(in, [](Tensor& x, const Tensor& y) { x += y; });
+  };
+  table["in_place_sub"] = [](In in, Args) {
+    return in_place(in, [](Tensor& x, const Tensor& y) { x -= y; });
+  };
+  table["in_place_mul"] = [](In in, Args) {
+    return in_place(in, [](Tensor& x, const Tensor& y) { x *= y; });
+  };
+  table["in_place_div"] = [](In in, Args) {
+    return in_place(in, [](Tensor& x, const Tensor& y) { x /= y; });
+  };
   table["nan_to_num"] = [](In in, Args a) -> Out {
     return {in[0].nan_to_num(a[0].number(), a[1].maybe_number(), a[2].maybe_number())};
   };
@@ -51,7 +62,9 @@ void add_choices(std::map<std::string, Run>& table) {
   table["where_scalars"] = [](In in, Args a) -> Out { return {where(in[0], a[0].scalar(), a[1].scalar())}; };
   table["masked_fill"] = [](In in, Args a) -> Out { return {in[0].masked_fill(in[1], a[0].scalar())}; };
   table["masked_fill_tensor"] = [](In in, Args) -> Out { return {masked_fill(in[0], in[1], in[2])}; };
-  table["clamp"] = [](In in, Args a) -> Out { return {in[0].clamp(a[0].maybe_scalar(), a[1].maybe_scalar())}; };
+  table["clamp"] = [](In in, Args a) -> Out {
+    return {in[0].clamp(a[0].maybe_scalar(), a[1].maybe_scalar())};
+  };
   table["clamp_min"] = [](In in, Args a) -> Out { return {clamp_min(in[0], a[0].scalar())}; };
   table["clamp_max"] = [](In in, Args a) -> Out { return {in[0].clamp_max(a[0].scalar())}; };
   table["clamp_tensor"] = [](In in, Args) -> Out { return {clamp(in[0], in[1], in[2])}; };
@@ -62,16 +75,19 @@ void add_choices(std::map<std::string, Run>& table) {
 void add_reductions(std::map<std::string, Run>& table) {
 #define REDUCE(name) \
   table[#name] = [](In in, Args a) -> Out { return {in[0].name(a[0].list(), a[1].flag())}; };
-  REDUCE(sum) REDUCE(mean) REDUCE(prod) REDUCE(amax) REDUCE(amin) REDUCE(any) REDUCE(all) REDUCE(logsumexp)
+  REDUCE(sum)
+  REDUCE(mean)
+  REDUCE(prod) REDUCE(amax) REDUCE(amin) REDUCE(any) REDUCE(all) REDUCE(logsumexp)
 #undef REDUCE
-  table["var"] = [](In in, Args a) -> Out { return {var(in[0], a[0].list(), a[1].flag(), a[2].flag())}; };
+      table["var"] = [](In in, Args a) -> Out { return {var(in[0], a[0].list(), a[1].flag(), a[2].flag())}; };
   table["argmax"] = [](In in, Args a) -> Out { return {argmax(in[0], a[0].maybe_integer(), a[1].flag())}; };
   table["cumsum"] = [](In in, Args a) -> Out { return {cumsum(in[0], a[0].integer())}; };
   table["softmax"] = [](In in, Args a) -> Out {
     return {a.size() > 1 ? softmax(in[0], a[0].integer(), a[1].dtype()) : in[0].softmax(a[0].integer())};
   };
   table["log_softmax"] = [](In in, Args a) -> Out {
-    return {a.size() > 1 ? log_softmax(in[0], a[0].integer(), a[1].dtype()) : in[0].log_softmax(a[0].integer())};
+    return {a.size() > 1 ? log_softmax(in[0], a[0].integer(), a[1].dtype())
+                         : in[0].log_softmax(a[0].integer())};
   };
   table["sort"] = [](In in, Args a) { return all(in[0].sort(a[0].integer(), a[1].flag())); };
   table["topk"] = [](In in, Args a) { return all(topk(in[0], a[0].integer(), a[1].integer(), a[2].flag())); };
@@ -89,7 +105,8 @@ void add_contractions(std::map<std::string, Run>& table) {
   };
   table["layer_norm"] = [](In in, Args a) -> Out {
     if (in.size() > 2) return {layer_norm(in[0], in[1], in[2], a[0].number())};
-    return {in.size() > 1 ? in[0].layer_norm(in[1], {}, a[0].number()) : layer_norm(in[0], {}, {}, a[0].number())};
+    return {in.size() > 1 ? in[0].layer_norm(in[1], {}, a[0].number())
+                          : layer_norm(in[0], {}, {}, a[0].number())};
   };
 }
 
@@ -145,17 +162,17 @@ void add_creations(std::map<std::string, Run>& table) {
 
 void add_attention(std::map<std::string, Run>& table) {
   table["sdpa"] = [](In in, Args a) -> Out {
-    return {scaled_dot_product_attention(in[0], in[1], in[2],
-                                         {.mask = in.size() > 3 ? Optional<Tensor>(in[3]) : Optional<Tensor>(),
-                                          .is_causal = a[0].flag(),
-                                          .scale = a[1].maybe_number(),
-                                          .enable_gqa = a[2].flag()})};
+    return {
+        scaled_dot_product_attention(in[0], in[1], in[2],
+                                     {.mask = in.size() > 3 ? Optional<Tensor>(in[3]) : Optional<Tensor>(),
+                                      .is_causal = a[0].flag(),
+                                      .scale = a[1].maybe_number(),
+                                      .enable_gqa = a[2].flag()})};
   };
   table["flex_alibi_causal"] = [](In in, Args) -> Out {
     const double heads = static_cast<double>(in[0].size(1));
-    const auto alibi = [&](const Tensor& s, const Tensor&, const Tensor& h, const Tensor& i, const Tensor& j) {
-      return s + pow(2.0, (h + 1) * (-8.0 / heads)) * (j - i);
-    };
+    const auto alibi = [&](const Tensor& s, const Tensor&, const Tensor& h, const Tensor& i,
+                           const Tensor& j) { return s + pow(2.0, (h + 1) * (-8.0 / heads)) * (j - i); };
     const auto causal = [](const Tensor&, const Tensor&, const Tensor& i, const Tensor& j) { return j <= i; };
     return {flex_attention(in[0], in[1], in[2], alibi, causal)};
   };

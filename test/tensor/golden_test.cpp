@@ -29,17 +29,20 @@ double relative_tolerance(DType dtype) {
 double value_at(const Tensor& x, std::int64_t i) { return x.select(0, i).item<double>(); }
 
 std::string difference(const Case& one, const Tensor& have, const Tensor& want) {
-  if (have.dtype() != want.dtype()) return std::string("dtype ") + name(have.dtype()) + ", not " + name(want.dtype());
+  if (have.dtype() != want.dtype())
+    return std::string("dtype ") + name_of(have.dtype()) + ", not " + name_of(want.dtype());
   if (!(have.sizes() == want.sizes())) return "sizes differ";
   if (one.check == "view" && want.numel() > 0)
     for (std::int64_t d = 0; d < want.dim(); ++d)
-      if (want.size(d) > 1 && have.stride(d) != want.stride(d)) return "stride differs at dim " + std::to_string(d);
+      if (want.size(d) > 1 && have.stride(d) != want.stride(d))
+        return "stride differs at dim " + std::to_string(d);
   const Tensor a = have.reshape(-1), b = want.reshape(-1);
   double scale = 0;
   for (std::int64_t i = 0; i < b.numel(); ++i)
     if (std::isfinite(value_at(b, i))) scale = std::max(scale, std::fabs(value_at(b, i)));
   const double relative = one.check == "close" ? relative_tolerance(have.dtype()) : 0;
-  // Sums cancel: what is left of them is compared against the largest result. Subnormal float16 counts in steps.
+  // Sums cancel: what is left of them is compared against the largest result. Subnormal float16 counts in
+  // steps.
   const double absolute = relative * (have.dtype() == kFloat64 || one.inputs.size() < 2 ? 0 : scale * 0.1) +
                           (one.check == "close" && have.dtype() == kFloat16 ? 6e-8 : 0) + relative * 1e-7;
   for (std::int64_t i = 0; i < b.numel(); ++i) {
@@ -63,9 +66,7 @@ TEST(Golden, EveryCaseAgreesWithPyTorch) {
         const std::string text = difference(one, results[i], one.outputs[i]);
         EXPECT_EQ(text, "") << where << " (" << one.check << "), output " << i;
       }
-    } catch (const Error& error) {
-      ADD_FAILURE() << where << " threw " << error.what();
-    }
+    } catch (const Error& error) { ADD_FAILURE() << where << " threw " << error.what(); }
   }
 }
 
@@ -89,7 +90,8 @@ TEST(Golden, RangesOfTheTableHold) {
 #include <flashlight/detail/pointwise.def>
   };
 #undef FL_UNARY
-  const Tensor x = cat({randn({1000}, 3) * 10, tensor({0.0, -0.75, -1.28, INFINITY, -INFINITY, 1e30, -1e30})});
+  const Tensor x =
+      cat({randn({1000}, 3) * 10, tensor({0.0, -0.75, -1.28, INFINITY, -INFINITY, 1e30, -1e30})});
   for (const Row& row : rows) {
     const Tensor y = op_table().at(row.name)({x}, {})[0].to(kFloat64);
     EXPECT_FALSE(any((y < row.lo) | (y > row.hi)).item<bool>()) << row.name;

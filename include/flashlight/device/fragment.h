@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A warp's accumulators, row vectors beside them, and reductions along a row.
+// A warp's accumulators, row vectors beside them, and reductions along a row and over the warp.
 //
 // An accumulator of MI m16 row blocks x N columns is spread over the 32 lanes as mma.sync and wgmma leave it: lane l holds, in
 // row block mi and column block nj (8 wide), four values k = 0..3 at row 16 mi + l / 4 + 8 (k >> 1), column
 // 8 nj + 2 (l % 4) + (k & 1). The four lanes of a quad share their rows.
 #pragma once
 
-#include "flashlight/device/base.h"
+#include "flashlight/device/numeric.h"
 
 #if !defined(__CUDACC__)
 #include "flashlight/emulator/checked.h"
@@ -116,13 +116,14 @@ template <int MI> class RowVec {
 };
 
 // f(Element) for every value of the calling lane. One call site in unrolled loops: the compiler inlines f once and then
-// unrolls, so that every index is a constant and accumulators stay in registers.
+// unrolls, so that every index is a constant and accumulators stay in registers. Column blocks are outermost: what f computes of
+// a column serves all row blocks and is then dead, instead of occupying a register for every column.
 template <int MI, int N, class F> FL_DEVICE void for_each_element(F&& f FL_AND_WHERE) {
   const int lane = detail::opaque(lane_index());
   FL_UNROLL
-  for (int mi = 0; mi < MI; ++mi) {
+  for (int nj = 0; nj < N / 8; ++nj) {
     FL_UNROLL
-    for (int nj = 0; nj < N / 8; ++nj) {
+    for (int mi = 0; mi < MI; ++mi) {
       FL_UNROLL
       for (int k = 0; k < 4; ++k) f(Element{mi, nj, k, lane FL_AND_HERE});
     }
@@ -159,10 +160,10 @@ template <class T, class F> FL_DEVICE T quad_reduce(T x, F f) {
 }  // namespace detail
 
 FL_DEVICE float quad_max(float x) {
-  return detail::quad_reduce(x, [](float a, float b) { return fmaxf(a, b); });
+  return detail::quad_reduce(x, [](float a, float b) { return greatest(a, b); });
 }
 FL_DEVICE float quad_min(float x) {
-  return detail::quad_reduce(x, [](float a, float b) { return fminf(a, b); });
+  return detail::quad_reduce(x, [](float a, float b) { return least(a, b); });
 }
 FL_DEVICE float quad_sum(float x) {
   return detail::quad_reduce(x, [](float a, float b) { return a + b; });
@@ -174,6 +175,10 @@ FL_DEVICE bool quad_or(bool x) {
   return detail::quad_reduce(static_cast<int>(x), [](int a, int b) { return a | b; }) != 0;
 }
 
+// Over the warp: the same answer in every lane.
+FL_DEVICE bool warp_any(bool x) { return __any_sync(0xffffffffu, x) != 0; }
+FL_DEVICE bool warp_all(bool x) { return __all_sync(0xffffffffu, x) != 0; }
+
 #else
 
 namespace detail {
@@ -183,7 +188,7 @@ T quad_reduce(const char* name, T x, const std::source_location& where) {
   emulator::warp_collective<T>(
       name, x,
       [](T* const (&lane)[kWarpSize]) {
-        for (int distance : {2, 1}) {
+        for (int distance = 2; distance >= 1; distance /= 2) {
           T previous[kWarpSize];
           for (int l = 0; l < kWarpSize; ++l) previous[l] = *lane[l];
           for (int l = 0; l < kWarpSize; ++l) *lane[l] = combine(previous[l], previous[l ^ distance]);
@@ -192,8 +197,8 @@ T quad_reduce(const char* name, T x, const std::source_location& where) {
       where);
   return x;
 }
-inline float combine_max(float a, float b) { return __builtin_fmaxf(a, b); }
-inline float combine_min(float a, float b) { return __builtin_fminf(a, b); }
+inline float combine_max(float a, float b) { return greatest(a, b); }
+inline float combine_min(float a, float b) { return least(a, b); }
 inline float combine_sum(float a, float b) { return a + b; }
 inline float combine_prod(float a, float b) { return a * b; }
 inline bool combine_or(bool a, bool b) { return a || b; }
@@ -214,6 +219,19 @@ FL_DEVICE float quad_prod(float x FL_AND_WHERE) {
 FL_DEVICE bool quad_or(bool x FL_AND_WHERE) {
   return detail::quad_reduce<bool, detail::combine_or>("quad_or", x, where);
 }
+
+FL_DEVICE bool warp_any(bool x FL_AND_WHERE) {
+  emulator::warp_collective<bool>(
+      "warp_any", x,
+      [](bool* const (&lane)[kWarpSize]) {
+        bool any = false;
+        for (const bool* b : lane) any = any || *b;
+        for (bool* b : lane) *b = any;
+      },
+      where);
+  return x;
+}
+FL_DEVICE bool warp_all(bool x FL_AND_WHERE) { return !warp_any(!x, where); }
 
 #endif
 

@@ -15,6 +15,8 @@ class CheckedFloat {
   CheckedFloat(float& value, unsigned char& written, const std::source_location& where)
       : value_(value), written_(written), where_(where) {}
 
+  CheckedFloat(const CheckedFloat&) = default;
+
   operator float() const {
     if (!written_) uninitialised_register("accumulator", -1, where_);
     return value_;

@@ -158,12 +158,25 @@ class Assembly {
   Sweep sweep_;
 };
 
-// A deviation that is not a power of its own has no state it could be read from.
+// What is left inside a state must have a value while the keys stream by.
+void check(Expr e) {
+  if (!e) return;
+  if (!collect(e, {Op::kAttainsMax}).empty())
+    throw Inseparable(Reason::kComparisonWithReduction, "the keys that attain a maximum, used beyond a sum over them: " + to_string(e), e);
+  if (!collect(e, {Op::kCentred}).empty())
+    throw Inseparable(Reason::kOpaque, "a deviation from a row reduction inside another function: " + to_string(e), e);
+}
+
 void check(const Sweep& sweep) {
-  for (const Accumulator& a : sweep.accumulators)
-    for (Expr e : {a.guard, a.product})
-      if (e && !collect(e, {Op::kCentred}).empty())
-        throw Inseparable(Reason::kOpaque, "a masked deviation outside its mask: " + to_string(e), e);
+  for (const Scan& s : sweep.scans) check(s.value);
+  for (const Plain& p : sweep.plain) check(p.value);
+  for (const Reference& r : sweep.references) check(r.key);
+  for (const Accumulator& a : sweep.accumulators) {
+    check(a.guard);
+    check(a.product);
+    for (const Exponent& e : a.exponents) check(e.u);
+    for (const CentredPower& p : a.powers) check(p.x);
+  }
 }
 
 }  // namespace

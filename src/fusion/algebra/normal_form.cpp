@@ -124,15 +124,9 @@ bool is_constant(const NormalForm& a, double value) {
 Expr rebuild(Arena& arena, const ExponentSum& exponent) {
   std::vector<Expr> terms;
   for (const auto& [product, coefficient] : exponent) {
-    std::vector<Expr> factors;
-    if (coefficient != 1 || product.empty()) factors.push_back(arena.constant(coefficient));
-    if (product.size() == 1) factors.push_back(power_expr(product[0]));
-    else if (!product.empty()) {
-      std::vector<Expr> inner;
-      for (const Power& p : product) inner.push_back(power_expr(p));
-      factors.push_back(product_expr(arena, std::move(inner)));
-    }
-    terms.push_back(product_expr(arena, std::move(factors)));
+    const Expr value = rebuild(arena, Monomial{product, {}});
+    if (product.empty()) terms.push_back(arena.constant(coefficient));
+    else terms.push_back(coefficient == 1 ? value : coefficient * value);
   }
   return terms.size() == 1 ? terms[0] : arena.make(Op::kAdd, std::move(terms));
 }

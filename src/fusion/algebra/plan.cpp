@@ -3,6 +3,7 @@
 #include "fusion/algebra/plan.h"
 
 #include <algorithm>
+#include <deque>
 #include <set>
 
 #include "fusion/algebra/empty_row.h"
@@ -64,13 +65,14 @@ class Planning {
       if (next.empty() || static_cast<int>(plan_.sweeps.size()) + 1 >= options_.max_sweeps)
         throw Inseparable(plan_.because.back().reason, plan_.because.back().text, plan_.because.back().at);
       plan_.sweeps.push_back(sweep(next));
-      knowns_.insert(knowns_.end(), next.begin(), next.end());
+      make_known(next);
     }
   }
 
  private:
   Sweep sweep(const std::vector<Expr>& targets) {
-    Separation derivation(arena_, knowns_);
+    const Knowns& knowns = knowns_.back();
+    Separation derivation(arena_, knowns);
     std::vector<NormalForm> forms;
     for (Expr e : targets) {
       forms.push_back(derivation.form(e));
@@ -79,7 +81,7 @@ class Planning {
     }
     Sweep s = assemble(arena_, choose_references(arena_, derivation, forms, options_));
     s.targets = targets;
-    s.knowns = knowns_;
+    s.knowns = known_order_;
     for (Expr e : targets) {
       s.empty.push_back(over_empty_stream(e));
       const bool is_number = s.empty.back().is(Op::kConstant);
@@ -88,14 +90,22 @@ class Planning {
     return s;
   }
 
+  void make_known(const std::vector<Expr>& targets) {
+    Separation derivation(arena_, knowns_.back());
+    Knowns more = knowns_.back();
+    for (Expr e : targets) more.emplace(e, derivation.form(e));
+    knowns_.push_back(std::move(more));
+    known_order_.insert(known_order_.end(), targets.begin(), targets.end());
+  }
+
   // Some reductions made known cancel from the later sweeps: derive the earlier ones again without them.
   void drop_unused_targets() {
     std::set<Expr> used;
-    for (std::size_t k = plan_.sweeps.size(); k-- > 0;) {
+    for (std::size_t k = plan_.sweeps.size(); k-- > 0; knowns_.pop_back()) {
       Sweep& s = plan_.sweeps[k];
       std::vector<Expr> targets = s.targets;
       if (k + 1 < plan_.sweeps.size()) std::erase_if(targets, [&](Expr e) { return !used.contains(e); });
-      knowns_ = s.knowns;
+      known_order_ = s.knowns;
       if (targets.size() != s.targets.size()) s = sweep(targets);
       const std::vector<Expr> needed = knowns_used(s);
       used.insert(needed.begin(), needed.end());
@@ -116,7 +126,7 @@ class Planning {
   std::vector<Expr> separable_reductions_of_failures() {
     std::vector<Expr> can, cannot, wanted, direct;
     for (Expr r : reductions_of(outputs_))
-      if (!contains(knowns_, r)) (separable(r) ? can : cannot).push_back(r);
+      if (!knowns_.back().contains(r)) (separable(r) ? can : cannot).push_back(r);
     for (Expr r : cannot)
       for (Expr used : reductions_of({r.arg(0)}))
         if (contains(can, used) && !contains(wanted, used)) wanted.push_back(used);
@@ -133,7 +143,8 @@ class Planning {
   Arena& arena_;
   const std::vector<Expr>& outputs_;
   const PlanOptions& options_;
-  std::vector<Expr> knowns_;
+  std::deque<Knowns> knowns_{Knowns{}};  // before each sweep; references into it stay valid
+  std::vector<Expr> known_order_;
   Plan plan_;
 };
 

@@ -8,10 +8,10 @@
 
 namespace flashlight::fusion::algebra {
 
-Separation::Separation(Arena& arena, std::vector<Expr> knowns) : arena_(arena), knowns_(std::move(knowns)) {}
+Separation::Separation(Arena& arena, const Knowns& knowns) : arena_(arena), knowns_(knowns) {}
 
-Separation Separation::fixup(Arena& arena, std::vector<Expr> knowns, std::vector<Expr> references) {
-  Separation s(arena, std::move(knowns));
+Separation Separation::fixup(Arena& arena, const Knowns& knowns, std::vector<Expr> references) {
+  Separation s(arena, knowns);
   s.final_ = true;
   s.references_ = std::move(references);
   return s;
@@ -29,7 +29,7 @@ const NormalForm& Separation::form(Expr e) {
 }
 
 NormalForm Separation::derive(Expr e) {
-  if (std::find(knowns_.begin(), knowns_.end(), e) != knowns_.end()) {
+  if (knowns_.contains(e)) {
     const Expr known = arena_.make(Op::kKnown, {e});
     return e.is_bool() ? boolean(known) : atom_form(known);
   }
@@ -43,7 +43,8 @@ NormalForm Separation::derive(Expr e) {
     case Op::kAdd: {
       NormalForm a;
       for (Expr x : e.args()) a = sum(a, form(x));
-      return final_ || kind(a) != kMixed ? a : centre(a);
+      if (final_) return a;
+      return kind(a) == kMixed ? centre(a) : merge_masks(a);
     }
     case Op::kMul: {
       NormalForm a = form(e.arg(0));
@@ -65,6 +66,32 @@ NormalForm Separation::derive(Expr e) {
     default: break;
   }
   throw Inseparable(Reason::kOpaque, std::string("no law for ") + op_name(e.op()) + ": " + to_string(e), e);
+}
+
+// where(c, x, -inf) + where(d, y, -inf) + z = where(c and d, x + y + z, -inf): one guard however masks are spelled.
+// Not in sums with a row part, whose terms have references of their own (log p - log q).
+NormalForm Separation::merge_masks(const NormalForm& terms) {
+  const auto mask_of = [](const Monomial& m, double c) -> Expr {
+    const bool sole = m.exponent.empty() && m.atoms.size() == 1 && m.atoms[0].power == 1;
+    return sole && c > 0 && is_masked(m.atoms[0].atom) ? m.atoms[0].atom : Expr();
+  };
+  std::size_t masked = 0, keyed = 0;
+  for (const auto& [m, c] : terms)
+    if (kind(m) == kKeyed) ++(mask_of(m, c) ? masked : keyed);
+  if (masked == 0 || masked + keyed == 1 || holds_exponent(terms)) return terms;
+  NormalForm inside, outside;
+  std::vector<Expr> conditions;
+  for (const auto& [m, c] : terms) {
+    const Expr mask = mask_of(m, c);
+    if (kind(m) != kKeyed) outside.emplace(m, c);
+    else if (!mask) inside = sum(inside, monomial_form(m, c));
+    else {
+      const std::vector<Expr> more = conjuncts(mask.arg(0));
+      conditions.insert(conditions.end(), more.begin(), more.end());
+      inside = sum(inside, scaled(form(mask.arg(1)), c));
+    }
+  }
+  return sum(outside, masked_form(arena_, std::move(conditions), inside));
 }
 
 Separation::Parts Separation::split(const Monomial& m) const {
@@ -105,13 +132,15 @@ bool Separation::stays_whole(const NormalForm& keys) {
   return keys.size() > 1 && !holds_exponent(keys) && !holds_centred(keys) && !mixes_columns(keys);
 }
 
-// A sum that mixes keys and row is multiplied out; a sum of keys alone stays one atom, evaluated as written.
+// A sum that mixes keys and row is multiplied out; a sum of keys or of row values alone stays one atom, evaluated as
+// written (distributed over an infinite or large value it would cancel).
 NormalForm Separation::product(const NormalForm& a, const NormalForm& b) {
   if (!final_) {
     for (const auto& [x, y] : {std::pair(&a, &b), std::pair(&b, &a)}) {
       if (x->size() <= 1 || y->size() != 1 || y->begin()->first.is_unit()) continue;
       if (kind(*x) == kMixed) return distribute(regroup(*x), *y);
       if (kind(*x) == kKeyed && stays_whole(*x)) return distribute(as_atom(*x), *y);
+      if (!(kind(*x) & kKeyed) && (kind(*y) & kKeyed)) return distribute(as_atom(*x), *y);
     }
   }
   if (a.size() <= 1 || b.size() <= 1) return distribute(a, b);

@@ -18,6 +18,9 @@ struct Inseparable : std::runtime_error {
   Refusal refusal;
 };
 
+// Reductions computed by earlier sweeps, each with the form it had there.
+using Knowns = std::map<Expr, NormalForm>;
+
 // Which extremum of a key expression is its natural reference (x - max x): +1 max, -1 min.
 using NaturalReferences = std::map<Expr, int>;
 
@@ -25,16 +28,16 @@ using NaturalReferences = std::map<Expr, int>;
 // ends) parts and reductions become states. In the final mode there are no keys left: fix-ups are simplified.
 class Separation {
  public:
-  explicit Separation(Arena& arena, std::vector<Expr> knowns = {});
+  Separation(Arena& arena, const Knowns& knowns);
   // Final mode: sums that hold one of `references` are multiplied out so that it can cancel.
-  static Separation fixup(Arena& arena, std::vector<Expr> knowns, std::vector<Expr> references);
+  static Separation fixup(Arena& arena, const Knowns& knowns, std::vector<Expr> references);
 
   // Throws Inseparable.
   const NormalForm& form(Expr e);
   // The extremum over the keys of a form without U part, as a form of states; +1 max, -1 min.
   NormalForm extremum_of_keys(const NormalForm& keys, int sign);
 
-  const std::vector<Expr>& knowns() const { return knowns_; }
+  const Knowns& knowns() const { return knowns_; }
   // Key expressions that were centred, and those whose reference is an extremum the program already uses.
   const std::set<Expr>& centred() const { return centred_; }
   const NaturalReferences& natural() const { return natural_; }
@@ -56,6 +59,7 @@ class Separation {
   static bool stays_whole(const NormalForm& keys);
   NormalForm product(const NormalForm& a, const NormalForm& b);
   NormalForm regroup(const NormalForm& a);
+  NormalForm merge_masks(const NormalForm& terms);
   NormalForm centre(const NormalForm& a);
   NormalForm uncentre(const NormalForm& a);
   bool holds_reference(const NormalForm& a) const;
@@ -97,7 +101,7 @@ class Separation {
   [[noreturn]] void refuse(Reason reason, const std::string& what, const NormalForm& at);
 
   Arena& arena_;
-  std::vector<Expr> knowns_;
+  const Knowns& knowns_;
   bool final_ = false;
   std::vector<Expr> references_;
   std::map<Expr, NormalForm> memo_;

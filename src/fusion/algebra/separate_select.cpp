@@ -27,7 +27,7 @@ bool is_exponent_alive(Expr condition, Expr exponent) {  // u > -inf
 
 // A condition with its operands in normal form; throws where it compares keys with a reduction of this sweep.
 Expr Separation::condition(Expr e) {
-  if (std::find(knowns_.begin(), knowns_.end(), e) != knowns_.end()) return arena_.make(Op::kKnown, {e});
+  if (knowns_.contains(e)) return arena_.make(Op::kKnown, {e});
   switch (e.op()) {
     case Op::kLeaf: case Op::kKnown: case Op::kAttainsMax: case Op::kRunningAny: case Op::kConstant: return e;
     case Op::kNot: return not_of(condition(e.arg(0)));
@@ -69,20 +69,25 @@ Expr Separation::comparison(Expr e) {
          sum(a, scaled(b, -1)));
 }
 
-// x == max x where x needs no reduction of this sweep: the maximum is taken again, of the very values compared. One made
-// known earlier may be rounded differently.
+// x == max x where x needs no reduction of this sweep. A maximum made known earlier serves if it is one of the values
+// compared, to the bit; otherwise it is taken again.
 Expr Separation::own_extremum(Expr e, const NormalForm& a, const NormalForm& b) {
   const auto is = [](Expr reduction, Op op, Expr of) { return reduction.is(op) && reduction.arg(0) == of; };
   const Expr x = e.arg(0), y = e.arg(1);
-  const auto attains = [&](const NormalForm& keys, double sign) -> Expr {
+  const auto attains = [&](Expr reduction, const NormalForm& keys, double sign) -> Expr {
     if (kind(keys) != kKeyed) return {};
-    return arena_.make(Op::kAttainsMax, {rebuild(arena_, scaled(keys, sign))});
+    const Expr value = rebuild(arena_, scaled(keys, sign));
+    const NormalForm state = scaled(atom_form(arena_.make(Op::kRunningMax, {value})), sign);
+    const auto known = knowns_.find(reduction);
+    if (known != knowns_.end() && known->second == state)
+      return eq(rebuild(arena_, keys), arena_.make(Op::kKnown, {reduction}));
+    return arena_.make(Op::kAttainsMax, {value});
   };
   if (e.is(Op::kGt)) return {};
-  if (is(y, Op::kReduceMax, x)) return attains(a, 1);
-  if (is(x, Op::kReduceMin, y)) return attains(b, -1);
-  if (e.is(Op::kEq) && is(x, Op::kReduceMax, y)) return attains(b, 1);
-  if (e.is(Op::kEq) && is(y, Op::kReduceMin, x)) return attains(a, -1);
+  if (is(y, Op::kReduceMax, x)) return attains(y, a, 1);
+  if (is(x, Op::kReduceMin, y)) return attains(x, b, -1);
+  if (e.is(Op::kEq) && is(x, Op::kReduceMax, y)) return attains(x, b, 1);
+  if (e.is(Op::kEq) && is(y, Op::kReduceMin, x)) return attains(y, a, -1);
   return {};
 }
 

@@ -67,7 +67,7 @@ bool centre_cancels(const NormalForm& a, Expr x) {
 }
 
 // Multiplying out is worth it only where that removes a reference or shortens the result.
-NormalForm simplify_fixup(Arena& arena, Expr fixup, const std::vector<Expr>& knowns,
+NormalForm simplify_fixup(Arena& arena, Expr fixup, const Knowns& knowns,
                           const std::vector<Expr>& references) {
   NormalForm expanded = Separation::fixup(arena, knowns, references).form(fixup);
   NormalForm plain = Separation::fixup(arena, knowns, {}).form(fixup);

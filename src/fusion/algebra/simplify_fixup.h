@@ -4,11 +4,11 @@
 
 #include <vector>
 
-#include "fusion/algebra/normal_form.h"
+#include "fusion/algebra/separate.h"
 
 namespace flashlight::fusion::algebra {
 
-NormalForm simplify_fixup(Arena& arena, Expr fixup, const std::vector<Expr>& knowns,
+NormalForm simplify_fixup(Arena& arena, Expr fixup, const Knowns& knowns,
                           const std::vector<Expr>& references);
 
 // The mean of x (of anything, when x is null) does not appear in `a`, or only as an addend of its own.

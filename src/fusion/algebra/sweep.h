@@ -89,7 +89,10 @@ struct Scan {
   bool exclusive = true;
 };
 
-// One pass over the keys. All vectors are in a deterministic order in which an entry only needs earlier scans.
+// One pass over the keys. In fix-ups, a negative power of an accumulator that is 0 counts as 0 (a stream of its own
+// without keys), unless NaN is asked for; a reference that is not finite counts as 0 only where it is a mean. A
+// reduction made known carries its value as written: a raw sum of exponentials overflows where eager code does.
+// All vectors are in a deterministic order in which an entry only needs earlier scans.
 struct Sweep {
   std::vector<Reference> references;
   std::vector<Accumulator> accumulators;

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// The host side of emitted files: binding tensors to symbolic sizes, checking what a kernel was built on, making results.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "flashlight/device/launch.h"
+#include "flashlight/flashlight.h"
+#include "flashlight/generated/tensor_arg.h"
+#include "flashlight/runtime.h"
+
+#if !defined(__CUDACC__)
+#include "flashlight/emulator/emulator.h"
+#endif
+
+namespace flashlight::generated {
+
+// What an axis of a parameter must measure: the value of size symbol `symbol`, or `constant` where symbol is -1.
+// With `may_be_one`, an axis of size 1 is read with stride 0.
+struct Axis {
+  int symbol = -1;
+  long long constant = 0;
+  bool may_be_one = false;
+};
+
+// One call of a fused function. Every member throws flashlight::Error whose text names the function and the argument.
+class Launch {
+ public:
+  explicit Launch(const char* function) : function_(function) {}
+
+  // Declares the next tensor parameter. With `pack`, the axes before `axes` are the batch pack, which broadcasts.
+  void tensor(const char* name, const Tensor& tensor, bool pack, std::initializer_list<Axis> axes);
+  // Settles every size; call it after the last tensor().
+  void bind();
+  long long size(int symbol) const;
+  void check(bool condition, const char* text) const;
+  // The size as the kernels' 32-bit integer.
+  int narrow(long long value) const;
+
+  const PackShape& pack() const { return pack_; }
+  long long batch() const;  // number of elements of the pack
+  DType dtype(int parameter) const { return bound_[parameter].tensor.dtype(); }
+  // PyTorch's promotion of the parameters' storage types, and of `constant` where it is given (-1: not).
+  DType promoted(std::initializer_list<int> parameters, int constant) const;
+  // All these parameters must have one storage type; returns it.
+  DType common_dtype(std::initializer_list<int> parameters) const;
+  [[noreturn]] void fail(const std::string& text) const;
+  const char* type_name(DType type) const;
+  [[noreturn]] void no_instantiation(const std::string& what, const std::string& available) const;
+
+  template <int R> TensorArg<R> arg(int parameter) const {
+    TensorArg<R> result;
+    fill(bound_[parameter], R, result.base, result.dtype, result.pack, result.stride);
+    return result;
+  }
+
+  // A fresh result on the parameters' device: the pack's axes (with `pack`), then `sizes`.
+  Tensor result(bool pack, std::initializer_list<long long> sizes, DType dtype) const;
+  template <int R> TensorArg<R> result_arg(Tensor& tensor, bool pack) const {
+    TensorArg<R> result;
+    fill_result(tensor, pack, R, result.base, result.dtype, result.pack, result.stride);
+    return result;
+  }
+
+ private:
+  struct Bound {
+    std::string name;
+    Tensor tensor;
+    bool pack;
+    std::vector<Axis> axes;
+  };
+  void bind_pack();
+  void bind_size(const Bound& bound, std::size_t axis);
+  void fill(const Bound&, int rank, void*& base, int& dtype, long long* pack, long long* stride) const;
+  void fill_result(Tensor&, bool pack, int rank, void*& base, int& dtype, long long* pack_stride, long long* stride) const;
+
+  const char* function_;
+  std::vector<Bound> bound_;
+  std::vector<long long> sizes_;  // by symbol; -1: not seen
+  std::vector<std::int64_t> pack_sizes_;
+  PackShape pack_{{1, 1, 1, 1}};
+};
+
+#if !defined(__CUDACC__)
+// The emulated device checks global accesses against the library's allocations.
+inline bool find_emulated_allocation(const void* address, emulator::Allocation* allocation) {
+  AllocationInfo info;
+  if (!find_allocation(address, &info)) return false;
+  *allocation = {info.base, info.bytes};
+  return true;
+}
+#endif
+
+// Starts a kernel on all rows of all batch elements, `m` rows a CTA. Throws flashlight::Error where the launch fails.
+template <class P>
+void start(void (*kernel)(P), const Launch& launch, std::remove_cv_t<std::remove_reference_t<P>>& p, long long batch, int m, int threads,
+           int shared_bytes, const char* name) {
+#if !defined(__CUDACC__)
+  emulator::set_allocation_lookup(find_emulated_allocation);
+#endif
+  p.row_tiles = (p.n_row + m - 1) / m;
+  const int grid = launch.narrow(batch * p.row_tiles);
+  if (device::launch(kernel, grid, threads, shared_bytes, current_stream(), p, name) != 0) launch.fail(device::last_error_text());
+}
+
+}  // namespace flashlight::generated

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The passes from a source file to its emitted text, in order.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "driver/options.h"
+#include "emit/unit.h"
+#include "frontend/program.h"
+
+namespace flashlight::driver {
+
+// A source on its way through the passes; each fills its part.
+struct Unit {
+  const Options* options = nullptr;
+  std::string path;
+  frontend::ReadOptions reading;
+  frontend::Program program;                   // read
+  std::vector<emit::FusedFunction> functions;  // plan; one for each of program.functions
+  std::string text;                            // render
+  std::string printed;                         // --dump
+};
+
+struct Pass {
+  const char* name;
+  void (*run)(Unit&);
+  const char* dump = nullptr;                  // --dump=<dump> prints what this pass made
+  std::string (*print)(const Unit&) = nullptr;
+};
+
+// In order; a pass builds on those before it only.
+const std::vector<Pass>& passes();
+
+// Runs them all; stops behind the first for a file that does not compile.
+void run_passes(Unit&);
+
+}  // namespace flashlight::driver

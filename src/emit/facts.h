@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the report and the comments of an emitted kernel say about it.
+#pragma once
+#include "emit/launcher.h"
+
+namespace flashlight::emit {
+
+KernelFacts facts_of(const VariantText& variant, const EmitOptions& options);
+// The row program in words: what is streamed, which states are kept, how the result is made.
+std::vector<std::string> formula_comment(const kernel::Program& program);
+
+}  // namespace flashlight::emit

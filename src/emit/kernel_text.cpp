@@ -1,0 +1,578 @@
+// SPDX-License-Identifier: Apache-2.0
+// See kernel_text.h.
+#include "emit/kernel_text.h"
+
+#include <algorithm>
+
+#include "emit/cover_text.h"
+#include "emit/schedule.h"
+#include "fusion/roles.h"
+
+namespace flashlight::emit {
+
+namespace alg = fusion::algebra;
+using fusion::Role;
+using graph::Sym;
+using kernel::Expr;
+using kernel::StateKind;
+using kernel::StepKind;
+
+namespace {
+
+class KernelWriter {
+ public:
+  KernelWriter(const kernel::Program& program, const std::string& name, Parameters& parameters)
+      : program_(program),
+        plan_(*program.plan),
+        function_(*program.function),
+        parameters_(parameters),
+        points_(function_, plan_, parameters),
+        values_(program, points_) {
+    text_.name = name + "_sm80";
+    text_.params = name + "_params";
+  }
+
+  KernelText run() {
+    find_dimensions();
+    place_operands();
+    Writer sweeps(1);
+    for (std::size_t s = 0; s < program_.sweeps.size(); ++s) write_sweep(program_.sweeps[s], s, sweeps);
+    write_stores(sweeps);
+    write_kernel(sweeps);
+    write_params();
+    return std::move(text_);
+  }
+
+ private:
+  // ---- dimensions and operands
+
+  std::string dimension(int loop) const {
+    for (const Dimension& d : text_.dimensions) {
+      if (d.loop == loop) return d.name;
+    }
+    return "?";
+  }
+
+  void find_dimensions() {
+    int features = 0, columns = 0;
+    for (std::size_t l = 0; l < plan_.loops.size(); ++l) {
+      const Role role = plan_.loops[l].role;
+      if (role != Role::Feature && role != Role::Column) continue;
+      int& count = role == Role::Feature ? features : columns;
+      const std::string name = (role == Role::Feature ? "D" : "DV") + (count ? std::to_string(count) : "");
+      ++count;
+      text_.dimensions.push_back({static_cast<int>(l), name});
+    }
+  }
+
+  // An operand that is one tensor read at affine indices is copied; any other is computed while it is filled.
+  struct Placement {
+    std::string name;        // q_tile
+    int input = -1;          // the tensor that is copied; -1: filled
+    graph::Operand access;
+    bool row = false, early = false;
+  };
+
+  bool is_affine(const graph::Operand& access, int rows, int cols) const {
+    for (const Sym& index : access.index) {
+      const auto by_row = graph::affine_in(index, rows);
+      if (!by_row || graph::contains(by_row->first, graph::SymOp::Axis)) return false;
+      const auto by_col = graph::affine_in(by_row->second, cols);
+      if (!by_col || graph::contains(by_col->first, graph::SymOp::Axis)) return false;
+    }
+    return true;
+  }
+
+  void place_operands() {
+    std::vector<bool> early(program_.operands.size(), false);
+    for (const kernel::Contraction& c : program_.contractions) early[c.left] = early[c.right] = true;
+    for (std::size_t o = 0; o < program_.operands.size(); ++o) {
+      const kernel::Operand& operand = program_.operands[o];
+      Placement place;
+      place.row = operand.rows == plan_.row;
+      place.early = early[o];
+      const graph::Operand& access = operand.factors[0];
+      const graph::Node& node = function_.graph[access.node];
+      place.name = "tile" + std::to_string(o);
+      if (operand.factors.size() == 1 && node.op == graph::Op::Input && node.type == graph::Type::Float &&
+          is_affine(access, operand.rows, operand.cols)) {
+        place.input = node.input;
+        place.access = access;
+        place.name = parameters_.tensor_field(node.input) + "_tile";
+        for (const Placement& other : operands_) {
+          if (other.name == place.name) place.name = parameters_.tensor_field(node.input) + "_tile" + std::to_string(o);
+        }
+        parameters_.tensor(node.input);
+        if (std::find(text_.contracted.begin(), text_.contracted.end(), node.input) == text_.contracted.end()) text_.contracted.push_back(node.input);
+      } else {
+        note_types(operand);
+      }
+      (place.row ? text_.row_operands : text_.key_operands).push_back(operand.cols);
+      operands_.push_back(place);
+    }
+  }
+
+  // A filled operand takes its storage type from the tensors it is computed from.
+  void note_types(const kernel::Operand& operand) {
+    fusion::Dependence dependence(function_.graph);
+    std::vector<graph::NodeId> stack;
+    for (const graph::Operand& factor : operand.factors) stack.push_back(factor.node);
+    while (!stack.empty()) {
+      const graph::Node& node = function_.graph[stack.back()];
+      stack.pop_back();
+      for (const graph::Operand& below : node.operands) stack.push_back(below.node);
+    }
+  }
+
+  std::string tile_type(std::size_t o) const {
+    const kernel::Operand& operand = program_.operands[o];
+    return std::string("SharedTile<T, ") + (operands_[o].row ? "M" : "N") + ", " + dimension(operand.cols) + ">";
+  }
+
+  std::string loop_extent(int loop) { return points_.index(plan_.loops[loop].size).text; }
+
+  void write_operands(Writer& w) {
+    std::string offset;
+    for (std::size_t o = 0; o < operands_.size(); ++o) {
+      const Placement& place = operands_[o];
+      w.line("const " + tile_type(o) + " " + place.name + "{smem" + (offset.empty() ? "" : " + " + offset) + "};");
+      offset += (offset.empty() ? "" : " + ") + place.name + ".bytes";
+      if (place.input < 0) continue;
+      const kernel::Operand& operand = program_.operands[o];
+      w.line("const GlobalMatrix<const T> " + matrix_name(o) + " = " + matrix(place, operand) + ";");
+    }
+  }
+
+  std::string matrix_name(std::size_t o) const { return operands_[o].name.substr(0, operands_[o].name.find("_tile")) + "_matrix" + operands_[o].name.substr(operands_[o].name.find("_tile") + 5); }
+
+  // Splits each index into start + row stride + column stride.
+  std::string matrix(const Placement& place, const kernel::Operand& operand) {
+    const std::string field = parameters_.tensor(place.input);
+    const bool pack = function_.tensors[place.input].pack;
+    std::vector<Sym> start;
+    std::vector<Code> rows, cols;
+    for (std::size_t a = 0; a < place.access.index.size(); ++a) {
+      const auto by_row = graph::affine_in(place.access.index[a], operand.rows);
+      const auto by_col = graph::affine_in(by_row->second, operand.cols);
+      start.push_back(by_col->second);
+      const std::string stride = field + ".stride[" + std::to_string(a - pack) + "]";
+      auto add = [&](std::vector<Code>& terms, const Sym& coefficient) {
+        if (coefficient.is_integer(0)) return;
+        if (coefficient.is_integer(1)) terms.push_back({stride, kAtom, CType::Long});
+        else terms.push_back(product({points_.index(coefficient), {stride, kAtom, CType::Long}}, CType::Long));
+      };
+      add(rows, by_row->first);
+      add(cols, by_col->first);
+    }
+    auto text = [](const std::vector<Code>& terms) { return terms.empty() ? std::string("0") : sum(terms, CType::Long).text; };
+    return field + ".template matrix<const T>(" + points_.offset(place.input, start) + ", " + text(rows) + ", " + text(cols) + ", " +
+           (operands_is_row(operand) ? "p.n_row" : "p.n_key") + ", " + loop_extent(operand.cols) + ")";
+  }
+
+  bool operands_is_row(const kernel::Operand& operand) const { return operand.rows == plan_.row; }
+
+  void write_load(std::size_t o, const std::string& first, Writer& w) {
+    const Placement& place = operands_[o];
+    if (place.input >= 0) {
+      w.line("load_tile_async(" + place.name + ", " + matrix_name(o) + ", " + first + ", kThreads);");
+      return;
+    }
+    const kernel::Operand& operand = program_.operands[o];
+    std::vector<Code> factors;
+    for (const graph::Operand& factor : operand.factors) factors.push_back(points_.value(factor.node, factor.index));
+    const std::string row = place.row ? "i" : "j", col = points_.loop_name(operand.cols), rows = place.row ? "p.n_row" : "p.n_key";
+    w.open("fill_tile(" + place.name + ", kThreads, [&](int tile_row, int " + col + ") FL_INLINE {");
+    w.line("const int " + row + " = " + first + " + tile_row;");
+    w.line("return " + row + " < " + rows + " && " + col + " < " + loop_extent(operand.cols) + " ? " + wrap(product(factors, CType::Float), kOr) + " : 0.0f;");
+    w.close("});");
+  }
+
+  // ---- a sweep
+
+  std::string fragment(int slot) const { return slot == 0 ? "s" : "s" + std::to_string(slot); }
+
+  void declare(const kernel::Sweep& sweep, Writer& w) {
+    for (const kernel::State& state : sweep.states) {
+      const std::string name = name_of(state.node);
+      const bool accumulator = state.kind == StateKind::Accumulator;
+      if (accumulator) text_.accumulators.push_back(state.columns);
+      w.line((accumulator ? "Acc<MI, " + dimension(state.columns) + "> " : std::string("RowVec<MI> ")) + name + ";");
+      w.line(name + ".fill(" + float_literal(state.initial) + ");");
+      values_.variables[state.node] = {name, true};
+    }
+  }
+
+  // A variable's name: the temporary's own, made unique per sweep.
+  std::string name_of(Expr node) {
+    const std::string base = node.info().name + (sweep_ ? "_" + std::to_string(sweep_ + 1) : "");
+    return base;
+  }
+
+  void write_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w) {
+    sweep_ = static_cast<int>(number);
+    schedule_ = schedule_tile(program_, sweep);
+    text_.demand.score_fragments = std::max(text_.demand.score_fragments, schedule_.slots);
+    text_.demand.row_vectors = std::max(text_.demand.row_vectors, static_cast<int>(sweep.states.size()) + 3);
+    w.line();
+    w.line("// Sweep over the keys" + (program_.sweeps.size() > 1 ? " " + std::to_string(number + 1) + " of " + std::to_string(program_.sweeps.size()) : "") + ".");
+    declare(sweep, w);
+    CoverText cover(program_, sweep, points_);
+    cover.write_bounds(w);
+    if (text_.sparsity.empty()) text_.sparsity = cover.in_words();
+    if (number > 0) w.line("sync_threads();  // the tiles of the sweep before are no longer read");
+    for (std::size_t o = 0; o < operands_.size(); ++o) {
+      if (number == 0 && operands_[o].row) write_load(o, "row0", w);
+    }
+    write_key_loads(true, "tile * N", sweep, w, "int tile = " + cover.first() + ";", "tile < tiles");
+    w.line("commit_group();");
+    w.open("while (tile < tiles) {");
+    w.line("const int col0 = tile * N;");
+    w.line("const int next = " + cover.next() + ";");
+    w.line("count(\"tile\");");
+    w.line("wait_group<0>();");
+    w.line("sync_threads();");
+    if (uses_late(sweep)) {
+      write_key_loads(false, "col0", sweep, w, "", "");
+      w.line("commit_group();");
+    }
+    write_tile(sweep, cover, w);
+    w.line("tile = next;");
+    w.close();
+    w.line("wait_group<0>();");
+    write_finals(sweep, w);
+  }
+
+  bool is_used(std::size_t operand, const kernel::Sweep& sweep) const {
+    for (int c : sweep.contractions) {
+      if (program_.contractions[c].right == static_cast<int>(operand)) return true;
+    }
+    return std::any_of(sweep.steps.begin(), sweep.steps.end(), [&](const kernel::Step& s) { return s.kind == StepKind::Product && s.operand == static_cast<int>(operand); });
+  }
+  bool uses_late(const kernel::Sweep& sweep) const {
+    for (std::size_t o = 0; o < operands_.size(); ++o) {
+      if (!operands_[o].row && !operands_[o].early && is_used(o, sweep)) return true;
+    }
+    return false;
+  }
+
+  void write_key_loads(bool early, const std::string& first, const kernel::Sweep& sweep, Writer& w, const std::string& before, const std::string& condition) {
+    if (!before.empty()) w.line(before);
+    Writer loads;
+    for (std::size_t o = 0; o < operands_.size(); ++o) {
+      if (!operands_[o].row && operands_[o].early == early && is_used(o, sweep)) write_load(o, first, loads);
+    }
+    if (loads.empty()) return;
+    if (condition.empty()) {
+      w.append(loads);
+      return;
+    }
+    w.open("if (" + condition + ") {");
+    w.append(loads);
+    w.close();
+  }
+
+  // ---- one tile
+
+  void write_tile(const kernel::Sweep& sweep, CoverText& cover, Writer& w) {
+    for (int slot = 0; slot < schedule_.slots; ++slot) w.line("Acc<MI, N> " + fragment(slot) + ";");
+    std::size_t contracts = sweep.contractions.size();
+    bool prefetched = false;
+    for (const Item& item : schedule_.items) {
+      values_.forget_rows();
+      if (item.kind == Item::Contract) {
+        write_contract(item, w);
+        if (--contracts == 0) prefetch(sweep, w), prefetched = true;
+      } else if (item.kind == Item::Mask) {
+        write_masked(sweep.masked[item.index], item, cover, w);
+      } else if (item.kind == Item::Weigh) {
+        values_.variables.erase(item.node);
+        assign(item, item.node, w);
+      } else {
+        write_step(sweep, sweep.steps[item.index], w);
+      }
+      if (item.node) values_.variables[item.node] = {fragment(item.slot), true};
+    }
+    if (!prefetched) prefetch(sweep, w);
+    // The next tile must not fill what slower warps still read.
+    if (uses_late(sweep)) w.line("sync_threads();");
+  }
+
+  // All warps are done with the key operands of the contractions: fetch the next ones behind the softmax.
+  void prefetch(const kernel::Sweep& sweep, Writer& w) {
+    w.line("wait_group<0>();");
+    w.line("sync_threads();");
+    write_key_loads(true, "next * N", sweep, w, "", "next < tiles");
+    w.line("commit_group();");
+  }
+
+  void write_contract(const Item& item, Writer& w) {
+    const kernel::Contraction& c = program_.contractions[item.index];
+    w.line(fragment(item.slot) + ".fill(0);");
+    w.line("multiply_transposed(" + fragment(item.slot) + ", " + operands_[c.left].name + ", " + operands_[c.right].name + ", warp);");
+  }
+
+  // Opens a loop over a fragment's elements with the indices its text needs.
+  void element_loop(const std::string& columns, const std::string& needs, const std::vector<std::string>& body, Writer& w) {
+    w.open("for_each_element<MI, " + columns + ">([&](const Element& e) FL_INLINE {");
+    for (const std::string& declaration : index_declarations(needs, true)) w.line(declaration);
+    for (const std::string& line : body) w.line(line);
+    w.close("});");
+  }
+
+  Expr hoisted(Expr e, kernel::Space loop, Writer& w) {
+    Writer rows;
+    const Expr result = values_.hoist(e, loop, uniform_, rows);
+    w.append(rows);
+    return result;
+  }
+
+  void assign(const Item& item, Expr value, Writer& w) {
+    const std::string target = fragment(item.slot) + "[e]";
+    const std::string text = values_.value(hoisted(value, kernel::kScore, w), "e").text;
+    if (text == target) return;
+    element_loop("N", text, {target + " = " + text + ";"}, w);
+  }
+
+  void write_masked(const kernel::Masked& masked, const Item& item, CoverText& cover, Writer& w) {
+    assign(item, masked.value, w);
+    const std::string target = fragment(item.slot) + "[e]", outside = float_literal(masked.otherwise);
+    std::string keep;
+    if (masked.predicate) keep = wrap(values_.value(hoisted(masked.predicate, kernel::kScore, w), "e"), kAtom);
+    w.open("if (!(" + cover.full(masked.predicate) + ")) {");
+    w.line("count(\"masked tile\");");
+    element_loop("N", keep, {"if (col0 + col_of(e) >= p.n_key" + (keep.empty() ? "" : " || !" + keep) + ") " + target + " = " + outside + ";"}, w);
+    w.close();
+  }
+
+  void write_step(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w) {
+    switch (step.kind) {
+      case StepKind::Contract: return;
+      case StepKind::Reduce: return write_reduce(step, w);
+      case StepKind::Let: return write_let(step, w);
+      case StepKind::Set: return write_row(name_of(sweep.states[step.index].node), "=", step.value, w);
+      case StepKind::Scale:
+        if (sweep.states[step.index].kind != StateKind::Accumulator) return write_row(name_of(sweep.states[step.index].node), "*=", step.value, w);
+        return write_rescale(sweep.states[step.index], step.value, w);
+      case StepKind::Add: {
+        const std::string text = values_.value(hoisted(step.value, kernel::kScore, w), "e").text;
+        element_loop("N", text, {name_of(sweep.states[step.index].node) + "[e] += " + text + ";"}, w);
+        return;
+      }
+      case StepKind::Product:
+        w.line("multiply(" + name_of(sweep.states[step.index].node) + ", " + values_.variables.at(step.value).name + ", " + operands_[step.operand].name + ");");
+        return;
+    }
+  }
+
+  void write_reduce(const kernel::Step& step, Writer& w) {
+    const std::string name = name_of(step.target), text = values_.value(hoisted(step.value, kernel::kScore, w), "e").text;
+    const bool max = step.reduce == StateKind::Max;
+    w.line("RowVec<MI> " + name + ";");
+    w.line(name + ".fill(" + (max ? "-kInfinity" : "kInfinity") + ");");
+    element_loop("N", text, {name + "[e] = " + (max ? "greatest(" : "least(") + name + "[e], " + text + ");"}, w);
+    w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { " + name + "[r] = " + (max ? "quad_max(" : "quad_min(") + name + "[r]); });");
+    values_.variables[step.target] = {name, true};
+  }
+
+  void write_let(const kernel::Step& step, Writer& w) {
+    const std::string name = name_of(step.target);
+    w.line("RowVec<MI> " + name + ";");
+    write_row(name, "=", step.value, w);
+    values_.variables[step.target] = {name, true};
+  }
+
+  void write_row(const std::string& name, const std::string& op, Expr value, Writer& w) {
+    const std::string text = values_.value(hoisted(value, kernel::kRow, w), "r").text;
+    const std::vector<std::string> declarations = index_declarations(text, false);
+    const std::string statement = name + "[r] " + op + " " + text + ";";
+    if (declarations.empty()) {
+      w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { " + statement + " });");
+      return;
+    }
+    w.open("for_each_row<MI>([&](const Row& r) FL_INLINE {");
+    for (const std::string& declaration : declarations) w.line(declaration);
+    w.line(statement);
+    w.close("});");
+  }
+
+  void write_rescale(const kernel::State& state, Expr value, Writer& w) {
+    const std::string text = values_.value(hoisted(value, kernel::kOut, w), "e").text;
+    element_loop(dimension(state.columns), text, {name_of(state.node) + "[e] *= " + text + ";"}, w);
+  }
+
+  // ---- after a sweep
+
+  void write_finals(const kernel::Sweep& sweep, Writer& w) {
+    values_.forget_rows();
+    for (const kernel::State& state : sweep.states) {
+      if (state.kind != StateKind::Sum) continue;
+      const std::string name = name_of(state.node);
+      w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { " + name + "[r] = quad_sum(" + name + "[r]); });");
+    }
+    for (const kernel::Step& final : sweep.finals) {
+      values_.forget_rows();
+      write_let(final, w);
+    }
+  }
+
+  void write_stores(Writer& w) {
+    w.line();
+    for (std::size_t s = 0; s < program_.stores.size(); ++s) {
+      values_.forget_rows();
+      const kernel::Store& store = program_.stores[s];
+      const std::string out = "out" + std::to_string(s);
+      text_.output_types.push_back(output_type(store));
+      if (store.columns < 0) {
+        const std::string name = "result" + std::to_string(s);
+        w.line("RowVec<MI> " + name + ";");
+        write_row(name, "=", store.value, w);
+        w.line("store_rows(" + output_matrix(store, s) + ", " + name + ", row0, warp);");
+        continue;
+      }
+      write_out(store, s, w);
+    }
+  }
+
+  // The result takes over the registers of the accumulator it is made of, where no later result reads it.
+  void write_out(const kernel::Store& store, std::size_t s, Writer& w) {
+    const std::string text = values_.value(hoisted(store.value, kernel::kOut, w), "e").text;
+    std::string target = "result" + std::to_string(s);
+    bool reuse = false;
+    for (const kernel::State& state : program_.sweeps.back().states) {
+      if (state.kind != StateKind::Accumulator || state.columns != store.columns || reuse) continue;
+      bool later = false;
+      for (std::size_t t = s + 1; t < program_.stores.size(); ++t) later = later || depends(program_.stores[t].value, state.node);
+      if (later) continue;
+      reuse = true;
+      target = name_of(state.node);
+    }
+    if (!reuse) {
+      text_.accumulators.push_back(store.columns);
+      w.line("Acc<MI, " + dimension(store.columns) + "> " + target + ";");
+    }
+    element_loop(dimension(store.columns), text, {target + "[e] = " + text + ";"}, w);
+    w.line("store_tile(" + output_matrix(store, s) + ", " + target + ", row0, warp);");
+  }
+
+  static bool depends(Expr e, Expr on) {
+    if (e == on) return true;
+    if (e.is(alg::Op::kLeaf)) return false;
+    return std::any_of(e.args().begin(), e.args().end(), [&](Expr arg) { return depends(arg, on); });
+  }
+
+  std::string output_type(const kernel::Store& store) const {
+    const graph::DTypeRule& rule = function_.outputs[store.output].value.dtype;
+    if (rule.constant == graph::DType::Float32) return "float";
+    if (rule.inputs.empty() && !rule.constant) return "float";
+    return "T";
+  }
+
+  std::string output_matrix(const kernel::Store& store, std::size_t s) {
+    const std::string field = "p.out" + std::to_string(s);
+    const graph::TensorView& view = function_.outputs[store.output].value;
+    std::vector<std::string> at{view.pack ? "pack" : "PackIndex{}"};
+    std::string rows = "0", cols = "0";
+    for (std::size_t a = view.pack; a < store.axis_loops.size(); ++a) {
+      const int loop = store.axis_loops[a];
+      const std::string stride = field + ".stride[" + std::to_string(a - view.pack) + "]";
+      if (loop == plan_.row) rows = stride;
+      if (loop == store.columns) cols = stride;
+      at.push_back(loop == plan_.row || loop == store.columns ? "0" : points_.loop_name(loop));
+    }
+    return field + ".template matrix<" + text_.output_types[s] + ">(" + field + ".offset(" + join(at, ", ") + "), " + rows + ", " + cols + ", p.n_row, " +
+           (store.columns < 0 ? "1" : loop_extent(store.columns)) + ")";
+  }
+
+  // ---- the whole
+
+  std::string template_head() const {
+    std::string head = "template <class T";
+    for (const Dimension& d : text_.dimensions) head += ", int " + d.name;
+    return head + ", int M, int N, int WARPS>";
+  }
+
+  void write_kernel(const Writer& sweeps) {
+    Writer w;
+    w.line(template_head());
+    w.open("FL_KERNEL(WARPS * 32) " + text_.name + "(FL_PARAMS(" + text_.params + ") p) {");
+    w.line("constexpr int MI = M / (16 * WARPS), kThreads = 32 * WARPS;");
+    w.line("FL_SHARED_MEMORY(smem);");
+    w.line("const int warp = warp_index();");
+    w.line("// Later rows come first: under a causal mask they have the most to do.");
+    w.line("const int row0 = (p.row_tiles - 1 - block_index() % p.row_tiles) * M;");
+    w.line("[[maybe_unused]] int batch = block_index() / p.row_tiles;");
+    for (std::size_t l = plan_.loops.size(); l-- > 0;) {
+      const fusion::Loop& loop = plan_.loops[l];
+      if (loop.role != Role::Batch || loop.pack) continue;
+      const std::string extent = loop_extent(static_cast<int>(l));
+      w.line("[[maybe_unused]] const int " + points_.loop_name(static_cast<int>(l)) + " = batch % " + extent + ";");
+      w.line("batch /= " + extent + ";");
+    }
+    w.line("[[maybe_unused]] const PackIndex pack = p.pack.index(batch);");
+    w.line();
+    Writer operands(1);
+    write_operands(operands);
+    text_.body = w.str() + operands.str() + indent(uniform_) + sweeps.str() + "}\n";
+  }
+
+  static std::string indent(const Writer& block) {
+    Writer w(1);
+    w.append(block);
+    return w.str();
+  }
+
+  void write_params() {
+    Writer w;
+    w.open("struct " + text_.params + " {");
+    for (int input : parameters_.tensors()) {
+      const graph::TensorParam& tensor = function_.tensors[input];
+      w.line("TensorArg<" + std::to_string(tensor.shape.size() - tensor.pack) + "> " + parameters_.tensor_field(input) + ";");
+    }
+    for (std::size_t s = 0; s < program_.stores.size(); ++s) {
+      const graph::TensorView& view = function_.outputs[program_.stores[s].output].value;
+      w.line("TensorArg<" + std::to_string(view.shape.size() - view.pack) + "> out" + std::to_string(s) + ";");
+    }
+    w.line("PackShape pack;");
+    w.line("int n_row, n_key, row_tiles;  // query rows, keys, tiles of M rows");
+    for (const auto& [value, field] : parameters_.scalars()) {
+      const bool real = value.type() == graph::SymType::Real;
+      w.line(std::string(real ? "float " : "int ") + field + ";");
+    }
+    w.close("};");
+    text_.declaration = w.str();
+  }
+
+  const kernel::Program& program_;
+  const fusion::KernelPlan& plan_;
+  const graph::Function& function_;
+  Parameters& parameters_;
+  PointPrinter points_;
+  ValuePrinter values_;
+  KernelText text_;
+  std::vector<Placement> operands_;
+  Schedule schedule_;
+  Writer uniform_;
+  int sweep_ = 0;
+};
+
+}  // namespace
+
+KernelText write_kernel(const kernel::Program& program, const std::string& name, Parameters& parameters) {
+  return KernelWriter(program, name, parameters).run();
+}
+
+target::Demand demand_for(const KernelText& kernel, int element_bytes, const std::map<int, int>& padded) {
+  target::Demand demand = kernel.demand;
+  demand.element_bytes = element_bytes;
+  auto columns = [&](const std::vector<int>& loops) {
+    std::vector<int> result;
+    for (int loop : loops) result.push_back(padded.at(loop));
+    return result;
+  };
+  demand.row_operands = columns(kernel.row_operands);
+  demand.key_operands = columns(kernel.key_operands);
+  demand.accumulators = columns(kernel.accumulators);
+  return demand;
+}
+
+}  // namespace flashlight::emit

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// One kernel as CUDA C++ text for the sm_80 family: parameters, kernel template, and what its launcher must know.
+#pragma once
+#include "emit/value.h"
+#include "target/tile_shape.h"
+
+namespace flashlight::emit {
+
+// A padded dimension that the kernel is instantiated for: a feature or column loop.
+struct Dimension {
+  int loop = -1;
+  std::string name;  // template parameter: D, DV, ...
+};
+
+struct KernelText {
+  std::string name;                  // causal_attention_1_sm80
+  std::string params;                // its parameter struct's name
+  std::vector<Dimension> dimensions;
+  std::vector<int> contracted;       // tensor parameters whose storage type is T
+  std::string declaration;           // the parameter struct
+  std::string body;                  // the kernel template
+  target::Demand demand;             // with `columns` of dimensions left to demand_for
+  std::vector<int> row_operands, key_operands, accumulators;  // loops whose padded size counts
+  std::vector<std::string> output_types;                      // per store: "T" or "float"
+  std::string sparsity;              // how tiles are skipped, in words
+};
+
+KernelText write_kernel(const kernel::Program& program, const std::string& name, Parameters& parameters);
+
+// The demand with the loops' padded sizes filled in.
+target::Demand demand_for(const KernelText& kernel, int element_bytes, const std::map<int, int>& padded);
+
+}  // namespace flashlight::emit

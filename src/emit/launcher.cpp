@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+// See launcher.h.
+#include "emit/launcher.h"
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+
+#include "emit/host.h"
+#include "fusion/roles.h"
+
+namespace flashlight::emit {
+
+using graph::Function;
+using graph::Sym;
+using graph::SymbolId;
+
+namespace {
+
+constexpr int kPaddedSizes[] = {32, 64, 96, 128, 192, 256};
+
+struct StorageType {
+  const char* option;
+  const char* type;
+  const char* dtype;
+  int bytes;
+};
+constexpr StorageType kTypes[] = {{"bf16", "bfloat16", "kBFloat16", 2}, {"fp16", "float16", "kFloat16", 2}, {"fp32", "float", "kFloat32", 4}};
+
+const StorageType& storage_type(const std::string& option) {
+  for (const StorageType& t : kTypes) {
+    if (option == t.option) return t;
+  }
+  throw fusion::Refused{{"unknown-dtype", "no storage type '" + option + "'", "use bf16, fp16 or fp32", {}}};
+}
+
+std::optional<int> pad(long long size) {
+  for (int p : kPaddedSizes) {
+    if (size <= p) return p;
+  }
+  return std::nullopt;
+}
+
+std::string initializer(const std::vector<int>& values) {
+  std::vector<std::string> texts;
+  for (int v : values) texts.push_back(std::to_string(v));
+  return "{" + join(texts, ", ") + "}";
+}
+
+// Size symbols in order of first appearance in the parameters' shapes; an axis of a derived size gets a slot of its own.
+class Symbols {
+ public:
+  explicit Symbols(const Function& function) : function_(function) {}
+
+  std::string axis(int tensor, std::size_t a) {
+    const graph::TensorParam& param = function_.tensors[tensor];
+    const Sym& size = param.shape[a];
+    const bool one = a < param.may_broadcast.size() && param.may_broadcast[a];
+    const std::string tail = one ? ", 0, true}" : "}";
+    if (auto c = size.as_integer()) return "{-1, " + std::to_string(*c) + (one ? ", true}" : "}");
+    int slot = next_;
+    if (size.op() == graph::SymOp::Symbol) {
+      auto [found, fresh] = slots_.try_emplace(size.symbol_id(), next_);
+      slot = found->second;
+      next_ += fresh;
+    } else {
+      derived_.emplace_back(size, next_++);
+    }
+    return "{" + std::to_string(slot) + tail;
+  }
+
+  void write(Writer& w) const {
+    std::vector<std::pair<int, SymbolId>> ordered;
+    for (const auto& [id, slot] : slots_) ordered.emplace_back(slot, id);
+    std::sort(ordered.begin(), ordered.end());
+    for (const auto& [slot, id] : ordered) w.line("[[maybe_unused]] const long long " + symbol_name(function_, id) + " = launch.size(" + std::to_string(slot) + ");");
+    for (const auto& [size, slot] : derived_) {
+      w.line("launch.check(launch.size(" + std::to_string(slot) + ") == " + wrap(host_code(function_, size), kSum) + ", \"an argument's size does not fit the others\");");
+    }
+  }
+
+ private:
+  const Function& function_;
+  std::map<SymbolId, int> slots_;
+  std::vector<std::pair<Sym, int>> derived_;
+  int next_ = 0;
+};
+
+void write_binding(const Function& f, const std::string& function_name, Writer& w) {
+  w.line("Launch launch(\"" + function_name + "\");");
+  Symbols symbols(f);
+  for (std::size_t t = 0; t < f.tensors.size(); ++t) {
+    const graph::TensorParam& param = f.tensors[t];
+    std::vector<std::string> axes;
+    for (std::size_t a = param.pack; a < param.shape.size(); ++a) axes.push_back(symbols.axis(static_cast<int>(t), a));
+    w.line("launch.tensor(\"" + param.name + "\", " + symbol_safe(param.name) + ", " + (param.pack ? "true" : "false") + ", {" + join(axes, ", ") + "});");
+  }
+  w.line("launch.bind();");
+  symbols.write(w);
+  for (const graph::Check& check : f.checks) {
+    std::string text;
+    for (char c : check.text) text += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+    w.line("launch.check(" + host_code(f, check.condition).text + ", \"" + text + "\");");
+  }
+}
+
+void write_results(const VariantText& v, Writer& w) {
+  const Function& f = *v.program->function;
+  std::vector<std::string> names;
+  for (std::size_t s = 0; s < v.program->stores.size(); ++s) {
+    const graph::TensorView& view = f.outputs[v.program->stores[s].output].value;
+    std::vector<std::string> sizes;
+    for (std::size_t a = view.pack; a < view.shape.size(); ++a) sizes.push_back(host_code(f, view.shape[a]).text);
+    std::string dtype = "type";
+    if (v.kernel.output_types[s] == "float") dtype = "DType::kFloat32";
+    const std::string name = "out" + std::to_string(s), pack = view.pack ? "true" : "false";
+    w.line("Tensor " + name + " = launch.result(" + pack + ", {" + join(sizes, ", ") + "}, " + dtype + ");");
+    w.line("p." + name + " = launch.result_arg<" + std::to_string(view.shape.size() - view.pack) + ">(" + name + ", " + pack + ");");
+  }
+}
+
+void write_params(const VariantText& v, Writer& w) {
+  const Function& f = *v.program->function;
+  const fusion::KernelPlan& plan = *v.program->plan;
+  w.line(v.kernel.params + " p;");
+  for (int t : v.parameters->tensors()) {
+    w.line("p." + v.parameters->tensor_field(t) + " = launch.arg<" + std::to_string(f.tensors[t].shape.size() - f.tensors[t].pack) + ">(" + std::to_string(t) + ");");
+  }
+  w.line("p.pack = launch.pack();");
+  w.line("p.n_row = launch.narrow(" + host_code(f, plan.loops[plan.row].size).text + ");");
+  w.line("p.n_key = launch.narrow(" + host_code(f, plan.loops[plan.stream].size).text + ");");
+  for (const auto& [value, field] : v.parameters->scalars()) {
+    const std::string text = host_code(f, value).text;
+    w.line("p." + field + " = " + (value.type() == graph::SymType::Real ? "static_cast<float>(" + text + ")" : value.type() == graph::SymType::Boolean ? "static_cast<int>(" + text + ")" : "launch.narrow(" + text + ")") + ";");
+  }
+  write_results(v, w);
+  std::vector<std::string> batch;
+  for (const fusion::Loop& loop : plan.loops) {
+    if (loop.role == fusion::Role::Batch) batch.push_back(loop.pack ? "launch.batch()" : wrap(host_code(f, loop.size), kProduct));
+  }
+  w.line("const long long batch = " + (batch.empty() ? "1" : join(batch, " * ")) + ";");
+}
+
+std::string instance_call(const VariantText& v, const Instance& instance) {
+  std::vector<std::string> args{instance.type};
+  for (const Dimension& d : v.kernel.dimensions) args.push_back(std::to_string(instance.padded.at(d.loop)));
+  args.push_back(std::to_string(instance.shape.m));
+  args.push_back(std::to_string(instance.shape.n));
+  args.push_back(std::to_string(instance.shape.warps));
+  return "start(" + v.kernel.name + "<" + join(args, ", ") + ">, launch, p, batch, " + std::to_string(instance.shape.m) + ", " +
+         std::to_string(32 * instance.shape.warps) + ", " + std::to_string(instance.shared_bytes) + ", \"" + v.kernel.name + "\")";
+}
+
+const char* dtype_of(const std::string& type) {
+  for (const StorageType& t : kTypes) {
+    if (type == t.type) return t.dtype;
+  }
+  return "?";
+}
+
+void write_dispatch(const VariantText& v, const EmitOptions& options, Writer& w) {
+  const Function& f = *v.program->function;
+  const std::vector<Instance> instances = instances_of(v, options);
+  std::set<std::string> available;
+  for (const Instance& instance : instances) {
+    std::vector<std::string> conditions{std::string("type == DType::") + dtype_of(instance.type)};
+    std::string dims;
+    for (const Dimension& d : v.kernel.dimensions) {
+      const Sym& size = v.program->plan->loops[d.loop].size;
+      dims += (dims.empty() ? "" : ", ") + d.name + " <= " + std::to_string(instance.padded.at(d.loop));
+      if (!size.is_constant()) conditions.push_back(wrap(host_code(f, size), kSum) + " <= " + std::to_string(instance.padded.at(d.loop)));
+    }
+    available.insert(instance.type + " (" + dims + ")");
+    w.line("if (" + join(conditions, " && ") + ") return " + instance_call(v, instance) + ", " + results(v) + ";");
+  }
+  std::vector<std::string> sizes;
+  for (const Dimension& d : v.kernel.dimensions) sizes.push_back("\"" + std::string(sizes.empty() ? "" : ", ") + d.name + " = \" + std::to_string(" + host_code(f, v.program->plan->loops[d.loop].size).text + ")");
+  w.line("launch.no_instantiation(launch.type_name(type) + std::string(\": \") + " + join(sizes, " + ") + ", \"" + join({available.begin(), available.end()}, "; ") + "\");");
+}
+
+}  // namespace
+
+std::string symbol_safe(const std::string& name) {
+  std::string result = name;
+  for (char& c : result) {
+    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+  }
+  return result;
+}
+
+std::string results(const VariantText& v) {
+  std::vector<std::string> names;
+  for (std::size_t s = 0; s < v.program->stores.size(); ++s) names.push_back("out" + std::to_string(s));
+  return "TensorList{" + join(names, ", ") + "}";
+}
+
+std::string launcher_signature(const Function& f, const std::string& name) {
+  std::vector<std::string> args;
+  for (const graph::TensorParam& t : f.tensors) args.push_back("const Tensor& " + symbol_safe(t.name));
+  for (const graph::ScalarParam& s : f.scalars) {
+    args.push_back(std::string(s.type == graph::SymType::Real ? "double " : s.type == graph::SymType::Integer ? "long long " : "bool ") + symbol_safe(s.name));
+  }
+  return "Optional<TensorList> " + name + "(" + join(args, ", ") + ")";
+}
+
+std::vector<Instance> instances_of(const VariantText& v, const EmitOptions& options) {
+  std::vector<Instance> result;
+  const auto& loops = v.program->plan->loops;
+  bool open = false;
+  std::map<int, int> fixed;
+  for (const Dimension& d : v.kernel.dimensions) {
+    if (auto size = loops[d.loop].size.as_integer()) {
+      const auto padded = pad(*size);
+      if (!padded) throw fusion::Refused{{"no-tile", "a head dimension of " + std::to_string(*size) + " is larger than 256", "split it", {}}};
+      fixed[d.loop] = *padded;
+    } else {
+      open = true;
+    }
+  }
+  std::set<int> heads;
+  for (int h : options.head_dims) {
+    if (auto padded = pad(h)) heads.insert(*padded);
+  }
+  if (!open) heads = {0};
+  for (const std::string& option : options.dtypes) {
+    const StorageType& type = storage_type(option);
+    for (int head : heads) {
+      Instance instance;
+      instance.type = type.type;
+      for (const Dimension& d : v.kernel.dimensions) instance.padded[d.loop] = fixed.contains(d.loop) ? fixed[d.loop] : head;
+      const target::Demand demand = demand_for(v.kernel, type.bytes, instance.padded);
+      const auto shape = target::choose_tile(demand);
+      if (!shape) throw fusion::Refused{{"no-tile", "no tile shape holds the kernel's accumulators in registers at head dimension " + std::to_string(head), "translate with smaller --head-dims", {}}};
+      instance.shape = *shape;
+      instance.shared_bytes = target::shared_bytes(demand, *shape);
+      result.push_back(instance);
+    }
+  }
+  return result;
+}
+
+void write_launcher(const std::string& name, const std::string& function_name, const std::vector<VariantText>& variants,
+                    const EmitOptions& options, Writer& w) {
+  const Function& first = *variants[0].program->function;
+  w.open(launcher_signature(first, name) + " {");
+  std::vector<std::string> devices;
+  for (const graph::TensorParam& t : first.tensors) devices.push_back(symbol_safe(t.name) + ".device() != Device::kCUDA");
+  w.line("if (" + join(devices, " && ") + ") return {};  // CPU tensors run the original body");
+  for (const VariantText& v : variants) {
+    const bool conditional = v.variant->condition.has_value();
+    if (conditional) w.open("if (" + host_code(*v.program->function, *v.variant->condition).text + ") {");
+    else w.open("{");
+    write_binding(*v.program->function, function_name, w);
+    const std::string type = v.kernel.contracted.empty() ? "DType::kFloat32" : "launch.common_dtype(" + initializer(v.kernel.contracted) + ")";
+    w.line("const DType type = " + type + ";");
+    write_params(v, w);
+    write_dispatch(v, options, w);
+    w.close();
+  }
+  if (variants.back().variant->condition) w.line("return {};");
+  w.close();
+}
+
+}  // namespace flashlight::emit

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The host function that checks arguments, chooses an instantiation and starts a kernel.
+#pragma once
+#include "emit/kernel_text.h"
+#include "emit/unit.h"
+
+namespace flashlight::emit {
+
+// "flashlight::Optional<flashlight::TensorList> name(const Tensor& q, double lam)", from the variant's parameters.
+std::string launcher_signature(const graph::Function& function, const std::string& name);
+
+struct VariantText {
+  const frontend::Variant* variant = nullptr;
+  const kernel::Program* program = nullptr;
+  const Parameters* parameters = nullptr;
+  KernelText kernel;
+};
+
+// One instantiation that the launcher may choose.
+struct Instance {
+  std::string type;              // bfloat16
+  std::map<int, int> padded;     // by loop
+  target::TileShape shape;
+  int shared_bytes = 0;
+};
+// Throws fusion::Refused ("no-tile") where no shape fits.
+std::vector<Instance> instances_of(const VariantText& variant, const EmitOptions& options);
+
+// A parameter's name as a C++ identifier of the launcher.
+std::string symbol_safe(const std::string& name);
+// "TensorList{out0, out1}".
+std::string results(const VariantText& variant);
+
+// The launcher of a function, over all its variants.
+void write_launcher(const std::string& name, const std::string& function_name, const std::vector<VariantText>& variants,
+                    const EmitOptions& options, Writer& w);
+
+}  // namespace flashlight::emit

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// See point.h.
+#include "emit/point.h"
+
+#include <algorithm>
+
+#include "fusion/roles.h"
+
+namespace flashlight::emit {
+
+using fusion::Index;
+using graph::Fn;
+using graph::Op;
+using graph::Sym;
+using graph::SymOp;
+using graph::Type;
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& what) {
+  throw fusion::Refused{{"unsupported-point", what + " cannot be computed point by point yet", "compute it before the attention", {}}};
+}
+
+bool has_leaf(const Sym& e, SymOp op) { return graph::contains(e, op); }
+
+CType wider(CType a, CType b) { return a == CType::Long || b == CType::Long ? CType::Long : CType::Int; }
+
+// Both operands in the wider of their integer types, for overloaded functions.
+Code integer_call(const char* function, Code a, Code b) {
+  const CType type = wider(a.type, b.type);
+  for (Code* x : {&a, &b}) {
+    if (type == CType::Long && x->type != CType::Long) *x = {"static_cast<long long>(" + x->text + ")", kAtom, CType::Long};
+  }
+  return call(function, {a, b}, type);
+}
+
+CType type_of(Type type) { return type == Type::Float ? CType::Float : type == Type::Int ? CType::Long : CType::Bool; }
+
+}  // namespace
+
+std::string Parameters::tensor_field(int input) const {
+  std::string name = function_.tensors[input].name;
+  for (char& c : name) {
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '_') c = '_';
+  }
+  // Field names must differ from each other and from the struct's own.
+  for (int other = 0; other < input; ++other) {
+    if (function_.tensors[other].name == function_.tensors[input].name) return name + "_" + std::to_string(input);
+  }
+  return name;
+}
+
+std::string Parameters::tensor(int input) {
+  if (std::find(tensors_.begin(), tensors_.end(), input) == tensors_.end()) tensors_.push_back(input);
+  return "p." + tensor_field(input);
+}
+
+std::string Parameters::scalar(const Sym& value) {
+  for (const auto& [known, field] : scalars_) {
+    if (known == value) return "p." + field;
+  }
+  const bool real = value.type() == graph::SymType::Real;
+  int same = 0;
+  for (const auto& [known, field] : scalars_) same += field[0] == (real ? 'c' : 'n');
+  scalars_.emplace_back(value, (real ? "c" : "n") + std::to_string(same));
+  return "p." + scalars_.back().second;
+}
+
+std::string PointPrinter::loop_name(int loop) const {
+  if (loop == plan_.row) return "i";
+  if (loop == plan_.stream) return "j";
+  switch (plan_.loops[loop].role) {
+    case fusion::Role::Column: return "c";
+    case fusion::Role::Feature: return "d";
+    default: return "b" + std::to_string(loop);
+  }
+}
+
+Code PointPrinter::index(const Sym& e, const std::vector<Code>& data) {
+  if (!has_leaf(e, SymOp::Axis) && !has_leaf(e, SymOp::Datum)) {
+    if (auto c = e.as_integer()) return {std::to_string(*c), *c < 0 ? kUnary : kAtom, CType::Int};
+    return {parameters_.scalar(e), kAtom, e.type() == graph::SymType::Real ? CType::Float : CType::Int};
+  }
+  const auto& a = e.args();
+  switch (e.op()) {
+    case SymOp::Axis: return {loop_name(static_cast<int>(e.integer())), kAtom, CType::Int};
+    case SymOp::Datum: return data[e.integer()];
+    case SymOp::Add: {
+      std::vector<Code> terms;
+      CType type = CType::Int;
+      for (const Sym& arg : a) {
+        terms.push_back(index(arg, data));
+        type = wider(type, terms.back().type);
+      }
+      std::stable_partition(terms.begin(), terms.end(), [](const Code& t) { return t.text[0] != '-'; });
+      return sum(terms, type);
+    }
+    case SymOp::Mul: {
+      std::vector<Code> factors;
+      CType type = CType::Int;
+      bool negative = false;
+      for (const Sym& arg : a) {
+        if (arg.is_integer(-1)) {
+          negative = !negative;
+          continue;
+        }
+        factors.push_back(index(arg, data));
+        type = wider(type, factors.back().type);
+      }
+      Code result = product(factors, type);
+      return negative ? Code{"-" + wrap(result, kProduct), kProduct, type} : result;
+    }
+    case SymOp::FloorDiv: return integer_call("floor_div", index(a[0], data), index(a[1], data));
+    case SymOp::Mod: return integer_call("floor_mod", index(a[0], data), index(a[1], data));
+    case SymOp::Min: return integer_call("least_of", index(a[0], data), index(a[1], data));
+    case SymOp::Max: return integer_call("greatest_of", index(a[0], data), index(a[1], data));
+    default: refuse("an index of the form " + graph::to_string(e));
+  }
+}
+
+std::string PointPrinter::offset(int input, const Index& at, const std::vector<Code>& data) {
+  const bool pack = function_.tensors[input].pack;
+  std::vector<std::string> args{pack ? "pack" : "PackIndex{}"};
+  for (std::size_t a = pack; a < at.size(); ++a) args.push_back(index(at[a], data).text);
+  return parameters_.tensor(input) + ".offset(" + join(args, ", ") + ")";
+}
+
+Code PointPrinter::load(const graph::Node& node, const Index& at, const std::vector<Code>& data) {
+  const char* const function = node.type == Type::Float ? "load_float" : node.type == Type::Int ? "load_int" : "load_bool";
+  const std::string where = offset(node.input, at, data);
+  return {std::string(function) + "(" + parameters_.tensor(node.input) + ".aux(), " + where + ")", kAtom, type_of(node.type)};
+}
+
+Code PointPrinter::value(graph::NodeId id, const Index& at) {
+  const graph::Node& node = function_.graph[id];
+  switch (node.op) {
+    case Op::Input: return load(node, at, {});
+    case Op::Iota: return index(at[0]);
+    case Op::Scalar:
+      if (node.type == Type::Float) {
+        if (auto c = node.value.as_real()) return {float_literal(*c), *c < 0 ? kUnary : kAtom, CType::Float};
+        const std::string field = parameters_.scalar(node.value.type() == graph::SymType::Real ? node.value : graph::make_sym(SymOp::ToReal, {node.value}));
+        return {field, kAtom, CType::Float};
+      }
+      if (node.type == Type::Bool) {
+        if (auto c = node.value.as_integer()) return {*c ? "true" : "false", kAtom, CType::Bool};
+        return {parameters_.scalar(node.value) + " != 0", kCompare, CType::Bool};
+      }
+      return index(node.value);
+    case Op::Gather: {
+      std::vector<Code> data(node.operands.size());
+      for (std::size_t k = 1; k < node.operands.size(); ++k) {
+        const fusion::Access access = fusion::compose(node.operands[k], at);
+        data[k] = value(access.node, access.index);
+      }
+      const graph::Node& table = function_.graph[node.operands[0].node];
+      if (table.op != Op::Input) refuse("indexing a computed tensor");
+      return load(table, fusion::compose(node.operands[0], at).index, data);
+    }
+    case Op::Map: return map(node, at);
+    default: refuse(std::string("'") + graph::name_of(node.op) + "'");
+  }
+}
+
+Code PointPrinter::map(const graph::Node& node, const Index& at) {
+  std::vector<Code> a;
+  CType type = node.type == Type::Float ? CType::Float : node.type == Type::Bool ? CType::Bool : CType::Int;
+  for (const graph::Operand& operand : node.operands) {
+    const fusion::Access access = fusion::compose(operand, at);
+    a.push_back(value(access.node, access.index));
+    if (type == CType::Int && a.back().type == CType::Long) type = CType::Long;
+  }
+  auto math = [&](const char* name) { return call(std::string("math::") + name, a, CType::Float); };
+  switch (node.fn) {
+    case Fn::Add:
+      std::stable_partition(a.begin(), a.end(), [](const Code& t) { return t.text[0] != '-'; });
+      return sum(a, type);
+    case Fn::Mul:
+      if (a.size() > 1 && (a[0].text == "-1" || a[0].text == "-1.0f")) {
+        a.erase(a.begin());
+        return {"-" + wrap(product(a, type), kProduct), kProduct, type};
+      }
+      return product(a, type);
+    case Fn::Pow: return node.type == Type::Float ? math("pow") : (refuse("an integer power"), Code{});
+    case Fn::Max: return node.type == Type::Float ? math("maximum") : integer_call("greatest_of", a[0], a[1]);
+    case Fn::Min: return node.type == Type::Float ? math("minimum") : integer_call("least_of", a[0], a[1]);
+    case Fn::FloorDiv: return node.type == Type::Float ? math("floor_divide") : integer_call("floor_div", a[0], a[1]);
+    case Fn::Mod: return node.type == Type::Float ? math("remainder") : integer_call("floor_mod", a[0], a[1]);
+    case Fn::Lt: return binary(a[0], "<", a[1], kCompare, CType::Bool);
+    case Fn::Le: return binary(a[0], "<=", a[1], kCompare, CType::Bool);
+    case Fn::Eq: return binary({wrap(a[0], kSum), kAtom, a[0].type}, "==", a[1], kCompare, CType::Bool);
+    case Fn::Ne: return binary({wrap(a[0], kSum), kAtom, a[0].type}, "!=", a[1], kCompare, CType::Bool);
+    case Fn::And:
+    case Fn::Or: {
+      const bool both = node.fn == Fn::And;
+      std::vector<std::string> texts;
+      for (const Code& x : a) texts.push_back(wrap(x, kCompare));
+      return {join(texts, both ? " && " : " || "), both ? kAnd : kOr, CType::Bool};
+    }
+    case Fn::Not: return {"!" + wrap(a[0], kAtom), kUnary, CType::Bool};
+    case Fn::Where: return {wrap(a[0], kOr) + " ? " + wrap(a[1], kOr) + " : " + wrap(a[2], kConditional), kConditional, type};
+    case Fn::Exp: return math("exp");
+    case Fn::Log: return math("log");
+    case Fn::Log1p: return math("log1p");
+    case Fn::Expm1: return math("expm1");
+    case Fn::Sin: return math("sin");
+    case Fn::Cos: return math("cos");
+    case Fn::Tanh: return math("tanh");
+    case Fn::Erf: return math("erf");
+    case Fn::Sigmoid: return math("sigmoid");
+    case Fn::Floor: return math("floor");
+    case Fn::Ceil: return math("ceil");
+    case Fn::Abs: return node.type == Type::Float ? math("abs") : integer_call("greatest_of", a[0], {"-" + wrap(a[0], kUnary), kUnary, a[0].type});
+    case Fn::Sign: return math("sign");
+    case Fn::IsNan: return {wrap(a[0], kAtom) + " != " + wrap(a[0], kAtom), kCompare, CType::Bool};
+    case Fn::IsInf: return call("math::isinf", a, CType::Bool);
+    case Fn::ToFloat: return {"static_cast<float>(" + a[0].text + ")", kAtom, CType::Float};
+    case Fn::ToInt: return {"static_cast<long long>(" + a[0].text + ")", kAtom, CType::Long};
+    case Fn::ToBool: return {wrap(a[0], kSum) + " != 0", kCompare, CType::Bool};
+    case Fn::Round: return math("round");
+  }
+  refuse("this function");
+}
+
+}  // namespace flashlight::emit

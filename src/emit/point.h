@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Graph values at a point of the loops, as C++ expressions of device code; and what they need from the launcher.
+#pragma once
+#include <map>
+
+#include "emit/text.h"
+#include "fusion/access.h"
+#include "kernel/program.h"
+
+namespace flashlight::emit {
+
+// What the kernel's parameter struct holds: tensors and host scalars, in order of first use.
+class Parameters {
+ public:
+  Parameters(const graph::Function& function, const fusion::KernelPlan& plan) : function_(function), plan_(plan) {}
+
+  // The field of a tensor parameter ("q"), registered on first use.
+  std::string tensor(int input);
+  // The field that holds a host value: n<k> (int) or c<k> (float).
+  std::string scalar(const graph::Sym& value);
+
+  const std::vector<int>& tensors() const { return tensors_; }
+  const std::vector<std::pair<graph::Sym, std::string>>& scalars() const { return scalars_; }
+  std::string tensor_field(int input) const;
+
+ private:
+  const graph::Function& function_;
+  const fusion::KernelPlan& plan_;
+  std::vector<int> tensors_;
+  std::vector<std::pair<graph::Sym, std::string>> scalars_;
+};
+
+// Prints Graph nodes at indices over the plan's loops. Loop variables: `i` (row), `j` (stream), `b<k>` (other batch loops),
+// `c` (output column), `d` (feature); the pack is `pack`, a PackIndex.
+class PointPrinter {
+ public:
+  PointPrinter(const graph::Function& function, const fusion::KernelPlan& plan, Parameters& parameters)
+      : function_(function), plan_(plan), parameters_(parameters) {}
+
+  Code value(graph::NodeId node, const fusion::Index& index);
+  // An index expression; `long long` where captured data enters it.
+  Code index(const graph::Sym& e, const std::vector<Code>& data = {});
+  // "p.q.offset(pack, b1, i, d)": the element offset of a tensor parameter.
+  std::string offset(int input, const fusion::Index& index, const std::vector<Code>& data = {});
+  std::string loop_name(int loop) const;
+
+ private:
+  Code map(const graph::Node& node, const fusion::Index& index);
+  Code load(const graph::Node& node, const fusion::Index& index, const std::vector<Code>& data);
+  const graph::Function& function_;
+  const fusion::KernelPlan& plan_;
+  Parameters& parameters_;
+};
+
+}  // namespace flashlight::emit

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// See text.h.
+#include "emit/text.h"
+
+#include <charconv>
+#include <cmath>
+
+namespace flashlight::emit {
+
+void Writer::line(const std::string& text) { lines_.push_back({indent_, text}); }
+
+void Writer::open(const std::string& text) {
+  line(text);
+  ++indent_;
+}
+
+void Writer::close(const std::string& text) {
+  --indent_;
+  line(text);
+}
+
+void Writer::append(const Writer& block) {
+  for (const Line& l : block.lines_) lines_.push_back({indent_ + l.depth, l.text});
+}
+
+std::string Writer::str() const {
+  std::string result;
+  for (const Line& l : lines_) {
+    if (!l.text.empty()) result += std::string(static_cast<std::size_t>(2 * l.depth), ' ') + l.text;
+    result += '\n';
+  }
+  return result;
+}
+
+std::string wrap(const Code& code, Precedence at_least) {
+  return code.precedence >= at_least ? code.text : "(" + code.text + ")";
+}
+
+Code sum(const std::vector<Code>& terms, CType type) {
+  if (terms.size() == 1) return terms[0];
+  std::string text;
+  for (const Code& term : terms) {
+    const std::string t = wrap(term, kSum);
+    if (text.empty()) {
+      text = t;
+    } else if (t[0] == '-') {
+      text += " - " + t.substr(1);
+    } else {
+      text += " + " + t;
+    }
+  }
+  return {text, kSum, type};
+}
+
+Code product(const std::vector<Code>& factors, CType type) {
+  if (factors.size() == 1) return factors[0];
+  std::string text;
+  for (const Code& factor : factors) text += (text.empty() ? "" : " * ") + wrap(factor, text.empty() ? kProduct : kUnary);
+  return {text, kProduct, type};
+}
+
+Code binary(const Code& a, const char* op, const Code& b, Precedence precedence, CType type) {
+  const auto tighter = static_cast<Precedence>(precedence + 1);
+  return {wrap(a, precedence == kCompare ? kSum : precedence) + " " + op + " " + wrap(b, tighter), precedence, type};
+}
+
+Code call(const std::string& function, const std::vector<Code>& args, CType type) {
+  std::vector<std::string> texts;
+  for (const Code& arg : args) texts.push_back(arg.text);
+  return {function + "(" + join(texts, ", ") + ")", kAtom, type};
+}
+
+std::string float_literal(double value) {
+  if (std::isnan(value)) return "kNaN";
+  if (std::isinf(value)) return value > 0 ? "kInfinity" : "-kInfinity";
+  char buffer[64];
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, static_cast<float>(value)).ptr;
+  std::string text(buffer, end);
+  if (text.find_first_of(".e") == std::string::npos) text += ".0";
+  return text + "f";
+}
+
+std::string join(const std::vector<std::string>& items, const std::string& separator) {
+  std::string text;
+  for (const std::string& item : items) text += (text.empty() ? "" : separator) + item;
+  return text;
+}
+
+}  // namespace flashlight::emit

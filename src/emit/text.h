@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writing C++ text: indentation, operator precedence, literals.
+#pragma once
+#include <string>
+#include <vector>
+
+namespace flashlight::emit {
+
+// An indented block of lines.
+class Writer {
+ public:
+  explicit Writer(int indent = 0) : indent_(indent) {}
+  void line(const std::string& text = {});
+  void open(const std::string& text);               // text, then deeper
+  void close(const std::string& text = "}");        // shallower, then text
+  void append(const Writer& block);                 // another writer's lines at this depth
+  bool empty() const { return lines_.empty(); }
+  std::string str() const;
+
+ private:
+  struct Line {
+    int depth;
+    std::string text;
+  };
+  int indent_;
+  std::vector<Line> lines_;
+};
+
+// How tightly a piece of C++ binds; a weaker operand needs parentheses.
+enum Precedence { kConditional = 1, kOr, kAnd, kCompare, kSum, kProduct, kUnary, kAtom };
+
+enum class CType { Float, Int, Long, Bool };
+
+struct Code {
+  std::string text;
+  Precedence precedence = kAtom;
+  CType type = CType::Float;
+};
+
+std::string wrap(const Code& code, Precedence at_least);
+// a + b - c ...; a leading minus of an operand becomes a subtraction.
+Code sum(const std::vector<Code>& terms, CType type);
+Code product(const std::vector<Code>& factors, CType type);
+Code binary(const Code& a, const char* op, const Code& b, Precedence precedence, CType type);
+Code call(const std::string& function, const std::vector<Code>& args, CType type);
+
+std::string float_literal(double value);
+std::string join(const std::vector<std::string>& items, const std::string& separator);
+
+}  // namespace flashlight::emit

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// See unit.h.
+#include "emit/unit.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "emit/facts.h"
+#include "emit/launcher.h"
+#include "fusion/roles.h"
+
+namespace flashlight::emit {
+
+namespace {
+
+// Everything the kernels of one function need to stay alive while they are written.
+struct Lowered {
+  FusedFunction* function = nullptr;
+  std::string name;  // causal_attention_1
+  std::vector<std::unique_ptr<kernel::Program>> programs;
+  std::vector<std::unique_ptr<Parameters>> parameters;
+  std::vector<VariantText> variants;
+};
+
+Lowered lower(FusedFunction& function, const std::string& name, const EmitOptions& options) {
+  Lowered result;
+  result.function = &function;
+  result.name = name;
+  for (std::size_t v = 0; v < function.plans.size(); ++v) {
+    const frontend::Variant& variant = function.source->variants[v];
+    const fusion::KernelPlan& plan = function.plans[v].kernels.at(0);
+    result.programs.push_back(std::make_unique<kernel::Program>(kernel::build_program(variant.function, plan, options.strict_nan)));
+    result.parameters.push_back(std::make_unique<Parameters>(variant.function, plan));
+    VariantText text;
+    text.variant = &variant;
+    text.program = result.programs.back().get();
+    text.parameters = result.parameters.back().get();
+    text.kernel = write_kernel(*text.program, function.plans.size() > 1 ? name + "v" + std::to_string(v + 1) : name, *result.parameters.back());
+    instances_of(text, options);
+    result.variants.push_back(std::move(text));
+  }
+  return result;
+}
+
+std::string replace_results(std::string expression) {
+  std::string text;
+  for (std::size_t k = 0; k < expression.size(); ++k) {
+    if (expression[k] != '$') {
+      text += expression[k];
+      continue;
+    }
+    std::string number;
+    while (k + 1 < expression.size() && std::isdigit(static_cast<unsigned char>(expression[k + 1]))) number += expression[++k];
+    text += "(*fused)[" + number + "]";
+  }
+  return text;
+}
+
+// What goes behind the `{` of a fused function's body.
+std::string early_return(const Lowered& f) {
+  std::vector<std::string> args;
+  for (const graph::TensorParam& t : f.variants[0].program->function->tensors) args.push_back(t.access);
+  for (const graph::ScalarParam& s : f.variants[0].program->function->scalars) args.push_back(s.access);
+  return " if (auto fused = ::flashlight::generated::" + f.name + "(" + join(args, ", ") + ")) return " +
+         replace_results(f.function->source->result_expression) + ";";
+}
+
+std::string base_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
+
+std::string stem(const std::string& path) {
+  const std::string base = base_name(path);
+  return base.substr(0, base.find_last_of('.'));
+}
+
+void write_function(const Lowered& f, const frontend::Program& program, const EmitOptions& options, Writer& w) {
+  w.line();
+  w.line("// ---- " + f.function->source->qualified_name + ", " + base_name(program.path) + ":" + std::to_string(f.function->source->location.line));
+  for (const VariantText& v : f.variants) {
+    w.line();
+    for (const std::string& line : formula_comment(*v.program)) w.line("// " + line);
+    const auto lines = [&](const std::string& text) {
+      std::size_t start = 0;
+      while (start < text.size()) {
+        const std::size_t end = text.find('\n', start);
+        w.line(text.substr(start, end - start));
+        start = end + 1;
+      }
+    };
+    lines(v.kernel.declaration);
+    w.line();
+    lines(v.kernel.body);
+  }
+  w.line();
+  write_launcher(f.name, f.function->source->qualified_name, f.variants, options, w);
+}
+
+}  // namespace
+
+std::string render_unit(const frontend::Program& program, std::vector<FusedFunction>& functions, const EmitOptions& options) {
+  std::vector<Lowered> lowered;
+  for (FusedFunction& function : functions) {
+    if (function.status != fusion::Status::Fused || !function.source->in_main_file) continue;
+    try {
+      lowered.push_back(lower(function, function.source->name + "_" + std::to_string(lowered.size() + 1), options));
+      for (const VariantText& v : lowered.back().variants) function.kernels.push_back(facts_of(v, options));
+    } catch (const fusion::Refused& refused) {
+      function.status = fusion::Status::Unfused;
+      function.reason = refused.reason;
+      function.kernels.clear();
+    }
+  }
+  if (lowered.empty()) return program.text;
+
+  std::string head = "// Written by flashlight-translate from " + base_name(program.path) + ": the same program, with " +
+                     std::to_string(lowered.size()) + (lowered.size() == 1 ? " function" : " functions") + " fused for CUDA tensors.\n";
+  head += "#include <flashlight/flashlight.h>\n\nnamespace flashlight::generated {\n";
+  for (const Lowered& f : lowered) head += launcher_signature(*f.variants[0].program->function, f.name) + ";\n";
+  head += "}  // namespace flashlight::generated\n\n#line 1 \"" + base_name(program.path) + "\"\n";
+
+  std::vector<const Lowered*> by_offset;
+  for (const Lowered& f : lowered) by_offset.push_back(&f);
+  std::sort(by_offset.begin(), by_offset.end(), [](auto* a, auto* b) { return a->function->source->body_offset > b->function->source->body_offset; });
+  std::string body = program.text;
+  for (const Lowered* f : by_offset) body.insert(f->function->source->body_offset, early_return(*f));
+  if (!body.empty() && body.back() != '\n') body += '\n';
+
+  Writer w;
+  w.line("#include <flashlight/device/device.h>");
+  w.line("#include <flashlight/generated/launch.h>");
+  w.line();
+  w.line("#include <cmath>");
+  w.line();
+  w.line("namespace flashlight::generated {");
+  w.line();
+  w.line("using namespace flashlight::device;");
+  w.line("static_assert(kPrimitivesVersion == 1, \"translate again: the device headers have changed\");");
+  for (const Lowered& f : lowered) write_function(f, program, options, w);
+  w.line();
+  w.line("}  // namespace flashlight::generated");
+
+  const std::string text = head + body;
+  const auto line = std::count(text.begin(), text.end(), '\n') + 2;
+  return text + "#line " + std::to_string(line) + " \"" + stem(program.path) + ".cu\"\n" + w.str();
+}
+
+}  // namespace flashlight::emit

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// See value.h.
+#include "emit/value.h"
+
+#include <cctype>
+#include <cmath>
+
+#include "fusion/roles.h"
+
+namespace flashlight::emit {
+
+namespace alg = fusion::algebra;
+using kernel::Expr;
+using kernel::Space;
+
+namespace {
+
+constexpr int kPlaceholder = 1'000'000;
+constexpr double kLog2E = 1.4426950408889634074;
+
+bool is_nary(Expr e) { return e.is(alg::Op::kAdd) || e.is(alg::Op::kMul); }
+
+}  // namespace
+
+Code ValuePrinter::leaf(Expr e) {
+  const fusion::Leaf& leaf = program_.plan->leaves[e.leaf_id()];
+  return points_.value(leaf.node, leaf.index);
+}
+
+Code ValuePrinter::value(Expr e, const std::string& subscript) {
+  if (auto found = variables.find(e); found != variables.end()) {
+    return {found->second.name + (found->second.indexed ? "[" + subscript + "]" : ""), kAtom, CType::Float};
+  }
+  std::vector<Code> a;
+  if (!e.is(alg::Op::kLeaf)) {
+    for (Expr arg : e.args()) a.push_back(value(arg, subscript));
+  }
+  auto math = [&](const char* name) { return call(std::string("math::") + name, a, CType::Float); };
+  switch (e.op()) {
+    case alg::Op::kConstant: return {float_literal(e.value()), e.value() < 0 ? kUnary : kAtom, CType::Float};
+    case alg::Op::kLeaf: return leaf(e);
+    case alg::Op::kStreamLength: return {"static_cast<float>(p.n_key)", kAtom, CType::Float};
+    case alg::Op::kAdd: return sum(a, CType::Float);
+    case alg::Op::kMul: {
+      std::vector<Code> over, under;
+      bool negative = false;
+      for (std::size_t k = 0; k < a.size(); ++k) {
+        const Expr arg = e.arg(k);
+        if (arg.is_constant(-1)) {
+          negative = !negative;
+        } else if (arg.is(alg::Op::kPow) && arg.value() == -1 && !variables.contains(arg)) {
+          under.push_back(value(arg.arg(0), subscript));
+        } else {
+          over.push_back(a[k]);
+        }
+      }
+      Code result = over.empty() ? Code{"1.0f", kAtom, CType::Float} : product(over, CType::Float);
+      if (!under.empty()) result = {wrap(result, kProduct) + " / " + wrap(product(under, CType::Float), kUnary), kProduct, CType::Float};
+      return negative ? Code{"-" + wrap(result, kProduct), kProduct, CType::Float} : result;
+    }
+    case alg::Op::kPow:
+      if (e.value() == -1) return {"1.0f / " + wrap(a[0], kUnary), kProduct, CType::Float};
+      if (e.value() == 2) return math("square");
+      if (e.value() == 0.5) return math("sqrt");
+      if (e.value() == -0.5) return math("rsqrt");
+      return {"math::pow(" + a[0].text + ", " + float_literal(e.value()) + ")", kAtom, CType::Float};
+    case alg::Op::kExp: return {"exp2_fast(" + wrap(a[0], kProduct) + " * " + float_literal(kLog2E) + ")", kAtom, CType::Float};
+    case alg::Op::kLog: return math("log");
+    case alg::Op::kWhere: return {wrap(a[0], kOr) + " ? " + wrap(a[1], kOr) + " : " + wrap(a[2], kConditional), kConditional, CType::Float};
+    case alg::Op::kMax2: return call("greatest", a, CType::Float);
+    case alg::Op::kMin2: return call("least", a, CType::Float);
+    case alg::Op::kGt: return binary(a[0], ">", a[1], kCompare, CType::Bool);
+    case alg::Op::kGe: return binary(a[0], ">=", a[1], kCompare, CType::Bool);
+    case alg::Op::kEq: return binary(a[0], "==", a[1], kCompare, CType::Bool);
+    case alg::Op::kAnd:
+    case alg::Op::kOr: {
+      const bool both = e.op() == alg::Op::kAnd;
+      std::vector<std::string> texts;
+      for (const Code& x : a) texts.push_back(wrap(x, kCompare));
+      return {join(texts, both ? " && " : " || "), both ? kAnd : kOr, CType::Bool};
+    }
+    case alg::Op::kNot: return {"!" + wrap(a[0], kAtom), kUnary, CType::Bool};
+    case alg::Op::kAbs: return math("abs");
+    case alg::Op::kRelu: return math("relu");
+    case alg::Op::kTanh: return math("tanh");
+    case alg::Op::kSigmoid: return math("sigmoid");
+    case alg::Op::kCall: break;
+    default:
+      throw fusion::Refused{{"unsupported-value", "a value of this form has no code yet: " + alg::to_string(e), "", {}}};
+  }
+  if (e.function_id() == kernel::kExp2) return call("exp2_fast", a, CType::Float);
+  switch (static_cast<graph::Fn>(e.function_id())) {
+    case graph::Fn::Log1p: return math("log1p");
+    case graph::Fn::Expm1: return math("expm1");
+    case graph::Fn::Sin: return math("sin");
+    case graph::Fn::Cos: return math("cos");
+    case graph::Fn::Erf: return math("erf");
+    case graph::Fn::Floor: return math("floor");
+    case graph::Fn::Ceil: return math("ceil");
+    case graph::Fn::Sign: return math("sign");
+    case graph::Fn::Pow: return math("pow");
+    case graph::Fn::FloorDiv: return math("floor_divide");
+    case graph::Fn::Mod: return math("remainder");
+    case graph::Fn::IsNan: return {wrap(a[0], kAtom) + " != " + wrap(a[0], kAtom), kCompare, CType::Bool};
+    case graph::Fn::IsInf: return call("math::isinf", a, CType::Bool);
+    default: throw fusion::Refused{{"unsupported-value", std::string("'") + graph::name_of(static_cast<graph::Fn>(e.function_id())) + "' has no code yet", "", {}}};
+  }
+}
+
+bool ValuePrinter::is_hoistable(Expr e, Space loop) {
+  if (variables.contains(e) || e.is(alg::Op::kConstant) || e.is_bool()) return false;
+  const Space space = kernel::space_of(program_, e);
+  return space != loop && (space & ~kernel::kRow) == 0;
+}
+
+Expr ValuePrinter::name_part(Expr e, Writer& uniform, Writer& rows) {
+  const bool is_uniform = kernel::space_of(program_, e) == kernel::kUniform;
+  auto& parts = is_uniform ? uniform_parts_ : row_parts_;
+  if (auto found = parts.find(e); found != parts.end()) return found->second;
+  // Stands for the part: a call without arguments, which nothing flattens or folds.
+  const Expr placeholder = alg::call(e.arena(), kPlaceholder + placeholders_++, {});
+  if (is_uniform) {
+    const std::string name = "u" + std::to_string(uniforms_++);
+    uniform.line("const float " + name + " = " + value(e, "").text + ";");
+    variables[placeholder] = {name, false};
+  } else {
+    const Expr body = hoist(e, kernel::kRow, uniform, rows);
+    const std::string name = "r" + std::to_string(rows_++), text = value(body, "r").text;
+    rows.line("RowVec<MI> " + name + ";");
+    rows.open("for_each_row<MI>([&](const Row& r) FL_INLINE {");
+    for (const std::string& declaration : index_declarations(text, false)) rows.line(declaration);
+    rows.line(name + "[r] = " + text + ";");
+    rows.close("});");
+    variables[placeholder] = {name, true};
+  }
+  parts[e] = placeholder;
+  return placeholder;
+}
+
+Expr ValuePrinter::hoist(Expr e, Space loop, Writer& uniform, Writer& rows) {
+  if (is_hoistable(e, loop)) return name_part(e, uniform, rows);
+  if (variables.contains(e) || e.is(alg::Op::kLeaf) || e.args().empty()) return e;
+  std::vector<Expr> args;
+  if (is_nary(e)) {  // parts that vary with less stand together
+    std::vector<Expr> fixed, row, rest;
+    for (Expr arg : e.args()) {
+      const Space space = kernel::space_of(program_, arg);
+      (space == loop || (space & ~kernel::kRow) || arg.is_bool() ? rest : space == kernel::kUniform ? fixed : row).push_back(arg);
+    }
+    if (!row.empty() && loop != kernel::kRow) {
+      row.insert(row.end(), fixed.begin(), fixed.end());
+      fixed.clear();
+    }
+    for (std::vector<Expr>* part : {&fixed, &row}) {
+      if (part->empty() || rest.empty()) {
+        args.insert(args.end(), part->begin(), part->end());
+        continue;
+      }
+      const Expr together = part->size() == 1 ? part->front() : e.arena().make(e.op(), *part);
+      args.push_back(is_hoistable(together, loop) ? name_part(together, uniform, rows) : together);
+    }
+    for (Expr arg : rest) args.push_back(hoist(arg, loop, uniform, rows));
+  } else {
+    for (Expr arg : e.args()) args.push_back(hoist(arg, loop, uniform, rows));
+  }
+  if (args == e.args()) return e;
+  return e.arena().make(e.op(), args, e.node().numbers, e.node().id_or_flag);
+}
+
+std::vector<std::string> index_declarations(const std::string& text, bool element) {
+  auto mentions = [&](char name) {
+    for (std::size_t k = 0; k < text.size(); ++k) {
+      if (text[k] != name) continue;
+      const bool left = k > 0 && (std::isalnum(static_cast<unsigned char>(text[k - 1])) || text[k - 1] == '_' || text[k - 1] == '.');
+      const bool right = k + 1 < text.size() && (std::isalnum(static_cast<unsigned char>(text[k + 1])) || text[k + 1] == '_');
+      if (!left && !right) return true;
+    }
+    return false;
+  };
+  std::vector<std::string> result;
+  const std::string at = element ? "e" : "r";
+  // Rows and keys past the end repeat the last one: their values are never used, and their loads stay inside the tensors.
+  if (mentions('i')) result.push_back("const int i = least_of(row0 + row_of<MI>(warp, " + at + "), p.n_row - 1);");
+  if (element && mentions('j')) result.push_back("const int j = least_of(col0 + col_of(e), p.n_key - 1);");
+  if (element && mentions('c')) result.push_back("const int c = col_of(e);");
+  return result;
+}
+
+}  // namespace flashlight::emit

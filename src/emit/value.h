@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Row-program values as C++ expressions inside the loops over fragments.
+#pragma once
+#include "emit/point.h"
+
+namespace flashlight::emit {
+
+// A value that has a variable: a state, a fragment, a row vector or a uniform constant.
+struct Variable {
+  std::string name;
+  bool indexed = true;  // name[e]; uniform constants are not
+};
+
+// Prints expressions and decides what to compute outside the innermost loop.
+class ValuePrinter {
+ public:
+  ValuePrinter(const kernel::Program& program, PointPrinter& points) : program_(program), points_(points) {}
+
+  std::map<kernel::Expr, Variable> variables;
+
+  // Inside a loop over `subscript` ("e" or "r").
+  Code value(kernel::Expr e, const std::string& subscript);
+
+  // Gives variables to the parts of `e` that vary with less than `loop` does: uniform parts are written to `uniform` once,
+  // row parts to `rows` as row vectors. Regroups sums and products so that such parts stand together; returns the result.
+  kernel::Expr hoist(kernel::Expr e, kernel::Space loop, Writer& uniform, Writer& rows);
+  // Row vectors hold the values of their moment: call this when states may have changed or their scope ends.
+  void forget_rows() { row_parts_.clear(); }
+
+ private:
+  bool is_hoistable(kernel::Expr e, kernel::Space loop);
+  kernel::Expr name_part(kernel::Expr e, Writer& uniform, Writer& rows);
+  Code leaf(kernel::Expr e);
+  const kernel::Program& program_;
+  PointPrinter& points_;
+  std::map<kernel::Expr, kernel::Expr> uniform_parts_, row_parts_;
+  int uniforms_ = 0, rows_ = 0, placeholders_ = 0;
+};
+
+// The loop variables an expression's text needs, as declarations in front of it: "const int i = ...;".
+std::vector<std::string> index_declarations(const std::string& text, bool element);
+
+}  // namespace flashlight::emit

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tile program of a kernel: what is computed on tiles of M rows and N keys, in order, free of layout and target.
+//
+// A value is an algebra expression over leaves of the plan, states, and temporaries defined by steps. Its *space* says which
+// tile axes it varies with. One CTA owns M rows of one batch element and walks over the keys N at a time; every step below is
+// executed once per tile in the order given.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fusion/plan.h"
+
+namespace flashlight::kernel {
+
+using fusion::algebra::Expr;
+
+// Bits: which tile axes a value varies with. Score = Row | Key is what a warp holds beside its accumulators.
+using Space = unsigned;
+inline constexpr Space kUniform = 0, kRow = 1, kKey = 2, kColumn = 4, kScore = kRow | kKey, kOut = kRow | kColumn;
+
+// A matrix staged in shared memory tile by tile: the product of `factors` at (row or key, feature or column). One plain
+// tensor access is copied asynchronously; anything else is computed while it is filled.
+struct Operand {
+  std::vector<graph::Operand> factors;  // over the plan's loops
+  int rows = -1, cols = -1;             // loop numbers: row or stream; feature or column
+  bool operator==(const Operand&) const = default;
+};
+
+// leaf[i, j] = sum over features of left[i, d] * right[j, d].
+struct Contraction {
+  int leaf = -1;               // leaf id in the plan
+  int left = -1, right = -1;   // operands
+};
+
+enum class StateKind : std::uint8_t {
+  Max, Min,       // row extremum, whole at every step
+  Sum,            // row sum; may be kept as partial sums until the sweep ends
+  Prod, Any,
+  Accumulator,    // [row, column]
+};
+
+struct State {
+  Expr node;            // stands for the state's value, in steps and after the sweep
+  StateKind kind = StateKind::Sum;
+  double initial = 0;
+  int columns = -1;     // Accumulator: the column loop
+};
+
+enum class StepKind : std::uint8_t {
+  Contract,   // contraction `index`
+  Reduce,     // temporary `target` (row) = extremum of `value` (score) over the tile's keys, per `kind`
+  Let,        // temporary `target` (row) = value
+  Set,        // state `index` = value (row)
+  Scale,      // state `index` *= value (row)
+  Add,        // state `index` += sum of `value` (score) over the tile's keys
+  Product,    // state `index` (accumulator) += value (score) x operand `operand` (key, column)
+};
+
+struct Step {
+  StepKind kind = StepKind::Let;
+  int index = -1;
+  int operand = -1;
+  Expr target, value;
+  StateKind reduce = StateKind::Max;
+};
+
+// Where a value counts. A masked value is `value` where the predicate holds and `otherwise` elsewhere, columns past the
+// last key included; on tiles the cover proves full, the predicate is not evaluated.
+struct Masked {
+  Expr node;        // stands for the masked value
+  Expr value, predicate;  // predicate null: only the end of the keys masks
+  double otherwise = 0;
+};
+
+struct Sweep {
+  std::vector<int> contractions;
+  std::vector<Masked> masked;
+  std::vector<State> states;
+  std::vector<Step> steps;
+  std::vector<Expr> live;          // a tile counts only where one of these predicates may hold; empty: everywhere
+  // After the sweep: known reductions (row temporaries) that later sweeps use.
+  std::vector<Step> finals;
+};
+
+struct Store {
+  int output = -1;                // Function::outputs
+  std::vector<int> axis_loops;
+  Expr value;                     // row or out
+  int columns = -1;               // column loop, or -1 for a row value
+};
+
+struct Program {
+  const graph::Function* function = nullptr;
+  const fusion::KernelPlan* plan = nullptr;
+  std::vector<Operand> operands;
+  std::vector<Contraction> contractions;
+  std::vector<Sweep> sweeps;
+  std::vector<Store> stores;
+  std::map<int, Space> temporaries;  // by leaf id
+  std::vector<std::string> numerics; // remarks for the report
+};
+
+// exp2(x), the one function steps use that the algebra does not have: a call with this id.
+inline constexpr int kExp2 = 10'000;
+
+Space space_of(const Program&, Expr);
+
+// Lowers a plan. Throws fusion::Refused for what tile programs cannot hold yet.
+Program build_program(const graph::Function&, const fusion::KernelPlan&, bool strict_nan);
+
+std::string to_string(const Program&);
+
+}  // namespace flashlight::kernel

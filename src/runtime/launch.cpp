@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// See flashlight/generated/launch.h.
+#include "flashlight/generated/launch.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace flashlight::generated {
+
+namespace {
+
+const char* const kNames[] = {"kFloat16", "kBFloat16", "kFloat32", "kFloat64", "kInt8", "kUInt8", "kInt32", "kInt64", "kBool"};
+
+// Category: 0 bool, 1 integer, 2 float.
+int category(DType t) { return t == DType::kBool ? 0 : t <= DType::kFloat64 ? 2 : 1; }
+
+DType promote(DType a, DType b) {
+  if (a == b) return a;
+  if (category(a) != category(b)) return category(a) > category(b) ? a : b;
+  if (category(a) == 2) {
+    if (a > DType::kBFloat16 || b > DType::kBFloat16) return std::max(a, b);
+    return DType::kFloat32;  // float16 with bfloat16
+  }
+  auto width = [](DType t) { return t == DType::kInt64 ? 3 : t == DType::kInt32 ? 2 : 1; };
+  if (width(a) == 1 && width(b) == 1) return DType::kInt32;  // int8 with uint8: the next that holds both
+  return width(a) > width(b) ? a : b;
+}
+
+}  // namespace
+
+void Launch::fail(const std::string& text) const { throw Error((std::string(function_) + ": " + text).c_str()); }
+
+const char* Launch::type_name(DType type) const { return kNames[static_cast<int>(type)]; }
+
+void Launch::no_instantiation(const std::string& what, const std::string& available) const {
+  fail("no kernel for " + what + "; this file was translated for " + available +
+       " (see --head-dims and --dtypes of flashlight-translate)");
+}
+
+void Launch::tensor(const char* name, const Tensor& tensor, bool pack, std::initializer_list<Axis> axes) {
+  const std::string prefix = "argument '" + std::string(name) + "' ";
+  if (!tensor.defined()) fail(prefix + "is an undefined tensor");
+  if (tensor.device() != Device::kCUDA) fail(prefix + "is on the CPU where others are CUDA tensors");
+  const auto rank = static_cast<std::size_t>(tensor.dim());
+  if (pack ? rank < axes.size() || rank > axes.size() + kPackAxes : rank != axes.size()) {
+    // A pack's axes that are all missing broadcast, also when the tensor has fewer axes than the trailing ones.
+    fail(prefix + "has " + std::to_string(rank) + " axes where " + (pack ? "at least " : "") + std::to_string(axes.size()) +
+         (pack ? " and at most " + std::to_string(axes.size() + kPackAxes) : "") + " are expected");
+  }
+  bound_.push_back({name, tensor, pack, axes});
+}
+
+void Launch::bind_pack() {
+  for (const Bound& b : bound_) {
+    if (!b.pack) continue;
+    const std::size_t leading = static_cast<std::size_t>(b.tensor.dim()) - b.axes.size();
+    if (leading > pack_sizes_.size()) pack_sizes_.insert(pack_sizes_.begin(), leading - pack_sizes_.size(), 1);
+    for (std::size_t k = 0; k < leading; ++k) {
+      std::int64_t& common = pack_sizes_[pack_sizes_.size() - leading + k];
+      const std::int64_t mine = b.tensor.size(static_cast<std::int64_t>(k));
+      if (common == 1) common = mine;
+      if (mine != common && mine != 1) {
+        fail("argument '" + b.name + "' has size " + std::to_string(mine) + " in axis " + std::to_string(k) + ", other arguments have " +
+             std::to_string(common));
+      }
+    }
+  }
+  for (std::size_t k = 0; k < pack_sizes_.size(); ++k) pack_.size[kPackAxes - pack_sizes_.size() + k] = narrow(pack_sizes_[k]);
+}
+
+void Launch::bind_size(const Bound& b, std::size_t axis) {
+  const Axis& a = b.axes[axis];
+  const std::int64_t leading = b.tensor.dim() - static_cast<std::int64_t>(b.axes.size());
+  const long long mine = b.tensor.size(leading + static_cast<std::int64_t>(axis));
+  long long expected = a.constant;
+  if (a.symbol >= 0) {
+    if (static_cast<std::size_t>(a.symbol) >= sizes_.size()) sizes_.resize(a.symbol + 1, -1);
+    long long& common = sizes_[a.symbol];
+    if (common < 0) common = mine;
+    expected = common;
+  }
+  if (mine != expected && !(a.may_be_one && mine == 1)) {
+    fail("argument '" + b.name + "' has size " + std::to_string(mine) + " in axis " + std::to_string(leading + static_cast<std::int64_t>(axis)) +
+         " where " + std::to_string(expected) + " is expected");
+  }
+}
+
+void Launch::bind() {
+  bind_pack();
+  // An axis that may be 1 does not settle its symbol unless no other does.
+  for (const bool tentative : {false, true}) {
+    for (const Bound& b : bound_) {
+      for (std::size_t a = 0; a < b.axes.size(); ++a) {
+        if (b.axes[a].symbol < 0) continue;
+        const std::int64_t leading = b.tensor.dim() - static_cast<std::int64_t>(b.axes.size());
+        const bool one = b.axes[a].may_be_one && b.tensor.size(leading + static_cast<std::int64_t>(a)) == 1;
+        if (one == tentative) bind_size(b, a);
+      }
+    }
+  }
+  for (const Bound& b : bound_) {
+    for (std::size_t a = 0; a < b.axes.size(); ++a) bind_size(b, a);
+  }
+}
+
+long long Launch::size(int symbol) const { return sizes_[symbol]; }
+
+void Launch::check(bool condition, const char* text) const {
+  if (!condition) fail(text);
+}
+
+int Launch::narrow(long long value) const {
+  if (value > std::numeric_limits<int>::max() || value < std::numeric_limits<int>::min()) {
+    fail("a size of " + std::to_string(value) + " does not fit the kernel's 32-bit indices");
+  }
+  return static_cast<int>(value);
+}
+
+long long Launch::batch() const {
+  long long result = 1;
+  for (int size : pack_.size) result *= size;
+  return result;
+}
+
+DType Launch::promoted(std::initializer_list<int> parameters, int constant) const {
+  bool any = false;
+  DType result = DType::kFloat32;
+  auto join = [&](DType t) {
+    result = any ? promote(result, t) : t;
+    any = true;
+  };
+  for (int p : parameters) join(dtype(p));
+  if (constant >= 0) join(static_cast<DType>(constant));
+  return result;
+}
+
+DType Launch::common_dtype(std::initializer_list<int> parameters) const {
+  const DType first = dtype(*parameters.begin());
+  for (int p : parameters) {
+    if (dtype(p) == first) continue;
+    fail("arguments '" + bound_[*parameters.begin()].name + "' and '" + bound_[p].name + "' have different types, " +
+         kNames[static_cast<int>(first)] + " and " + kNames[static_cast<int>(dtype(p))] + "; convert one of them");
+  }
+  return first;
+}
+
+void Launch::fill(const Bound& b, int rank, void*& base, int& dtype, long long* pack, long long* stride) const {
+  base = const_cast<void*>(b.tensor.raw());
+  dtype = static_cast<int>(b.tensor.dtype());
+  const std::int64_t leading = b.tensor.dim() - static_cast<std::int64_t>(b.axes.size());
+  for (int k = 0; k < kPackAxes; ++k) {
+    const std::int64_t axis = leading - kPackAxes + k;
+    pack[k] = axis >= 0 && b.tensor.size(axis) != 1 ? b.tensor.stride(axis) : 0;
+  }
+  for (int k = 0; k < rank; ++k) stride[k] = b.tensor.size(leading + k) != 1 ? b.tensor.stride(leading + k) : 0;
+}
+
+Tensor Launch::result(bool pack, std::initializer_list<long long> sizes, DType dtype) const {
+  Sizes all;
+  if (pack) {
+    for (std::int64_t size : pack_sizes_) all.push_back(size);
+  }
+  for (long long size : sizes) all.push_back(size);
+  return empty(all, dtype, Device::kCUDA);
+}
+
+void Launch::fill_result(Tensor& tensor, bool pack, int rank, void*& base, int& dtype, long long* pack_stride, long long* stride) const {
+  base = tensor.raw();
+  dtype = static_cast<int>(tensor.dtype());
+  const std::int64_t leading = pack ? tensor.dim() - rank : 0;
+  for (int k = 0; k < kPackAxes; ++k) {
+    const std::int64_t axis = leading - kPackAxes + k;
+    pack_stride[k] = axis >= 0 ? tensor.stride(axis) : 0;
+  }
+  for (int k = 0; k < rank; ++k) stride[k] = tensor.stride(leading + k);
+}
+
+}  // namespace flashlight::generated

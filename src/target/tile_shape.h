@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tile shapes for the sm_80 family, chosen by a model of registers and shared memory.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace flashlight::target {
+
+// M rows and N keys a CTA; `warps` warps of m16 row blocks.
+struct TileShape {
+  int m = 0, n = 0, warps = 0;
+  int row_blocks() const { return m / (16 * warps); }
+};
+
+// What a kernel keeps per CTA, in elements.
+struct Demand {
+  int element_bytes = 2;
+  std::vector<int> row_operands, key_operands;  // padded columns of each shared operand
+  std::vector<int> accumulators;                // padded columns of each [row, column] state
+  int score_fragments = 1;                      // live [row, key] fragments
+  int row_vectors = 4;
+};
+
+// The largest shape that fits 255 registers a thread (with room for addresses) and 99 KB of shared memory, the limit of
+// the smallest device of the family (sm_86, sm_89, sm_120). None: the kernel needs more than any shape has.
+std::optional<TileShape> choose_tile(const Demand& demand);
+int shared_bytes(const Demand& demand, const TileShape& shape);
+// Registers a thread that values occupy: accumulators, score fragments, row vectors.
+int value_registers(const Demand& demand, const TileShape& shape);
+
+}  // namespace flashlight::target

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a run writes: the outputs asked for and no others, the same bytes anywhere, old files whole until the new are.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <nlohmann/json.hpp>
+
+#include "program.h"
+
+namespace flashlight::test {
+namespace {
+
+using nlohmann::json;
+
+TEST(Outputs, UnitReportAndDepfile) {
+  Folder folder;
+  folder.write("my file.cpp", kAttention);
+  Ended run = folder.translate({"my file.cpp", "-o", "x.cu", "--report", "r.json", "-MD"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out, "");
+  EXPECT_EQ(run.err, "");
+  EXPECT_NE(folder.read("x.cu").find("attention"), std::string::npos);
+  EXPECT_EQ(folder.read("x.d").rfind("x.cu: \\\n  my\\ file.cpp", 0), 0u) << folder.read("x.d");
+  json report = json::parse(folder.read("r.json"));
+  EXPECT_EQ(report["inputs"][0], json({{"file", "my file.cpp"}, {"output", "x.cu"}}));
+  EXPECT_EQ(report["functions"][0]["name"], "attention");
+  EXPECT_EQ(report["functions"][0]["status"], "fused");
+  EXPECT_EQ(report["functions"][0]["location"], json({{"file", "my file.cpp"}, {"line", 4}, {"column", 24}}));
+  EXPECT_EQ(report["summary"], json({{"fused", 1}, {"partial", 0}, {"unfused", 0}}));
+}
+
+TEST(Outputs, StandardOutputHoldsWhatTheFileWould) {
+  Folder folder;
+  folder.write("a.cpp", kAttention);
+  Ended run = folder.translate({"a.cpp", "-o", "-"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  ASSERT_EQ(folder.translate({"a.cpp", "-o", "a.cu"}).exit_code, 0);
+  EXPECT_EQ(run.out, folder.read("a.cu"));
+}
+
+TEST(Outputs, NothingToFuseLeavesTheProgramAsItIs) {
+  Folder folder;
+  folder.write("none.cpp", kPointwise);
+  Ended run = folder.translate({"none.cpp", "-o", "none.cu", "--report", "r.json"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(folder.read("none.cu"), kPointwise);
+  json report = json::parse(folder.read("r.json"));
+  EXPECT_EQ(report["summary"]["fused"], 0);
+  EXPECT_EQ(report["functions"][0]["status"], "unfused");
+  EXPECT_NE(report["functions"][0]["reason"]["id"], "");
+}
+
+TEST(Outputs, AFileWithoutTheDslPassesThrough) {
+  Folder folder;
+  folder.write("plain.cpp", "int main() { return 0; }\n");
+  Ended run = folder.translate({"plain.cpp", "-o", "plain.cu", "--report", "-"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(folder.read("plain.cu"), "int main() { return 0; }\n");
+  EXPECT_EQ(json::parse(run.out)["functions"], json::array());
+}
+
+TEST(Outputs, ReportOnlyWritesNoUnit) {
+  Folder folder;
+  folder.write("a.cpp", kAttention);
+  Ended run = folder.translate({"a.cpp", "--report-only"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(json::parse(run.out)["inputs"][0]["output"], nullptr);
+  EXPECT_EQ(folder.snapshot().size(), 1u);
+}
+
+TEST(Outputs, SeveralSourcesGoToAFolder) {
+  Folder folder;
+  folder.write("a.cpp", kAttention);
+  folder.write("b.cpp", kPointwise);
+  folder.write("out/keep", "");
+  ASSERT_EQ(folder.translate({"a.cpp", "b.cpp", "-o", "out", "-MD", "-MF", "all.d"}).exit_code, 0);
+  EXPECT_EQ(folder.read("out/b.cu"), kPointwise);
+  EXPECT_TRUE(folder.has("out/a.cu"));
+  EXPECT_NE(folder.read("all.d").find("\nout/b.cu:"), std::string::npos) << folder.read("all.d");
+}
+
+TEST(Outputs, ExplainSaysWhatTheReportSays) {
+  Folder folder;
+  folder.write("a.cpp", kAttention);
+  Ended run = folder.translate({"a.cpp", "--explain", "attention"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out.rfind("attention (a.cpp:4:24) is fused.\n  Kernel ", 0), 0u) << run.out;
+  EXPECT_EQ(folder.snapshot().size(), 1u);
+}
+
+TEST(Outputs, DumpPrintsAStage) {
+  Folder folder;
+  folder.write("a.cpp", kAttention);
+  for (const char* stage : {"graph", "plan"}) {
+    Ended run = folder.translate({"a.cpp", "--dump", stage});
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    EXPECT_EQ(run.out.rfind("// attention\n", 0), 0u) << run.out;
+  }
+}
+
+TEST(Outputs, RemarksFollowTheirOptions) {
+  Folder folder;
+  folder.write("a.cpp", kAttention);
+  folder.write("none.cpp", kPointwise);
+  EXPECT_NE(folder.translate({"a.cpp", "-o", "x.cu", "-Rpass=flash"}).err.find("remark: 'attention' became 1 kernel [-Rpass=flashlight]"),
+            std::string::npos);
+  EXPECT_EQ(folder.translate({"a.cpp", "-o", "x.cu", "-Rpass=inline"}).err, "");
+  EXPECT_NE(folder.translate({"none.cpp", "-o", "x.cu", "-Rpass-missed=.*"}).err.find(",-Rpass-missed=flashlight]"), std::string::npos);
+  EXPECT_EQ(folder.translate({"none.cpp", "-o", "x.cu", "-Rno-pass-missed"}).err, "");
+}
+
+TEST(Outputs, ABaselineThatStillHoldsPasses) {
+  Folder folder;
+  folder.write("a.cpp", kAttention);
+  ASSERT_EQ(folder.translate({"a.cpp", "--report-only", "--report", "base.json"}).exit_code, 0);
+  Ended run = folder.translate({"a.cpp", "--check", "base.json", "--fail-on-unfused"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+}
+
+TEST(Outputs, UnchangedOnesKeepTheirTimeStamp) {
+  Folder folder;
+  folder.write("a.cpp", kAttention);
+  std::vector<std::string> command = {"a.cpp", "-o", "a.cu", "--report", "r.json", "-MD"};
+  ASSERT_EQ(folder.translate(command).exit_code, 0);
+  auto before = folder.snapshot();
+  ASSERT_EQ(folder.translate(command).exit_code, 0);
+  EXPECT_EQ(folder.snapshot(), before);
+}
+
+TEST(Outputs, AFullDiskLeavesTheOldFilesWhole) {
+  Folder folder;
+  folder.write("a.cpp", kAttention);
+  folder.write("a.cu", "old unit\n");
+  folder.write("r.json", "old report\n");
+  auto before = folder.snapshot();
+  // A limit on the size of files fails in the middle of a write, as a full disk does.
+  Ended run = folder.translate({"a.cpp", "-o", "a.cu", "--report", "r.json"}, "ulimit -f 1;");
+  EXPECT_EQ(run.exit_code, 74);
+  EXPECT_NE(run.err.find("[cannot-write]"), std::string::npos) << run.err;
+  EXPECT_EQ(folder.snapshot(), before);
+}
+
+TEST(Outputs, AClosedStandardOutputIsAFailure) {
+  Folder folder;
+  folder.write("a.cpp", kAttention);
+  std::string command = quoted(FLASHLIGHT_TRANSLATE) + " a.cpp -o -";
+  EXPECT_EQ(folder.shell(command + " >&-").exit_code, 74);
+  EXPECT_EQ(folder.shell(command + " >/dev/full").exit_code, 74);
+}
+
+TEST(Outputs, TheSameBytesEverywhere) {
+  Folder one, other;
+  one.write("deep/er/a.cpp", kAttention);
+  other.write("a.cpp", kAttention);
+  auto run = [](const Folder& folder, const std::string& in, const std::string& environment) {
+    std::string line = "cd " + quoted(folder / in) + " && " + environment + " " + quoted(FLASHLIGHT_TRANSLATE) +
+                       " a.cpp -o a.cu --report r.json && cat a.cu r.json && rm a.cu r.json";
+    Ended r = folder.shell(line);
+    EXPECT_EQ(r.exit_code, 0) << r.err;
+    return r.out;
+  };
+  std::string first = run(one, "deep/er", "env");
+  EXPECT_FALSE(first.empty());
+  EXPECT_EQ(first, run(other, ".", "env -i"));
+  EXPECT_EQ(first, run(other, ".", "env LC_ALL=de_DE.UTF-8 LANG=tr_TR.UTF-8 TZ=Asia/Tokyo TERM=dumb"));
+  EXPECT_EQ(first, run(other, ".", "env LC_ALL=C HOME=/nowhere TMPDIR=/nowhere"));
+  EXPECT_EQ(first.find(one.path()), std::string::npos) << "an absolute path in an output";
+}
+
+}  // namespace
+}  // namespace flashlight::test
