@@ -71,7 +71,7 @@ void declare_translation(CLI::App& app, Options& o) {
       ->type_name("LIST")->delimiter(',')->allow_extra_args(false)->group("Translation");
   app.add_option("--head-dims", o.head_dims, "Head dimensions to make kernels for (64,128)")
       ->type_name("LIST")->delimiter(',')->allow_extra_args(false)->group("Translation");
-  app.add_option("--dtypes", o.dtypes, "Storage types to make kernels for (bf16,fp16)")
+  app.add_option("--dtypes", o.dtypes, "Storage types to make kernels for: bf16, fp16, fp32 (bf16,fp16)")
       ->type_name("LIST")->delimiter(',')->allow_extra_args(false)->group("Translation");
   app.add_option("--function", o.functions, "Only this function (may be repeated)")
       ->type_name("NAME")->allow_extra_args(false)->group("Translation");
@@ -122,7 +122,7 @@ void check_regex(const std::string& option, const std::string& text) {
 
 void check_values(const Options& o) {
   check_one_of("--arch", o.archs, {"sm_80"});
-  check_one_of("--dtypes", o.dtypes, {"bf16", "fp16"});
+  check_one_of("--dtypes", o.dtypes, {"bf16", "fp16", "fp32"});
   if (!o.dump.empty()) {
     if (o.dump == "ast" || o.dump == "kernel")
       usage("not-available", "--dump=" + o.dump + " is not in this version", "known: graph, plan");

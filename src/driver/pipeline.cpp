@@ -18,19 +18,20 @@ void read(Unit& unit) {
   for (const frontend::FunctionSource& f : unit.program.functions) unit.functions.emplace_back().source = &f;
 }
 
+// A function is fused only as a whole: all its variants, or it stays as it was.
 void plan(Unit& unit) {
   for (FusedFunction& f : unit.functions) {
-    bool all = !f.source->variants.empty(), any = false;
     for (const frontend::Variant& v : f.source->variants) {
       f.plans.push_back(fusion::plan_fusion(v.function));
-      const fusion::FusionPlan& p = f.plans.back();
-      all &= p.status == Status::Fused;
-      any |= p.status != Status::Unfused;
-      if (p.reason && !f.reason) f.reason = p.reason;
+      if (f.plans.back().reason && !f.reason) f.reason = f.plans.back().reason;
       for (const std::string& n : v.function.numerics)
         if (std::find(f.numerics.begin(), f.numerics.end(), n) == f.numerics.end()) f.numerics.push_back(n);
     }
-    f.status = all ? Status::Fused : any ? Status::Partial : Status::Unfused;
+    bool fused = !f.plans.empty() && !f.reason;
+    if (fused && !f.source->in_main_file)
+      f.reason = fusion::Reason{"not-in-main-file", "the function is defined in an included file, which is not rewritten",
+                                "translate the file that defines it", {}};
+    f.status = fused && !f.reason ? Status::Fused : Status::Unfused;
   }
 }
 
@@ -42,8 +43,7 @@ void render(Unit& unit) {
   how.archs = o.archs;
   how.strict_nan = o.strict_nan;
   how.include_dir = unit.reading.include_dir;
-  bool none = std::all_of(unit.functions.begin(), unit.functions.end(), [](auto& f) { return f.status == Status::Unfused; });
-  unit.text = none ? unit.program.text : emit::render_unit(unit.program, unit.functions, how);
+  unit.text = emit::render_unit(unit.program, unit.functions, how);
 }
 
 template <class Print>

@@ -73,7 +73,8 @@ Arg var(Builder& b, const Args& a) {
   TensorView x = to_float(b, a.tensor(0));
   bool unbiased = a.flag_or(2, true), keepdim = a.flag_or(3, false);
   std::vector<int> axes = axes_to_reduce(b, x, a, 1, keepdim);
-  TensorView centred = m.sub(x, mean_over(b, a, x, axes, true));
+  bool everything = axes.size() == x.shape.size();  // then the mean has no dims and broadcasts as it is
+  TensorView centred = m.sub(x, mean_over(b, a, x, axes, !everything));
   TensorView total = reduce(b, ReduceKind::Sum, m.pow(centred, 2), axes, keepdim, x.dtype, a);
   return m.mul(total, reciprocal_of(b, points(x, axes) - Sym(unbiased ? 1 : 0)));
 }
@@ -124,8 +125,9 @@ Arg cumsum(Builder& b, const Args& a) {
   return resolved(b, std::move(out));
 }
 
-// One axis instead of all, the last varying fastest.
+// One axis instead of all, the last varying fastest. A pack alone is one already.
 TensorView flattened(Builder& b, const TensorView& x) {
+  if (x.pack && explicit_axes(x) == 0) return x;
   return std::get<TensorView>(apply_op(b, "flatten", {x, Sym(0), Sym(-1)}));
 }
 

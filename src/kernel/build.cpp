@@ -58,6 +58,7 @@ class Lowering {
     out_ = &program_.sweeps.back();
     states_.clear();
     references_.clear();
+    moves_.clear();
     std::vector<Step> later;  // moves the states to the new references
     for (const alg::Reference& reference : sweep.references) lower(reference, later);
     for (const alg::Accumulator& accumulator : sweep.accumulators) lower(accumulator);
@@ -78,7 +79,7 @@ class Lowering {
     r.scale = u.scale;
     r.guard = known(reference.guard);
     r.masked = masked("x" + n, u.rest, r.guard, -kInf);
-    r.state = state("m" + n, StateKind::Max, -kInf, -1);
+    r.state = state("m", StateKind::Max, -kInf, -1);
     const Expr tile = temporary(kRow, "tile_m" + n), joined = temporary(kRow, "new_m" + n);
     r.finite = temporary(kRow, "safe_m" + n);
     out_->steps.push_back({StepKind::Reduce, -1, -1, tile, r.masked, StateKind::Max});
@@ -127,16 +128,26 @@ class Lowering {
 
   void accumulate(const alg::Accumulator& a, Expr weight, Expr move, Operand right) {
     const bool contracts = !right.factors.empty();
-    const std::string n = std::to_string(out_->states.size());
-    const Expr node = state(contracts ? "acc" + n : "l" + n, contracts ? StateKind::Accumulator : StateKind::Sum, 0, right.cols);
+    const StateKind kind = contracts ? StateKind::Accumulator : StateKind::Sum;
+    const Expr node = state(contracts ? "acc" : "l", kind, 0, right.cols);
     const int index = static_cast<int>(out_->states.size()) - 1;
     states_[a.node] = node;
-    if (move) out_->steps.push_back({StepKind::Scale, index, -1, {}, move, {}});
+    if (move) out_->steps.push_back({StepKind::Scale, index, -1, {}, named_move(move), {}});
     if (contracts) {
       out_->steps.push_back({StepKind::Product, index, operand(std::move(right)), {}, weight, {}});
     } else {
       out_->steps.push_back({StepKind::Add, index, -1, {}, weight, {}});
     }
+  }
+
+  // States that move alike share the factor.
+  Expr named_move(Expr move) {
+    auto [found, fresh] = moves_.try_emplace(move);
+    if (fresh) {
+      found->second = temporary(kRow, "rescale" + (moves_.size() > 1 ? std::to_string(moves_.size() - 1) : ""));
+      out_->steps.push_back({StepKind::Let, -1, -1, found->second, move, {}});
+    }
+    return found->second;
   }
 
   // Factors that vary with an output column go to the right operand of a product; the others weigh its left one.
@@ -167,7 +178,7 @@ class Lowering {
     const int index = static_cast<int>(out_->states.size());
     if (plain.kind != alg::PlainKind::kMax) refuse("unsupported-state", "a product or any() over the keys is not fused yet", "use sum or amax");
     const Expr value = masked("y" + std::to_string(index), known(plain.value), {}, -kInf);
-    const Expr node = state("max" + std::to_string(index), StateKind::Max, -kInf, -1), tile = temporary(kRow, "tile_max" + std::to_string(index));
+    const Expr node = state("m", StateKind::Max, -kInf, -1), tile = temporary(kRow, "tile_max" + std::to_string(index));
     out_->steps.push_back({StepKind::Reduce, -1, -1, tile, value, StateKind::Max});
     out_->steps.push_back({StepKind::Set, index, -1, {}, max2(node, tile), {}});
     states_[plain.node] = node;
@@ -187,7 +198,10 @@ class Lowering {
     return node;
   }
 
-  Expr state(const std::string& name, StateKind kind, double initial, int columns) {
+  // States of one kind are told apart by a number behind the first.
+  Expr state(std::string name, StateKind kind, double initial, int columns) {
+    const auto same = std::count_if(out_->states.begin(), out_->states.end(), [&](const State& s) { return s.kind == kind; });
+    if (same > 0) name += std::to_string(same);
     const Expr node = temporary(kind == StateKind::Accumulator ? kOut : kRow, name);
     out_->states.push_back({node, kind, initial, columns});
     return node;
@@ -273,7 +287,7 @@ class Lowering {
   bool strict_nan_;
   Program program_;
   Sweep* out_ = nullptr;
-  std::map<Expr, Expr> states_, knowns_;
+  std::map<Expr, Expr> states_, knowns_, moves_;
   std::vector<LoweredReference> references_;
 };
 
