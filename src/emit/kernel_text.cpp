@@ -63,6 +63,8 @@ class KernelWriter {
       ++count;
       text_.dimensions.push_back({static_cast<int>(l), name});
     }
+    std::stable_partition(text_.dimensions.begin(), text_.dimensions.end(),
+                          [&](const Dimension& d) { return plan_.loops[d.loop].role == Role::Feature; });
   }
 
   // An operand that is one tensor read at affine indices is copied; any other is computed while it is filled.
@@ -104,24 +106,11 @@ class KernelWriter {
         }
         parameters_.tensor(node.input);
         if (std::find(text_.contracted.begin(), text_.contracted.end(), node.input) == text_.contracted.end()) text_.contracted.push_back(node.input);
-      } else {
-        note_types(operand);
       }
       (place.row ? text_.row_operands : text_.key_operands).push_back(operand.cols);
       operands_.push_back(place);
     }
-  }
-
-  // A filled operand takes its storage type from the tensors it is computed from.
-  void note_types(const kernel::Operand& operand) {
-    fusion::Dependence dependence(function_.graph);
-    std::vector<graph::NodeId> stack;
-    for (const graph::Operand& factor : operand.factors) stack.push_back(factor.node);
-    while (!stack.empty()) {
-      const graph::Node& node = function_.graph[stack.back()];
-      stack.pop_back();
-      for (const graph::Operand& below : node.operands) stack.push_back(below.node);
-    }
+    std::sort(text_.contracted.begin(), text_.contracted.end());
   }
 
   std::string tile_type(std::size_t o) const {

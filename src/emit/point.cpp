@@ -51,7 +51,7 @@ std::string Parameters::tensor_field(int input) const {
 }
 
 std::string Parameters::tensor(int input) {
-  if (std::find(tensors_.begin(), tensors_.end(), input) == tensors_.end()) tensors_.push_back(input);
+  tensors_.insert(input);
   return "p." + tensor_field(input);
 }
 

@@ -2,6 +2,7 @@
 // Graph values at a point of the loops, as C++ expressions of device code; and what they need from the launcher.
 #pragma once
 #include <map>
+#include <set>
 
 #include "emit/text.h"
 #include "fusion/access.h"
@@ -19,14 +20,15 @@ class Parameters {
   // The field that holds a host value: n<k> (int) or c<k> (float).
   std::string scalar(const graph::Sym& value);
 
-  const std::vector<int>& tensors() const { return tensors_; }
+  // In order of declaration.
+  const std::set<int>& tensors() const { return tensors_; }
   const std::vector<std::pair<graph::Sym, std::string>>& scalars() const { return scalars_; }
   std::string tensor_field(int input) const;
 
  private:
   const graph::Function& function_;
   const fusion::KernelPlan& plan_;
-  std::vector<int> tensors_;
+  std::set<int> tensors_;
   std::vector<std::pair<graph::Sym, std::string>> scalars_;
 };
 

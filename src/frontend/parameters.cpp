@@ -42,7 +42,7 @@ std::vector<graph::Output> Interpreter::run(const FunctionDecl* f) {
   results(frame.result, f->getReturnType(), "", outputs, text);
   if (outputs.empty()) refuse_at(f->getLocation(), "unsupported-type", "the function returns no tensor");
   // A deduced return type cannot be deduced from a braced list.
-  if (text[0] == '{' && f->getDeclaredReturnType()->getContainedDeducedType()) text = spelled(f->getReturnType()) + text;
+  if (text[0] == '{' && f->getDeclaredReturnType()->getContainedDeducedType()) text = spelled(f->getReturnType().getCanonicalType()) + text;
   result_expression_ = text;
   return outputs;
 }
@@ -76,8 +76,8 @@ Cell Interpreter::parameter(QualType type, const std::string& name, const std::s
   }
   if (type->isIntegralOrEnumerationType()) return scalar_parameter(SymType::Integer, name, access);
   auto* record = type->getAsCXXRecordDecl();
-  if (!record || !record->getIdentifier() || record->isLambda()) return nullptr;
-  StringRef kind = record->getName();
+  if (!record || record->isLambda()) return nullptr;
+  StringRef kind = record->getIdentifier() ? record->getName() : "";
   bool dsl = text_.is_dsl(record->getLocation()), std = record->isInStdNamespace();
   if (dsl && kind == "Tensor") {
     tensor_access_.push_back(access);

@@ -52,8 +52,10 @@ bool is_nonneg(const graph::Graph& graph, graph::NodeId id) {
     }
     case Fn::Pow: {
       const graph::Node& exponent = graph[node.operands[1].node];
-      const auto n = exponent.op == Op::Scalar ? exponent.value.as_real() : std::nullopt;
-      return arg(0) || (n && *n == 2 * static_cast<long long>(*n / 2));
+      if (arg(0)) return true;
+      if (exponent.op != Op::Scalar || !exponent.value.is_constant()) return false;
+      const double half = exponent.value.real() / 2;
+      return half == static_cast<double>(static_cast<long long>(half));
     }
     case Fn::Max: return arg(0) || arg(1);
     case Fn::Min: return arg(0) && arg(1);
@@ -61,6 +63,36 @@ bool is_nonneg(const graph::Graph& graph, graph::NodeId id) {
     case Fn::ToFloat: return arg(0);
     default: return false;
   }
+}
+
+std::string input_name(const graph::Function& function, const std::vector<graph::Operand>& factors) {
+  for (const graph::Operand& factor : factors) {
+    const graph::Node& node = function.graph[factor.node];
+    if (node.op == Op::Input) return function.tensors[node.input].name;
+  }
+  return "";
+}
+
+// For explanations only: the user's label, else what the leaf is made of.
+std::string name_of(const graph::Function& function, const Leaf& leaf) {
+  const graph::Node& node = function.graph[leaf.node];
+  if (leaf.kind == Leaf::Contraction) {
+    const std::string left = input_name(function, leaf.left), right = input_name(function, leaf.right);
+    if (!left.empty() && !right.empty()) return "<" + left + ", " + right + ">";
+  }
+  if (!function.graph.label(leaf.node).empty()) return function.graph.label(leaf.node);
+  if (node.op == Op::Input) return function.tensors[node.input].name;
+  if (node.op == Op::Scalar) {
+    return "(" + graph::to_string(node.value, [&](const Sym& symbol) -> std::string {
+      if (symbol.op() != SymOp::Symbol) return "";
+      const graph::SymbolId id = symbol.symbol_id();
+      if (id.kind == graph::SymbolId::Scalar) return function.scalars[id.param].name;
+      if (id.kind == graph::SymbolId::Pack) return "batch";
+      const graph::TensorParam& tensor = function.tensors[id.param];
+      return tensor.name + ".size(" + std::to_string(static_cast<int>(id.axis) - static_cast<int>(tensor.shape.size())) + ")";
+    }) + ")";
+  }
+  return node.type == graph::Type::Bool ? "mask" + std::to_string(leaf.node) : "";
 }
 
 }  // namespace
@@ -75,8 +107,7 @@ algebra::LeafInfo leaf_info(const graph::Function& function, const Leaf& leaf, c
   info.is_bool = node.type == graph::Type::Bool;
   if (leaf.kind == Leaf::Point) info.nonneg = is_nonneg(function.graph, leaf.node);
   if (info.nonneg) info.lo = 0;
-  info.name = function.graph.label(leaf.node);
-  if (info.name.empty() && node.op == Op::Input) info.name = function.tensors[node.input].name;
+  info.name = name_of(function, leaf);
   return info;
 }
 

@@ -79,6 +79,14 @@ std::optional<Range> range_of(const Sym& e, const Shape& shape) {
   return std::nullopt;
 }
 
+// Whether high < size for certain; nullopt: not known. A quotient is no more than its dividend.
+std::optional<bool> is_below(const Sym& high, const Sym& size) {
+  auto gap = simplify_index(size - Sym(1) - high, {}).as_integer();
+  if (gap) return *gap >= 0;
+  if (high.op() == SymOp::FloorDiv && is_below(high.args()[0], size) == true) return true;
+  return std::nullopt;
+}
+
 // The index as a plain map: it is never negative, and below `size`, which is checked at launch where it is not proven.
 std::optional<Sym> plain_index(Builder& b, const TensorView& index, const Sym& size, const Args& a) {
   auto e = as_expression(b, index.node, index.index);
@@ -86,9 +94,9 @@ std::optional<Sym> plain_index(Builder& b, const TensorView& index, const Sym& s
   Sym value = simplify_index(*e, index.shape);
   auto range = range_of(value, index.shape);
   if (!range || !never_negative(simplify_index(range->low, {}))) return std::nullopt;
-  auto gap = simplify_index(size - Sym(1) - range->high, {}).as_integer();
-  if (gap && *gap < 0) return std::nullopt;
-  if (!gap) b.check(make_sym(SymOp::Lt, {range->high, size}), a.op() + ": an index must lie below the size of its dim");
+  std::optional<bool> below = is_below(range->high, size);
+  if (below == false) return std::nullopt;
+  if (!below) b.check(make_sym(SymOp::Lt, {range->high, size}), a.op() + ": an index must lie below the size of its dim");
   return value;
 }
 

@@ -96,6 +96,15 @@ int axis_of(Builder& b, const TensorView& v, std::int64_t dim, const Args& args,
   return static_cast<int>(axis);
 }
 
+std::vector<int> axes_of(Builder& b, const TensorView& v, std::span<const std::int64_t> dims, const Args& args) {
+  std::int64_t most = -1;
+  for (std::int64_t dim : dims) most = std::max(most, dim);
+  if (most >= 0) axis_of(b, v, most, args);
+  std::vector<int> axes;
+  for (std::int64_t dim : dims) axes.push_back(axis_of(b, v, dim, args));
+  return axes;
+}
+
 void align_leading(Builder& b, std::span<const TensorView> views, std::span<const int> own, const Args& args) {
   int most = 0;
   for (std::size_t k = 0; k < views.size(); ++k) most = std::max(most, explicit_axes(views[k]) - own[k]);

@@ -23,6 +23,9 @@ inline constexpr int kUsualRank = 4;
 // The axis that `dim` names in the view; `extra` positions past the end count too (1 for unsqueeze and stack).
 int axis_of(Builder&, const TensorView&, std::int64_t dim, const Args&, int extra = 0);
 
+// The axes that several dims name; a view of unknown rank gets the axes that the largest of them needs.
+std::vector<int> axes_of(Builder&, const TensorView&, std::span<const std::int64_t> dims, const Args&);
+
 // Leading axes broadcast aligned at their ends: raises ranks until no view has more leading axes than a view with a
 // pack has. The last own[k] axes of views[k] take no part.
 void align_leading(Builder&, std::span<const TensorView> views, std::span<const int> own, const Args&);

@@ -7,8 +7,7 @@ namespace {
 
 // The axes that (dims or {dims} or nothing, keepdim) name; nothing names all of them.
 std::vector<int> axes_to_reduce(Builder& b, const TensorView& x, const Args& a, int i, bool keepdim) {
-  std::vector<int> axes;
-  for (std::int64_t dim : a.dims(i)) axes.push_back(axis_of(b, x, dim, a));
+  std::vector<int> axes = axes_of(b, x, a.dims(i), a);
   if (!axes.empty()) return axes;
   if (keepdim) need_exact(b, x, -1, kUsualRank, a);
   for (int k = 0; k < rank_of(x); ++k) axes.push_back(k);

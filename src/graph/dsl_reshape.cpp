@@ -83,12 +83,13 @@ void infer_size(Builder& b, const Sizes& s, Sizes& t, const Args& a, const std::
   auto hole = std::find_if(t.begin(), t.end(), is_hole);
   if (hole == t.end()) return;
   if (std::find_if(hole + 1, t.end(), is_hole) != t.end()) a.fail("shape-mismatch", "only one size may be -1");
-  std::size_t at = hole - t.begin(), tail = 0;
-  while (tail < t.size() - at - 1 && tail < s.size() && s[s.size() - 1 - tail] == t[t.size() - 1 - tail]) ++tail;
-  Group g{0, 0, 0, 0};
-  while (find_group(s, s.size() - tail, t, at, g)) g.s0 = g.s1, g.t0 = g.t1;
-  Sym have = product(part(s, g.s0, s.size() - tail));
-  Sizes rest = part(t, g.t0, t.size() - tail);
+  std::size_t at = hole - t.begin();
+  Group tail{0, 0, 0, 0}, g{0, 0, 0, 0};
+  Sizes back_s(s.rbegin(), s.rend()), back_t(t.rbegin(), t.rend());
+  while (find_group(back_s, s.size(), back_t, t.size() - at - 1, tail)) tail.s0 = tail.s1, tail.t0 = tail.t1;
+  while (find_group(s, s.size() - tail.s0, t, at, g)) g.s0 = g.s1, g.t0 = g.t1;
+  Sym have = product(part(s, g.s0, s.size() - tail.s0));
+  Sizes rest = part(t, g.t0, t.size() - tail.t0);
   rest.erase(rest.begin() + (at - g.t0));
   Sym known = product(rest);
   if (auto exact = quotient(have, known)) {
@@ -96,7 +97,7 @@ void infer_size(Builder& b, const Sizes& s, Sizes& t, const Args& a, const std::
     return;
   }
   *hole = floor_div(have, known);
-  b.unify(*hole * known, have, what);
+  b.unify(*hole * known, have, what + ": the number of elements");
 }
 
 // Cuts both shapes (no sizes that are literally 1) into the smallest groups that can be told apart.
@@ -110,13 +111,15 @@ std::vector<Group> cut(Builder& b, const Sizes& s, const Sizes& t, const Args& a
   Group g{0, 0, 0, 0};
   for (; g.s0 < s_end && g.t0 < t_end; g.s0 = g.s1, g.t0 = g.t1) {
     if (!find_group(s, s_end, t, t_end, g)) g.s1 = s_end, g.t1 = t_end;
-    if (g.s1 - g.s0 > 1 && g.t1 - g.t0 > 1 && !(product(part(s, g.s0, g.s1)) == product(part(t, g.t0, g.t1))))
+    Sym ps = product(part(s, g.s0, g.s1)), pt = product(part(t, g.t0, g.t1));
+    b.unify(ps, pt, what + ": the number of elements");
+    if (g.s1 - g.s0 > 1 && g.t1 - g.t0 > 1 && !(ps == pt))
       a.fail("unaligned-view", what + ": these sizes do not split or merge dims one by one",
              "reshape in two steps, or state the sizes: assume(x.size(-1) == h * d), assume(x.dim() == 3)");
-    b.unify(product(part(s, g.s0, g.s1)), product(part(t, g.t0, g.t1)), what);
     groups.push_back(g);
   }
-  if (g.s0 < s_end || g.t0 < t_end) b.unify(product(part(s, g.s0, s_end)), product(part(t, g.t0, t_end)), what);
+  if (g.s0 < s_end || g.t0 < t_end)
+    b.unify(product(part(s, g.s0, s_end)), product(part(t, g.t0, t_end)), what + ": the number of elements");
   groups.insert(groups.end(), tail.begin(), tail.end());
   return groups;
 }
@@ -183,7 +186,8 @@ Arg view(Builder& b, const Args& a) {
 Arg flatten(Builder& b, const Args& a) {
   const TensorView& x = a.tensor(0);
   if (!x.pack && x.shape.empty()) return reindex(x, {}, {Sym(1)}, false);
-  int from = axis_of(b, x, a.integer_or(1, 0), a), to = axis_of(b, x, a.integer_or(2, -1), a);
+  std::vector<int> ends = axes_of(b, x, std::vector{a.integer_or(1, 0), a.integer_or(2, -1)}, a);
+  int from = ends[0], to = ends[1];
   if (from > to) a.fail("dim-out-of-range", "the first dim comes after the last one");
   return regrouped(b, x, from, to + 1, {product(part(x.shape, from, to + 1))}, a);
 }

@@ -46,7 +46,7 @@ Kind promote(std::span<const TensorView> views) {
 
 TensorView convert(Builder& b, TensorView v, Type type) {
   if (v.type == type) return v;
-  const Node& n = b.node(v.node);
+  const Node n = b.node(v.node);  // a copy: making nodes moves them
   bool weak = v.dtype == DTypeRule{};
   if (n.op == Op::Scalar) {
     SymOp op = type == Type::Float ? SymOp::ToReal : SymOp::ToInteger;

@@ -30,8 +30,8 @@ Arg identity(Builder&, const Args& a) { return a.tensor(0); }
 
 Arg transpose(Builder& b, const Args& a) {
   const TensorView& x = a.tensor(0);
-  int p = axis_of(b, x, a.integer(1), a), q = axis_of(b, x, a.integer(2), a);
-  return swapped(x, p, q);
+  std::vector<int> axes = axes_of(b, x, std::vector{a.integer(1), a.integer(2)}, a);
+  return swapped(x, axes[0], axes[1]);
 }
 
 Arg matrix_transpose(Builder& b, const Args& a) {
@@ -59,10 +59,13 @@ Arg movedim(Builder& b, const Args& a) {
   const TensorView& x = a.tensor(0);
   std::vector<std::int64_t> from = a.dims(1), to = a.dims(2);
   if (from.size() != to.size()) a.fail("shape-mismatch", "needs as many sources as destinations");
+  std::vector<std::int64_t> all = from;
+  all.insert(all.end(), to.begin(), to.end());
+  std::vector<int> axes = axes_of(b, x, all, a);
   std::vector<int> order(x.shape.size(), -1);
   std::vector<bool> moved(x.shape.size(), false);
   for (std::size_t k = 0; k < from.size(); ++k) {
-    int source = axis_of(b, x, from[k], a), target = axis_of(b, x, to[k], a);
+    int source = axes[k], target = axes[from.size() + k];
     if (moved[source] || order[target] >= 0) a.fail("dim-out-of-range", "a dim appears twice");
     order[target] = source;
     moved[source] = true;

@@ -59,12 +59,13 @@ class Lowering {
     states_.clear();
     references_.clear();
     moves_.clear();
+    find_contractions(sweep);
     std::vector<Step> later;  // moves the states to the new references
     for (const alg::Reference& reference : sweep.references) lower(reference, later);
     for (const alg::Accumulator& accumulator : sweep.accumulators) lower(accumulator);
     for (const alg::Plain& plain : sweep.plain) lower(plain);
     out_->steps.insert(out_->steps.end(), later.begin(), later.end());
-    contract_first();
+    find_live();
     finish(sweep, last);
   }
 
@@ -215,23 +216,32 @@ class Lowering {
     return static_cast<int>(all.size()) - 1;
   }
 
-  // The contractions a sweep uses come before its steps.
-  void contract_first() {
+  // The contractions a sweep uses come before its steps, and their operands before the values'.
+  void find_contractions(const alg::Sweep& sweep) {
     std::vector<Expr> roots;
-    for (const Masked& m : out_->masked) roots.push_back(m.value);
-    for (const Step& step : out_->steps) roots.push_back(step.value);
-    std::vector<Step> steps;
-    for (Expr root : roots) {
-      for (Expr leaf : alg::collect(root, {alg::Op::kLeaf})) {
-        if (program_.temporaries.contains(leaf.leaf_id())) continue;
-        if (program_.plan->leaves[leaf.leaf_id()].kind != fusion::Leaf::Contraction) continue;
-        const int index = contraction(leaf.leaf_id());
-        if (std::find(out_->contractions.begin(), out_->contractions.end(), index) != out_->contractions.end()) continue;
-        out_->contractions.push_back(index);
-        steps.push_back({StepKind::Contract, index, -1, {}, {}, {}});
-      }
+    for (const alg::Reference& r : sweep.references) roots.push_back(r.key);
+    for (const alg::Accumulator& a : sweep.accumulators) {
+      roots.push_back(a.product);
+      roots.push_back(a.guard);
+      for (const alg::Exponent& e : a.exponents) roots.push_back(e.u);
+      for (const alg::CentredPower& c : a.powers) roots.push_back(c.x);
     }
-    out_->steps.insert(out_->steps.begin(), steps.begin(), steps.end());
+    for (const alg::Plain& p : sweep.plain) roots.push_back(p.value);
+    for (Expr root : roots) {
+      if (!root) continue;
+      for (Expr leaf : alg::collect(root, {alg::Op::kLeaf})) use_contraction(leaf.leaf_id());
+    }
+  }
+
+  void use_contraction(int leaf_id) {
+    if (program_.temporaries.contains(leaf_id) || program_.plan->leaves[leaf_id].kind != fusion::Leaf::Contraction) return;
+    const int index = contraction(leaf_id);
+    if (std::find(out_->contractions.begin(), out_->contractions.end(), index) != out_->contractions.end()) return;
+    out_->contractions.push_back(index);
+    out_->steps.push_back({StepKind::Contract, index, -1, {}, {}, {}});
+  }
+
+  void find_live() {
     for (const Masked& m : out_->masked) {
       if (!m.predicate) {
         out_->live.clear();

@@ -51,10 +51,13 @@ TEST_F(RefusalTest, Power) {
 }
 TEST_F(RefusalTest, Sign) {
   expect(reduce_sum(sqrt(s_ * reduce_sum(s2_)) * v_), Reason::kSignUnknown, "sign-unknown", 2);
+  expect(reduce_prod(s_ * reduce_sum(s2_)), Reason::kSignUnknown, "sign-unknown", 2);
 }
 TEST_F(RefusalTest, Comparison) {
   expect(reduce_sum(where(gt(p_, 1 / n_), p_, 0.0) * v_), Reason::kComparisonWithReduction, "comparison-with-reduction", 2);
   expect(reduce_sum(where(eq(p_, reduce_max(p_)), v_, 0.0)), Reason::kComparisonWithReduction, "comparison-with-reduction", 2);
+  expect(reduce_sum(where(eq(exp(s_), exp(reduce_max(s_))), v_, 0.0)), Reason::kComparisonWithReduction, "comparison-with-reduction", 2);
+  expect(reduce_sum(where(gt(s_ * reduce_sum(s2_), 0.0), v_, 0.0)), Reason::kComparisonWithReduction, "comparison-with-reduction", 2);
 }
 TEST_F(RefusalTest, Max) {
   expect(reduce_max(s_ * reduce_sum(w_) + s2_ * reduce_sum(v_)), Reason::kInseparableMax, "inseparable-max", 2);

@@ -117,6 +117,39 @@ TEST_F(StructureTest, VarianceMovesByTheBinomialTheorem) {
   EXPECT_EQ(move[2].delta_powers, std::vector<int>{0});
 }
 
+TEST_F(StructureTest, MinMaxIsCentredByItsMinimum) {
+  const Sweep s = only_sweep({reduce_sum((s_ - reduce_min(s_)) / (reduce_max(s_) - reduce_min(s_)) * v_)});
+  ASSERT_EQ(s.references.size(), 1u);
+  EXPECT_EQ(to_string(s.references[0].value), "-s");
+  EXPECT_EQ(s.plain.size(), 1u);
+  ASSERT_EQ(s.accumulators.size(), 2u);
+  EXPECT_EQ(s.accumulators[1].powers[0].x, s.references[0].value);
+}
+
+TEST_F(StructureTest, AReferenceOfOtherKeysIsNotShared) {
+  const Expr n = leaf_.length(), mean = reduce_sum(s_) / n;
+  const Sweep s = only_sweep({reduce_sum(pow(s_ - mean, 2)) / n, reduce_sum(p_ * v_)});
+  ASSERT_EQ(s.references.size(), 2u);  // the mean of all scores, the maximum of the kept ones
+  EXPECT_EQ(s.references[1].kind, ReferenceKind::kRunningMean);
+}
+
+TEST_F(StructureTest, MasksOutliveLogarithmsAndOtherMasks) {
+  const Expr window = gt(leaf_[kPos], leaf_[kI]);
+  const Expr other = where(window, leaf_[kS2], -kInf);
+  const std::vector<Expr> outputs = {reduce_max(log(p_)), reduce_sum(p_ * other), reduce_sum(where(window, p_, 0.0) * other)};
+  const Sweep s = only_sweep(outputs);
+  Plan plan;
+  plan.sweeps = {s};
+  Bindings<double> row = rows(Scores::kNormal, 9)[4];
+  row.leaves[kS][2] = 50;
+  row.leaves[kMask][2] = 0;   // the largest score is masked
+  row.leaves[kMask][1] = 1;   // kept, but outside the window
+  const std::vector<double> exact = eager<double>(outputs, row), got = fused<double>(plan, row, 4);
+  EXPECT_NEAR(got[0], exact[0], 1e-12);
+  EXPECT_EQ(exact[1], -kInf);
+  EXPECT_EQ(got[1], -kInf);
+}
+
 TEST_F(StructureTest, ColumnsStayFactors) {
   const Expr v2 = [&] {
     LeafInfo info;
@@ -195,7 +228,7 @@ TEST_F(StructureTest, RowsWithoutKeysHaveAValue) {
   const Expr sink = leaf_[kSink];
   const Expr total = reduce_sum(exp(m_)) + exp(sink);
   const std::vector<Expr> outputs = {reduce_sum(p_ * v_), log_sum_exp(m_), reduce_max(m_), reduce_sum(exp(m_) / total * v_),
-                                     log(total), -reduce_sum(where(gt(p_, 0.0), p_ * log(p_), 0.0))};
+                                     log(total), reduce_sum(exp(m_) * v_) / reduce_sum(exp(m_)), -reduce_sum(where(gt(p_, 0.0), p_ * log(p_), 0.0))};
   const Sweep s = only_sweep(outputs);
   EXPECT_EQ(s.empty_values[0], 0.0);
   EXPECT_EQ(s.empty_values[1], -kInf);
@@ -203,6 +236,7 @@ TEST_F(StructureTest, RowsWithoutKeysHaveAValue) {
   EXPECT_EQ(s.empty_values[3], 0.0);
   EXPECT_FALSE(s.empty_values[4].has_value());
   EXPECT_EQ(s.empty_values[5], 0.0);
+  EXPECT_EQ(s.empty_values[6], 0.0);
   const Bindings<double> row = rows(Scores::kNormal, 2)[kFullyMaskedRow];
   Plan plan;
   plan.sweeps = {s};

@@ -45,7 +45,7 @@ TEST(Index, PositionsOfIotasAreIndexMaps) {
   };
   Function f = read(1, plain);
   EXPECT_FALSE(has_gather(f));
-  EXPECT_TRUE(f.checks.empty());
+  EXPECT_TRUE(f.checks.empty()) << to_string(f);
   auto got = evaluate(f, {counting({3, 2})}, {});
   expect_near(got[0], counting({3, 2}));
   expect_near(got[1], array({3, 2}, {0, 1, 0, 1, 2, 3}));

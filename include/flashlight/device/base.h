@@ -44,6 +44,13 @@
 
 #endif
 
+// 1: the primitives' bodies are written for one lane, out of machine instructions; 0: the emulated device's shorter bodies.
+#if defined(__CUDACC__) || defined(FLASHLIGHT_EMULATE_LANES)
+#define FL_LANES 1
+#else
+#define FL_LANES 0
+#endif
+
 namespace flashlight::device {
 
 // Emitted files static_assert this value, so that a file and its headers cannot drift apart.

@@ -8,7 +8,9 @@
 
 #include "flashlight/device/numeric.h"
 
-#if !defined(__CUDACC__)
+#if FL_LANES
+#include "flashlight/device/detail/instructions.h"
+#else
 #include "flashlight/emulator/checked.h"
 #endif
 
@@ -47,7 +49,7 @@ template <int MI, int N> class Acc {
   Acc(const Acc&) = delete;
   Acc& operator=(const Acc&) = delete;
 
-#if defined(__CUDACC__)
+#if FL_LANES
   FL_DEVICE float& operator[](Element e) { return v_[e.mi][e.nj][e.k]; }
   FL_DEVICE float operator[](Element e) const { return v_[e.mi][e.nj][e.k]; }
 #else
@@ -56,7 +58,7 @@ template <int MI, int N> class Acc {
 #endif
 
   FL_DEVICE void fill(float x) {
-#if defined(__CUDACC__)
+#if FL_LANES
     FL_UNROLL
     for (int mi = 0; mi < MI; ++mi) {
       FL_UNROLL
@@ -72,7 +74,7 @@ template <int MI, int N> class Acc {
 
  private:
   friend struct Registers;
-#if defined(__CUDACC__)
+#if FL_LANES
   float v_[MI][N / 8][4];
 #else
   emulator::CheckedFloats<MI * N / 2> v_;
@@ -86,7 +88,7 @@ template <int MI> class RowVec {
   RowVec(const RowVec&) = delete;
   RowVec& operator=(const RowVec&) = delete;
 
-#if defined(__CUDACC__)
+#if FL_LANES
   FL_DEVICE float& operator[](Row r) { return v_[r.mi][r.half]; }
   FL_DEVICE float operator[](Row r) const { return v_[r.mi][r.half]; }
   FL_DEVICE float& operator[](Element e) { return v_[e.mi][e.k >> 1]; }
@@ -99,7 +101,7 @@ template <int MI> class RowVec {
 #endif
 
   FL_DEVICE void fill(float x) {
-#if defined(__CUDACC__)
+#if FL_LANES
     FL_UNROLL
     for (int mi = 0; mi < MI; ++mi) v_[mi][0] = v_[mi][1] = x;
 #else
@@ -108,7 +110,7 @@ template <int MI> class RowVec {
   }
 
  private:
-#if defined(__CUDACC__)
+#if FL_LANES
   float v_[MI][2];
 #else
   emulator::CheckedFloats<2 * MI> v_;
@@ -150,12 +152,12 @@ template <int MI> FL_DEVICE int row_of(int warp, const Element& e) {
 FL_DEVICE int col_of(const Element& e) { return e.nj * 8 + 2 * (e.lane & 3) + (e.k & 1); }
 
 // Reductions over the quad that shares a row; every lane of the warp takes part and receives its quad's result.
-#if defined(__CUDACC__)
+#if FL_LANES
 
 namespace detail {
 template <class T, class F> FL_DEVICE T quad_reduce(T x, F f) {
-  x = f(x, __shfl_xor_sync(0xffffffffu, x, 2));
-  return f(x, __shfl_xor_sync(0xffffffffu, x, 1));
+  x = f(x, shuffle_xor(x, 2));
+  return f(x, shuffle_xor(x, 1));
 }
 }  // namespace detail
 
@@ -172,12 +174,12 @@ FL_DEVICE float quad_prod(float x) {
   return detail::quad_reduce(x, [](float a, float b) { return a * b; });
 }
 FL_DEVICE bool quad_or(bool x) {
-  return detail::quad_reduce(static_cast<int>(x), [](int a, int b) { return a | b; }) != 0;
+  return detail::quad_reduce(x ? 1u : 0u, [](std::uint32_t a, std::uint32_t b) { return a | b; }) != 0;
 }
 
 // Over the warp: the same answer in every lane.
-FL_DEVICE bool warp_any(bool x) { return __any_sync(0xffffffffu, x) != 0; }
-FL_DEVICE bool warp_all(bool x) { return __all_sync(0xffffffffu, x) != 0; }
+FL_DEVICE bool warp_any(bool x) { return detail::any_lane(x); }
+FL_DEVICE bool warp_all(bool x) { return !detail::any_lane(!x); }
 
 #else
 

@@ -23,8 +23,8 @@
 #include "flashlight/device/fragment.h"
 #include "flashlight/device/tile.h"
 
-#if defined(__CUDACC__)
-#include "flashlight/device/detail/mma_ptx.h"
+#if FL_LANES
+#include "flashlight/device/detail/mma_lanes.h"
 #else
 #include "flashlight/device/detail/mma_host.h"
 #endif

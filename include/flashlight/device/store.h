@@ -9,8 +9,8 @@
 //     first row of the CTA's tile, `warp` places the warp inside it.
 // store_rows(GlobalMatrix<T> out, const RowVec<MI>& r, int row0, int warp)
 //     out[row0 + row][0] = r, written by the first lane of each quad.
-#if defined(__CUDACC__)
-#include "flashlight/device/detail/store_ptx.h"
+#if FL_LANES
+#include "flashlight/device/detail/store_lanes.h"
 #else
 #include "flashlight/device/detail/store_host.h"
 #endif

@@ -81,8 +81,8 @@ template <class T> FL_HOST_DEVICE GlobalMatrix<const T> read_only(GlobalMatrix<T
 //  void commit_group()
 //  void wait_group<N>()
 //      Returns when all but the last N groups of this thread are complete.
-#if defined(__CUDACC__)
-#include "flashlight/device/detail/tile_ptx.h"
+#if FL_LANES
+#include "flashlight/device/detail/tile_lanes.h"
 #else
 #include "flashlight/device/detail/tile_host.h"
 #endif

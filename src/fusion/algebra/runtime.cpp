@@ -201,7 +201,7 @@ State<T> Runtime<T>::tile(const State<T>& state, std::size_t j0, std::size_t j1)
     const Reference& r = sweep_.references[i];
     if (r.kind == ReferenceKind::kRunningMean) continue;
     const T before = state.references[i], own = tile.maximum(r.key);
-    const bool keeps = r.lazy && std::isfinite(before) && !(own > before + lazy_slack_);
+    const bool keeps = r.lazy && own <= before + lazy_slack_;
     lifted.references[i] = keeps ? before : larger(before, own);
   }
   for (std::size_t i = 0; i < sweep_.references.size(); ++i)

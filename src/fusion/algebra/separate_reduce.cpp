@@ -32,9 +32,8 @@ NormalForm Separation::reduce_sum(Expr term) {
     std::map<ExponentSum, std::vector<NormalForm>> by_exponent;
     for (const auto& [m, c] : keys) {
       std::vector<NormalForm>& sums = by_exponent[m.exponent];
-      // Terms of one exponent are one sum, unless a contraction has to compute them or their guards differ.
-      const bool joins = !sums.empty() && !has_column(sums.back()) && !has_column(monomial_form(m)) &&
-                         guards(sums.back().begin()->first) == guards(m);
+      // Terms of one exponent are one sum, unless a contraction has to compute them.
+      const bool joins = !sums.empty() && !has_column(sums.back()) && !has_column(monomial_form(m));
       if (joins) sums.back() = sum(sums.back(), monomial_form(m, c));
       else sums.push_back(monomial_form(m, c));
     }
@@ -112,14 +111,12 @@ NormalForm Separation::reduce_prod(Expr term) {
   const auto state = [&](const NormalForm& keys) {
     return atom_form(arena_.make(Op::kRunningProd, {rebuild(arena_, keys)}));
   };
-  if (a.size() != 1) {
-    if (kind(a) == kMixed)
-      refuse(Reason::kInseparableProduct, "a product over keys of a sum that mixes keys and a row reduction", a);
-    return state(a);
-  }
+  if (kind(a) == kKeyed || a.empty()) return state(a);
+  if (a.size() != 1)
+    refuse(Reason::kInseparableProduct, "a product over keys of a sum that mixes keys and a row reduction", a);
   const auto& [m, c] = *a.begin();
   const Parts parts = split(m);
-  if (kind(a) == kMixed && !parts.keys.exponent.empty())
+  if (!parts.keys.exponent.empty())
     refuse(Reason::kInseparableProduct, "a product over keys of an exponential whose reference is not known yet", a);
   const bool keyed = kind(parts.keys) != kFixed;
   const NormalForm keys = keyed ? state(monomial_form(parts.keys, c)) : constant_form(1);

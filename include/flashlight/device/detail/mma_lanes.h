@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Warp products on a GPU: ldmatrix and mma.sync, for 16-bit operands and for float by 3xTF32.
+// Warp products, lane by lane: ldmatrix and mma.sync, for 16-bit operands and for float by 3xTF32.
 #pragma once
 
+#include "flashlight/device/detail/instructions.h"
 #include "flashlight/device/mma.h"
 
 namespace flashlight::device {
@@ -17,71 +18,16 @@ struct Registers {
 
 namespace detail {
 
-// volatile keeps the loads behind the barriers before them; the products are pure and may move.
-FL_DEVICE void load_matrix_x4(std::uint32_t (&r)[4], std::uint32_t address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(address));
-}
-FL_DEVICE void load_matrix_x2(std::uint32_t (&r)[4], std::uint32_t address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
-               : "=r"(r[0]), "=r"(r[1])
-               : "r"(address));
-}
-FL_DEVICE void load_matrix_x4_transposed(std::uint32_t (&r)[4], std::uint32_t address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(address));
-}
-FL_DEVICE void load_matrix_x2_transposed(std::uint32_t (&r)[4], std::uint32_t address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];"
-               : "=r"(r[0]), "=r"(r[1])
-               : "r"(address));
-}
-FL_DEVICE float2 load_float2(std::uint32_t address) {
-  float2 x;
-  asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];" : "=f"(x.x), "=f"(x.y) : "r"(address));
-  return x;
-}
-FL_DEVICE float load_float1(std::uint32_t address) {
-  float x;
-  asm volatile("ld.shared.f32 %0, [%1];" : "=f"(x) : "r"(address));
-  return x;
-}
-
 // Address of a tile's element at a constant distance from the lane's own element.
 template <class Tile> FL_DEVICE std::uint32_t step_to(std::uint32_t lane_address, int rows_below, int cols_right) {
   return (lane_address ^ Tile::turn(cols_right)) + Tile::advance(rows_below, cols_right);
 }
 
-// c (16 x 8) += a (16 x 16) b (16 x 8)
-template <class T>
-FL_DEVICE void mma_k16(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
-  if constexpr (is_bfloat16<T>) {
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-        "{%0, %1, %2, %3};"
-        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-  } else {
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-        "{%0, %1, %2, %3};"
-        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-  }
-}
-
-FL_DEVICE void mma_k8_tf32(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
-  asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-      "{%0, %1, %2, %3};"
-      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
-
 // x = hi + lo, both representable in TF32. An infinite x keeps lo = 0 (inf - inf would be NaN).
 FL_DEVICE void split_tf32(float x, std::uint32_t& hi, std::uint32_t& lo) {
-  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(hi) : "f"(x));
-  const float rest = x - __uint_as_float(hi);
-  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(lo) : "f"(fabsf(x) == kInfinity ? 0.0f : rest));
+  hi = to_tf32(x);
+  const float rest = x - bits_float(hi);
+  lo = to_tf32(x == kInfinity || x == -kInfinity ? 0.0f : rest);
 }
 
 // The left operand of one step: 16 rows x 16 columns of 16-bit values, or 16 x 8 floats split in two. The float product uses the
@@ -116,7 +62,8 @@ template <> struct Left<float> {
   template <class Tile> FL_DEVICE void load(std::uint32_t lane, int row, int col) {
     FL_UNROLL
     for (int half = 0; half < 2; ++half) {
-      const float2 x = load_float2(step_to<Tile>(lane, row + 8 * half, col));
+      Pair x;
+      load_shared(step_to<Tile>(lane, row + 8 * half, col), x);
       split_tf32(x.x, hi[half], lo[half]);
       split_tf32(x.y, hi[2 + half], lo[2 + half]);
     }
@@ -168,19 +115,15 @@ template <class Tile, int BLOCKS, bool ROWS> struct Right<float, Tile, BLOCKS, R
   FL_DEVICE void load(std::uint32_t lane, int k, int n) {
     FL_UNROLL
     for (int i = 0; i < BLOCKS; ++i) {
-      float x, y;
+      Pair x;
       if constexpr (ROWS) {
-        const float2 pair = load_float2(step_to<Tile>(lane, n + 8 * i, k));
-        x = pair.x;
-        y = pair.y;
-      } else {
-        // Odd rows are turned by a further four chunks.
-        const std::uint32_t even = step_to<Tile>(lane, k, n + 8 * i);
-        x = load_float1(even);
-        y = load_float1(step_to<Tile>(lane ^ 64, k, n + 8 * i) + Tile::row_bytes);
+        load_shared(step_to<Tile>(lane, n + 8 * i, k), x);
+      } else {  // the odd row's chunks are turned by a further four
+        load_shared(step_to<Tile>(lane, k, n + 8 * i), x.x);
+        load_shared(step_to<Tile>(lane ^ 64, k, n + 8 * i) + Tile::row_bytes, x.y);
       }
-      split_tf32(x, hi[i][0], lo[i][0]);
-      split_tf32(y, hi[i][1], lo[i][1]);
+      split_tf32(x.x, hi[i][0], lo[i][0]);
+      split_tf32(x.y, hi[i][1], lo[i][1]);
     }
   }
   FL_DEVICE void accumulate(float (&c)[4], const Left<float>& a, int block) const {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stores on a GPU: 16 bytes a lane for 16-bit types, 8 bytes for float, single values where strides are odd.
+// Stores, lane by lane: 16 bytes for 16-bit types, 8 bytes for float, single values where strides are odd.
 #pragma once
 
+#include "flashlight/device/detail/instructions.h"
 #include "flashlight/device/store.h"
 
 namespace flashlight::device {
@@ -19,7 +20,7 @@ FL_DEVICE void quad_transpose(std::uint32_t (&r)[4]) {
       if (i & distance) continue;
       const int j = i + distance;
       const std::uint32_t given = upper ? r[i] : r[j];
-      const std::uint32_t taken = __shfl_xor_sync(0xffffffffu, given, distance);
+      const std::uint32_t taken = shuffle_xor(given, distance);
       if (upper) {
         r[i] = taken;
       } else {
@@ -43,12 +44,12 @@ FL_DEVICE void store_half_blocks(GlobalMatrix<T> out, const Acc<MI, DV>& c, int 
   if (row >= out.rows || col >= out.cols) return;
   T* const p = out.base + row * out.row_stride + col;
   if (col + 8 <= out.cols) {
-    *reinterpret_cast<uint4*>(p) = make_uint4(r[0], r[1], r[2], r[3]);
+    store_global(p, Quad{{r[0], r[1], r[2], r[3]}});
     return;
   }
   FL_UNROLL
   for (int i = 0; i < 8; ++i) {
-    if (col + i < out.cols) p[i] = T{static_cast<std::uint16_t>(r[i / 2] >> (16 * (i % 2)))};
+    if (col + i < out.cols) store_global(p + i, T{static_cast<std::uint16_t>(r[i / 2] >> (16 * (i % 2)))});
   }
 }
 
@@ -61,14 +62,14 @@ FL_DEVICE void store_pair_of(GlobalMatrix<T> out, const Acc<MI, DV>& c, int mi, 
   T* const p = out.at(row, col);
   if (out.vectors && col + 2 <= out.cols) {
     if constexpr (is_half_width<T>) {
-      *reinterpret_cast<std::uint32_t*>(p) = pack<T>(x, y);
+      store_global(p, pack<T>(x, y));
     } else {
-      *reinterpret_cast<float2*>(p) = make_float2(x, y);
+      store_global(p, Pair{x, y});
     }
     return;
   }
-  *p = from_float<T>(x);
-  if (col + 1 < out.cols) p[out.col_stride] = from_float<T>(y);
+  store_global(p, from_float<T>(x));
+  if (col + 1 < out.cols) store_global(p + out.col_stride, from_float<T>(y));
 }
 
 }  // namespace detail
@@ -99,7 +100,7 @@ FL_DEVICE void store_tile(GlobalMatrix<T> out, const Acc<MI, DV>& c, int row0, i
 template <class T, int MI> FL_DEVICE void store_rows(GlobalMatrix<T> out, const RowVec<MI>& r, int row0, int warp) {
   for_each_row<MI>([&](Row i) FL_INLINE {
     const int row = row0 + row_of<MI>(warp, i);
-    if ((lane_index() & 3) == 0 && row < out.rows) *out.at(row, 0) = from_float<T>(r[i]);
+    if ((lane_index() & 3) == 0 && row < out.rows) detail::store_global(out.at(row, 0), from_float<T>(r[i]));
   });
 }
 

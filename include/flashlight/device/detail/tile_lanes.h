@@ -1,56 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tile loads on a GPU: cp.async with zero fill, element-wise loads where 16-byte accesses are not legal.
+// Tile loads, lane by lane: cp.async with zero fill, element-wise loads where 16-byte accesses are not legal.
 #pragma once
 
+#include "flashlight/device/detail/instructions.h"
 #include "flashlight/device/tile.h"
 
 namespace flashlight::device {
 
-namespace detail {
-
-FL_DEVICE std::uint32_t shared_address(const void* p) {
-  return static_cast<std::uint32_t>(__cvta_generic_to_shared(p));
-}
-
-// Copies `bytes` (0..16) and zero-fills the rest of the 16; the source is not touched when bytes is 0.
-FL_DEVICE void copy_async_16(std::uint32_t destination, const void* source, int bytes) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
-               :
-               : "r"(destination), "l"(source), "r"(bytes)
-               : "memory");
-}
-
-// Through the read-only path: nothing writes *p while the kernel runs.
-template <class T> FL_DEVICE T load_constant(const T* p) {
-  if constexpr (is_half_width<T>) {
-    return T{__ldg(reinterpret_cast<const unsigned short*>(p))};
-  } else {
-    return __ldg(p);
-  }
-}
-
-}  // namespace detail
-
-FL_DEVICE void commit_group() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-template <int N> FL_DEVICE void wait_group() { asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory"); }
+FL_DEVICE void commit_group() { detail::commit_copies(); }
+template <int N> FL_DEVICE void wait_group() { detail::wait_copies<N>(); }
 
 template <class T, int R, int C> FL_DEVICE float load_element(SharedTile<T, R, C> tile, int row, int col) {
-  return to_float(*reinterpret_cast<const T*>(tile.base + tile.offset(row, col)));
+  T x;
+  detail::load_shared(detail::shared_address(tile.base) + tile.offset(row, col), x);
+  return to_float(x);
 }
 
 template <class T, int R, int C>
 FL_DEVICE void store_element(SharedTile<T, R, C> tile, int row, int col, float x) {
-  *reinterpret_cast<T*>(tile.base + tile.offset(row, col)) = from_float<T>(x);
+  detail::store_shared(detail::shared_address(tile.base) + tile.offset(row, col), from_float<T>(x));
 }
 
 // Column `col` is even.
 template <class T, int R, int C>
 FL_DEVICE void store_pair(SharedTile<T, R, C> tile, int row, int col, float x, float y) {
-  unsigned char* const p = tile.base + tile.offset(row, col);
+  const std::uint32_t address = detail::shared_address(tile.base) + tile.offset(row, col);
   if constexpr (is_half_width<T>) {
-    *reinterpret_cast<std::uint32_t*>(p) = pack<T>(x, y);
+    detail::store_shared(address, pack<T>(x, y));
   } else {
-    *reinterpret_cast<float2*>(p) = make_float2(x, y);
+    detail::store_shared(address, detail::Pair{x, y});
   }
 }
 
@@ -87,7 +65,7 @@ FL_DEVICE void copy_chunks(SharedTile<T, R, C> tile, GlobalMatrix<const T> matri
     for (int c = 0; c < C; c += Tile::block) {
       const int col = c + chunk * Tile::chunk_elements;
       const int left = (matrix.cols - col) * static_cast<int>(sizeof(T));
-      const int bytes = inside ? max(0, min(16, left)) : 0;
+      const int bytes = inside ? greatest(0, least(16, left)) : 0;
       copy_async_16(destination + Tile::offset(row, col), source + c, bytes);
     }
   }
@@ -102,11 +80,7 @@ FL_DEVICE void copy_values(SharedTile<T, R, C> tile, GlobalMatrix<const T> matri
     const int row = i / C, col = i % C;
     T x{};
     if (matrix.contains(row0 + row, col)) x = load_constant(matrix.at(row0 + row, col));
-    if constexpr (is_half_width<T>) {
-      asm volatile("st.shared.b16 [%0], %1;" ::"r"(destination + tile.offset(row, col)), "h"(x.bits) : "memory");
-    } else {
-      asm volatile("st.shared.f32 [%0], %1;" ::"r"(destination + tile.offset(row, col)), "f"(x) : "memory");
-    }
+    store_shared(destination + tile.offset(row, col), x);
   }
 }
 

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// See interpret_points.h.
+#include "kernel/interpret_points.h"
+
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include "graph/evaluate_functions.h"
+
+namespace flashlight::kernel {
+
+using fusion::Access;
+using fusion::Index;
+using graph::Op;
+using graph::Sym;
+using graph::SymOp;
+
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+}  // namespace
+
+Points::Points(const graph::Function& function, const graph::Binding& binding) : function_(function), binding_(binding) {}
+
+const PointCode& Points::compile(const Access& access) {
+  auto [found, fresh] = codes_.try_emplace(access);
+  if (fresh) {
+    Done done;
+    compile(access, found->second, done);
+    found->second.values_.resize(found->second.code_.size());
+  }
+  return found->second;
+}
+
+const BoundInput& Points::input(int tensor) {
+  auto [found, fresh] = inputs_.try_emplace(tensor);
+  if (fresh) {
+    found->second.extents = binding_.extents(function_.tensors[tensor].shape);
+    found->second.strides = graph::strides_of(found->second.extents);
+    found->second.values = binding_.input(tensor);
+  }
+  return found->second;
+}
+
+std::vector<graph::IndexCode> Points::index_code(const Index& index) const {
+  std::vector<graph::IndexCode> code;
+  for (const Sym& i : index) code.emplace_back(binding_.bound(i));
+  return code;
+}
+
+int Points::compile(const Access& at, PointCode& out, Done& done) {
+  if (auto found = done.find(at); found != done.end()) return found->second;
+  const graph::Node& node = function_.graph[at.node];
+  PointCode::Instruction next;
+  next.op = node.op;
+  next.fn = node.fn;
+  next.type = node.type;
+  auto arguments = [&](std::size_t first) {
+    for (std::size_t k = first; k < node.operands.size(); ++k) {
+      next.args.push_back(compile(fusion::compose(node.operands[k], at.index), out, done));
+    }
+  };
+  switch (node.op) {
+    case Op::Scalar: next.constant = binding_.value(node.value); break;
+    case Op::Iota: next.index = index_code(at.index); break;
+    case Op::Map: arguments(0); break;
+    case Op::Input:
+      next.input = &input(node.input);
+      next.index = index_code(at.index);
+      next.from_end.assign(at.index.size(), false);
+      break;
+    case Op::Gather: {
+      const graph::Node& table = function_.graph[node.operands[0].node];
+      if (table.op != Op::Input) throw std::logic_error("interpret: a gather from a computed tensor");
+      arguments(1);
+      const Index index = fusion::compose(node.operands[0], at.index).index;
+      next.input = &input(table.input);
+      next.index = index_code(index);
+      for (const Sym& i : index) next.from_end.push_back(i.op() == SymOp::Datum);
+      break;
+    }
+    default: throw std::logic_error(std::string("interpret: ") + graph::name_of(node.op) + " is no value of a point");
+  }
+  out.code_.push_back(std::move(next));
+  return done[at] = static_cast<int>(out.code_.size()) - 1;
+}
+
+double PointCode::load(const Instruction& i, const std::int64_t* loops) const {
+  data_.assign(i.args.size() + 1, 0);
+  for (std::size_t k = 0; k < i.args.size(); ++k) {
+    const double position = values_[i.args[k]];
+    if (!(std::fabs(position) < 1e15)) return kNan;
+    data_[k + 1] = static_cast<std::int64_t>(position);
+  }
+  std::int64_t offset = 0;
+  for (std::size_t a = 0; a < i.index.size(); ++a) {
+    std::int64_t position = i.index[a].run(loops, data_.data());
+    const std::int64_t extent = i.input->extents[a];
+    if (i.from_end[a] && position < 0) position += extent;
+    if (position < 0 || position >= extent) {
+      if (i.op == Op::Gather) return kNan;
+      throw std::logic_error("interpret: a tensor is read at " + std::to_string(position) + " of " + std::to_string(extent));
+    }
+    offset += position * i.input->strides[a];
+  }
+  return i.input->values[offset];
+}
+
+double PointCode::run(const std::int64_t* loops) const {
+  for (std::size_t k = 0; k < code_.size(); ++k) {
+    const Instruction& i = code_[k];
+    switch (i.op) {
+      case Op::Scalar: values_[k] = i.constant; break;
+      case Op::Iota: values_[k] = static_cast<double>(i.index[0].run(loops, nullptr)); break;
+      case Op::Map:
+        operands_.resize(i.args.size());
+        for (std::size_t a = 0; a < i.args.size(); ++a) operands_[a] = values_[i.args[a]];
+        values_[k] = graph::apply(i.fn, i.type, operands_.data(), static_cast<int>(operands_.size()));
+        break;
+      default: values_[k] = load(i, loops); break;
+    }
+  }
+  return values_.back();
+}
+
+}  // namespace flashlight::kernel
