@@ -5,8 +5,8 @@
 #include "sample.h"
 using namespace flashlight;
 
-static Tensor attention_map(const Tensor& q, const Tensor& k) {
-  return softmax(matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1))), -1);
+static Tensor scaled_scores(const Tensor& q, const Tensor& k) {
+  return matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));
 }
 
 // q: [B, H, Sq, 2 d]   k: [B, H, Sk, 2 d], each two streams side by side   v: [B, H, Sk, 2 d]
@@ -14,7 +14,7 @@ static Tensor attention_map(const Tensor& q, const Tensor& k) {
 FLASHLIGHT_FUSE Tensor differential_attention(const Tensor& q, const Tensor& k, const Tensor& v, float lambda) {
   auto [q1, q2] = q.chunk<2>(-1);
   auto [k1, k2] = k.chunk<2>(-1);
-  Tensor map = attention_map(q1, k1) - lambda * attention_map(q2, k2);
+  Tensor map = softmax(scaled_scores(q1, k1), -1) - lambda * softmax(scaled_scores(q2, k2), -1);
   return matmul(map, v);
 }
 
@@ -22,7 +22,9 @@ FLASHLIGHT_FUSE Tensor differential_attention(const Tensor& q, const Tensor& k, 
 FLASHLIGHT_FUSE Tensor differential_distributed(const Tensor& q, const Tensor& k, const Tensor& v, float lambda) {
   auto [q1, q2] = q.chunk<2>(-1);
   auto [k1, k2] = k.chunk<2>(-1);
-  return matmul(attention_map(q1, k1), v) - lambda * matmul(attention_map(q2, k2), v);
+  Tensor map1 = softmax(scaled_scores(q1, k1), -1);
+  Tensor map2 = softmax(scaled_scores(q2, k2), -1);
+  return matmul(map1, v) - lambda * matmul(map2, v);
 }
 
 int main(int argc, char** argv) {

@@ -164,7 +164,7 @@ NodeId Builder::add(const Node& n) {
 namespace {
 
 // Depth-first from the outputs, operands in order: equal programs number their nodes alike.
-void visit(const std::vector<Node>& nodes, NodeId root, std::vector<NodeId>& number, std::vector<NodeId>& order_out) {
+void visit(const std::deque<Node>& nodes, NodeId root, std::vector<NodeId>& number, std::vector<NodeId>& order_out) {
   std::vector<std::pair<NodeId, std::size_t>> stack{{root, 0}};
   while (!stack.empty()) {
     auto& [id, next] = stack.back();

@@ -46,18 +46,22 @@ bool is_free(const Sym& e) { return !contains(e, SymOp::Axis) && !contains(e, Sy
 
 struct Range {
   Sym low, high;
+  Sym bound;  // no less than high where low >= 0, and often comparable where high is not: a dividend for its quotient
 };
 
 // Bounds of an expression whose axis(k) lies in [0, shape[k]); nullopt where it is not monotone in sight.
 std::optional<Range> range_of(const Sym& e, const Shape& shape) {
-  if (is_free(e)) return Range{e, e};
-  if (e.op() == SymOp::Axis) return Range{Sym(0), shape[e.integer()] - Sym(1)};
+  if (is_free(e)) return Range{e, e, e};
+  if (e.op() == SymOp::Axis) {
+    Sym last = shape[e.integer()] - Sym(1);
+    return Range{Sym(0), last, last};
+  }
   if (e.op() == SymOp::Add) {
-    Range sum{Sym(0), Sym(0)};
+    Range sum{Sym(0), Sym(0), Sym(0)};
     for (const Sym& term : e.args()) {
       auto r = range_of(term, shape);
       if (!r) return std::nullopt;
-      sum = {sum.low + r->low, sum.high + r->high};
+      sum = {sum.low + r->low, sum.high + r->high, sum.bound + r->bound};
     }
     return sum;
   }
@@ -66,25 +70,24 @@ std::optional<Range> range_of(const Sym& e, const Shape& shape) {
     for (const Sym& factor : e.args()) (is_free(factor) ? scale : rest) = (is_free(factor) ? scale : rest) * factor;
     auto r = rest.op() == SymOp::Mul ? std::nullopt : range_of(rest, shape);
     if (!r) return std::nullopt;
-    if (never_negative(scale)) return Range{r->low * scale, r->high * scale};
-    if (never_negative(-scale)) return Range{r->high * scale, r->low * scale};
+    if (never_negative(scale)) return Range{r->low * scale, r->high * scale, r->bound * scale};
+    if (never_negative(-scale)) return Range{r->high * scale, r->low * scale, r->low * scale};
     return std::nullopt;
   }
   if ((e.op() == SymOp::FloorDiv || e.op() == SymOp::Mod) && is_free(e.args()[1]) && never_negative(e.args()[1])) {
     const Sym& divisor = e.args()[1];
-    if (e.op() == SymOp::Mod) return Range{Sym(0), divisor - Sym(1)};
+    Sym last = divisor - Sym(1);
+    if (e.op() == SymOp::Mod) return Range{Sym(0), last, last};
     auto r = range_of(e.args()[0], shape);
-    if (r) return Range{floor_div(r->low, divisor), floor_div(r->high, divisor)};
+    if (r) return Range{floor_div(r->low, divisor), floor_div(r->high, divisor), r->bound};
   }
   return std::nullopt;
 }
 
-// Whether high < size for certain; nullopt: not known. A quotient is no more than its dividend.
+// Whether high < size for certain; nullopt: not known.
 std::optional<bool> is_below(const Sym& high, const Sym& size) {
   auto gap = simplify_index(size - Sym(1) - high, {}).as_integer();
-  if (gap) return *gap >= 0;
-  if (high.op() == SymOp::FloorDiv && is_below(high.args()[0], size) == true) return true;
-  return std::nullopt;
+  return gap ? std::optional(*gap >= 0) : std::nullopt;
 }
 
 // The index as a plain map: it is never negative, and below `size`, which is checked at launch where it is not proven.
@@ -95,6 +98,7 @@ std::optional<Sym> plain_index(Builder& b, const TensorView& index, const Sym& s
   auto range = range_of(value, index.shape);
   if (!range || !never_negative(simplify_index(range->low, {}))) return std::nullopt;
   std::optional<bool> below = is_below(range->high, size);
+  if (!below && is_below(range->bound, size) == true) below = true;
   if (below == false) return std::nullopt;
   if (!below) b.check(make_sym(SymOp::Lt, {range->high, size}), a.op() + ": an index must lie below the size of its dim");
   return value;

@@ -26,7 +26,7 @@ Graph Graph::assemble(std::vector<Node> nodes) {
   Graph g;
   g.sources_.resize(nodes.size());
   g.labels_.resize(nodes.size());
-  g.nodes_ = std::move(nodes);
+  g.nodes_.assign(std::make_move_iterator(nodes.begin()), std::make_move_iterator(nodes.end()));
   return g;
 }
 

@@ -2,6 +2,7 @@
 // The Graph: every tensor is a function of axes; every operand edge carries an index map. Views do not exist in it.
 #pragma once
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <string>
 #include <vector>
@@ -94,7 +95,7 @@ class Graph {
 
  private:
   friend class Builder;
-  std::vector<Node> nodes_;
+  std::deque<Node> nodes_;  // references to nodes stay valid while others are added
   std::vector<SourceRange> sources_;
   std::vector<std::string> labels_;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random chains of reductions, each using earlier ones: planned, run in tiles and splits, compared with the chain as
-// written in extended precision.
+// Random chains of reductions, each using earlier ones: planned, run in tiles and splits, compared with the
+// chain as written in extended precision.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -102,12 +102,14 @@ double sensitivity(Expr output, const Bindings<double>& row, long double exact) 
       for (std::size_t j = 0; j < values.size(); ++j) values[j] *= 1 + (j % 2 ? 1e-13 : -1e-13);
   const long double moved = eager<long double>({output}, converted<long double>(nudged))[0];
   const long double rounded = eager<double>({output}, row)[0];
-  const auto apart = [&](long double x) { return std::isfinite(x) ? std::abs(static_cast<double>(x - exact)) : 0; };
+  const auto apart = [&](long double x) {
+    return std::isfinite(x) ? std::abs(static_cast<double>(x - exact)) : 0;
+  };
   return std::max(apart(moved), apart(rounded));
 }
 
-// Some value on the way is NaN or overflows, or a masked value is multiplied: the chain has no meaning, or one that
-// multiplying out does not keep (-inf * (a + b)).
+// Some value on the way is NaN or overflows, or a masked value is multiplied: the chain has no meaning, or
+// one that multiplying out does not keep (-inf * (a + b)).
 bool is_undefined(Expr output, const Bindings<double>& row) {
   const auto value = [&](Expr e) { return eager<double>({e}, row)[0]; };
   std::set<Expr> seen;
@@ -117,7 +119,9 @@ bool is_undefined(Expr output, const Bindings<double>& row) {
     todo.pop_back();
     if (!seen.insert(e).second) continue;
     if (!std::isfinite(value(reduce_max(where(eq(e, -kInf), 0.0, abs(e)))))) return true;
-    if (e.is(Op::kMul) && value(reduce_min(e)) == -kInf && !e.arg(0).is(Op::kConstant) && !e.arg(1).is(Op::kConstant)) return true;
+    if (e.is(Op::kMul) && value(reduce_min(e)) == -kInf && !e.arg(0).is(Op::kConstant) &&
+        !e.arg(1).is(Op::kConstant))
+      return true;
     todo.insert(todo.end(), e.args().begin(), e.args().end());
   }
   return false;
@@ -136,15 +140,18 @@ void check(unsigned seed, Count& count) {
   const auto data = rows(kinds[seed % 4], seed);
   for (std::size_t i : {0u, 1u, 5u}) {
     const long double exact = eager<long double>({output}, converted<long double>(data[i]))[0];
-    if (!std::isfinite(exact) || !std::isfinite(eager<double>({output}, data[i])[0]) || is_undefined(output, data[i])) {
+    if (!std::isfinite(exact) || !std::isfinite(eager<double>({output}, data[i])[0]) ||
+        is_undefined(output, data[i])) {
       ++count.undefined;
       continue;
     }
-    const double bound = 1e-9 * std::max(1.0, std::abs(static_cast<double>(exact))) + 100 * sensitivity(output, data[i], exact);
+    const double bound = 1e-9 * std::max(1.0, std::abs(static_cast<double>(exact))) +
+                         100 * sensitivity(output, data[i], exact);
     for (std::size_t tile : {1, 5, 23}) {
       const double got = fused<double>(p, data[i], tile, {4, 9}, 0, true)[0];
       ASSERT_LE(std::abs(got - static_cast<double>(exact)), bound)
-          << "seed " << seed << " row " << i << " tile " << tile << ": " << got << " for " << static_cast<double>(exact) << "\n"
+          << "seed " << seed << " row " << i << " tile " << tile << ": " << got << " for "
+          << static_cast<double>(exact) << "\n"
           << explain(p);
     }
     ++count.agreed;
@@ -167,7 +174,8 @@ TEST(Chains, AgreeWithTheChainAsWritten) {
   RecordProperty("agreed", count.agreed);
   RecordProperty("refused", count.refused);
   RecordProperty("undefined", count.undefined);
-  EXPECT_GT(count.agreed, static_cast<int>(number));  // three rows a seed; the generator must not drift into refusals
+  EXPECT_GT(count.agreed,
+            static_cast<int>(number));  // three rows a seed; the generator must not drift into refusals
 }
 
 }  // namespace

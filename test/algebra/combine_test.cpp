@@ -23,7 +23,8 @@ Bindings<double> sparse_row(std::mt19937& random) {
   Bindings<double> row = kData[random() % kData.size()];
   for (std::size_t begin = 0; begin < kKeys; begin += 4)
     if (random() % 2)
-      for (std::size_t j = begin; j < std::min(begin + 4, kKeys); ++j) row.leaves[kMask][j] = 0, row.leaves[kBias][j] = -kInf;
+      for (std::size_t j = begin; j < std::min(begin + 4, kKeys); ++j)
+        row.leaves[kMask][j] = 0, row.leaves[kBias][j] = -kInf;
   return row;
 }
 
@@ -40,7 +41,8 @@ Parts three_parts(const Runtime<double>& runtime, std::mt19937& random) {
 
 void expect_close(double a, double b, double scale, const char* what, const std::string& name) {
   if (a == b || (std::isnan(a) && std::isnan(b))) return;
-  EXPECT_LE(std::abs(a - b), 1e-11 * std::max(scale, 1.0)) << name << ": " << what << " " << a << " and " << b;
+  EXPECT_LE(std::abs(a - b), 1e-11 * std::max(scale, 1.0))
+      << name << ": " << what << " " << a << " and " << b;
 }
 
 void expect_same(const State<double>& x, const State<double>& y, const std::string& name) {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bounds and signs hold for every value an expression takes.
+#include "fusion/algebra/interval.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <random>
 
-#include "fusion/algebra/interval.h"
 #include "programs.h"
 
 namespace flashlight::fusion::algebra::test {
@@ -46,8 +47,8 @@ TEST(Interval, Signs) {
   Arena arena;
   const Leaves leaf(arena);
   const Expr s = leaf[kS];
-  for (Expr e : {exp(s), abs(s), relu(s) * sigmoid(s), pow(s, 2), pow(s, -2), max2(s, 0.0), reduce_sum(exp(s)),
-                 where(leaf[kMask], exp(s), 0.0), leaf.length(), sqrt(s)})
+  for (Expr e : {exp(s), abs(s), relu(s) * sigmoid(s), pow(s, 2), pow(s, -2), max2(s, 0.0),
+                 reduce_sum(exp(s)), where(leaf[kMask], exp(s), 0.0), leaf.length(), sqrt(s)})
     EXPECT_TRUE(is_nonneg(e)) << to_string(e);
   for (Expr e : {s, s * abs(s), tanh(s), pow(s, 3), exp(s) - 1.0, log(s), reduce_max(s), max2(s, -1.0)})
     EXPECT_FALSE(is_nonneg(e)) << to_string(e);
@@ -88,7 +89,8 @@ TEST(Interval, ContainsEveryValue) {
       }
     }
     Bindings<double> row = rows(Scores::kNormal, static_cast<unsigned>(trial))[0];
-    for (std::size_t j = 0; j < kKeys; ++j) row.leaves[50].push_back(-1.5 + 3.5 * static_cast<double>(j) / (kKeys - 1));
+    for (std::size_t j = 0; j < kKeys; ++j)
+      row.leaves[50].push_back(-1.5 + 3.5 * static_cast<double>(j) / (kKeys - 1));
     for (Expr e : pool) {
       const double lo = eager<double>({reduce_min(e)}, row)[0], hi = eager<double>({reduce_max(e)}, row)[0];
       if (std::isnan(lo)) continue;

@@ -77,7 +77,8 @@ void Table::norms() {
   add("rms-norm of p with eps", {reduce_sum(p / sqrt(reduce_sum(p * p) / n + 1e-6) * v)}).float_error = 1e-5;
   add("power-renormalised p^1.5", {reduce_sum(pow(p, 1.5) / reduce_sum(pow(p, 1.5)) * v)});
   add("min-max normalised", {reduce_sum((s - reduce_min(s)) / (reduce_max(s) - reduce_min(s)) * v)});
-  add("masked mean pooling", {reduce_sum(where(mask, v, 0.0)) / max2(reduce_sum(where(mask, 1.0, 0.0)), 1.0)});
+  add("masked mean pooling",
+      {reduce_sum(where(mask, v, 0.0)) / max2(reduce_sum(where(mask, 1.0, 0.0)), 1.0)});
   add("sum p^2, participation ratio", {1 / reduce_sum(p * p)});
 }
 
@@ -108,8 +109,8 @@ void Table::extrema() {
   const auto averaged = [&](Expr chosen) { return reduce_sum(chosen * v) / reduce_sum(chosen); };
   add("hard max (ties averaged)", {averaged(where(eq(m, reduce_max(m)), 1.0, 0.0))});
   add("hard max from p == amax(p)", {averaged(where(eq(p, reduce_max(p)), 1.0, 0.0))}).sweeps = 2;
-  add("max p, any(p>.3), max|s-mean|",
-      {reduce_max(p), reduce_any(gt(p, 0.3)), reduce_max(abs(s - mean))}).float_error = 1e-3;
+  add("max p, any(p>.3), max|s-mean|", {reduce_max(p), reduce_any(gt(p, 0.3)), reduce_max(abs(s - mean))})
+      .float_error = 1e-3;
   add("max of lam*s (unknown sign) after sum", {reduce_max(reduce_sum(s) * lam * s2)}).float_error = 1e-4;
 }
 
@@ -121,12 +122,15 @@ void Table::others() {
   add("prod over keys of tanh(s)/n",
       {reduce_prod(tanh(s2) * (1 / max2(reduce_sum(abs(tanh(s2))), 1.0)) * 3.0)});
   add("stick-breaking (stream against the keys)",
-      {reduce_sum(exp(-log(1 + exp(-s2)) + scan_sum(-log(1 + exp(s2)), true)) * v)}).has_scan = true;
+      {reduce_sum(exp(-log(1 + exp(-s2)) + scan_sum(-log(1 + exp(s2)), true)) * v)})
+      .has_scan = true;
   add("decay exp(F_i - F_j), no normaliser",
-      {reduce_sum(where(mask, s2 * exp(leaf[kFi] - leaf[kFj]) * v, 0.0))}).float_error = 3e-5;
+      {reduce_sum(where(mask, s2 * exp(leaf[kFi] - leaf[kFj]) * v, 0.0))})
+      .float_error = 3e-5;
   add("alibi, row term drops out", {reduce_sum(softmax(m + lam * (pos - leaf[kI])) * v)}).float_error = 1e-3;
   add("cosine (row and key norms)",
-      {reduce_sum(softmax(where(mask, s2 / (leaf[kQn] * leaf[kKn]), -kInf)) * v)}).float_error = 1e-5;
+      {reduce_sum(softmax(where(mask, s2 / (leaf[kQn] * leaf[kKn]), -kInf)) * v)})
+      .float_error = 1e-5;
   add("temperature known per row", {reduce_sum(softmax(m / leaf[kT]) * v)}).float_error = 3e-4;
 }
 
@@ -134,8 +138,10 @@ void Table::others() {
 void Table::dense_bias() {
   const Expr b = s + leaf[kBias], q = softmax(b);
   add("dense -inf bias, softmax v, lse", {reduce_sum(q * v), log_sum_exp(b)}).float_error = 1e-3;
-  add("dense -inf bias, entropy where(p>0)", {-reduce_sum(where(gt(q, 0.0), q * log(q), 0.0))}).float_error = 1e-3;
-  add("dense -inf bias, sink", {reduce_sum(exp(b) / (reduce_sum(exp(b)) + exp(sink)) * v)}).float_error = 1e-3;
+  add("dense -inf bias, entropy where(p>0)", {-reduce_sum(where(gt(q, 0.0), q * log(q), 0.0))}).float_error =
+      1e-3;
+  add("dense -inf bias, sink", {reduce_sum(exp(b) / (reduce_sum(exp(b)) + exp(sink)) * v)}).float_error =
+      1e-3;
 }
 
 void Table::more_sweeps() {
@@ -153,7 +159,8 @@ void Table::more_sweeps() {
 }  // namespace
 
 Leaves::Leaves(Arena& arena, const std::string& prefix) : arena_(arena) {
-  const char* names[] = {"s", "s2", "v", "w", "pos", "mask", "bias", "Fj", "kn", "sink", "lam", "Fi", "i", "qn", "T"};
+  const char* names[] = {"s",  "s2",   "v",   "w",  "pos", "mask", "bias", "Fj",
+                         "kn", "sink", "lam", "Fi", "i",   "qn",   "T"};
   for (int id = 0; id < kLeafCount; ++id) {
     LeafInfo info;
     info.streamed = id < kSink;
@@ -170,7 +177,9 @@ Expr softmax(Expr x) {
 }
 Expr naive_softmax(Expr x) { return exp(x) / reduce_sum(exp(x)); }
 Expr log_sum_exp(Expr x) { return log(reduce_sum(exp(x))); }
-Expr masked_scores(const Leaves& leaves, LeafId scores) { return where(leaves[kMask], leaves[scores], -kInf); }
+Expr masked_scores(const Leaves& leaves, LeafId scores) {
+  return where(leaves[kMask], leaves[scores], -kInf);
+}
 
 std::vector<Program> programs(Arena& arena, const std::string& prefix) {
   Table table(arena, prefix);

@@ -28,7 +28,8 @@ class ProgramTest : public testing::TestWithParam<std::size_t> {
     return std::get<Plan>(result);
   }
 
-  // Relative to max(|exact|, 1); infinite where only one is finite. Where the program as written is NaN, no bound.
+  // Relative to max(|exact|, 1); infinite where only one is finite. Where the program as written is NaN, no
+  // bound.
   static double error(Exact value, Exact exact) {
     if (std::isnan(exact) || value == exact) return 0;
     if (!std::isfinite(exact) || !std::isfinite(value)) return INFINITY;
@@ -36,7 +37,8 @@ class ProgramTest : public testing::TestWithParam<std::size_t> {
   }
 
   template <typename T, typename Check>
-  void run(const Plan& plan, const Bindings<double>& row, T slack, bool strict, std::size_t tile, Check check) {
+  void run(const Plan& plan, const Bindings<double>& row, T slack, bool strict, std::size_t tile,
+           Check check) {
     const Bindings<T> bindings = converted<T>(row);
     const std::vector<std::vector<std::size_t>> cuts = {{}, {5}, {2, 3, 17}};
     for (const auto& splits : cuts) {
@@ -69,13 +71,14 @@ TEST_P(ProgramTest, AgreesWithTheProgramAsWritten) {
           const auto check = [&](double bound, const char* type) {
             return [&, bound, type](std::size_t k, auto got, std::size_t t, std::size_t cuts) {
               EXPECT_LE(error(got, exact[k]), bound)
-                  << program_.name << " output " << k << " in " << type << ", scores " << static_cast<int>(kind)
-                  << " row " << i << " tile " << t << " cuts " << cuts << (lazy ? " lazy" : "") << ": " << got
-                  << " for " << exact[k];
+                  << program_.name << " output " << k << " in " << type << ", scores "
+                  << static_cast<int>(kind) << " row " << i << " tile " << t << " cuts " << cuts
+                  << (lazy ? " lazy" : "") << ": " << got << " for " << exact[k];
             };
           };
           run<double>(p, data[i], lazy ? 8 : 0, true, tile, check(program_.double_error, "double"));
-          run<double>(p, data[i], lazy ? 8 : 0, false, tile, check(program_.double_error, "double, empty rows defined"));
+          run<double>(p, data[i], lazy ? 8 : 0, false, tile,
+                      check(program_.double_error, "double, empty rows defined"));
           run<float>(p, data[i], lazy ? 8 : 0, true, tile, check(program_.float_error, "float"));
         }
     }

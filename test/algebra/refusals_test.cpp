@@ -41,7 +41,8 @@ class RefusalTest : public testing::Test {
 };
 
 TEST_F(RefusalTest, Exponent) {
-  expect(reduce_sum(softmax(s_ / (1 + abs(reduce_max(s_)))) * v_), Reason::kInseparableExponent, "inseparable-exponent", 2);
+  expect(reduce_sum(softmax(s_ / (1 + abs(reduce_max(s_)))) * v_), Reason::kInseparableExponent,
+         "inseparable-exponent", 2);
 }
 TEST_F(RefusalTest, Log) {
   expect(-reduce_sum(p_ * log(p_ + 1e-9)), Reason::kInseparableLog, "inseparable-log", 2);
@@ -54,13 +55,18 @@ TEST_F(RefusalTest, Sign) {
   expect(reduce_prod(s_ * reduce_sum(s2_)), Reason::kSignUnknown, "sign-unknown", 2);
 }
 TEST_F(RefusalTest, Comparison) {
-  expect(reduce_sum(where(gt(p_, 1 / n_), p_, 0.0) * v_), Reason::kComparisonWithReduction, "comparison-with-reduction", 2);
-  expect(reduce_sum(where(eq(p_, reduce_max(p_)), v_, 0.0)), Reason::kComparisonWithReduction, "comparison-with-reduction", 2);
-  expect(reduce_sum(where(eq(exp(s_), exp(reduce_max(s_))), v_, 0.0)), Reason::kComparisonWithReduction, "comparison-with-reduction", 2);
-  expect(reduce_sum(where(gt(s_ * reduce_sum(s2_), 0.0), v_, 0.0)), Reason::kComparisonWithReduction, "comparison-with-reduction", 2);
+  expect(reduce_sum(where(gt(p_, 1 / n_), p_, 0.0) * v_), Reason::kComparisonWithReduction,
+         "comparison-with-reduction", 2);
+  expect(reduce_sum(where(eq(p_, reduce_max(p_)), v_, 0.0)), Reason::kComparisonWithReduction,
+         "comparison-with-reduction", 2);
+  expect(reduce_sum(where(eq(exp(s_), exp(reduce_max(s_))), v_, 0.0)), Reason::kComparisonWithReduction,
+         "comparison-with-reduction", 2);
+  expect(reduce_sum(where(gt(s_ * reduce_sum(s2_), 0.0), v_, 0.0)), Reason::kComparisonWithReduction,
+         "comparison-with-reduction", 2);
 }
 TEST_F(RefusalTest, Max) {
-  expect(reduce_max(s_ * reduce_sum(w_) + s2_ * reduce_sum(v_)), Reason::kInseparableMax, "inseparable-max", 2);
+  expect(reduce_max(s_ * reduce_sum(w_) + s2_ * reduce_sum(v_)), Reason::kInseparableMax, "inseparable-max",
+         2);
   expect(reduce_max(p_ * w_), Reason::kInseparableMax, "inseparable-max", 2);
 }
 TEST_F(RefusalTest, Product) {
@@ -71,10 +77,12 @@ TEST_F(RefusalTest, Clamp) {
 }
 TEST_F(RefusalTest, Function) {
   expect(reduce_sum(sigmoid(s_ - mean_) * v_), Reason::kInseparableFunction, "inseparable-function", 2);
-  expect(reduce_sum(call(arena_, 3, {s_, mean_}) * v_), Reason::kInseparableFunction, "inseparable-function", 2);
+  expect(reduce_sum(call(arena_, 3, {s_, mean_}) * v_), Reason::kInseparableFunction, "inseparable-function",
+         2);
 }
 TEST_F(RefusalTest, Select) {
-  expect(reduce_max(where(mask_, s_ * reduce_sum(w_), -kInf)), Reason::kInseparableSelect, "inseparable-select", 2);
+  expect(reduce_max(where(mask_, s_ * reduce_sum(w_), -kInf)), Reason::kInseparableSelect,
+         "inseparable-select", 2);
 }
 TEST_F(RefusalTest, Scan) {
   expect(reduce_sum(scan_sum(p_, false) * v_), Reason::kInseparableScan, "inseparable-scan", 2);
@@ -103,7 +111,9 @@ TEST_F(RefusalTest, FunctionsOfKeysOrOfTheRowAreFine) {
   ASSERT_TRUE(std::holds_alternative<Plan>(result));
   ASSERT_EQ(std::get<Plan>(result).sweeps.size(), 1u);
   Bindings<double> row = rows(Scores::kNormal, 3)[0];
-  row.call = [](int id, std::span<const double> x) { return id == 1 ? std::sin(x[0]) + x[1] : std::erf(x[0]); };
+  row.call = [](int id, std::span<const double> x) {
+    return id == 1 ? std::sin(x[0]) + x[1] : std::erf(x[0]);
+  };
   EXPECT_NEAR(fused<double>(std::get<Plan>(result), row, 5)[0], eager<double>({of_row}, row)[0], 1e-14);
 }
 

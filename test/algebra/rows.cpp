@@ -38,7 +38,8 @@ void set_scores(Bindings<double>& row, Scores kind, std::size_t i, Random& rando
       for (double& x : row.leaves[kS]) x = std::clamp(x, -1e4, 1e4);
       break;
   }
-  row.leaves[kS2] = kind == Scores::kOffset ? random.normals(1, 40) : random.normals(kind == Scores::kNormal ? 1 : 20);
+  row.leaves[kS2] =
+      kind == Scores::kOffset ? random.normals(1, 40) : random.normals(kind == Scores::kNormal ? 1 : 20);
 }
 
 void set_masks(Bindings<double>& row, std::size_t i, Random& random) {

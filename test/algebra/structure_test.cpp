@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a kernel generator reads from a plan: factors, guards, references, moves, values without keys, and its text.
+// What a kernel generator reads from a plan: factors, guards, references, moves, values without keys, and its
+// text.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -136,14 +137,14 @@ TEST_F(StructureTest, AReferenceOfOtherKeysIsNotShared) {
 TEST_F(StructureTest, MasksOutliveLogarithmsAndOtherMasks) {
   const Expr window = gt(leaf_[kPos], leaf_[kI]);
   const Expr other = where(window, leaf_[kS2], -kInf);
-  const std::vector<Expr> outputs = {reduce_max(log(p_)), reduce_sum(p_ * other), reduce_sum(where(window, p_, 0.0) * other)};
+  const std::vector<Expr> outputs = {reduce_max(log(p_)), reduce_sum(where(mask_, p_ * other, 0.0))};
   const Sweep s = only_sweep(outputs);
   Plan plan;
   plan.sweeps = {s};
   Bindings<double> row = rows(Scores::kNormal, 9)[4];
   row.leaves[kS][2] = 50;
-  row.leaves[kMask][2] = 0;   // the largest score is masked
-  row.leaves[kMask][1] = 1;   // kept, but outside the window
+  row.leaves[kMask][2] = 0;  // the largest score is masked
+  row.leaves[kMask][1] = 1;  // kept, but outside the window
   const std::vector<double> exact = eager<double>(outputs, row), got = fused<double>(plan, row, 4);
   EXPECT_NEAR(got[0], exact[0], 1e-12);
   EXPECT_EQ(exact[1], -kInf);
@@ -227,8 +228,13 @@ TEST_F(StructureTest, OnlyTheReductionsALaterSweepUsesAreMadeKnown) {
 TEST_F(StructureTest, RowsWithoutKeysHaveAValue) {
   const Expr sink = leaf_[kSink];
   const Expr total = reduce_sum(exp(m_)) + exp(sink);
-  const std::vector<Expr> outputs = {reduce_sum(p_ * v_), log_sum_exp(m_), reduce_max(m_), reduce_sum(exp(m_) / total * v_),
-                                     log(total), reduce_sum(exp(m_) * v_) / reduce_sum(exp(m_)), -reduce_sum(where(gt(p_, 0.0), p_ * log(p_), 0.0))};
+  const std::vector<Expr> outputs = {reduce_sum(p_ * v_),
+                                     log_sum_exp(m_),
+                                     reduce_max(m_),
+                                     reduce_sum(exp(m_) / total * v_),
+                                     log(total),
+                                     reduce_sum(exp(m_) * v_) / reduce_sum(exp(m_)),
+                                     -reduce_sum(where(gt(p_, 0.0), p_ * log(p_), 0.0))};
   const Sweep s = only_sweep(outputs);
   EXPECT_EQ(s.empty_values[0], 0.0);
   EXPECT_EQ(s.empty_values[1], -kInf);
@@ -268,7 +274,8 @@ TEST(Determinism, TheTextDoesNotDependOnTheArenaOrOnNames) {
   const auto text = [](const std::string& prefix) {
     Arena arena;
     std::string out;
-    for (const Program& p : programs(arena, prefix)) out += p.name + "\n" + explain(std::get<Plan>(plan(arena, p.outputs)));
+    for (const Program& p : programs(arena, prefix))
+      out += p.name + "\n" + explain(std::get<Plan>(plan(arena, p.outputs)));
     return out;
   };
   const std::string once = text("");
@@ -286,7 +293,8 @@ TEST(Determinism, PlanningTwiceInOneArenaYieldsTheSameNodes) {
     const std::size_t size = arena.size();
     const Plan second = std::get<Plan>(plan(arena, p.outputs));
     EXPECT_EQ(arena.size(), size) << p.name;
-    for (std::size_t k = 0; k < first.sweeps.size(); ++k) EXPECT_EQ(first.sweeps[k].fixups, second.sweeps[k].fixups) << p.name;
+    for (std::size_t k = 0; k < first.sweeps.size(); ++k)
+      EXPECT_EQ(first.sweeps[k].fixups, second.sweeps[k].fixups) << p.name;
   }
 }
 

@@ -173,7 +173,7 @@ TEST(Pointwise, StorageTypesFollowPromotion) {
   auto body = [](const Tensors& t) -> Tensors {
     T i = arange(Sym(3));
     T narrow = t[0].op("to", DType::Float16);
-    return {t[0] + t[1], t[0] * Sym(2.0), t[0] + i, t[0] < t[1] * Sym(1.0), i + Sym(1), i * Sym(1.5), narrow, narrow * t[1],
+    return {t[0] + t[1], t[0] * Sym(2.0), t[0] + i, t[0] < t[1] * Sym(2.0), i + Sym(1), i * Sym(1.5), narrow, narrow * t[1],
             T(narrow.op("to", DType::BFloat16)) + narrow, i / Sym(2), t[0].op("sum"), i.op("sum"),
             where(i < Sym(2), t[0], real(-kInf)), t[0].op("to", Arg((t[1] * Sym(1.0)).view))};
   };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The layout of accumulator nodes: a sum over the keys of product * prod (x - rho)^k * prod exp(lambda (u - rho)).
+// The layout of accumulator nodes: a sum over the keys of product * prod (x - rho)^k * prod exp(lambda (u -
+// rho)).
 #pragma once
 
 #include <vector>
@@ -25,12 +26,13 @@ struct AccumulatorParts {
   std::vector<PowerPart> powers;
 };
 
-// The node of these parts, in canonical order and without zeroth powers; the number of keys when nothing is left.
+// The node of these parts, in canonical order and without zeroth powers; the number of keys when nothing is
+// left.
 Expr accumulator_node(AccumulatorParts parts);
 AccumulatorParts accumulator_parts(Expr accumulator);
 
-// The family closed under moving the references: the accumulator with every lower power of each centred factor,
-// smallest powers first and itself last. `powers` is aligned with the parts of the accumulator.
+// The family closed under moving the references: the accumulator with every lower power of each centred
+// factor, smallest powers first and itself last. `powers` is aligned with the parts of the accumulator.
 struct FamilyMember {
   std::vector<int> powers;
   Expr node;

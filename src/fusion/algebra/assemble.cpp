@@ -16,11 +16,15 @@ class Assembly {
   Sweep run() {
     for (const NormalForm& a : draft_.fixups) {
       sweep_.fixups.push_back(rebuild(arena_, a));
-      for (Expr e : collect(sweep_.fixups.back(), {Op::kRunningMax, Op::kLazyMax, Op::kCentre, Op::kAccumulator, Op::kArgAccumulator, Op::kRunningProd, Op::kRunningAny}))
+      for (Expr e :
+           collect(sweep_.fixups.back(), {Op::kRunningMax, Op::kLazyMax, Op::kCentre, Op::kAccumulator,
+                                          Op::kArgAccumulator, Op::kRunningProd, Op::kRunningAny}))
         need(e);
     }
     std::sort(accumulators_.begin(), accumulators_.end());
-    const auto rank = [&](Expr e) { return std::pair(draft_.find(e)->kind == ReferenceKind::kRunningMean, e); };
+    const auto rank = [&](Expr e) {
+      return std::pair(draft_.find(e)->kind == ReferenceKind::kRunningMean, e);
+    };
     std::sort(references_.begin(), references_.end(), [&](Expr a, Expr b) { return rank(a) < rank(b); });
     for (std::size_t i = 0; i < references_.size(); ++i) index_[references_[i]] = static_cast<int>(i);
     for (std::size_t i = 0; i < accumulators_.size(); ++i) index_[accumulators_[i]] = static_cast<int>(i);
@@ -50,7 +54,9 @@ class Assembly {
       case Op::kArgAccumulator:
         add(accumulators_, e);
         return need_reference(arena_.make(Op::kRunningMax, {e.arg(1)}));
-      case Op::kRunningMax: case Op::kLazyMax: case Op::kCentre:
+      case Op::kRunningMax:
+      case Op::kLazyMax:
+      case Op::kCentre:
         if (draft_.find(e) != nullptr) return need_reference(e);
         break;
       default: break;
@@ -162,9 +168,11 @@ class Assembly {
 void check(Expr e) {
   if (!e) return;
   if (!collect(e, {Op::kAttainsMax}).empty())
-    throw Inseparable(Reason::kComparisonWithReduction, "the keys that attain a maximum, used beyond a sum over them: " + to_string(e), e);
+    throw Inseparable(Reason::kComparisonWithReduction,
+                      "the keys that attain a maximum, used beyond a sum over them: " + to_string(e), e);
   if (!collect(e, {Op::kCentred}).empty())
-    throw Inseparable(Reason::kOpaque, "a deviation from a row reduction inside another function: " + to_string(e), e);
+    throw Inseparable(Reason::kOpaque,
+                      "a deviation from a row reduction inside another function: " + to_string(e), e);
 }
 
 void check(const Sweep& sweep) {

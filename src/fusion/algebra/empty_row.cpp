@@ -14,10 +14,13 @@ constexpr double kInf = std::numeric_limits<double>::infinity();
 
 std::optional<double> reduced(Op op) {
   switch (op) {
-    case Op::kReduceSum: case Op::kReduceAny: case Op::kStreamLength: return 0;
+    case Op::kReduceSum:
+    case Op::kReduceAny:
+    case Op::kStreamLength: return 0;
     case Op::kReduceMax: return -kInf;
     case Op::kReduceMin: return kInf;
-    case Op::kReduceProd: case Op::kReduceAll: return 1;
+    case Op::kReduceProd:
+    case Op::kReduceAll: return 1;
     default: return std::nullopt;
   }
 }

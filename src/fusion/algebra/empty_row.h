@@ -6,8 +6,8 @@
 
 namespace flashlight::fusion::algebra {
 
-// The value of `e` over the empty key set, with 0/0 = 0 (a negative power of 0 is 0): an expression over row leaves,
-// constants folded. Sums are 0, maxima -inf, minima inf, products 1, any false, all true.
+// The value of `e` over the empty key set, with 0/0 = 0 (a negative power of 0 is 0): an expression over row
+// leaves, constants folded. Sums are 0, maxima -inf, minima inf, products 1, any false, all true.
 Expr over_empty_stream(Expr e);
 
 }  // namespace flashlight::fusion::algebra

@@ -31,7 +31,8 @@ Values<T> Evaluator<T>::compute(Expr e) {
     case Op::kLeaf: {
       const std::vector<T>& all = bindings_.leaves.at(e.leaf_id());
       if (!e.info().streamed) return {all.at(0)};
-      return Values<T>(all.begin() + static_cast<std::ptrdiff_t>(j0_), all.begin() + static_cast<std::ptrdiff_t>(j1_));
+      return Values<T>(all.begin() + static_cast<std::ptrdiff_t>(j0_),
+                       all.begin() + static_cast<std::ptrdiff_t>(j1_));
     }
     case Op::kKnown: return {bindings_.knowns.at(e.arg(0))};
     case Op::kCall: return called(e);
@@ -48,7 +49,8 @@ template <typename T>
 T Evaluator<T>::power(Expr e, T x) const {
   const double n = e.value();
   const Op base = e.arg(0).op();
-  if (n < 0 && x == 0 && (zero_ == ZeroDivision::kAll || (zero_ == ZeroDivision::kEmptySums && base == Op::kAccumulator)))
+  if (n < 0 && x == 0 &&
+      (zero_ == ZeroDivision::kAll || (zero_ == ZeroDivision::kEmptySums && base == Op::kAccumulator)))
     return 0;
   if (n == -1) return 1 / x;
   if (n == 2) return x * x;
@@ -108,12 +110,28 @@ Values<T> Evaluator<T>::reduced(Expr e) {
   const Values<T> x = per_key(e.arg(0));
   T value = 0;
   switch (e.op()) {
-    case Op::kReduceSum: for (T t : x) value += t; break;
-    case Op::kReduceMax: value = -inf; for (T t : x) value = larger(value, t); break;
-    case Op::kReduceMin: value = inf; for (T t : x) value = smaller(value, t); break;
-    case Op::kReduceProd: value = 1; for (T t : x) value *= t; break;
-    case Op::kReduceAny: for (T t : x) value = value != 0 || t != 0; break;
-    default: value = 1; for (T t : x) value = value != 0 && t != 0; break;
+    case Op::kReduceSum:
+      for (T t : x) value += t;
+      break;
+    case Op::kReduceMax:
+      value = -inf;
+      for (T t : x) value = larger(value, t);
+      break;
+    case Op::kReduceMin:
+      value = inf;
+      for (T t : x) value = smaller(value, t);
+      break;
+    case Op::kReduceProd:
+      value = 1;
+      for (T t : x) value *= t;
+      break;
+    case Op::kReduceAny:
+      for (T t : x) value = value != 0 || t != 0;
+      break;
+    default:
+      value = 1;
+      for (T t : x) value = value != 0 && t != 0;
+      break;
   }
   return {value};
 }

@@ -35,10 +35,12 @@ std::uint64_t hash_of(const Node& n) {
 
 // Numbers compare by their bits, so that a NaN constant is one node too.
 bool same_node(const Node& a, const Node& b) {
-  if (a.op != b.op || a.id_or_flag != b.id_or_flag || a.args != b.args || a.numbers.size() != b.numbers.size())
+  if (a.op != b.op || a.id_or_flag != b.id_or_flag || a.args != b.args ||
+      a.numbers.size() != b.numbers.size())
     return false;
   for (std::size_t i = 0; i < a.numbers.size(); ++i)
-    if (std::bit_cast<std::uint64_t>(a.numbers[i]) != std::bit_cast<std::uint64_t>(b.numbers[i])) return false;
+    if (std::bit_cast<std::uint64_t>(a.numbers[i]) != std::bit_cast<std::uint64_t>(b.numbers[i]))
+      return false;
   return true;
 }
 
@@ -92,9 +94,16 @@ bool Expr::is_constant(double value) const { return is(Op::kConstant) && this->v
 
 bool Expr::is_bool() const {
   switch (op()) {
-    case Op::kGt: case Op::kGe: case Op::kEq: case Op::kAnd: case Op::kOr: case Op::kNot:
-    case Op::kReduceAny: case Op::kReduceAll: case Op::kAttainsMax: case Op::kRunningAny:
-      return true;
+    case Op::kGt:
+    case Op::kGe:
+    case Op::kEq:
+    case Op::kAnd:
+    case Op::kOr:
+    case Op::kNot:
+    case Op::kReduceAny:
+    case Op::kReduceAll:
+    case Op::kAttainsMax:
+    case Op::kRunningAny: return true;
     case Op::kLeaf: return info().is_bool;
     case Op::kCall: return !node().numbers.empty();
     case Op::kKnown: return arg(0).is_bool();
@@ -174,9 +183,14 @@ bool is_reduction(Op op) { return op >= Op::kReduceSum && op <= Op::kReduceAll; 
 
 bool is_state(Op op) {
   switch (op) {
-    case Op::kCentre: case Op::kRawSum: case Op::kRunningMax: case Op::kLazyMax: case Op::kRunningProd:
-    case Op::kRunningAny: case Op::kAccumulator: case Op::kArgAccumulator:
-      return true;
+    case Op::kCentre:
+    case Op::kRawSum:
+    case Op::kRunningMax:
+    case Op::kLazyMax:
+    case Op::kRunningProd:
+    case Op::kRunningAny:
+    case Op::kAccumulator:
+    case Op::kArgAccumulator: return true;
     default: return false;
   }
 }

@@ -12,8 +12,8 @@
 
 namespace flashlight::fusion::algebra {
 
-// The first group is what a program is built from. The second group is made by the planner: it stands for states of
-// a sweep, and appears in the results of plan() only.
+// The first group is what a program is built from. The second group is made by the planner: it stands for
+// states of a sweep, and appears in the results of plan() only.
 enum class Op : std::uint8_t {
   kConstant,      // value()
   kLeaf,          // leaf_id(), info()
@@ -60,16 +60,17 @@ enum class Op : std::uint8_t {
   kArgAccumulator,  // (product, key): sum of the product over the keys that attain the maximum of `key`
 };
 
-// What the caller knows about a leaf. Bounds are inclusive; masking to -inf happens by where() or in the data, so a
-// score that may be -inf has lo = -inf.
+// What the caller knows about a leaf. Bounds are inclusive; masking to -inf happens by where() or in the
+// data, so a score that may be -inf has lo = -inf.
 struct LeafInfo {
   bool streamed = false;  // varies along the streamed axis j (a key leaf); otherwise a row leaf
   bool nonneg = false;
   double lo = -std::numeric_limits<double>::infinity();
   double hi = std::numeric_limits<double>::infinity();
   bool is_bool = false;
-  // Varies along an axis that only the output has (dv of attention's values). Sums that mix such leaves with others
-  // are multiplied out inside reductions, so that each accumulator stays a product a contraction can compute.
+  // Varies along an axis that only the output has (dv of attention's values). Sums that mix such leaves with
+  // others are multiplied out inside reductions, so that each accumulator stays a product a contraction can
+  // compute.
   bool column = false;
   std::string name = {};  // for printing only
 };
@@ -78,8 +79,8 @@ class Arena;
 struct Node;
 struct Operand;
 
-// A handle: cheap to copy, equal exactly when the structures are equal, ordered by creation. Two handles compared or
-// combined must belong to the same arena.
+// A handle: cheap to copy, equal exactly when the structures are equal, ordered by creation. Two handles
+// compared or combined must belong to the same arena.
 class Expr {
  public:
   Expr() = default;
@@ -92,10 +93,10 @@ class Expr {
   Op op() const;
   const std::vector<Expr>& args() const;
   Expr arg(std::size_t i) const { return args()[i]; }
-  double value() const;        // kConstant: the constant; kPow: the exponent
-  int leaf_id() const;         // kLeaf
-  int function_id() const;     // kCall
-  bool exclusive() const;      // kScan, kCarried
+  double value() const;          // kConstant: the constant; kPow: the exponent
+  int leaf_id() const;           // kLeaf
+  int function_id() const;       // kCall
+  bool exclusive() const;        // kScan, kCarried
   const LeafInfo& info() const;  // kLeaf
 
   bool is(Op op) const { return arena_ != nullptr && this->op() == op; }
@@ -157,8 +158,8 @@ class Arena {
 
 // An argument that may be written as a number.
 struct Operand {
-  Operand(Expr e) : expr(e) {}              // NOLINT(google-explicit-constructor)
-  Operand(double c) : constant(c) {}        // NOLINT(google-explicit-constructor)
+  Operand(Expr e) : expr(e) {}        // NOLINT(google-explicit-constructor)
+  Operand(double c) : constant(c) {}  // NOLINT(google-explicit-constructor)
   Expr in(Arena& arena) const { return expr ? expr : arena.constant(constant); }
   Expr expr;
   double constant = 0;
@@ -212,8 +213,8 @@ const char* op_name(Op op);
 // Deterministic text with the leaves' names ("x<id>" for a leaf without one).
 std::string to_string(Expr e);
 
-// The expressions with op in `ops` inside `e`, each once, in first-visit order; does not look inside states of the
-// sweep or known reductions.
+// The expressions with op in `ops` inside `e`, each once, in first-visit order; does not look inside states
+// of the sweep or known reductions.
 std::vector<Expr> collect(Expr e, std::initializer_list<Op> ops);
 // `e` with other arguments.
 Expr with_args(Expr e, std::vector<Expr> args);

@@ -31,9 +31,11 @@ Interval raise(Interval a, double n) {
   if (n == 0) return {1, 1};
   const bool integer = n == std::floor(n), even = integer && std::fmod(n, 2) == 0;
   if (!integer) a.lo = std::max(a.lo, 0.0), a.hi = std::max(a.hi, 0.0);  // else NaN
-  if (a.lo >= 0) return n > 0 ? Interval{std::pow(a.lo, n), std::pow(a.hi, n)}
-                              : Interval{std::pow(a.hi, n), std::pow(a.lo, n)};
-  if (even && n > 0) return {a.hi < 0 ? std::pow(a.hi, n) : 0, std::max(std::pow(a.lo, n), std::pow(a.hi, n))};
+  if (a.lo >= 0)
+    return n > 0 ? Interval{std::pow(a.lo, n), std::pow(a.hi, n)}
+                 : Interval{std::pow(a.hi, n), std::pow(a.lo, n)};
+  if (even && n > 0)
+    return {a.hi < 0 ? std::pow(a.hi, n) : 0, std::max(std::pow(a.lo, n), std::pow(a.hi, n))};
   if (even) return {0, kInf};
   if (n > 0) return {std::pow(a.lo, n), std::pow(a.hi, n)};
   return {};
@@ -73,17 +75,31 @@ Interval range_of(const Node& n, const LeafInfo* leaf) {
     case Op::kMax2: return {std::max(at(0).lo, at(1).lo), std::max(at(0).hi, at(1).hi)};
     case Op::kMin2: return {std::min(at(0).lo, at(1).lo), std::min(at(0).hi, at(1).hi)};
     case Op::kWhere: return {std::min(at(1).lo, at(2).lo), std::max(at(1).hi, at(2).hi)};
-    case Op::kGt: case Op::kGe: case Op::kEq: case Op::kAnd: case Op::kOr: case Op::kNot: case Op::kReduceAny:
-    case Op::kReduceAll: case Op::kIndicator: case Op::kAttainsMax: case Op::kRunningAny:
-      return {0, 1};
+    case Op::kGt:
+    case Op::kGe:
+    case Op::kEq:
+    case Op::kAnd:
+    case Op::kOr:
+    case Op::kNot:
+    case Op::kReduceAny:
+    case Op::kReduceAll:
+    case Op::kIndicator:
+    case Op::kAttainsMax:
+    case Op::kRunningAny: return {0, 1};
     case Op::kCall: return n.numbers.empty() ? Interval{} : Interval{0, 1};
-    case Op::kReduceSum: case Op::kScan: case Op::kCarried: case Op::kRawSum:
-      return {at(0).lo >= 0 ? 0 : -kInf, at(0).hi <= 0 ? 0 : kInf};
-    case Op::kReduceMax: case Op::kReduceMin: case Op::kRunningMax: case Op::kLazyMax: case Op::kCentre:
-    case Op::kKnown:
-      return at(0);
-    case Op::kReduceProd: case Op::kRunningProd: case Op::kArgAccumulator:
-      return {n.args[0].node().nonneg ? 0 : -kInf, kInf};
+    case Op::kReduceSum:
+    case Op::kScan:
+    case Op::kCarried:
+    case Op::kRawSum: return {at(0).lo >= 0 ? 0 : -kInf, at(0).hi <= 0 ? 0 : kInf};
+    case Op::kReduceMax:
+    case Op::kReduceMin:
+    case Op::kRunningMax:
+    case Op::kLazyMax:
+    case Op::kCentre:
+    case Op::kKnown: return at(0);
+    case Op::kReduceProd:
+    case Op::kRunningProd:
+    case Op::kArgAccumulator: return {n.args[0].node().nonneg ? 0 : -kInf, kInf};
     case Op::kAccumulator: {
       bool nonneg = n.args[0].node().nonneg;
       for (std::size_t i = 1 + static_cast<std::size_t>(n.numbers[0]); i < n.numbers.size(); ++i)
@@ -99,7 +115,9 @@ bool positive_of(const Node& n) {
   const auto positive = [](Expr a) { return a.node().positive; };
   if (n.range.lo > 0) return true;
   switch (n.op) {
-    case Op::kStreamLength: case Op::kExp: case Op::kSigmoid: return true;
+    case Op::kStreamLength:
+    case Op::kExp:
+    case Op::kSigmoid: return true;
     case Op::kPow: return positive(n.args[0]) || (n.numbers[0] < 0 && n.args[0].node().nonneg);
     case Op::kMul: return std::all_of(n.args.begin(), n.args.end(), positive);
     case Op::kAdd:
@@ -108,7 +126,10 @@ bool positive_of(const Node& n) {
     case Op::kMax2: return positive(n.args[0]) || positive(n.args[1]);
     case Op::kMin2: return positive(n.args[0]) && positive(n.args[1]);
     case Op::kWhere: return positive(n.args[1]) && positive(n.args[2]);
-    case Op::kRawSum: case Op::kReduceSum: case Op::kKnown: case Op::kAccumulator: {
+    case Op::kRawSum:
+    case Op::kReduceSum:
+    case Op::kKnown:
+    case Op::kAccumulator: {
       Expr term = n.args[0];  // a guard leaves a sum positive: rows it empties have their own convention
       if (term.is(Op::kWhere) && term.arg(2).is_constant(0)) term = term.arg(1);
       return n.nonneg && positive(term);
@@ -120,9 +141,13 @@ bool positive_of(const Node& n) {
 std::uint8_t kind_of(const Node& n, const LeafInfo* leaf) {
   if (is_state(n.op) || is_reduction(n.op)) return kUnknown;
   switch (n.op) {
-    case Op::kConstant: case Op::kStreamLength: case Op::kKnown: return kFixed;
+    case Op::kConstant:
+    case Op::kStreamLength:
+    case Op::kKnown: return kFixed;
     case Op::kLeaf: return leaf->streamed ? kKeyed : kFixed;
-    case Op::kCarried: case Op::kAttainsMax: case Op::kCentred: return kKeyed;
+    case Op::kCarried:
+    case Op::kAttainsMax:
+    case Op::kCentred: return kKeyed;
     default: break;
   }
   std::uint8_t kind = kFixed;

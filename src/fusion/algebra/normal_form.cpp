@@ -26,10 +26,14 @@ ExponentSum to_exponent(const std::map<Product, double>& terms) {
   return e;
 }
 
-// May a masked atom be replaced by its value where its mask holds anyway? Only if the value is an atom itself.
+// May a masked atom be replaced by its value where its mask holds anyway? Only if the value is an atom
+// itself.
 bool is_atomic(Expr e) {
   switch (e.op()) {
-    case Op::kConstant: case Op::kMul: case Op::kPow: case Op::kExp: return false;
+    case Op::kConstant:
+    case Op::kMul:
+    case Op::kPow:
+    case Op::kExp: return false;
     default: return true;
   }
 }
@@ -50,9 +54,7 @@ void unmask_guarded(std::map<Expr, double>& powers) {
   }
 }
 
-Expr power_expr(const Power& p) {
-  return p.power == 1 ? p.atom : pow(p.atom, p.power);
-}
+Expr power_expr(const Power& p) { return p.power == 1 ? p.atom : pow(p.atom, p.power); }
 
 Expr product_expr(Arena& arena, std::vector<Expr> factors) {
   if (factors.empty()) return arena.constant(1);
@@ -249,9 +251,8 @@ bool mixes_columns(const NormalForm& a) {
 }
 
 bool is_nonneg(const Monomial& m) {
-  return std::all_of(m.atoms.begin(), m.atoms.end(), [](const Power& p) {
-    return is_nonneg(p.atom) || std::fmod(p.power, 2) == 0;
-  });
+  return std::all_of(m.atoms.begin(), m.atoms.end(),
+                     [](const Power& p) { return is_nonneg(p.atom) || std::fmod(p.power, 2) == 0; });
 }
 
 bool is_positive(const Monomial& m) {

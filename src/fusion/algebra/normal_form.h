@@ -57,13 +57,14 @@ Monomial multiply(const Monomial& a, const Monomial& b);
 
 bool is_constant(const NormalForm& a, double value);
 
-// Back to a canonical expression. Guards become selects, never multiplications (0 * inf is NaN), and an exponent with
-// a known row part is evaluated as a whole (exp(s - m), never exp(s) * exp(-m)).
+// Back to a canonical expression. Guards become selects, never multiplications (0 * inf is NaN), and an
+// exponent with a known row part is evaluated as a whole (exp(s - m), never exp(s) * exp(-m)).
 Expr rebuild(Arena& arena, const NormalForm& a);
 Expr rebuild(Arena& arena, const Monomial& m, double coefficient = 1);
 Expr rebuild(Arena& arena, const ExponentSum& exponent);
 
-// The form divided by the size of its first coefficient, and that size: scaled copies of one value share a node.
+// The form divided by the size of its first coefficient, and that size: scaled copies of one value share a
+// node.
 struct Leading {
   NormalForm form;
   double size;

@@ -13,22 +13,26 @@ namespace flashlight::fusion::algebra {
 
 struct PlanOptions {
   int max_sweeps = 4;
-  // A constant reference where interval analysis bounds the exponent within 60: no running maximum, no rescale.
+  // A constant reference where interval analysis bounds the exponent within 60: no running maximum, no
+  // rescale.
   bool static_references = true;
-  // Running maxima that may lag behind (fewer rescales); exact ones that the user asks for become states of their own.
+  // Running maxima that may lag behind (fewer rescales); exact ones that the user asks for become states of
+  // their own.
   bool lazy = false;
-  // The mean a column leaf is centred by is taken over all keys and is the same for every row, so that its powers stay
-  // operands of a contraction. Otherwise it is weighted by the row, which is more exact where one key has it all.
+  // The mean a column leaf is centred by is taken over all keys and is the same for every row, so that its
+  // powers stay operands of a contraction. Otherwise it is weighted by the row, which is more exact where one
+  // key has it all.
   bool column_means = true;
 };
 
 struct Plan {
-  std::vector<Sweep> sweeps;      // the last one computes the outputs
-  std::vector<Refusal> because;   // for each sweep but the last: why one fewer was not enough
+  std::vector<Sweep> sweeps;     // the last one computes the outputs
+  std::vector<Refusal> because;  // for each sweep but the last: why one fewer was not enough
 };
 
 // Derives the sweeps that compute `outputs` (row-level values: no free key leaf outside a reduction).
-std::variant<Plan, Refusal> plan(Arena& arena, const std::vector<Expr>& outputs, const PlanOptions& options = {});
+std::variant<Plan, Refusal> plan(Arena& arena, const std::vector<Expr>& outputs,
+                                 const PlanOptions& options = {});
 
 // References, states, moves and fix-ups as text, one item per line.
 std::string explain(const Plan& plan);

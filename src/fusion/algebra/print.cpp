@@ -30,7 +30,12 @@ class Printer {
  private:
   static int strength(Expr e) {
     switch (e.op()) {
-      case Op::kAdd: case Op::kGt: case Op::kGe: case Op::kEq: case Op::kAnd: case Op::kOr: return kSum;
+      case Op::kAdd:
+      case Op::kGt:
+      case Op::kGe:
+      case Op::kEq:
+      case Op::kAnd:
+      case Op::kOr: return kSum;
       case Op::kMul: return kProduct;
       case Op::kPow: return e.value() == 0.5 ? kPrimary : kPower;
       case Op::kConstant: return e.value() < 0 ? kProduct : kPrimary;
@@ -61,7 +66,9 @@ class Printer {
     bool minus = false;
     for (Expr a : args) {
       if (a.is_constant(-1) && args.size() > 1 && out.empty() && !minus) minus = true;
-      else out += (out.empty() ? "" : "*") + text(a, a.is(Op::kMul) && !a.arg(0).is_constant(-1) ? kProduct : kPower);
+      else
+        out += (out.empty() ? "" : "*") +
+               text(a, a.is(Op::kMul) && !a.arg(0).is_constant(-1) ? kProduct : kPower);
     }
     return (minus ? "-" : "") + out;
   }
@@ -124,8 +131,10 @@ class Printer {
       case Op::kRunningAny: return "any{" + text(e.arg(0)) + "}";
       case Op::kCentre: return "mean{" + text(e.arg(0)) + "}";
       case Op::kAccumulator: return accumulator(e);
-      case Op::kArgAccumulator: return "sum{" + guarded(e.arg(0), 0) + " at max of " + guarded(e.arg(1), -INFINITY) + "}";
-      case Op::kScan: case Op::kCarried: return function(e, e.exclusive() ? "scan_before" : "scan");
+      case Op::kArgAccumulator:
+        return "sum{" + guarded(e.arg(0), 0) + " at max of " + guarded(e.arg(1), -INFINITY) + "}";
+      case Op::kScan:
+      case Op::kCarried: return function(e, e.exclusive() ? "scan_before" : "scan");
       default: return function(e, op_name(e.op()));
     }
   }

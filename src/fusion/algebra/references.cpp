@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// References of exponents (running maxima or constants) and of centred powers (an exponent's, an extremum, a mean).
+// References of exponents (running maxima or constants) and of centred powers (an exponent's, an extremum, a
+// mean).
 #include "fusion/algebra/references.h"
 
 #include <algorithm>
@@ -21,7 +22,11 @@ bool is_polynomial_power(double p) { return p == std::floor(p) && p > 0; }
 class Choice {
  public:
   Choice(Arena& arena, const Separation& derived, const std::set<Expr>& recentred, const PlanOptions& options)
-      : arena_(arena), derived_(derived), recentred_(recentred), options_(options), keys_(arena, derived.knowns()) {}
+      : arena_(arena),
+        derived_(derived),
+        recentred_(recentred),
+        options_(options),
+        keys_(arena, derived.knowns()) {}
 
   Draft run(const std::vector<NormalForm>& outputs) {
     for (const NormalForm& a : outputs)
@@ -32,11 +37,13 @@ class Choice {
     bind_natural();
     for (Expr s : sums_) substitutes_[s] = accumulators_of(terms_[s]);
     for (Expr x : derived_.centred())
-      if (!bound_.contains(x)) bound_[x] = {arena_.constant(0), 1};  // never a polynomial: the reference cancels
+      if (!bound_.contains(x))
+        bound_[x] = {arena_.constant(0), 1};  // never a polynomial: the reference cancels
     std::vector<Expr> nodes;
     for (const DraftReference& r : draft_.references) nodes.push_back(r.node);
     for (const NormalForm& a : outputs)
-      draft_.fixups.push_back(simplify_fixup(arena_, substitute(rebuild(arena_, a)), derived_.knowns(), nodes));
+      draft_.fixups.push_back(
+          simplify_fixup(arena_, substitute(rebuild(arena_, a)), derived_.knowns(), nodes));
     return std::move(draft_);
   }
 
@@ -81,7 +88,8 @@ class Choice {
     return {lambda, u, exponent_reference(lambda, u, guard)};
   }
 
-  // A centred value that is also an exponent shares its reference, if every sum that centres it keeps no other key.
+  // A centred value that is also an exponent shares its reference, if every sum that centres it keeps no
+  // other key.
   void bind_exponents() {
     for (Expr s : sums_)
       for (const auto& [m, c] : terms_[s])
@@ -101,7 +109,8 @@ class Choice {
       for (const auto& [m, c] : terms_[s]) {
         if (std::none_of(m.atoms.begin(), m.atoms.end(), uses)) continue;
         for (Expr g : guard)
-          if (std::none_of(m.atoms.begin(), m.atoms.end(), [&](const Power& p) { return p.atom.is(Op::kIndicator) && p.atom.arg(0) == g; }))
+          if (std::none_of(m.atoms.begin(), m.atoms.end(),
+                           [&](const Power& p) { return p.atom.is(Op::kIndicator) && p.atom.arg(0) == g; }))
             return false;
       }
     return true;
@@ -168,7 +177,8 @@ class Choice {
 
   void append(std::vector<Expr>& out, const Monomial& m, double c) {
     std::vector<Expr> guard = guards(m);
-    const auto argmax = std::find_if(guard.begin(), guard.end(), [](Expr g) { return g.is(Op::kAttainsMax); });
+    const auto argmax =
+        std::find_if(guard.begin(), guard.end(), [](Expr g) { return g.is(Op::kAttainsMax); });
     if (argmax != guard.end()) return out.push_back(c * arg_accumulator(m, *argmax));
 
     std::vector<ExponentPart> exponents;
@@ -181,8 +191,11 @@ class Choice {
     Monomial factors;
     std::vector<Polynomial> polynomials;
     for (const Power& p : m.atoms) {
-      if (p.atom.is(Op::kIndicator) || !is_polynomial_power(p.power) || !is_centred_atom(p.atom, exponents)) factors.atoms.push_back(p);
-      else polynomials.push_back({p.atom.is(Op::kCentred) ? p.atom.arg(0) : p.atom, static_cast<int>(p.power), p.atom.is(Op::kCentred)});
+      if (p.atom.is(Op::kIndicator) || !is_polynomial_power(p.power) || !is_centred_atom(p.atom, exponents))
+        factors.atoms.push_back(p);
+      else
+        polynomials.push_back({p.atom.is(Op::kCentred) ? p.atom.arg(0) : p.atom, static_cast<int>(p.power),
+                               p.atom.is(Op::kCentred)});
     }
     const Expr product = rebuild(arena_, factors);
     for (const Polynomial& p : polynomials) bind_polynomial(p.x, product, exponents);
@@ -223,7 +236,8 @@ class Choice {
       }
     const Expr node = arena_.make(Op::kCentre, {x});
     const bool same_for_all_rows = options_.column_means && x.node().column;
-    const bool weighted = is_nonneg(product) && !same_for_all_rows && !(product.is_constant(1) && exponents.empty());
+    const bool weighted =
+        is_nonneg(product) && !same_for_all_rows && !(product.is_constant(1) && exponents.empty());
     add_reference(node, ReferenceKind::kRunningMean, x,
                   weighted ? accumulator_node({product, exponents, {}}) : Expr());
     bound_[x] = {node, 1};
@@ -244,7 +258,9 @@ class Choice {
       const double lambda = std::abs(t.coefficient);
       const Expr u = rebuild(arena_, Monomial{t.product, {}}, t.coefficient / lambda);
       if (u == value) outside = outside * exp(lambda * node);
-      else throw Inseparable(Reason::kOpaque, "an exponential gathered at the maximum of another value: " + to_string(exp(u)), u);
+      else
+        throw Inseparable(Reason::kOpaque,
+                          "an exponential gathered at the maximum of another value: " + to_string(exp(u)), u);
     }
     return outside * arena_.make(Op::kArgAccumulator, {rebuild(arena_, product), key});
   }
@@ -302,7 +318,8 @@ Draft choose_references(Arena& arena, const Separation& derived, const std::vect
       for (const auto& [m, c] : keys.form(s.arg(0)))
         for (const Power& p : m.atoms)
           if (is_polynomial_power(p.power) && p.power >= 2 && !p.atom.is(Op::kIndicator) &&
-              p.atom.node().kind == kKeyed && std::find(candidates.begin(), candidates.end(), p.atom) == candidates.end())
+              p.atom.node().kind == kKeyed &&
+              std::find(candidates.begin(), candidates.end(), p.atom) == candidates.end())
             candidates.push_back(p.atom);
   std::set<Expr> recentred;
   for (Expr x : candidates) {

@@ -25,7 +25,8 @@ struct Draft {
   const DraftReference* find(Expr node) const;
 };
 
-// `outputs` are the forms `derived` made. `recentred` are further key atoms whose powers are accumulated centred.
+// `outputs` are the forms `derived` made. `recentred` are further key atoms whose powers are accumulated
+// centred.
 Draft choose_references(Arena& arena, const Separation& derived, const std::vector<NormalForm>& outputs,
                         const std::set<Expr>& recentred, const PlanOptions& options);
 

@@ -172,7 +172,8 @@ State<T> Runtime<T>::move(const State<T>& state, const std::vector<T>& reference
       for (std::size_t k = 0; k < a.powers.size(); ++k) {
         const int rho = a.powers[k].reference;
         if (t.delta_powers[k] == 0) continue;
-        const T delta = rho < 0 ? T(0) : effective(state.references[at(rho)]) - effective(references[at(rho)]);
+        const T delta =
+            rho < 0 ? T(0) : effective(state.references[at(rho)]) - effective(references[at(rho)]);
         factor *= integer_power(delta, t.delta_powers[k]);
         shifted = true;
       }
@@ -182,7 +183,8 @@ State<T> Runtime<T>::move(const State<T>& state, const std::vector<T>& reference
     for (const Exponent& e : a.exponents) {
       if (e.reference < 0) continue;
       const T before = state.references[at(e.reference)];  // while it is not finite the accumulator is 0
-      if (std::isfinite(before)) exponent += static_cast<T>(e.lambda) * (before - references[at(e.reference)]);
+      if (std::isfinite(before))
+        exponent += static_cast<T>(e.lambda) * (before - references[at(e.reference)]);
     }
     out.accumulators[i] = a.exponents.empty() ? moved : moved * std::exp(exponent);
   }
@@ -226,7 +228,9 @@ State<T> Runtime<T>::combine(const State<T>& a, const State<T>& b) const {
 template <typename T>
 State<T> Runtime<T>::join(const State<T>& a, const State<T>& b) const {
   std::vector<T> ra = a.references, rb = b.references;
-  const auto is_mean = [&](std::size_t i) { return sweep_.references[i].kind == ReferenceKind::kRunningMean; };
+  const auto is_mean = [&](std::size_t i) {
+    return sweep_.references[i].kind == ReferenceKind::kRunningMean;
+  };
   for (std::size_t i = 0; i < ra.size(); ++i)
     if (!is_mean(i)) ra[i] = rb[i] = larger(a.references[i], b.references[i]);
   State<T> x = move(a, ra), y = move(b, rb);
@@ -284,7 +288,8 @@ std::vector<T> fused(const Plan& plan, const Bindings<T>& bindings, std::size_t 
     std::size_t begin = 0;
     for (std::size_t end : ends) {
       State<T> part = runtime.empty();
-      for (std::size_t j = begin; j < end; j += tile_size) part = runtime.tile(part, j, std::min(end, j + tile_size));
+      for (std::size_t j = begin; j < end; j += tile_size)
+        part = runtime.tile(part, j, std::min(end, j + tile_size));
       total = begin == 0 ? part : runtime.combine(total, part);
       begin = end;
     }
@@ -297,8 +302,11 @@ std::vector<T> fused(const Plan& plan, const Bindings<T>& bindings, std::size_t 
 template class Runtime<float>;
 template class Runtime<double>;
 template class Runtime<long double>;
-template std::vector<float> fused(const Plan&, const Bindings<float>&, std::size_t, const std::vector<std::size_t>&, float, bool);
-template std::vector<double> fused(const Plan&, const Bindings<double>&, std::size_t, const std::vector<std::size_t>&, double, bool);
-template std::vector<long double> fused(const Plan&, const Bindings<long double>&, std::size_t, const std::vector<std::size_t>&, long double, bool);
+template std::vector<float> fused(const Plan&, const Bindings<float>&, std::size_t,
+                                  const std::vector<std::size_t>&, float, bool);
+template std::vector<double> fused(const Plan&, const Bindings<double>&, std::size_t,
+                                   const std::vector<std::size_t>&, double, bool);
+template std::vector<long double> fused(const Plan&, const Bindings<long double>&, std::size_t,
+                                        const std::vector<std::size_t>&, long double, bool);
 
 }  // namespace flashlight::fusion::algebra

@@ -14,17 +14,17 @@ namespace flashlight::fusion::algebra {
 // Values of leaves for one row. Instantiated for float, double and long double. Conditions are 0 and 1.
 template <typename T>
 struct Bindings {
-  std::size_t length = 0;                       // J, number of keys
-  std::map<int, std::vector<T>> leaves;         // by leaf id: J values when streamed, else 1
-  std::map<Expr, T> knowns;                     // by reduction: results of earlier sweeps
+  std::size_t length = 0;                                      // J, number of keys
+  std::map<int, std::vector<T>> leaves;                        // by leaf id: J values when streamed, else 1
+  std::map<Expr, T> knowns;                                    // by reduction: results of earlier sweeps
   std::function<T(int function_id, std::span<const T>)> call;  // for kCall
 };
 
 // How x^n with n < 0 treats x = 0.
 enum class ZeroDivision {
-  kIeee,           // as eager code does: inf or NaN
-  kEmptySums,      // 0 when x is an accumulator: a row without keys
-  kAll,            // 0 always
+  kIeee,       // as eager code does: inf or NaN
+  kEmptySums,  // 0 when x is an accumulator: a row without keys
+  kAll,        // 0 always
 };
 
 // Each output evaluated op by op, as written.

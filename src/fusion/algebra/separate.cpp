@@ -37,9 +37,12 @@ NormalForm Separation::derive(Expr e) {
   if (is_state(e.op())) return atom_form(e);
   switch (e.op()) {
     case Op::kConstant: return constant_form(e.value());
-    case Op::kLeaf: case Op::kStreamLength: case Op::kKnown: case Op::kCarried: case Op::kIndicator:
-    case Op::kCentred:
-      return atom_form(e);
+    case Op::kLeaf:
+    case Op::kStreamLength:
+    case Op::kKnown:
+    case Op::kCarried:
+    case Op::kIndicator:
+    case Op::kCentred: return atom_form(e);
     case Op::kAdd: {
       NormalForm a;
       for (Expr x : e.args()) a = sum(a, form(x));
@@ -54,8 +57,12 @@ NormalForm Separation::derive(Expr e) {
     case Op::kPow: return power(form(e.arg(0)), e.value());
     case Op::kExp: return exponential_of(form(e.arg(0)));
     case Op::kLog: return logarithm(form(e.arg(0)));
-    case Op::kMax2: case Op::kMin2: return clamp(e);
-    case Op::kAbs: case Op::kRelu: case Op::kTanh: case Op::kSigmoid: return function(e);
+    case Op::kMax2:
+    case Op::kMin2: return clamp(e);
+    case Op::kAbs:
+    case Op::kRelu:
+    case Op::kTanh:
+    case Op::kSigmoid: return function(e);
     case Op::kCall: return call(e);
     case Op::kWhere: return select(e);
     case Op::kReduceSum: return reduce_sum(e.arg(0));
@@ -68,8 +75,8 @@ NormalForm Separation::derive(Expr e) {
   throw Inseparable(Reason::kOpaque, std::string("no law for ") + op_name(e.op()) + ": " + to_string(e), e);
 }
 
-// where(c, x, -inf) + where(d, y, -inf) + z = where(c and d, x + y + z, -inf): one guard however masks are spelled.
-// Not in sums with a row part, whose terms have references of their own (log p - log q).
+// where(c, x, -inf) + where(d, y, -inf) + z = where(c and d, x + y + z, -inf): one guard however masks are
+// spelled. Not in sums with a row part, whose terms have references of their own (log p - log q).
 NormalForm Separation::merge_masks(const NormalForm& terms) {
   const auto mask_of = [](const Monomial& m, double c) -> Expr {
     const bool sole = m.exponent.empty() && m.atoms.size() == 1 && m.atoms[0].power == 1;
@@ -132,8 +139,8 @@ bool Separation::stays_whole(const NormalForm& keys) {
   return keys.size() > 1 && !holds_exponent(keys) && !holds_centred(keys) && !mixes_columns(keys);
 }
 
-// A sum that mixes keys and row is multiplied out; a sum of keys or of row values alone stays one atom, evaluated as
-// written (distributed over an infinite or large value it would cancel).
+// A sum that mixes keys and row is multiplied out; a sum of keys or of row values alone stays one atom,
+// evaluated as written (distributed over an infinite or large value it would cancel).
 NormalForm Separation::product(const NormalForm& a, const NormalForm& b) {
   if (!final_) {
     for (const auto& [x, y] : {std::pair(&a, &b), std::pair(&b, &a)}) {
@@ -153,8 +160,9 @@ NormalForm Separation::product(const NormalForm& a, const NormalForm& b) {
   return distribute(regroup(a), regroup(b));
 }
 
-// The key part and the row part of a sum as one quantity each, so that multiplying out makes few terms. Exponentials
-// stay apart: the row part that kept them small has just been split off, so they need references.
+// The key part and the row part of a sum as one quantity each, so that multiplying out makes few terms.
+// Exponentials stay apart: the row part that kept them small has just been split off, so they need
+// references.
 NormalForm Separation::regroup(const NormalForm& a) {
   NormalForm terms, row;
   for (const auto& [rest, keys] : group(a)) {
@@ -167,8 +175,8 @@ NormalForm Separation::regroup(const NormalForm& a) {
   return sum(terms, row.size() <= 1 || !(kind(row) & kUnknown) ? row : as_atom(row));
 }
 
-// X + r -> (X - rho) + (rho + r) with rho the reference of X: the freedom of the reference is used before anything is
-// multiplied out, so that variances do not cancel.
+// X + r -> (X - rho) + (rho + r) with rho the reference of X: the freedom of the reference is used before
+// anything is multiplied out, so that variances do not cancel.
 NormalForm Separation::centre(const NormalForm& a) {
   const auto groups = group(a);
   const auto pure = groups.find(Monomial{});
@@ -198,18 +206,23 @@ NormalForm Separation::centre(const NormalForm& a) {
   const Expr deviation = arena_.make(Op::kCentred, {x});
   NormalForm r = a;
   for (const auto& [m, d] : keys) r.erase(m);
-  r = sum(r, scaled(atom_form(mask ? where(mask, deviation, -std::numeric_limits<double>::infinity()) : deviation), c));
+  r = sum(r, scaled(atom_form(mask ? where(mask, deviation, -std::numeric_limits<double>::infinity())
+                                   : deviation),
+                    c));
   return sum(r, scaled(atom_form(arena_.make(Op::kCentre, {x})), c));
 }
 
 // Back to x - rho where the polynomial form is not wanted: exponents, extrema and comparisons.
 NormalForm Separation::uncentre(const NormalForm& a) {
-  const auto deviation = [](Expr e) { return e.is(Op::kCentred) || (is_masked(e) && e.arg(1).is(Op::kCentred)); };
+  const auto deviation = [](Expr e) {
+    return e.is(Op::kCentred) || (is_masked(e) && e.arg(1).is(Op::kCentred));
+  };
   const auto row_sum = [&](Expr e) {
     return e.is(Op::kAdd) && kind(e) == kUnknown && !collect(e, {Op::kCentre}).empty();
   };
   const auto find = [](const Monomial& m, auto wanted) {
-    return std::find_if(m.atoms.begin(), m.atoms.end(), [&](const Power& p) { return p.power == 1 && wanted(p.atom); });
+    return std::find_if(m.atoms.begin(), m.atoms.end(),
+                        [&](const Power& p) { return p.power == 1 && wanted(p.atom); });
   };
   NormalForm r;
   for (const auto& [m, c] : a) {

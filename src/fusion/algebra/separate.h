@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Separation: rewriting a program into normal forms whose factors each depend on the keys or on the row, never both.
+// Separation: rewriting a program into normal forms whose factors each depend on the keys or on the row,
+// never both.
 #pragma once
 
 #include <map>
@@ -24,8 +25,9 @@ using Knowns = std::map<Expr, NormalForm>;
 // Which extremum of a key expression is its natural reference (x - max x): +1 max, -1 min.
 using NaturalReferences = std::map<Expr, int>;
 
-// One derivation. In the streamed mode, expressions are split into K (known at element j) and U (known when the sweep
-// ends) parts and reductions become states. In the final mode there are no keys left: fix-ups are simplified.
+// One derivation. In the streamed mode, expressions are split into K (known at element j) and U (known when
+// the sweep ends) parts and reductions become states. In the final mode there are no keys left: fix-ups are
+// simplified.
 class Separation {
  public:
   Separation(Arena& arena, const Knowns& knowns);

@@ -39,7 +39,8 @@ NormalForm power_by_product(const NormalForm& a, double n, auto product) {
 
 }  // namespace
 
-// Final mode: sum of t_i exp(e_i) -> S exp(M) with M = max e_i and S = sum t_i exp(e_i - M), so that no term overflows.
+// Final mode: sum of t_i exp(e_i) -> S exp(M) with M = max e_i and S = sum t_i exp(e_i - M), so that no term
+// overflows.
 Separation::Aligned Separation::align(const NormalForm& a) {
   std::set<ExponentSum> exponents;
   for (const auto& [m, c] : a) exponents.insert(m.exponent);
@@ -66,7 +67,9 @@ NormalForm Separation::power_of_monomial(const Monomial& m, double c, double n) 
     if (!is_integer(n) && !is_nonneg(atom)) {
       if (is_even(p.power)) atom = abs(atom);
       else if (kind(m) != kMixed) return atom_form(rebuild(arena_, monomial_form(m, c)), n);
-      else refuse(Reason::kSignUnknown, "a fractional power of a product with a factor that may be negative", atom_form(atom));
+      else
+        refuse(Reason::kSignUnknown, "a fractional power of a product with a factor that may be negative",
+               atom_form(atom));
     }
     r = distribute(r, atom_form(atom, p.power * n));
   }
@@ -111,7 +114,8 @@ NormalForm Separation::exponential_of(const NormalForm& argument) {
     todo.pop_front();
     const std::uint8_t k = kind(m);
     if (k == kMixed)
-      refuse(Reason::kInseparableExponent, "an exponent multiplies a key value by a row reduction", monomial_form(m, c));
+      refuse(Reason::kInseparableExponent, "an exponent multiplies a key value by a row reduction",
+             monomial_form(m, c));
     const Expr x = sole_atom(m);
     if (x && x.is(Op::kLog)) {
       r = distribute(r, power(form(x.arg(0)), c));
@@ -152,7 +156,9 @@ NormalForm Separation::logarithm(const NormalForm& a) {
     return atom_form(log(rebuild(arena_, a)));
   }
   NormalForm r = constant_form(std::log(c)), keys;
-  const auto add = [&](const NormalForm& term, bool keyed) { (keyed ? keys : r) = sum(keyed ? keys : r, term); };
+  const auto add = [&](const NormalForm& term, bool keyed) {
+    (keyed ? keys : r) = sum(keyed ? keys : r, term);
+  };
   for (const Power& p : m.atoms)
     if (!p.atom.is(Op::kIndicator)) add(scaled(atom_form(log(p.atom)), p.power), kind(p.atom) & kKeyed);
   for (const ExponentTerm& t : m.exponent)
@@ -162,8 +168,8 @@ NormalForm Separation::logarithm(const NormalForm& a) {
   return sum(r, keys);
 }
 
-// max2 and min2: a common non-negative row factor moves out, and so do exponentials when the row part that kept them
-// small does.
+// max2 and min2: a common non-negative row factor moves out, and so do exponentials when the row part that
+// kept them small does.
 NormalForm Separation::clamp(Expr e) {
   const NormalForm a = form(e.arg(0)), b = form(e.arg(1));
   const auto rebuilt = [&](const NormalForm& x, const NormalForm& y) {
@@ -194,7 +200,9 @@ NormalForm Separation::clamp(Expr e) {
 // abs and relu let non-negative row factors through; abs any row factor.
 NormalForm Separation::function(Expr e) {
   const NormalForm a = form(e.arg(0));
-  const auto apply = [&](Op op, const NormalForm& x) { return atom_form(arena_.make(op, {rebuild(arena_, x)})); };
+  const auto apply = [&](Op op, const NormalForm& x) {
+    return atom_form(arena_.make(op, {rebuild(arena_, x)}));
+  };
   if (kind(a) != kMixed) return apply(e.op(), a);
   if (e.is(Op::kAbs) || e.is(Op::kRelu)) {
     const auto groups = group(a);
@@ -209,7 +217,8 @@ NormalForm Separation::function(Expr e) {
       refuse(Reason::kSignUnknown, "relu of a key value times a row reduction that may be negative", a);
     }
   }
-  refuse(Reason::kInseparableFunction, std::string(op_name(e.op())) + " of an expression that mixes keys and a row reduction", a);
+  refuse(Reason::kInseparableFunction,
+         std::string(op_name(e.op())) + " of an expression that mixes keys and a row reduction", a);
 }
 
 NormalForm Separation::call(Expr e) {

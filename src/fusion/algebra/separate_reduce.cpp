@@ -42,12 +42,14 @@ NormalForm Separation::reduce_sum(Expr term) {
         double c = 1;
         if (keyed.size() == 1) std::swap(c, keyed.begin()->second);
         const bool counts = keyed.size() == 1 && keyed.begin()->first.is_unit();
-        const Expr state = counts ? arena_.stream_length() : arena_.make(Op::kRawSum, {rebuild(arena_, keyed)});
+        const Expr state =
+            counts ? arena_.stream_length() : arena_.make(Op::kRawSum, {rebuild(arena_, keyed)});
         r = sum(r, distribute(monomial_form(row, c), atom_form(state)));
       }
   }
   // Multiplying out loses the sign: a sum of squares stays non-negative.
-  if (r.size() > 1 && kind(terms) == kMixed && is_nonneg(term)) return atom_form(max2(rebuild(arena_, r), 0.0));
+  if (r.size() > 1 && kind(terms) == kMixed && is_nonneg(term))
+    return atom_form(max2(rebuild(arena_, r), 0.0));
   return r;
 }
 
@@ -76,13 +78,15 @@ NormalForm Separation::extremum(const NormalForm& mixed, int sign) {
     refuse(Reason::kInseparableMax, "a maximum over keys of several products of keys and row reductions", a);
   const auto& [u, f] = *terms.begin();
   // The row part keeps an exponential small; without it only a maximum over the exponent itself is safe.
-  if (!u.is_unit() && holds_exponent(f) && !(is_nonneg(u) && is_masked_exponential(f) &&
-                                                (sign > 0 || guards(f.begin()->first).empty())))
+  if (!u.is_unit() && holds_exponent(f) &&
+      !(is_nonneg(u) && is_masked_exponential(f) && (sign > 0 || guards(f.begin()->first).empty())))
     refuse(Reason::kInseparableMax, "a maximum over keys of a product with an exponential", a);
   const auto scaled_by_row = [&](int s) { return distribute(monomial_form(u), extremum_of_keys(f, s)); };
   if (is_nonneg(u)) return sum(scaled_by_row(sign), row);
   const Expr nonneg = ge(rebuild(arena_, u), 0.0);
-  return sum(atom_form(where(nonneg, rebuild(arena_, scaled_by_row(sign)), rebuild(arena_, scaled_by_row(-sign)))), row);
+  return sum(
+      atom_form(where(nonneg, rebuild(arena_, scaled_by_row(sign)), rebuild(arena_, scaled_by_row(-sign)))),
+      row);
 }
 
 NormalForm Separation::extremum_of_keys(const NormalForm& keys, int sign) {
@@ -103,7 +107,8 @@ NormalForm Separation::extremum_of_keys(const NormalForm& keys, int sign) {
   varying.erase(Monomial{});
   const Leading leading = without_leading_size(varying);
   const Expr value = rebuild(arena_, sign > 0 ? leading.form : scaled(leading.form, -1));
-  return sum(scaled(atom_form(arena_.make(Op::kRunningMax, {value})), sign * leading.size), constant_form(offset));
+  return sum(scaled(atom_form(arena_.make(Op::kRunningMax, {value})), sign * leading.size),
+             constant_form(offset));
 }
 
 NormalForm Separation::reduce_prod(Expr term) {
@@ -113,11 +118,13 @@ NormalForm Separation::reduce_prod(Expr term) {
   };
   if (kind(a) == kKeyed || a.empty()) return state(a);
   if (a.size() != 1)
-    refuse(Reason::kInseparableProduct, "a product over keys of a sum that mixes keys and a row reduction", a);
+    refuse(Reason::kInseparableProduct, "a product over keys of a sum that mixes keys and a row reduction",
+           a);
   const auto& [m, c] = *a.begin();
   const Parts parts = split(m);
   if (!parts.keys.exponent.empty())
-    refuse(Reason::kInseparableProduct, "a product over keys of an exponential whose reference is not known yet", a);
+    refuse(Reason::kInseparableProduct,
+           "a product over keys of an exponential whose reference is not known yet", a);
   const bool keyed = kind(parts.keys) != kFixed;
   const NormalForm keys = keyed ? state(monomial_form(parts.keys, c)) : constant_form(1);
   const NormalForm row = monomial_form(parts.rest, keyed ? 1 : c);  // its J-th power moves out
@@ -146,8 +153,10 @@ Expr Separation::reduce_any(Expr c, bool negated) {
   }
   const Expr inner = condition(c);
   if (!final_ && kind(inner) == kMixed)
-    throw Inseparable(Reason::kComparisonWithReduction, "any over keys of a mixed condition: " + to_string(inner), inner);
-  if (kind(inner) == kFixed || kind(inner) == kUnknown) return negated ? not_of(inner) : inner;  // some key exists
+    throw Inseparable(Reason::kComparisonWithReduction,
+                      "any over keys of a mixed condition: " + to_string(inner), inner);
+  if (kind(inner) == kFixed || kind(inner) == kUnknown)
+    return negated ? not_of(inner) : inner;  // some key exists
   return arena_.make(Op::kRunningAny, {negated ? not_of(inner) : inner});
 }
 

@@ -12,7 +12,8 @@ namespace {
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
 bool all_indicators(const Monomial& m) {
-  return std::all_of(m.atoms.begin(), m.atoms.end(), [](const Power& p) { return p.atom.is(Op::kIndicator); });
+  return std::all_of(m.atoms.begin(), m.atoms.end(),
+                     [](const Power& p) { return p.atom.is(Op::kIndicator); });
 }
 
 bool is_finite(const NormalForm& a) {
@@ -29,14 +30,21 @@ bool is_exponent_alive(Expr condition, Expr exponent) {  // u > -inf
 Expr Separation::condition(Expr e) {
   if (knowns_.contains(e)) return arena_.make(Op::kKnown, {e});
   switch (e.op()) {
-    case Op::kLeaf: case Op::kKnown: case Op::kAttainsMax: case Op::kRunningAny: case Op::kConstant: return e;
+    case Op::kLeaf:
+    case Op::kKnown:
+    case Op::kAttainsMax:
+    case Op::kRunningAny:
+    case Op::kConstant: return e;
     case Op::kNot: return not_of(condition(e.arg(0)));
-    case Op::kAnd: case Op::kOr: {
+    case Op::kAnd:
+    case Op::kOr: {
       std::vector<Expr> args;
       for (Expr x : e.args()) args.push_back(condition(x));
       return e.is(Op::kAnd) ? conjunction(std::move(args)) : with_args(e, std::move(args));
     }
-    case Op::kGt: case Op::kGe: case Op::kEq: return comparison(e);
+    case Op::kGt:
+    case Op::kGe:
+    case Op::kEq: return comparison(e);
     case Op::kReduceAny: return reduce_any(e.arg(0), false);
     case Op::kReduceAll: return not_of(reduce_any(e.arg(0), true));
     case Op::kWhere: {
@@ -69,8 +77,8 @@ Expr Separation::comparison(Expr e) {
          sum(a, scaled(b, -1)));
 }
 
-// x == max x where x needs no reduction of this sweep. A maximum made known earlier serves if it is one of the values
-// compared, to the bit; otherwise it is taken again.
+// x == max x where x needs no reduction of this sweep. A maximum made known earlier serves if it is one of
+// the values compared, to the bit; otherwise it is taken again.
 Expr Separation::own_extremum(Expr e, const NormalForm& a, const NormalForm& b) {
   const auto is = [](Expr reduction, Op op, Expr of) { return reduction.is(op) && reduction.arg(0) == of; };
   const Expr x = e.arg(0), y = e.arg(1);
@@ -104,13 +112,17 @@ Expr Separation::sign_of_keys(Expr e, const Monomial& keys, double c) {
   return e.is(Op::kGt) ? conjunction({alive, sign}) : any_of({not_of(alive), sign});
 }
 
-// x == max x, x >= max x, x == min x, min x >= x. Only for x as written: exp(x) == max exp(x) ties more often.
+// x == max x, x >= max x, x == min x, min x >= x. Only for x as written: exp(x) == max exp(x) ties more
+// often.
 Expr Separation::attained_maximum(Op op, const NormalForm& a, const NormalForm& b) {
   const auto attains = [&](const NormalForm& x, const NormalForm& bound, int sign) {
-    return kind(x) == kKeyed && std::all_of(x.begin(), x.end(), [](const auto& t) { return t.first.exponent.empty(); }) &&
+    return kind(x) == kKeyed &&
+           std::all_of(x.begin(), x.end(), [](const auto& t) { return t.first.exponent.empty(); }) &&
            extremum_of_keys(x, sign) == bound;
   };
-  const auto condition = [&](const NormalForm& x) { return arena_.make(Op::kAttainsMax, {rebuild(arena_, x)}); };
+  const auto condition = [&](const NormalForm& x) {
+    return arena_.make(Op::kAttainsMax, {rebuild(arena_, x)});
+  };
   if (op == Op::kEq || op == Op::kGe) {
     if (attains(a, b, +1)) return condition(a);
     if (attains(b, a, -1)) return condition(scaled(b, -1));
@@ -171,7 +183,8 @@ NormalForm Separation::select(Expr e) {
 
 NormalForm Separation::select_mixed(Expr c, const NormalForm& a, const NormalForm& b) {
   if (kind(c) == kMixed)
-    throw Inseparable(Reason::kComparisonWithReduction, "a mask mixes keys and a row reduction: " + to_string(c), c);
+    throw Inseparable(Reason::kComparisonWithReduction,
+                      "a mask mixes keys and a row reduction: " + to_string(c), c);
   NormalForm r;
   if (is_constant(b, -kInf) || is_constant(b, kInf)) {  // an infinity absorbs finite row terms
     NormalForm keys;

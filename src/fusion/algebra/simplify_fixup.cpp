@@ -24,13 +24,15 @@ bool is_reference_times(const Monomial& m, const Monomial& common, Power* beside
   return found && beside->power == 1 && is_reference(beside->atom);
 }
 
-// ref*X + y*X -> (ref + y)*X, so that a reference that did not cancel is subtracted before anything is multiplied.
+// ref*X + y*X -> (ref + y)*X, so that a reference that did not cancel is subtracted before anything is
+// multiplied.
 NormalForm factor_references(Arena& arena, NormalForm a, const std::vector<Expr>& references) {
   const NormalForm before = a;
   for (const auto& [m, c] : before) {
     if (!a.contains(m)) continue;
     for (const Power& p : m.atoms) {
-      if (p.power != 1 || std::find(references.begin(), references.end(), p.atom) == references.end()) continue;
+      if (p.power != 1 || std::find(references.begin(), references.end(), p.atom) == references.end())
+        continue;
       Monomial common = m;
       std::erase(common.atoms, p);
       NormalForm factor;
@@ -71,7 +73,8 @@ NormalForm simplify_fixup(Arena& arena, Expr fixup, const Knowns& knowns,
                           const std::vector<Expr>& references) {
   NormalForm expanded = Separation::fixup(arena, knowns, references).form(fixup);
   NormalForm plain = Separation::fixup(arena, knowns, {}).form(fixup);
-  if (centre_cancels(expanded, {}) && (!centre_cancels(plain, {}) || expanded.size() < plain.size())) return expanded;
+  if (centre_cancels(expanded, {}) && (!centre_cancels(plain, {}) || expanded.size() < plain.size()))
+    return expanded;
   return factor_references(arena, std::move(plain), references);
 }
 

@@ -18,9 +18,9 @@ enum class ReferenceKind {
 
 struct Reference {
   ReferenceKind kind = ReferenceKind::kRunningMax;
-  Expr node;          // the leaf that stands for it in fix-ups
-  Expr key;           // where(guard, value, -inf), or value when there is no guard
-  Expr guard;         // null: none
+  Expr node;   // the leaf that stands for it in fix-ups
+  Expr key;    // where(guard, value, -inf), or value when there is no guard
+  Expr guard;  // null: none
   Expr value;
   int weight = -1;    // kRunningMean: index into Sweep::accumulators; -1 counts every key
   bool lazy = false;  // may lag behind by the runtime's slack
@@ -36,7 +36,7 @@ struct Factor {
 struct Exponent {
   double lambda = 1;
   Expr u;
-  int reference = -1;   // index into Sweep::references; -1: the constant below
+  int reference = -1;  // index into Sweep::references; -1: the constant below
   double constant = 0;
 };
 
@@ -48,8 +48,8 @@ struct CentredPower {
   double constant = 0;
 };
 
-// One term of the binomial shift: coefficient * prod_i delta_i^delta_powers[i] * source, where delta_i is the old
-// minus the new effective reference of Accumulator::powers[i].
+// One term of the binomial shift: coefficient * prod_i delta_i^delta_powers[i] * source, where delta_i is the
+// old minus the new effective reference of Accumulator::powers[i].
 struct MoveTerm {
   double coefficient = 1;
   std::vector<int> delta_powers;
@@ -58,8 +58,8 @@ struct MoveTerm {
 
 // Sum over the keys where `guard` holds of  scale * prod factors * prod powers * prod exp(exponents).
 // When references move from rho to rho':
-//   A' = prod_e exp(lambda_e * (rho_e - rho_e')) * sum over `move` of its terms            (0 stays 0 at rho = -inf)
-//   argmax >= 0:  A' = (rho == rho' ? A : 0), and only keys with key == rho are added.
+//   A' = prod_e exp(lambda_e * (rho_e - rho_e')) * sum over `move` of its terms            (0 stays 0 at rho
+//   = -inf) argmax >= 0:  A' = (rho == rho' ? A : 0), and only keys with key == rho are added.
 struct Accumulator {
   Expr node;   // the leaf that stands for it in fix-ups
   Expr guard;  // null: none
@@ -89,10 +89,10 @@ struct Scan {
   bool exclusive = true;
 };
 
-// One pass over the keys. In fix-ups, a negative power of an accumulator that is 0 counts as 0 (a stream of its own
-// without keys), unless NaN is asked for; a reference that is not finite counts as 0 only where it is a mean. A
-// reduction made known carries its value as written: a raw sum of exponentials overflows where eager code does.
-// All vectors are in a deterministic order in which an entry only needs earlier scans.
+// One pass over the keys. In fix-ups, a negative power of an accumulator that is 0 counts as 0 (a stream of
+// its own without keys), unless NaN is asked for; a reference that is not finite counts as 0 only where it is
+// a mean. A reduction made known carries its value as written: a raw sum of exponentials overflows where
+// eager code does. All vectors are in a deterministic order in which an entry only needs earlier scans.
 struct Sweep {
   std::vector<Reference> references;
   std::vector<Accumulator> accumulators;
@@ -101,8 +101,8 @@ struct Sweep {
   std::vector<Expr> targets;  // reductions made known by this sweep; in the last sweep the outputs
   std::vector<Expr> fixups;   // one per target, over nodes of the states, row leaves and knowns
   std::vector<Expr> knowns;   // reductions of earlier sweeps this one may use (as kKnown leaves)
-  // The target's value for a row without any key (every running maximum is -inf): the program over the empty key
-  // set with 0/0 = 0. Over row leaves and knowns; empty_values holds the number where it is one.
+  // The target's value for a row without any key (every running maximum is -inf): the program over the empty
+  // key set with 0/0 = 0. Over row leaves and knowns; empty_values holds the number where it is one.
   std::vector<Expr> empty;
   std::vector<std::optional<double>> empty_values;
 };

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0
+// See interpret.h: one CTA after another, its sweeps, its tiles, their steps.
+#include "kernel/interpret.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include "kernel/interpret_cover.h"
+#include "kernel/interpret_values.h"
+
+namespace flashlight::kernel {
+
+namespace alg = fusion::algebra;
+using fusion::Role;
+
+namespace {
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
+class Interpretation {
+ public:
+  Interpretation(const Program& program, const std::vector<graph::Array>& tensors, const std::vector<double>& scalars,
+                 const InterpretOptions& options)
+      : program_(program),
+        plan_(*program.plan),
+        binding_(*program.function, tensors, scalars),
+        points_(*program.function, binding_),
+        options_(options),
+        values_(program, points_, place_, [this](Expr e) { return variable(e); }) {
+    for (std::size_t l = 0; l < plan_.loops.size(); ++l) {
+      extents_.push_back(static_cast<std::int64_t>(binding_.value(plan_.loops[l].size)));
+      values_.column_extent(static_cast<int>(l), extents_.back());
+    }
+    rows_ = extents_[plan_.row];
+    keys_ = extents_[plan_.stream];
+    for (const Sweep& sweep : program.sweeps) covers_.push_back(covers_of(sweep));
+    place_.loops.assign(plan_.loops.size(), 0);
+    place_.row_end = rows_;
+    place_.key_end = keys_;
+    place_.keys = options.tile_n > 0 ? options.tile_n : std::max<std::int64_t>(keys_, 1);
+    place_.rows = options.tile_m > 0 ? options.tile_m : std::max<std::int64_t>(rows_, 1);
+  }
+
+  std::vector<graph::Array> run() {
+    for (const graph::Output& output : program_.function->outputs) {
+      const graph::Extents shape = binding_.extents(output.value.shape);
+      outputs_.push_back({shape, std::vector<double>(graph::count(shape), std::numeric_limits<double>::quiet_NaN())});
+    }
+    batch_loop(0);
+    for (std::size_t o = 0; o < outputs_.size(); ++o) {
+      if (!program_.function->outputs[o].value.pack) continue;
+      std::vector<std::int64_t>& shape = outputs_[o].shape;
+      shape.erase(shape.begin());
+      shape.insert(shape.begin(), binding_.leading().begin(), binding_.leading().end());
+    }
+    return std::move(outputs_);
+  }
+
+ private:
+  void batch_loop(std::size_t loop) {
+    if (loop == plan_.loops.size()) {
+      for (place_.row0 = 0; place_.row0 < rows_; place_.row0 += place_.rows) cta();
+      return;
+    }
+    if (plan_.loops[loop].role != Role::Batch) return batch_loop(loop + 1);
+    for (std::int64_t k = 0; k < extents_[loop]; ++k) {
+      place_.loops[loop] = k;
+      batch_loop(loop + 1);
+    }
+  }
+
+  void cta() {
+    variables_.clear();
+    staged_.clear();
+    for (std::size_t s = 0; s < program_.sweeps.size(); ++s) run(program_.sweeps[s], covers_[s]);
+    for (const Store& store : program_.stores) write(store);
+  }
+
+  // ---- variables
+
+  const TileValues* variable(Expr e) {
+    if (auto found = variables_.find(e); found != variables_.end()) return &found->second;
+    if (auto found = tile_.find(e); found != tile_.end()) return &found->second;
+    if (!e.is(alg::Op::kLeaf)) return nullptr;
+    for (std::size_t m = 0; sweep_ && m < sweep_->masked.size(); ++m) {
+      if (sweep_->masked[m].node == e) return &(tile_[e] = masked(sweep_->masked[m], m));
+    }
+    if (program_.temporaries.contains(e.leaf_id())) {
+      throw std::logic_error("interpret: " + e.info().name + " is read before it is defined");
+    }
+    if (plan_.leaves[e.leaf_id()].kind != fusion::Leaf::Contraction) return nullptr;
+    for (std::size_t c = 0; sweep_ && c < program_.contractions.size(); ++c) {
+      const auto& all = sweep_->contractions;
+      if (program_.contractions[c].leaf != e.leaf_id() || std::find(all.begin(), all.end(), static_cast<int>(c)) == all.end()) continue;
+      return &(tile_[e] = contract(program_.contractions[c]));
+    }
+    throw std::logic_error("interpret: a contraction is read that its sweep does not compute");
+  }
+
+  // A staged tile: rows past the end are 0.
+  TileValues load(const Operand& operand) {
+    const bool by_row = operand.rows == plan_.row;
+    const std::int64_t count = by_row ? place_.rows : place_.keys, first = by_row ? place_.row0 : place_.col0;
+    TileValues result(kOut, count, extents_[operand.cols]);
+    for (const graph::Operand& factor : operand.factors) {
+      const PointCode& code = points_.compile({factor.node, factor.index});
+      for (std::int64_t r = 0; r < count; ++r) {
+        place_.loops[operand.rows] = first + r;
+        for (std::int64_t c = 0; c < result.columns && first + r < extents_[operand.rows]; ++c) {
+          place_.loops[operand.cols] = c;
+          const double x = code.run(place_.loops.data());
+          result.at(r, c) = &factor == &operand.factors[0] ? x : result.at(r, c) * x;
+        }
+      }
+    }
+    return result;
+  }
+
+  TileValues contract(const Contraction& c) {
+    auto [staged, fresh] = staged_.try_emplace(c.left);
+    if (fresh) staged->second = load(program_.operands[c.left]);
+    const TileValues &left = staged->second, right = load(program_.operands[c.right]);
+    TileValues result(kScore, place_.rows, place_.keys);
+    for (std::int64_t i = 0; i < place_.rows; ++i) {
+      for (std::int64_t j = 0; j < place_.keys; ++j) {
+        double sum = 0;
+        for (std::int64_t d = 0; d < left.columns; ++d) sum += left.at(i, d) * right.at(j, d);
+        result.at(i, j) = sum;
+      }
+    }
+    return result;
+  }
+
+  TileValues score(Expr e) {
+    TileValues narrow = values_.value(e);
+    TileValues result(kScore, place_.rows, place_.keys);
+    for (std::int64_t i = 0; i < place_.rows; ++i) {
+      for (std::int64_t j = 0; j < place_.keys; ++j) result.at(i, j) = narrow.at(i, j);
+    }
+    return result;
+  }
+
+  TileValues row(Expr e) {
+    const TileValues narrow = values_.value(e);
+    TileValues result(kRow, place_.rows, 1);
+    for (std::int64_t i = 0; i < place_.rows; ++i) result.at(i, 0) = narrow.at(i, 0);
+    return result;
+  }
+
+  TileValues masked(const Masked& m, std::size_t index) {
+    TileValues result = score(m.value);
+    if (is_full(index)) return result;
+    tile_full_ = false;
+    const TileValues keep = m.predicate ? values_.value(m.predicate) : TileValues(kUniform, 1, 1, 1);
+    for (std::int64_t i = 0; i < place_.rows; ++i) {
+      for (std::int64_t j = 0; j < place_.keys; ++j) {
+        if (place_.col0 + j >= keys_ || keep.at(i, j) == 0) result.at(i, j) = m.otherwise;
+      }
+    }
+    return result;
+  }
+
+  // ---- covers
+
+  // Captured integers as the sweep's tile tests see them.
+  std::vector<std::int64_t> data_of(const CoverOf& cover) {
+    std::vector<std::int64_t> data;
+    for (const fusion::Access& access : cover.data) data.push_back(static_cast<std::int64_t>(points_.compile(access).run(place_.loops.data())));
+    return data;
+  }
+  TileCover bind(const CoverOf& cover) { return {cover.cover, binding_, place_.loops.data(), data_of(cover)}; }
+
+  struct Covers {
+    CoverOf live;
+    std::vector<std::optional<CoverOf>> full;  // by masked value; absent where only the end of the keys masks, or nothing is proven
+  };
+  Covers covers_of(const Sweep& sweep) const {
+    Covers result{cover_of_any(program_, sweep.live), {}};
+    for (const Masked& m : sweep.masked) {
+      result.full.emplace_back();
+      if (!m.predicate) continue;
+      CoverOf cover = cover_of(program_, m.predicate);
+      // Data that are not the sweep's are not at hand in the emitted code.
+      if (cover.data.empty() || cover.data == result.live.data) result.full.back() = std::move(cover);
+    }
+    return result;
+  }
+
+  std::int64_t row_last() const { return std::min(place_.row0 + place_.rows, rows_) - 1; }
+  TileBox box() const { return {place_.row0, row_last(), place_.col0, place_.keys}; }
+
+  bool is_full(std::size_t index) {
+    if (place_.col0 + place_.keys > keys_) return false;
+    const Expr predicate = sweep_->masked[index].predicate;
+    if (!predicate) return true;
+    if (!full_[index] || !full_[index]->full(box())) return false;
+    if (options_.check_cover) check(predicate, true);
+    return true;
+  }
+
+  // `predicate` must be `wanted` at every row and key of the tile.
+  void check(Expr predicate, bool wanted) {
+    const TileValues values = values_.value(predicate);
+    for (std::int64_t i = 0; i < place_.rows && place_.row0 + i < rows_; ++i) {
+      for (std::int64_t j = 0; j < place_.keys && place_.col0 + j < keys_; ++j) {
+        if ((values.at(i, j) != 0) == wanted) continue;
+        throw std::logic_error("interpret: rows from " + std::to_string(place_.row0) + ", keys from " + std::to_string(place_.col0) +
+                               ": the cover calls the tile " + (wanted ? "full" : "empty") + ", which " +
+                               alg::to_string(predicate) + " contradicts");
+      }
+    }
+  }
+
+  void skip(std::int64_t from, std::int64_t to) {
+    if (to <= from) return;
+    if (options_.counts) options_.counts->skipped += to - from;
+    for (std::int64_t tile = from; options_.check_cover && tile < to; ++tile) {
+      place(tile);
+      for (Expr predicate : sweep_->live) check(predicate, false);
+    }
+  }
+
+  // ---- a sweep
+
+  void place(std::int64_t tile) {
+    place_.col0 = tile * place_.keys;
+    tile_.clear();
+    values_.forget_tile();
+  }
+
+  void run(const Sweep& sweep, const Covers& covers) {
+    sweep_ = &sweep;
+    full_.clear();
+    for (const std::optional<CoverOf>& cover : covers.full) full_.push_back(cover ? std::optional(bind(*cover)) : std::nullopt);
+    place(0);
+    for (const State& state : sweep.states) {
+      const std::int64_t columns = state.columns < 0 ? 1 : extents_[state.columns];
+      variables_[state.node] = TileValues(state.kind == StateKind::Accumulator ? kOut : kRow, place_.rows, columns, state.initial);
+    }
+    const TileCover live = bind(covers.live);
+    const TileWalk walk(covers.live.cover, live, place_.row0, row_last(), keys_, place_.keys);
+    const std::int64_t all = (keys_ + place_.keys - 1) / place_.keys;
+    std::int64_t next = 0;
+    for (std::int64_t tile = walk.first(); tile < walk.end(); tile = walk.after(tile)) {
+      skip(next, tile);
+      place(tile);
+      next = tile + 1;
+      tile_full_ = true;
+      for (const Step& step : sweep.steps) execute(step);
+      if (!options_.counts) continue;
+      ++options_.counts->visited;
+      options_.counts->full += tile_full_;
+    }
+    skip(next, all);
+    place(0);
+    sweep_ = nullptr;  // what holds for a tile is out of scope
+    for (const Step& step : sweep.finals) variables_[step.target] = row(step.value);
+  }
+
+  void execute(const Step& step) {
+    switch (step.kind) {
+      case StepKind::Contract: return;  // computed where it is first read
+      case StepKind::Reduce: tile_[step.target] = reduce(step); return;
+      case StepKind::Let: tile_[step.target] = row(step.value); return;
+      case StepKind::Set: variables_[sweep_->states[step.index].node] = row(step.value); return;
+      case StepKind::Scale: return scale(step);
+      case StepKind::Add: return add(step);
+      case StepKind::Product: return product(step);
+    }
+  }
+
+  TileValues reduce(const Step& step) {
+    const TileValues x = score(step.value);
+    const bool max = step.reduce == StateKind::Max;
+    TileValues result(kRow, place_.rows, 1, max ? -kInf : kInf);
+    for (std::int64_t i = 0; i < place_.rows; ++i) {
+      for (std::int64_t j = 0; j < place_.keys; ++j) {
+        double& best = result.at(i, 0);
+        best = max ? std::fmax(best, x.at(i, j)) : std::fmin(best, x.at(i, j));
+      }
+    }
+    return result;
+  }
+
+  void scale(const Step& step) {
+    const TileValues by = row(step.value);
+    TileValues& state = variables_[sweep_->states[step.index].node];
+    for (std::int64_t i = 0; i < place_.rows; ++i) {
+      for (std::int64_t c = 0; c < state.columns; ++c) state.at(i, c) *= by.at(i, 0);
+    }
+  }
+
+  void add(const Step& step) {
+    const TileValues x = score(step.value);
+    TileValues& state = variables_[sweep_->states[step.index].node];
+    for (std::int64_t i = 0; i < place_.rows; ++i) {
+      for (std::int64_t j = 0; j < place_.keys; ++j) state.at(i, 0) += x.at(i, j);
+    }
+  }
+
+  void product(const Step& step) {
+    const TileValues weight = score(step.value), right = load(program_.operands[step.operand]);
+    TileValues& state = variables_[sweep_->states[step.index].node];
+    for (std::int64_t i = 0; i < place_.rows; ++i) {
+      for (std::int64_t j = 0; j < place_.keys; ++j) {
+        for (std::int64_t c = 0; c < state.columns; ++c) state.at(i, c) += weight.at(i, j) * right.at(j, c);
+      }
+    }
+  }
+
+  // ---- results
+
+  void write(const Store& store) {
+    place(0);
+    const TileValues x = values_.value(store.value, store.columns);
+    graph::Array& out = outputs_[store.output];
+    const graph::Extents strides = graph::strides_of(out.shape);
+    const std::int64_t columns = store.columns < 0 ? 1 : extents_[store.columns];
+    for (std::int64_t i = 0; i < place_.rows && place_.row0 + i < rows_; ++i) {
+      for (std::int64_t c = 0; c < columns; ++c) {
+        std::int64_t offset = 0;
+        for (std::size_t a = 0; a < store.axis_loops.size(); ++a) {
+          const int loop = store.axis_loops[a];
+          const std::int64_t at = loop == plan_.row ? place_.row0 + i : loop == store.columns ? c : place_.loops[loop];
+          offset += at * strides[a];
+        }
+        out.data[offset] = x.at(i, c);
+      }
+    }
+  }
+
+  const Program& program_;
+  const fusion::KernelPlan& plan_;
+  graph::Binding binding_;
+  Points points_;
+  const InterpretOptions& options_;
+  TilePlace place_;
+  TileEvaluator values_;
+  std::vector<std::int64_t> extents_;  // by loop
+  std::int64_t rows_ = 0, keys_ = 0;
+  std::map<Expr, TileValues> variables_, tile_;  // states and finals; what one tile defines
+  const Sweep* sweep_ = nullptr;
+  std::vector<Covers> covers_;  // by sweep
+  std::vector<std::optional<TileCover>> full_;  // of this sweep and CTA, by masked value
+  std::map<int, TileValues> staged_;  // row operands of this CTA
+  bool tile_full_ = true;
+  std::vector<graph::Array> outputs_;
+};
+
+}  // namespace
+
+std::vector<graph::Array> interpret(const Program& program, const std::vector<graph::Array>& tensors,
+                                    const std::vector<double>& scalars, const InterpretOptions& options) {
+  return Interpretation(program, tensors, scalars, options).run();
+}
+
+}  // namespace flashlight::kernel

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// One function in many spellings gives one kernel: the text behind the user's program is the same, names of the user aside.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <regex>
+
+#include "program.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+class Spelling : public testing::Test {
+ protected:
+  Spelling() : folder_(fs::path(testing::TempDir()) / ("flashlight-spelling-" + std::to_string(getpid()))) {
+    fs::create_directories(folder_);
+  }
+  ~Spelling() override { fs::remove_all(folder_); }
+
+  // The kernel and launcher that the translator writes for f: parameters q, k, v and the body, or a whole signature.
+  std::string kernel(const std::string& body, const std::string& signature = "Tensor f(const Tensor& q, const Tensor& k, const Tensor& v)") {
+    const fs::path source = folder_ / "f.cpp";
+    std::ofstream(source) << "#include <flashlight/flashlight.h>\nusing namespace flashlight;\nFLASHLIGHT_FUSE " << signature << " {\n"
+                          << body << "}\n";
+    const Printed run = run_program(FLASHLIGHT_TRANSLATE " " + source.string() + " -o -");
+    EXPECT_EQ(run.status, 0) << run.text << "\nfor\n" << body;
+    const std::size_t start = run.text.find("#include <flashlight/device/device.h>");
+    EXPECT_NE(start, std::string::npos) << run.text;
+    return start == std::string::npos ? "" : without_comments(run.text.substr(start));
+  }
+
+  static std::string without_comments(const std::string& text) {
+    return std::regex_replace(std::regex_replace(text, std::regex("[ ]*//[^\n]*"), ""), std::regex("\n\n+"), "\n");
+  }
+  static std::string renamed(std::string text, const std::vector<std::pair<std::string, std::string>>& names) {
+    for (const auto& [from, to] : names) text = std::regex_replace(text, std::regex("\\b" + from + "(?=\\b|_)"), to);
+    return text;
+  }
+
+  const std::string causal_ =
+      "  Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));\n"
+      "  Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));\n"
+      "  scores = where(j <= i, scores, -INFINITY);\n"
+      "  return matmul(softmax(scores, -1), v);\n";
+
+ private:
+  fs::path folder_;
+};
+
+TEST_F(Spelling, NamesOfTheUserMeanNothing) {
+  const std::string other = kernel(
+      "  Tensor s = matmul(query, key.transpose(-2, -1)) / std::sqrt(double(query.size(-1)));\n"
+      "  Tensor row = arange(query.size(-2)).unsqueeze(-1), column = arange(key.size(-2));\n"
+      "  Tensor seen = where(column <= row, s, -INFINITY);\n"
+      "  Tensor p = softmax(seen, -1);\n"
+      "  return matmul(p, value);\n",
+      "Tensor g(const Tensor& query, const Tensor& key, const Tensor& value)");
+  EXPECT_EQ(renamed(other, {{"query", "q"}, {"key", "k"}, {"value", "v"}, {"g", "f"}}), kernel(causal_));
+}
+
+TEST_F(Spelling, TheOrderOfOperandsMeansNothing) {
+  EXPECT_EQ(kernel("  double scale = 1.0 / std::sqrt(double(q.size(-1)));\n"
+                   "  Tensor scores = scale * matmul(q, k.transpose(-2, -1));\n"
+                   "  Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));\n"
+                   "  scores = where(i >= j, scores, -INFINITY);\n"
+                   "  return matmul(softmax(scores, -1), v);\n"),
+            kernel(causal_));
+}
+
+TEST_F(Spelling, EinsumIsMatmul) {
+  EXPECT_EQ(kernel("  Tensor scores = einsum(\"...id,...jd->...ij\", {q, k}) / std::sqrt(double(q.size(-1)));\n"
+                   "  Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));\n"
+                   "  scores = where(j <= i, scores, -INFINITY);\n"
+                   "  return einsum(\"...ij,...jd->...id\", {softmax(scores, -1), v});\n"),
+            kernel(causal_));
+}
+
+TEST_F(Spelling, ScaledQueriesAreScaledScores) {
+  EXPECT_EQ(kernel("  Tensor scores = matmul(q / std::sqrt(double(q.size(-1))), k.mT());\n"
+                   "  Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));\n"
+                   "  scores = where(j <= i, scores, -INFINITY);\n"
+                   "  return matmul(softmax(scores, -1), v);\n"),
+            kernel(causal_));
+}
+
+TEST_F(Spelling, MaskedFillIsWhere) {
+  EXPECT_EQ(kernel("  Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));\n"
+                   "  Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));\n"
+                   "  scores = scores.masked_fill(j > i, -INFINITY);\n"
+                   "  return matmul(softmax(scores, -1), v);\n"),
+            kernel(causal_));
+}
+
+TEST_F(Spelling, AddedMinusInfinityIsWhere) {
+  EXPECT_EQ(kernel("  Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));\n"
+                   "  Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));\n"
+                   "  scores = scores + where(j <= i, 0.0, -INFINITY);\n"
+                   "  return matmul(softmax(scores, -1), v);\n"),
+            kernel(causal_));
+}
+
+TEST_F(Spelling, TheLibrarysCausalAttentionIsTheSame) {
+  EXPECT_EQ(kernel("  return scaled_dot_product_attention(q, k, v, {.is_causal = true});\n"), kernel(causal_));
+}
+
+TEST_F(Spelling, SoftmaxInThreeWays) {
+  const std::string scores = "  Tensor s = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));\n";
+  const std::string library = kernel(scores + "  return matmul(softmax(s, -1), v);\n");
+  EXPECT_EQ(kernel(scores + "  Tensor p = exp(s);\n  return matmul(p / p.sum(-1, true), v);\n"), library);
+  EXPECT_EQ(kernel(scores + "  Tensor p = exp(s - s.amax(-1, true));\n  return matmul(p, v) / p.sum(-1, true);\n"), library);
+}
+
+TEST_F(Spelling, AnotherProgramGivesAnotherKernel) {
+  EXPECT_NE(kernel("  Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));\n"
+                   "  Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));\n"
+                   "  scores = where(j < i, scores, -INFINITY);\n"
+                   "  return matmul(softmax(scores, -1), v);\n"),
+            kernel(causal_));
+}
+
+}  // namespace
