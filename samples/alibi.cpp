@@ -6,8 +6,8 @@
 using namespace flashlight;
 
 // q: [B, H, Sq, D]   k, v: [B, H, Sk, D]
-// slope * (j - i) = slope * j - slope * i, and a softmax over j does not change when all scores of a row move by the same
-// amount.
+// slope * (j - i) = slope * j - slope * i, and a softmax over j does not change when all scores of a row move
+// by the same amount.
 FLASHLIGHT_FUSE Tensor alibi(const Tensor& q, const Tensor& k, const Tensor& v) {
   Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));
   Tensor h = arange(q.size(1)).view({-1, 1, 1}), i = arange(q.size(2)).unsqueeze(-1), j = arange(k.size(2));

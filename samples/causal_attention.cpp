@@ -6,8 +6,8 @@
 using namespace flashlight;
 
 // q: [B, H, Sq, D]   k, v: [B, H, Sk, D]
-// The kernel never visits a tile of keys that lies beyond all of its queries, and runs the comparison below only on the
-// tiles that the diagonal crosses.
+// The kernel never visits a tile of keys that lies beyond all of its queries, and runs the comparison below
+// only on the tiles that the diagonal crosses.
 FLASHLIGHT_FUSE Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
   Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));
   Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));

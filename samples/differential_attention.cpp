@@ -11,7 +11,8 @@ static Tensor scaled_scores(const Tensor& q, const Tensor& k) {
 
 // q: [B, H, Sq, 2 d]   k: [B, H, Sk, 2 d], each two streams side by side   v: [B, H, Sk, 2 d]
 // Two streams of scores with denominators of their own, in one sweep over the keys.
-FLASHLIGHT_FUSE Tensor differential_attention(const Tensor& q, const Tensor& k, const Tensor& v, float lambda) {
+FLASHLIGHT_FUSE Tensor differential_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                                              float lambda) {
   auto [q1, q2] = q.chunk<2>(-1);
   auto [k1, k2] = k.chunk<2>(-1);
   Tensor map = softmax(scaled_scores(q1, k1), -1) - lambda * softmax(scaled_scores(q2, k2), -1);
@@ -19,7 +20,8 @@ FLASHLIGHT_FUSE Tensor differential_attention(const Tensor& q, const Tensor& k, 
 }
 
 // The same with the product distributed over the difference.
-FLASHLIGHT_FUSE Tensor differential_distributed(const Tensor& q, const Tensor& k, const Tensor& v, float lambda) {
+FLASHLIGHT_FUSE Tensor differential_distributed(const Tensor& q, const Tensor& k, const Tensor& v,
+                                                float lambda) {
   auto [q1, q2] = q.chunk<2>(-1);
   auto [k1, k2] = k.chunk<2>(-1);
   Tensor map1 = softmax(scaled_scores(q1, k1), -1);

@@ -6,21 +6,24 @@
 using namespace flashlight;
 
 // q, k, v: [B, H, S, D]   document: [B, S], the number of each token's document
-// Whole tiles of other documents are skipped: two tiles can share a document only where their ranges of ids meet.
-FLASHLIGHT_FUSE Tensor document_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& document) {
+// `same` would be S x S numbers a batch element; the kernel compares two ids where it needs the answer.
+FLASHLIGHT_FUSE Tensor document_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                                          const Tensor& document) {
   Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));
   Tensor same = document.unsqueeze(-1) == document.unsqueeze(-2);  // [B, S, S]
   scores = where(same.unsqueeze(1), scores, -INFINITY);
   return matmul(softmax(scores, -1), v);
 }
 
-// The same, causal on the position inside the document. start: [B, N], where each document begins
-FLASHLIGHT_FUSE Tensor document_causal(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& document,
-                                       const Tensor& start) {
+// The same, causal on the position inside the document. offsets: [B, N], where each document begins.
+// What a function does with its tensors tells their rank; where it is not enough, assume() does.
+FLASHLIGHT_FUSE Tensor document_causal(const Tensor& q, const Tensor& k, const Tensor& v,
+                                       const Tensor& document, const Tensor& offsets) {
   Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));
+  assume(document.dim() == 2);
   Tensor same = document.unsqueeze(-1) == document.unsqueeze(-2);
   Tensor b = arange(document.size(0)).unsqueeze(-1);
-  Tensor position = arange(document.size(1)) - start.index({b, document});  // [B, S]
+  Tensor position = arange(document.size(1)) - offsets.index({b, document});  // [B, S]
   Tensor before = position.unsqueeze(-2) <= position.unsqueeze(-1);
   scores = where((same & before).unsqueeze(1), scores, -INFINITY);
   return matmul(softmax(scores, -1), v);
@@ -29,16 +32,16 @@ FLASHLIGHT_FUSE Tensor document_causal(const Tensor& q, const Tensor& k, const T
 int main(int argc, char** argv) {
   return sample::run(argc, argv, {.self_attention = true}, [](sample::Case& c) {
     Tensor q = c.queries(), k = c.keys(), v = c.values();
-    // Documents of `length` tokens; those of batch element b begin 7 b tokens earlier, so that batches differ.
+    // Documents of `length` tokens; those of batch element b begin 7 b tokens earlier: batches differ.
     const int64_t length = 60, count = c.sq() / length + 7 * c.b() / length + 2;
     Tensor shift = 7 * arange(c.b()).unsqueeze(-1);
     Tensor document = floor_divide(arange(c.sq()) + shift, length);
-    Tensor start = arange(count) * length - shift;
+    Tensor offsets = arange(count) * length - shift;
     c.compare("document", [&](const sample::Cast& cast) {
       return document_attention(cast(q), cast(k), cast(v), cast(document));
     });
     c.compare("document, causal", [&](const sample::Cast& cast) {
-      return document_causal(cast(q), cast(k), cast(v), cast(document), cast(start));
+      return document_causal(cast(q), cast(k), cast(v), cast(document), cast(offsets));
     });
   });
 }

@@ -23,7 +23,9 @@ FLASHLIGHT_FUSE Tensor gqa_by_option(const Tensor& q, const Tensor& k, const Ten
 int main(int argc, char** argv) {
   return sample::run(argc, argv, {.heads = 8, .key_heads = 2}, [](sample::Case& c) {
     Tensor q = c.queries(), k = c.keys(), v = c.values();
-    c.compare("repeat_interleave", [&](const sample::Cast& cast) { return gqa_attention(cast(q), cast(k), cast(v)); });
-    c.compare("enable_gqa", [&](const sample::Cast& cast) { return gqa_by_option(cast(q), cast(k), cast(v)); });
+    c.compare("repeat_interleave",
+              [&](const sample::Cast& cast) { return gqa_attention(cast(q), cast(k), cast(v)); });
+    c.compare("enable_gqa",
+              [&](const sample::Cast& cast) { return gqa_by_option(cast(q), cast(k), cast(v)); });
   });
 }

@@ -14,7 +14,8 @@ using namespace flashlight;
 namespace {
 
 constexpr const char* kHelp =
-    "Runs this sample's function three ways, in float64 and eagerly on the CPU and as a fused kernel, and compares.\n"
+    "Runs this sample's function three ways, in float64 and eagerly on the CPU and as a fused kernel, and "
+    "compares.\n"
     "  --b N --h N --hkv N      batch, heads, key heads\n"
     "  --sq N --sk N            queries, keys\n"
     "  --d N --dv N             head dims of queries and keys, of values\n"
@@ -85,8 +86,8 @@ Options parse(int argc, char** argv, const Shape& defaults) {
   return o;
 }
 
-// Sizes of one, around a tile's edge and of no multiple of it; more queries than keys and the reverse; a head dim that is
-// padded; batches and heads only where they are cheap.
+// Sizes of one, around a tile's edge and of no multiple of it; more queries than keys and the reverse; a head
+// dim that is padded; batches and heads only where they are cheap.
 std::vector<Shape> ugly(const Shape& defaults) {
   struct Ugly {
     int queries, keys, depth;

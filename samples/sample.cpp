@@ -18,15 +18,19 @@ using namespace flashlight;
 namespace {
 
 const char* short_name(DType dtype) {
-  return dtype == kBFloat16 ? "bf16" : dtype == kFloat16 ? "fp16" : dtype == kFloat32 ? "fp32" : name_of(dtype);
+  return dtype == kBFloat16  ? "bf16"
+         : dtype == kFloat16 ? "fp16"
+         : dtype == kFloat32 ? "fp32"
+                             : name_of(dtype);
 }
 
 std::string describe(const Shape& s) {
   char text[160];
-  std::snprintf(text, sizeof text, "B=%-2lld H=%-2lld Hkv=%-2lld Sq=%-4lld Sk=%-4lld D=%-3lld Dv=%-3lld %s%s", static_cast<long long>(s.batch),
-                static_cast<long long>(s.heads), static_cast<long long>(s.key_heads), static_cast<long long>(s.queries),
-                static_cast<long long>(s.keys), static_cast<long long>(s.depth), static_cast<long long>(s.value_depth), short_name(s.dtype),
-                s.contiguous ? "" : " strided");
+  std::snprintf(text, sizeof text, "B=%-2lld H=%-2lld Hkv=%-2lld Sq=%-4lld Sk=%-4lld D=%-3lld Dv=%-3lld %s%s",
+                static_cast<long long>(s.batch), static_cast<long long>(s.heads),
+                static_cast<long long>(s.key_heads), static_cast<long long>(s.queries),
+                static_cast<long long>(s.keys), static_cast<long long>(s.depth),
+                static_cast<long long>(s.value_depth), short_name(s.dtype), s.contiguous ? "" : " strided");
   return text;
 }
 
@@ -42,7 +46,8 @@ Fused run_fused(const void* callable, detail::Run run, const Shape& shape) {
   Fused fused;
   emulator::reset_counters();
   try {
-    for (const Tensor& x : run(callable, Cast(shape.dtype, shape.dtype, kCUDA, shape.contiguous))) fused.outputs.push_back(x.to(kCPU));
+    for (const Tensor& x : run(callable, Cast(shape.dtype, shape.dtype, kCUDA, shape.contiguous)))
+      fused.outputs.push_back(x.to(kCPU));
   } catch (const Error& error) {
     fused.failure = error.what();
     // The plain program: its ops, which run on the CPU, were given the device's tensors.
@@ -60,7 +65,8 @@ struct Outcome {
   std::string failure;            // empty: passed
 };
 
-Outcome run_case(const void* callable, detail::Run run, const Shape& shape, bool eager_only, bool strict_nan) {
+Outcome run_case(const void* callable, detail::Run run, const Shape& shape, bool eager_only,
+                 bool strict_nan) {
   Outcome o;
   try {
     const TensorList r = run(callable, Cast(shape.dtype, kFloat64, kCPU, true));
@@ -70,7 +76,8 @@ Outcome run_case(const void* callable, detail::Run run, const Shape& shape, bool
     const bool fused = !eager_only && o.failure.empty();
     for (std::size_t k = 0; k < r.size(); ++k) {
       // Without a fused run, eager is held against itself: it must have the reference's shape and specials.
-      o.verdicts.push_back(judge(r[k], e[k], fused ? o.fused.outputs.at(k) : e[k], shape.dtype, fused ? strict_nan : true));
+      o.verdicts.push_back(
+          judge(r[k], e[k], fused ? o.fused.outputs.at(k) : e[k], shape.dtype, fused ? strict_nan : true));
       o.eager_error = std::max(o.eager_error, o.verdicts.back().eager_error);
       if (o.failure.empty()) o.failure = o.verdicts.back().failure;
     }
@@ -80,12 +87,14 @@ Outcome run_case(const void* callable, detail::Run run, const Shape& shape, bool
   return o;
 }
 
-constexpr const char* kNotTranslated = "not translated: this is the plain program, which has no kernel for device tensors";
+constexpr const char* kNotTranslated =
+    "not translated: this is the plain program, which has no kernel for device tensors";
 
 }  // namespace
 
 Tensor Cast::operator()(const Tensor& x) const {
-  Tensor y = is_floating(x.dtype()) ? x.to(storage_).to(compute_) : x;  // every run starts from the same rounded numbers
+  Tensor y = is_floating(x.dtype()) ? x.to(storage_).to(compute_)
+                                    : x;  // every run starts from the same rounded numbers
   if (!contiguous_ && y.dim() == 4) y = y.transpose(1, 2).contiguous().transpose(1, 2);
   return y.to(device_);
 }
@@ -115,13 +124,16 @@ void Case::compare_friendly(const char* label, const void* callable, detail::Run
   if (compared_ == 1) std::printf("%s\n", describe(shape_).c_str());
   if (*label) std::printf("%s\n", label);
   for (const Verdict& v : o.verdicts) {
-    std::printf("  eager, %s on the CPU:  off the float64 result by %.2e\n", short_name(shape_.dtype), v.eager_error);
+    std::printf("  eager, %s on the CPU:  off the float64 result by %.2e\n", short_name(shape_.dtype),
+                v.eager_error);
     if (eager_only_ || !o.fused.failure.empty()) continue;
     std::printf("  fused kernel:          off by %.2e, allowed %.2e\n", v.fused_error, v.allowed);
-    if (v.empty) std::printf("  rows that see no key:  %lld of the result's numbers belong to them\n", v.empty);
+    if (v.empty)
+      std::printf("  rows that see no key:  %lld of the result's numbers belong to them\n", v.empty);
   }
   if (o.fused.visited > 0)
-    std::printf("  key tiles visited:     %lld, of which %lld ran mask code\n", o.fused.visited, o.fused.masked);
+    std::printf("  key tiles visited:     %lld, of which %lld ran mask code\n", o.fused.visited,
+                o.fused.masked);
   const char* failure = o.fused.translated ? o.failure.c_str() : kNotTranslated;
   std::printf("  %s%s\n", o.failure.empty() ? "ok" : "FAIL: ", o.failure.empty() ? "" : failure);
 }

@@ -6,8 +6,9 @@
 using namespace flashlight;
 
 // q: [B, H, Sq, D]   k, v: [B, H, Sk, D]
-// `window` is a parameter: one kernel serves every width, and its loop over the keys starts and ends with the window.
-// With many more queries than keys, the last queries have left all keys behind; the kernel gives 0 for them.
+// `window` is a parameter: one kernel serves every width, and its loop over the keys starts and ends with the
+// window. With many more queries than keys, the last queries have left all keys behind; the kernel gives 0
+// for them.
 FLASHLIGHT_FUSE Tensor sliding_window(const Tensor& q, const Tensor& k, const Tensor& v, int64_t window) {
   Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));
   Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));

@@ -10,7 +10,8 @@ static Tensor scaled_scores(const Tensor& q, const Tensor& k) {
 }
 
 // q: [B, H, Sq, D]   k, v: [B, H, Sk, D]
-// As the formula says. Eagerly, a score of 12 overflows float16; the kernel subtracts a maximum that nobody wrote.
+// As the formula says. Eagerly, a score of 12 overflows float16; the kernel subtracts a maximum that nobody
+// wrote.
 FLASHLIGHT_FUSE Tensor by_definition(const Tensor& q, const Tensor& k, const Tensor& v) {
   Tensor weights = exp(scaled_scores(q, k));
   return matmul(weights / weights.sum(-1, true), v);
@@ -30,8 +31,10 @@ FLASHLIGHT_FUSE Tensor by_library(const Tensor& q, const Tensor& k, const Tensor
 int main(int argc, char** argv) {
   return sample::run(argc, argv, [](sample::Case& c) {
     Tensor q = c.queries(), k = c.keys(), v = c.values();
-    c.compare("by definition", [&](const sample::Cast& cast) { return by_definition(cast(q), cast(k), cast(v)); });
+    c.compare("by definition",
+              [&](const sample::Cast& cast) { return by_definition(cast(q), cast(k), cast(v)); });
     c.compare("by hand", [&](const sample::Cast& cast) { return by_hand(cast(q), cast(k), cast(v)); });
-    c.compare("by the library", [&](const sample::Cast& cast) { return by_library(cast(q), cast(k), cast(v)); });
+    c.compare("by the library",
+              [&](const sample::Cast& cast) { return by_library(cast(q), cast(k), cast(v)); });
   });
 }

@@ -36,9 +36,11 @@ std::string shape_of(const Tensor& x) {
 
 // What f must be where r is not finite; empty: it is.
 std::string wrong_special(double r, double f, bool strict_nan) {
-  if (!std::isnan(r)) return f == r ? "" : "the reference is " + number(r) + ", the kernel gives " + number(f);
+  if (!std::isnan(r))
+    return f == r ? "" : "the reference is " + number(r) + ", the kernel gives " + number(f);
   if (strict_nan ? std::isnan(f) : f == 0) return "";
-  return "a row that sees no key must give " + std::string(strict_nan ? "NaN" : "0") + ", the kernel gives " + number(f);
+  return "a row that sees no key must give " + std::string(strict_nan ? "NaN" : "0") + ", the kernel gives " +
+         number(f);
 }
 
 }  // namespace
@@ -70,7 +72,8 @@ Verdict judge(const Tensor& r, const Tensor& e, const Tensor& f, DType storage, 
     }
     largest = std::max(largest, std::abs(rs[k]));
     if (std::isfinite(es[k])) v.eager_error = std::max(v.eager_error, std::abs(es[k] - rs[k]));
-    const double error = std::isfinite(fs[k]) ? std::abs(fs[k] - rs[k]) : std::numeric_limits<double>::infinity();
+    const double error =
+        std::isfinite(fs[k]) ? std::abs(fs[k] - rs[k]) : std::numeric_limits<double>::infinity();
     v.fused_error = std::max(v.fused_error, error);
   }
   v.allowed = 1.5 * v.eager_error + ulp(largest, storage);

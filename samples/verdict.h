@@ -21,10 +21,10 @@ struct Verdict {
 // The distance of x to the next larger number of the dtype, for a finite x >= 0 in the normal range.
 double ulp(double x, flashlight::DType dtype);
 
-// Judges one output. r: kFloat64, e and f of any floating dtype; all on the CPU. `storage` is the dtype that ulp is taken
-// in. Where r is NaN, f must be 0, or NaN under strict_nan; where r is infinite, f must equal it. A non-finite e is
-// ignored where r is finite: eager overflow is no fault of the kernel.
-Verdict judge(const flashlight::Tensor& r, const flashlight::Tensor& e, const flashlight::Tensor& f, flashlight::DType storage,
-              bool strict_nan);
+// Judges one output. r: kFloat64, e and f of any floating dtype; all on the CPU. `storage` is the dtype that
+// ulp is taken in. Where r is NaN, f must be 0, or NaN under strict_nan; where r is infinite, f must equal
+// it. A non-finite e is ignored where r is finite: eager overflow is no fault of the kernel.
+Verdict judge(const flashlight::Tensor& r, const flashlight::Tensor& e, const flashlight::Tensor& f,
+              flashlight::DType storage, bool strict_nan);
 
 }  // namespace sample

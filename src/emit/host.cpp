@@ -2,7 +2,6 @@
 // See host.h.
 #include "emit/host.h"
 
-#include <cctype>
 #include <charconv>
 #include <cmath>
 
@@ -15,13 +14,6 @@ using graph::SymOp;
 using graph::SymType;
 
 namespace {
-
-std::string identifier(std::string name) {
-  for (char& c : name) {
-    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-  }
-  return name;
-}
 
 Code double_literal(double value) {
   if (std::isinf(value)) return {value > 0 ? "HUGE_VAL" : "-HUGE_VAL", value > 0 ? kAtom : kUnary, CType::Float};

@@ -3,7 +3,6 @@
 #include "emit/launcher.h"
 
 #include <algorithm>
-#include <cctype>
 #include <set>
 
 #include "emit/host.h"
@@ -93,7 +92,7 @@ void write_binding(const Function& f, const std::string& function_name, Writer& 
     const graph::TensorParam& param = f.tensors[t];
     std::vector<std::string> axes;
     for (std::size_t a = param.pack; a < param.shape.size(); ++a) axes.push_back(symbols.axis(static_cast<int>(t), a));
-    w.line("launch.tensor(\"" + param.name + "\", " + symbol_safe(param.name) + ", " + (param.pack ? "true" : "false") + ", {" + join(axes, ", ") + "});");
+    w.line("launch.tensor(\"" + param.name + "\", " + identifier(param.name) + ", " + (param.pack ? "true" : "false") + ", {" + join(axes, ", ") + "});");
   }
   w.line("launch.bind();");
   symbols.write(w);
@@ -180,14 +179,6 @@ void write_dispatch(const VariantText& v, const EmitOptions& options, Writer& w)
 
 }  // namespace
 
-std::string symbol_safe(const std::string& name) {
-  std::string result = name;
-  for (char& c : result) {
-    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-  }
-  return result;
-}
-
 std::string results(const VariantText& v) {
   std::vector<std::string> names;
   for (std::size_t s = 0; s < v.program->stores.size(); ++s) names.push_back("out" + std::to_string(s));
@@ -196,9 +187,9 @@ std::string results(const VariantText& v) {
 
 std::string launcher_signature(const Function& f, const std::string& name) {
   std::vector<std::string> args;
-  for (const graph::TensorParam& t : f.tensors) args.push_back("const Tensor& " + symbol_safe(t.name));
+  for (const graph::TensorParam& t : f.tensors) args.push_back("const Tensor& " + identifier(t.name));
   for (const graph::ScalarParam& s : f.scalars) {
-    args.push_back(std::string(s.type == graph::SymType::Real ? "double " : s.type == graph::SymType::Integer ? "long long " : "bool ") + symbol_safe(s.name));
+    args.push_back(std::string(s.type == graph::SymType::Real ? "double " : s.type == graph::SymType::Integer ? "long long " : "bool ") + identifier(s.name));
   }
   return "Optional<TensorList> " + name + "(" + join(args, ", ") + ")";
 }
@@ -244,7 +235,7 @@ void write_launcher(const std::string& name, const std::string& function_name, c
   const Function& first = *variants[0].program->function;
   w.open(launcher_signature(first, name) + " {");
   std::vector<std::string> devices;
-  for (const graph::TensorParam& t : first.tensors) devices.push_back(symbol_safe(t.name) + ".device() != Device::kCUDA");
+  for (const graph::TensorParam& t : first.tensors) devices.push_back(identifier(t.name) + ".device() != Device::kCUDA");
   w.line("if (" + join(devices, " && ") + ") return {};  // CPU tensors run the original body");
   for (const VariantText& v : variants) {
     const bool conditional = v.variant->condition.has_value();

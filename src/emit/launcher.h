@@ -26,8 +26,6 @@ struct Instance {
 // Throws fusion::Refused ("no-tile") where no shape fits.
 std::vector<Instance> instances_of(const VariantText& variant, const EmitOptions& options);
 
-// A parameter's name as a C++ identifier of the launcher.
-std::string symbol_safe(const std::string& name);
 // "TensorList{out0, out1}".
 std::string results(const VariantText& variant);
 

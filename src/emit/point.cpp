@@ -39,13 +39,9 @@ CType type_of(Type type) { return type == Type::Float ? CType::Float : type == T
 }  // namespace
 
 std::string Parameters::tensor_field(int input) const {
-  std::string name = function_.tensors[input].name;
-  for (char& c : name) {
-    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '_') c = '_';
-  }
-  // Field names must differ from each other and from the struct's own.
+  const std::string name = identifier(function_.tensors[input].name);
   for (int other = 0; other < input; ++other) {
-    if (function_.tensors[other].name == function_.tensors[input].name) return name + "_" + std::to_string(input);
+    if (identifier(function_.tensors[other].name) == name) return name + "_" + std::to_string(input);
   }
   return name;
 }

@@ -2,8 +2,10 @@
 // See text.h.
 #include "emit/text.h"
 
+#include <cctype>
 #include <charconv>
 #include <cmath>
+#include <set>
 
 namespace flashlight::emit {
 
@@ -78,6 +80,18 @@ std::string float_literal(double value) {
   std::string text(buffer, end);
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
   return text + "f";
+}
+
+std::string identifier(const std::string& name) {
+  static const std::set<std::string> kOwn{"batch", "launch", "n_key", "n_row", "p", "pack", "row_tiles", "start", "type"};
+  std::string result = name;
+  for (char& c : result) {
+    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+  }
+  const bool numbered = result.size() > 1 && result.find_last_not_of("0123456789") + 1 < result.size();
+  const std::string letters = result.substr(0, result.find_last_not_of("0123456789") + 1);
+  const bool own = kOwn.contains(result) || (numbered && (letters == "n" || letters == "c" || letters == "out"));
+  return own ? result + "_" : result;
 }
 
 std::string join(const std::vector<std::string>& items, const std::string& separator) {

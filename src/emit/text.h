@@ -45,6 +45,8 @@ Code binary(const Code& a, const char* op, const Code& b, Precedence precedence,
 Code call(const std::string& function, const std::vector<Code>& args, CType type);
 
 std::string float_literal(double value);
+// A user's name as an identifier of emitted code that clashes with none of its own.
+std::string identifier(const std::string& name);
 std::string join(const std::vector<std::string>& items, const std::string& separator);
 
 }  // namespace flashlight::emit

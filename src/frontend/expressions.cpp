@@ -171,7 +171,8 @@ Cell Interpreter::eval_member(const MemberExpr* e) {
   }
   auto* fields = std::get_if<Fields>(&object->value);
   auto* record = cast<CXXRecordDecl>(field->getParent());
-  std::size_t index = record->getNumBases() + field->getFieldIndex();
+  // std::pair has a base of its own that holds nothing.
+  std::size_t index = (record->isInStdNamespace() ? 0 : record->getNumBases()) + field->getFieldIndex();
   if (!fields || index >= fields->cells.size())
     refuse("unsupported-expression", "`" + field->getNameAsString() + "` is a member of " + kind_of(object->value));
   return fields->cells[index];

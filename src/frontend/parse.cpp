@@ -121,6 +121,7 @@ void restrict(CompilerInvocation& invocation) {
   diagnostics.DiagnosticLogFile.clear();
   diagnostics.DiagnosticSerializationFile.clear();
   diagnostics.ErrorLimit = 50;
+  diagnostics.ShowCarets = false;  // else Clang prints how many errors there were
   invocation.getLangOpts().Modules = false;
   invocation.getLangOpts().ImplicitModules = false;
   invocation.getLangOpts().ConstexprStepLimit = 1u << 20;

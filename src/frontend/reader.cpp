@@ -16,13 +16,15 @@ namespace {
 constexpr int kMaxRounds = 64;
 constexpr std::size_t kStack = std::size_t{256} << 20;  // reserved, not used: deep expressions recurse
 
-// Facts only grow: what one reading taught joins what it was given.
-graph::Facts merged(graph::Facts facts, const graph::Facts& learned) {
+// Facts only grow: what one reading taught joins what it was given. False where that is nothing new.
+bool learn(graph::Facts& facts, const graph::Builder& builder) {
+  graph::Facts before = facts;
+  const graph::Facts& learned = builder.learned();
   for (const auto& [param, rank] : learned.ranks) facts.ranks[param] = rank;
   for (const auto& [param, type] : learned.types) facts.types[param] = type;
   for (const auto& [symbol, size] : learned.sizes) facts.sizes[symbol] = size;
   facts.exact.insert(learned.exact.begin(), learned.exact.end());
-  return facts;
+  return !(before == facts);
 }
 
 class FunctionReader {
@@ -53,19 +55,18 @@ class FunctionReader {
       Interpreter interpreter(ast_, text_, builder, reading_);
       try {
         auto outputs = interpreter.run(f);
-        graph::Facts next = merged(facts, builder.learned());
-        if (!(next == facts)) {
-          facts = std::move(next);
-          continue;
-        }
+        if (learn(facts, builder)) continue;
         result_expression_ = interpreter.result_expression();
         Variant v{reading_.paths.condition(), builder.finish(name, std::move(outputs))};
         graph::verify(v.function);
         return v;
       } catch (const PathThrows&) {
         return std::nullopt;
+      } catch (const Refusal&) {
+        // What the reading learned up to here may settle what stopped it: an assume() before the loop.
+        if (!learn(facts, builder)) throw;
       } catch (const graph::LoweringError& e) {
-        throw Refusal{e.id, interpreter.where(), e.what(), e.hint};
+        if (!learn(facts, builder)) throw Refusal{e.id, interpreter.where(), e.what(), e.hint};
       } catch (const graph::NeedFacts& more) {
         if (more.facts == facts) throw std::logic_error("lowering asks for facts that it has");
         facts = more.facts;

@@ -15,6 +15,9 @@ KernelPlan plan_kernel(const graph::Function& function, const PlanOptions& optio
   const std::vector<algebra::Expr> outputs = extract_rows(function, dependence, find_roles(function, dependence), kernel);
   algebra::PlanOptions algebra_options;
   algebra_options.max_sweeps = options.max_sweeps;
+  // A constant reference leaves exp(u - bound) far below 1, where float16 weights underflow; a running maximum is right for
+  // every storage type.
+  algebra_options.static_references = false;
   auto derived = algebra::plan(*kernel.arena, outputs, algebra_options);
   if (const auto* refusal = std::get_if<algebra::Refusal>(&derived)) {
     throw Refused{{algebra::reason_id(refusal->reason), refusal->text, algebra::reason_hint(refusal->reason), {}}};

@@ -2,6 +2,8 @@
 // Graph: names of its enumerations, and index maps.
 #include "graph/graph.h"
 
+#include <iterator>
+
 namespace flashlight::graph {
 
 Operand seen_through(const Operand& operand, const std::vector<Sym>& view) {

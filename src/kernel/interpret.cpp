@@ -218,7 +218,7 @@ class Interpretation {
     if (options_.counts) options_.counts->skipped += to - from;
     for (std::int64_t tile = from; options_.check_cover && tile < to; ++tile) {
       place(tile);
-      for (Expr predicate : sweep_->live) check(predicate, false);
+      for (const Masked& m : sweep_->masked) check(m.predicate ? m.predicate : plan_.arena->constant(1), false);
     }
   }
 

@@ -17,7 +17,7 @@ struct TileCounts {
 struct InterpretOptions {
   int tile_m = 16, tile_n = 8;    // rows and keys of a tile; 0: all of them
   // Evaluates the predicates where the cover spares it: throws std::logic_error where a tile is taken for full although a
-  // predicate is false in it, or skipped although a live one is true.
+  // predicate is false in it, or skipped although the predicate of some masked value is true.
   bool check_cover = false;
   TileCounts* counts = nullptr;  // if given: added to
 };

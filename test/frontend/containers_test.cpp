@@ -15,7 +15,7 @@ TEST(Containers, StructuredBindings) {
   plain.insert(plain.find("Tensor a"), "assume(q.size(-1) == 8); ");
   expect_same(plain, size + "auto [a, b] = q.chunk<2>(-1); return a * b; }");
   expect_same(plain, size + "TensorList parts = q.split(4, -1); return parts[0] * parts[1]; }");
-  expect_same(plain, kStd + size + "auto [a, b] = std::pair(q.narrow(-1, 0, 4), q.slice(-1, 4)); auto& [c, d] = std::tie(a, b); return c * d; }");
+  expect_same(plain, kStd + size + "auto [a, b] = std::pair(q.narrow(-1, 0, 4), q.slice(-1, 4)); auto&& [c, d] = std::tie(a, b); return c * d; }");
   expect_same(plain, "struct P { Tensor a, b; };\n" + size + "P p{q.narrow(-1, 0, 4), q.narrow(-1, 4, 4)}; const auto& [a, b] = p; return a * b; }");
   expect_same(plain, size + "Tensor both[] = {q.narrow(-1, 0, 4), q.narrow(-1, 4, 4)}; auto [a, b] = both; return a * b; }");
 }

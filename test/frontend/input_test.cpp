@@ -57,9 +57,9 @@ TEST(Input, PipesAndDevicesAreNotRead) {
 }
 
 TEST(Input, ArgumentsReachTheCompiler) {
-  Program p = read("Tensor f(const Tensor& q) { return q * N; }", {"-DN=3"});
+  Program p = read("Tensor f(const Tensor& q) { return q * SCALE; }", {"-DSCALE=3"});
   EXPECT_EQ(function(p, "f").variants.size(), 1u) << said(p);
-  EXPECT_FALSE(read("Tensor f(const Tensor& q) { return q * N; }").parsed);
+  EXPECT_FALSE(read("Tensor f(const Tensor& q) { return q * SCALE; }").parsed);
 }
 
 TEST(Input, BadArgumentsAreAnError) {

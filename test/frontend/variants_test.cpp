@@ -22,8 +22,8 @@ TEST(Variants, IfOnABool) {
   auto c = conditions(p);
   ASSERT_EQ(c.size(), 2u) << said(p);
   EXPECT_EQ(c[0], "causal");
-  EXPECT_EQ(printed(function(p, "f").variants[0].function),
-            printed(function(read("Tensor f(const Tensor& q, bool causal) { return exp(q); }"), "f").variants[0].function));
+  EXPECT_NE(printed(function(p, "f").variants[0].function).find("exp"), std::string::npos);
+  EXPECT_EQ(printed(function(p, "f").variants[0].function).find("tanh"), std::string::npos);
   EXPECT_NE(printed(function(p, "f").variants[1].function).find("tanh"), std::string::npos);
 }
 

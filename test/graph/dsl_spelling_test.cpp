@@ -5,9 +5,23 @@
 namespace flashlight::graph {
 namespace {
 
+// The nodes and the results: a check's text and which axes may have size 1 at launch are another matter (a contraction
+// refuses what a product followed by a sum broadcasts).
+std::string nodes_of(const Function& f) {
+  std::string text = to_string(f), out;
+  for (std::size_t from = 0; from < text.size();) {
+    std::size_t end = text.find('\n', from);
+    std::string line = text.substr(from, end - from);
+    if (line.starts_with("  %") || line.starts_with("  result")) out += line + "\n";
+    from = end + 1;
+  }
+  return out;
+}
+
 void expect_one_graph(int params, const Body& f, const Body& g) {
-  Function a = read(params, f, nullptr, 1), b = read(params, g, nullptr, 1);
-  EXPECT_EQ(to_string(a), to_string(b));
+  std::string a = nodes_of(read(params, f, nullptr, 1)), b = nodes_of(read(params, g, nullptr, 1));
+  EXPECT_NE(a, "");
+  EXPECT_EQ(a, b);
 }
 
 T with_rank(const T& x, int rank) {
@@ -39,8 +53,8 @@ TEST(Spelling, ContractionsByMatmulEinsumBmmAndSums) {
                      T p = with_rank(t[0], 3).op("unsqueeze", Sym(-1)), v = with_rank(t[1], 3).op("unsqueeze", Sym(-3));
                      return {T(p * v).op("sum", Sym(-2))};
                    });
-  expect_one_graph(2, [](const Tensors& t) -> Tensors { return {matmul(t[0], transposed(with_rank(t[1], 2)))}; },
-                   [](const Tensors& t) -> Tensors { return {call("linear", t[0], t[1])}; });
+  expect_one_graph(2, [](const Tensors& t) -> Tensors { return {matmul(with_rank(t[0], 3), transposed(with_rank(t[1], 2)))}; },
+                   [](const Tensors& t) -> Tensors { return {call("linear", with_rank(t[0], 3), t[1])}; });
 }
 
 TEST(Spelling, HeadsSplitBeforeOrByPermutedViews) {

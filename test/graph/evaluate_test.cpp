@@ -93,7 +93,7 @@ TEST(Evaluate, LaunchConditionsNameTheParameter) {
 TEST(Evaluate, ASizeThatTheProgramReadsDoesNotBroadcast) {
   auto body = [](const Tensors& t) -> Tensors { return {T(t[0] + t[1]) * size(t[1], -1)}; };
   Function f = read(2, body);
-  EXPECT_EQ(evaluate(f, {array({1}, {5}), array({2}, {1, 2})}, {})[0].data, (std::vector<double>{12, 14}));
+  EXPECT_EQ(evaluate(f, {array({2}, {5, 6}), array({2}, {1, 2})}, {})[0].data, (std::vector<double>{12, 16}));
   EXPECT_THROW(evaluate(f, {array({2}, {1, 2}), array({1}, {5})}, {}), std::invalid_argument);
 }
 

@@ -8,7 +8,7 @@
 #include <string>
 
 struct Printed {
-  int status = -1;  // exit code; -1: it did not start or was killed
+  int status = -1;   // exit code; -1: it did not start or was killed
   std::string text;  // standard output and error
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One function in many spellings gives one kernel: the text behind the user's program is the same, names of the user aside.
+// One function in many spellings gives one kernel: the text behind the user's program is the same, names of
+// the user aside.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -20,11 +21,16 @@ class Spelling : public testing::Test {
   }
   ~Spelling() override { fs::remove_all(folder_); }
 
-  // The kernel and launcher that the translator writes for f: parameters q, k, v and the body, or a whole signature.
-  std::string kernel(const std::string& body, const std::string& signature = "Tensor f(const Tensor& q, const Tensor& k, const Tensor& v)") {
+  // The kernel and launcher that the translator writes for f: parameters q, k, v and the body, or a whole
+  // signature.
+  std::string kernel(
+      const std::string& body,
+      const std::string& signature = "Tensor f(const Tensor& q, const Tensor& k, const Tensor& v)") {
     const fs::path source = folder_ / "f.cpp";
-    std::ofstream(source) << "#include <flashlight/flashlight.h>\nusing namespace flashlight;\nFLASHLIGHT_FUSE " << signature << " {\n"
-                          << body << "}\n";
+    std::ofstream(source)
+        << "#include <flashlight/flashlight.h>\nusing namespace flashlight;\nFLASHLIGHT_FUSE " << signature
+        << " {\n"
+        << body << "}\n";
     const Printed run = run_program(FLASHLIGHT_TRANSLATE " " + source.string() + " -o -");
     EXPECT_EQ(run.status, 0) << run.text << "\nfor\n" << body;
     const std::size_t start = run.text.find("#include <flashlight/device/device.h>");
@@ -33,10 +39,13 @@ class Spelling : public testing::Test {
   }
 
   static std::string without_comments(const std::string& text) {
-    return std::regex_replace(std::regex_replace(text, std::regex("[ ]*//[^\n]*"), ""), std::regex("\n\n+"), "\n");
+    return std::regex_replace(std::regex_replace(text, std::regex("[ ]*//[^\n]*"), ""), std::regex("\n\n+"),
+                              "\n");
   }
-  static std::string renamed(std::string text, const std::vector<std::pair<std::string, std::string>>& names) {
-    for (const auto& [from, to] : names) text = std::regex_replace(text, std::regex("\\b" + from + "(?=\\b|_)"), to);
+  static std::string renamed(std::string text,
+                             const std::vector<std::pair<std::string, std::string>>& names) {
+    for (const auto& [from, to] : names)
+      text = std::regex_replace(text, std::regex("\\b" + from + "(?=\\b|_)"), to);
     return text;
   }
 
@@ -71,11 +80,12 @@ TEST_F(Spelling, TheOrderOfOperandsMeansNothing) {
 }
 
 TEST_F(Spelling, EinsumIsMatmul) {
-  EXPECT_EQ(kernel("  Tensor scores = einsum(\"...id,...jd->...ij\", {q, k}) / std::sqrt(double(q.size(-1)));\n"
-                   "  Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));\n"
-                   "  scores = where(j <= i, scores, -INFINITY);\n"
-                   "  return einsum(\"...ij,...jd->...id\", {softmax(scores, -1), v});\n"),
-            kernel(causal_));
+  EXPECT_EQ(
+      kernel("  Tensor scores = einsum(\"...id,...jd->...ij\", {q, k}) / std::sqrt(double(q.size(-1)));\n"
+             "  Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));\n"
+             "  scores = where(j <= i, scores, -INFINITY);\n"
+             "  return einsum(\"...ij,...jd->...id\", {softmax(scores, -1), v});\n"),
+      kernel(causal_));
 }
 
 TEST_F(Spelling, ScaledQueriesAreScaledScores) {
@@ -103,14 +113,17 @@ TEST_F(Spelling, AddedMinusInfinityIsWhere) {
 }
 
 TEST_F(Spelling, TheLibrarysCausalAttentionIsTheSame) {
-  EXPECT_EQ(kernel("  return scaled_dot_product_attention(q, k, v, {.is_causal = true});\n"), kernel(causal_));
+  EXPECT_EQ(kernel("  return scaled_dot_product_attention(q, k, v, {.is_causal = true});\n"),
+            kernel(causal_));
 }
 
 TEST_F(Spelling, SoftmaxInThreeWays) {
   const std::string scores = "  Tensor s = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));\n";
   const std::string library = kernel(scores + "  return matmul(softmax(s, -1), v);\n");
   EXPECT_EQ(kernel(scores + "  Tensor p = exp(s);\n  return matmul(p / p.sum(-1, true), v);\n"), library);
-  EXPECT_EQ(kernel(scores + "  Tensor p = exp(s - s.amax(-1, true));\n  return matmul(p, v) / p.sum(-1, true);\n"), library);
+  EXPECT_EQ(
+      kernel(scores + "  Tensor p = exp(s - s.amax(-1, true));\n  return matmul(p, v) / p.sum(-1, true);\n"),
+      library);
 }
 
 TEST_F(Spelling, AnotherProgramGivesAnotherKernel) {

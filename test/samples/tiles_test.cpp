@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which tiles the causal kernels visit and mask, counted by the emulated device against a count done here element by element.
+// Which tiles the causal kernels visit and mask, counted by the emulated device against a count done here
+// element by element.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -27,11 +28,14 @@ struct Count {
   long long visited = 0, masked = 0;
   bool operator==(const Count&) const = default;
 };
-void PrintTo(const Count& c, std::ostream* out) { *out << c.visited << " visited, " << c.masked << " masked"; }
+void PrintTo(const Count& c, std::ostream* out) {
+  *out << c.visited << " visited, " << c.masked << " masked";
+}
 
 using Sees = std::function<bool(int i, int j)>;
 
-// Tiles with at least one visible pair, and those of them in which some pair, or a column past the end, is not visible.
+// Tiles with at least one visible pair, and those of them in which some pair, or a column past the end, is
+// not visible.
 Count needed(const Sees& sees, Tile t, int queries, int keys) {
   Count count;
   for (int i0 = 0; i0 < queries; i0 += t.m) {
@@ -48,11 +52,12 @@ Count needed(const Sees& sees, Tile t, int queries, int keys) {
 }
 
 Count counted(const std::string& sample, int queries, int keys) {
-  const Printed run = run_program(FLASHLIGHT_SAMPLES_DIR "/fused_" + sample + " --b 1 --h 1 --d 64 --sq " + std::to_string(queries) +
-                                  " --sk " + std::to_string(keys));
+  const Printed run = run_program(FLASHLIGHT_SAMPLES_DIR "/fused_" + sample + " --b 1 --h 1 --d 64 --sq " +
+                                  std::to_string(queries) + " --sk " + std::to_string(keys));
   EXPECT_EQ(run.status, 0) << run.text;
   std::smatch found;
-  EXPECT_TRUE(std::regex_search(run.text, found, std::regex("tiles visited (\\d+) masked (\\d+)"))) << run.text;
+  EXPECT_TRUE(std::regex_search(run.text, found, std::regex("tiles visited (\\d+) masked (\\d+)")))
+      << run.text;
   return found.size() == 3 ? Count{std::stoll(found[1]), std::stoll(found[2])} : Count{};
 }
 
@@ -62,7 +67,8 @@ TEST(Tiles, CausalVisitsNoEmptyTileAndMasksOnlyTheDiagonal) {
   const Sees sees = [](int i, int j) { return j <= i; };
   const Tile tile = tile_of("causal_attention");
   for (auto [sq, sk] : kSizes) {
-    EXPECT_EQ(counted("causal_attention", sq, sk), needed(sees, tile, sq, sk)) << sq << " x " << sk << ", tile " << tile.m << "x" << tile.n;
+    EXPECT_EQ(counted("causal_attention", sq, sk), needed(sees, tile, sq, sk))
+        << sq << " x " << sk << ", tile " << tile.m << "x" << tile.n;
   }
 }
 
@@ -85,7 +91,8 @@ TEST(Tiles, ASlidingWindowIsEnteredAndLeftAtItsEdges) {
 TEST(Tiles, WithoutAMaskOnlyTheLastTileIsMasked) {
   const Tile tile = tile_of("vanilla_attention");
   for (auto [sq, sk] : kSizes) {
-    EXPECT_EQ(counted("vanilla_attention", sq, sk), needed([](int, int) { return true; }, tile, sq, sk)) << sq << " x " << sk;
+    EXPECT_EQ(counted("vanilla_attention", sq, sk), needed([](int, int) { return true; }, tile, sq, sk))
+        << sq << " x " << sk;
   }
 }
 

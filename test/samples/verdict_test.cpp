@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tolerance by which fused results are judged: that it passes what it should, and above all that it fails what it should.
+// The tolerance by which fused results are judged: that it passes what it should, and above all that it fails
+// what it should.
 #include "verdict.h"
 
 #include <gtest/gtest.h>
@@ -18,8 +19,8 @@ Tensor row(std::initializer_list<double> values, DType dtype) {
   return tensor(std::vector<double>(values), dtype);
 }
 
-Verdict judge_rows(std::initializer_list<double> r, std::initializer_list<double> e, std::initializer_list<double> f,
-                   bool strict_nan = false) {
+Verdict judge_rows(std::initializer_list<double> r, std::initializer_list<double> e,
+                   std::initializer_list<double> f, bool strict_nan = false) {
   return judge(row(r, kFloat64), row(e, kBFloat16), row(f, kBFloat16), kBFloat16, strict_nan);
 }
 

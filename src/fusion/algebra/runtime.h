@@ -46,7 +46,8 @@ struct State {
 template <typename T>
 class Runtime {
  public:
-  // `lazy_slack`: how far a lazy maximum may lag behind. `strict_nan`: rows without keys keep eager's NaN.
+  // Both arguments must outlive the runtime. `lazy_slack`: how far a lazy maximum may lag behind.
+  // `strict_nan`: rows without keys keep eager's NaN.
   Runtime(const Sweep& sweep, const Bindings<T>& bindings, T lazy_slack = 0, bool strict_nan = false);
 
   State<T> empty() const;
