@@ -46,8 +46,10 @@ Fused run_fused(const void* callable, detail::Run run, const Shape& shape) {
   Fused fused;
   emulator::reset_counters();
   try {
-    for (const Tensor& x : run(callable, Cast(shape.dtype, shape.dtype, kCUDA, shape.contiguous)))
+    for (const Tensor& x : run(callable, Cast(shape.dtype, shape.dtype, kCUDA, shape.contiguous))) {
+      if (x.device() != kCUDA) fused.failure = "the result of CUDA tensors is on the CPU";
       fused.outputs.push_back(x.to(kCPU));
+    }
   } catch (const Error& error) {
     fused.failure = error.what();
     // The plain program: its ops, which run on the CPU, were given the device's tensors.
@@ -61,7 +63,6 @@ Fused run_fused(const void* callable, detail::Run run, const Shape& shape) {
 struct Outcome {
   Fused fused;
   std::vector<Verdict> verdicts;  // by output
-  double eager_error = 0;         // the largest of all outputs
   std::string failure;            // empty: passed
 };
 
@@ -78,7 +79,6 @@ Outcome run_case(const void* callable, detail::Run run, const Shape& shape, bool
       // Without a fused run, eager is held against itself: it must have the reference's shape and specials.
       o.verdicts.push_back(
           judge(r[k], e[k], fused ? o.fused.outputs.at(k) : e[k], shape.dtype, fused ? strict_nan : true));
-      o.eager_error = std::max(o.eager_error, o.verdicts.back().eager_error);
       if (o.failure.empty()) o.failure = o.verdicts.back().failure;
     }
   } catch (const Error& error) {

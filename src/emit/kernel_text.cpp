@@ -266,6 +266,7 @@ class KernelWriter {
     for (int slot = 0; slot < schedule_.slots; ++slot) w.line("Acc<MI, N> " + fragment(slot) + ";");
     std::size_t contracts = sweep.contractions.size();
     bool prefetched = false;
+    values_ready_ = false;
     for (const Item& item : schedule_.items) {
       values_.forget_rows();
       if (item.kind == Item::Contract) {
@@ -290,6 +291,7 @@ class KernelWriter {
   void prefetch(const kernel::Sweep& sweep, Writer& w) {
     w.line("wait_group<0>();");
     w.line("sync_threads();");
+    values_ready_ = true;
     write_key_loads(true, "next * N", sweep, w, "", "next < tiles");
     w.line("commit_group();");
   }
@@ -348,6 +350,11 @@ class KernelWriter {
         return;
       }
       case StepKind::Product:
+        if (!values_ready_) {  // a product before the last contraction
+          w.line("wait_group<0>();");
+          w.line("sync_threads();");
+          values_ready_ = true;
+        }
         w.line("multiply(" + name_of(sweep.states[step.index].node) + ", " + values_.variables.at(step.value).name + ", " + operands_[step.operand].name + ");");
         return;
     }
@@ -542,6 +549,7 @@ class KernelWriter {
   Schedule schedule_;
   Writer uniform_;
   int sweep_ = 0;
+  bool values_ready_ = false;  // the tile's values have arrived for every warp
 };
 
 }  // namespace

@@ -61,8 +61,12 @@ class Lowering {
     moves_.clear();
     find_contractions(sweep);
     std::vector<Step> later;  // moves the states to the new references
-    for (const alg::Reference& reference : sweep.references) lower(reference, later);
-    for (const alg::Accumulator& accumulator : sweep.accumulators) lower(accumulator);
+    // Each accumulator follows the last reference it needs: streams take turns, so that one score fragment may serve all.
+    lower_accumulators(sweep, -1);
+    for (std::size_t r = 0; r < sweep.references.size(); ++r) {
+      lower(sweep.references[r], later);
+      lower_accumulators(sweep, static_cast<int>(r));
+    }
     for (const alg::Plain& plain : sweep.plain) lower(plain);
     out_->steps.insert(out_->steps.end(), later.begin(), later.end());
     find_live();
@@ -89,6 +93,15 @@ class Lowering {
     later.push_back({StepKind::Set, static_cast<int>(out_->states.size()) - 1, -1, {}, joined, {}});
     states_[reference.node] = r.scale ? r.scale * r.state : r.state;
     references_.push_back(r);
+  }
+
+  void lower_accumulators(const alg::Sweep& sweep, int last_reference) {
+    for (const alg::Accumulator& a : sweep.accumulators) {
+      int last = a.argmax;
+      for (const alg::Exponent& e : a.exponents) last = std::max(last, e.reference);
+      for (const alg::CentredPower& c : a.powers) last = std::max(last, c.reference);
+      if (last == last_reference) lower(a);
+    }
   }
 
   void lower(const alg::Accumulator& a) {

@@ -26,7 +26,7 @@ void fill(const Folder& folder) {
   folder.write("other.json",
                R"({"schema_version": 1, "functions": [{"name": "f", "status": "fused", "location": {"file": "z.cpp"}}]})");
   folder.write("lost.json",
-               R"({"schema_version": 1, "functions": [{"name": "bad_twice", "status": "fused", "location": {"file": "none.cpp"}}]})");
+               R"({"schema_version": 1, "functions": [{"name": "doubled", "status": "fused", "location": {"file": "none.cpp"}}]})");
   folder.write("db/compile_commands.json", "[{\"directory\": 3}]");
   mkfifo((folder / "fifo.cpp").c_str(), 0666);
 }

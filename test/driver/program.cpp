@@ -27,13 +27,13 @@ FLASHLIGHT_FUSE Tensor attention(const Tensor& q, const Tensor& k, const Tensor&
 const char* const kPointwise = R"(#include <flashlight/flashlight.h>
 using namespace flashlight;
 
-Tensor bad_twice(const Tensor& x) { return x + x; }
+Tensor doubled(const Tensor& x) { return x + x; }
 )";
 
 const char* const kUnmet = R"(#include <flashlight/flashlight.h>
 using namespace flashlight;
 
-FLASHLIGHT_FUSE Tensor bad_marked(const Tensor& x) { return x * 2.0; }
+FLASHLIGHT_FUSE Tensor scaled(const Tensor& x) { return x * 2.0; }
 )";
 
 std::string quoted(const std::string& text) {

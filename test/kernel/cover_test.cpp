@@ -120,6 +120,7 @@ std::vector<Mask> partly_unknown_masks() {
 
 class EveryMask : public testing::TestWithParam<Mask> {};
 
+// Keys past the end of a tile that has some before it count as keys: the tests per tile do not look at the end.
 TileCounts count(const Mask& mask, std::int64_t sq, std::int64_t sk, std::int64_t m, std::int64_t n, const Array& captured) {
   TileCounts counts;
   const std::int64_t rows = m ? m : sq, keys = n ? n : sk;
@@ -128,7 +129,8 @@ TileCounts count(const Mask& mask, std::int64_t sq, std::int64_t sk, std::int64_
       for (std::int64_t j0 = 0; j0 < sk; j0 += keys) {
         bool any = false, all = j0 + keys <= sk;
         for (std::int64_t i = i0; i < std::min(i0 + rows, sq); ++i) {
-          for (std::int64_t j = j0; j < std::min(j0 + keys, sk); ++j) {
+          for (std::int64_t j = j0; j < j0 + keys; ++j) {
+            if (j >= sk && !mask.exact_visits) continue;  // the mask may have no value there
             const bool kept = mask.kept({element / 2, element % 2, i, j, sq, sk, captured});
             any = any || kept;
             all = all && kept;
@@ -165,8 +167,12 @@ TEST_P(EveryMask, VisitsAndMasksTheTilesThatCountingFinds) {
       EXPECT_EQ(got.visited + got.skipped, brute.visited + brute.skipped) << where;
       EXPECT_GE(got.visited, brute.visited) << where;
       EXPECT_LE(got.full, brute.full) << where;
-      if (mask.exact_visits) EXPECT_EQ(got.visited, brute.visited) << where << "\n" << to_string(lowered->program);
-      if (mask.exact_full) EXPECT_EQ(got.full, brute.full) << where << "\n" << to_string(lowered->program);
+      if (mask.exact_visits) {
+        EXPECT_EQ(got.visited, brute.visited) << where << "\n" << to_string(lowered->program);
+      }
+      if (mask.exact_full) {
+        EXPECT_EQ(got.full, brute.full) << where << "\n" << to_string(lowered->program);
+      }
     }
   }
 }

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// What becomes one kernel: sweeps, contractions, references; and the reasons where nothing does.
+#include "planning.h"
+
+namespace flashlight::fusion {
+namespace {
+
+using graph::softmax;
+
+T sum(const T& x) { return x.op("sum", Sym(-1), graph::flag(true)); }
+T amax(const T& x) { return x.op("amax", Sym(-1), graph::flag(true)); }
+T exp(const T& x) { return x.op("exp"); }
+T log(const T& x) { return x.op("log"); }
+
+struct Expected {
+  std::string name;
+  graph::Body body;
+  std::size_t sweeps, contractions, references, accumulators;  // references and accumulators of the last sweep
+  int params = 3;
+};
+
+class Structure : public testing::TestWithParam<Expected> {};
+
+TEST_P(Structure, IsAsDerived) {
+  const Expected& expected = GetParam();
+  const Planned planned = plan(expected.params, expected.body);
+  const std::string text = to_string(planned.plan, planned.function);
+  ASSERT_EQ(planned.plan.status, Status::Fused) << text;
+  ASSERT_EQ(planned.plan.kernels.size(), 1u);
+  EXPECT_EQ(planned.kernel().sweeps.size(), expected.sweeps) << text;
+  EXPECT_EQ(planned.contractions(), expected.contractions) << text;
+  EXPECT_EQ(planned.kernel().sweeps.back().references.size(), expected.references) << text;
+  EXPECT_EQ(planned.kernel().sweeps.back().accumulators.size(), expected.accumulators) << text;
+  EXPECT_EQ(text.rfind("function f: fused", 0), 0u) << text;
+}
+
+T scores(const Tensors& t) { return scores_of(t[0], t[1]); }
+T positions(const T& x, bool rows) {
+  T a = graph::arange(graph::size(x, -2));
+  return rows ? T(a.op("unsqueeze", Sym(-1))) : a;
+}
+
+const Expected kStructures[] = {
+    {"Softmax", [](const Tensors& t) -> Tensors { return {attention(t)}; }, 1, 1, 1, 2},
+    {"NaiveSoftmax", [](const Tensors& t) -> Tensors { T e = exp(scores(t)); return {graph::matmul(e / sum(e), t[2])}; }, 1, 1, 1, 2},
+    {"SafeSoftmaxDividedLast", [](const Tensors& t) -> Tensors {
+       T s = scores(t), e = exp(s - amax(s));
+       return {graph::matmul(e, t[2]) / sum(e)};
+     }, 1, 1, 1, 2},
+    {"Logsumexp", [](const Tensors& t) -> Tensors {
+       return {attention(t), scores(t).op("logsumexp", Sym(-1), graph::flag(false))};
+     }, 1, 1, 1, 2},
+    {"Differential", [](const Tensors& t) -> Tensors {
+       return {graph::matmul(softmax(scores_of(t[0], t[1])) - softmax(scores_of(t[3], t[4])) * Sym(0.5), t[2])};
+     }, 1, 2, 2, 4, 5},
+    {"DifferentialDistributed", [](const Tensors& t) -> Tensors {
+       return {graph::matmul(softmax(scores_of(t[0], t[1])), t[2]) - graph::matmul(softmax(scores_of(t[3], t[4])), t[2]) * Sym(0.5)};
+     }, 1, 2, 2, 4, 5},
+    {"SumOfTwoScoreTensors", [](const Tensors& t) -> Tensors {
+       return {graph::matmul(softmax(scores_of(t[0], t[1]) + scores_of(t[3], t[4])), t[2])};
+     }, 1, 2, 1, 2, 5},
+    {"Sigmoid", [](const Tensors& t) -> Tensors { return {graph::matmul(T(scores(t).op("sigmoid")), t[2])}; }, 1, 1, 0, 1},
+    {"SoftcapIsBounded", [](const Tensors& t) -> Tensors {
+       return {graph::matmul(softmax(T(scores(t).op("tanh")) * Sym(20.0)), t[2])};
+     }, 1, 1, 0, 2},
+    {"SoftmaxOfSoftmax", [](const Tensors& t) -> Tensors { return {graph::matmul(softmax(softmax(scores(t))), t[2])}; }, 2, 1, 0, 2},
+    {"TemperatureFromTheMaximum", [](const Tensors& t) -> Tensors {
+       T s = scores(t);
+       return {graph::matmul(softmax(s / (T(amax(s).op("abs")) + Sym(1.0))), t[2])};
+     }, 2, 1, 1, 2},
+    {"SoftmaxThrice", [](const Tensors& t) -> Tensors { return {graph::matmul(softmax(softmax(softmax(scores(t)))), t[2])}; }, 3, 1, 0, 2},
+    {"Causal", [](const Tensors& t) -> Tensors {
+       T s = graph::where(positions(t[1], false) <= positions(t[0], true), scores(t), Sym(-graph::kInf));
+       return {graph::matmul(softmax(s), t[2])};
+     }, 1, 1, 1, 2},
+};
+
+INSTANTIATE_TEST_SUITE_P(Programs, Structure, testing::ValuesIn(kStructures),
+                         [](const testing::TestParamInfo<Expected>& info) { return info.param.name; });
+
+TEST(Plan, ACausalMaskGuardsTheReference) {
+  const Planned planned = plan(3, kStructures[12].body);
+  ASSERT_EQ(planned.plan.status, Status::Fused);
+  EXPECT_TRUE(planned.kernel().sweeps[0].references[0].guard);
+}
+
+TEST(Plan, MaxSweepsIsRespected) {
+  const graph::Body thrice = kStructures[11].body;
+  EXPECT_EQ(plan(3, thrice, {.max_sweeps = 3}).plan.status, Status::Fused);
+  EXPECT_FALSE(reason_of(3, thrice, {.max_sweeps = 2}).text.empty());
+}
+
+// ---- reasons
+
+void expect_reason(const Reason& reason, const std::string& id, const std::string& mentions) {
+  EXPECT_EQ(reason.id, id) << reason.text;
+  EXPECT_NE(reason.text.find(mentions), std::string::npos) << reason.text;
+}
+
+TEST(Reasons, NoAttention) {
+  const Reason reason = reason_of(2, [](const Tensors& t) -> Tensors { return {t[0] + t[1]}; });
+  expect_reason(reason, "no-attention", "scores between queries and keys");
+  EXPECT_NE(reason.hint.find("matmul"), std::string::npos);
+}
+
+TEST(Reasons, AProductAloneIsNoAttention) {
+  expect_reason(reason_of(2, [](const Tensors& t) -> Tensors { return {graph::matmul(t[0], t[1])}; }), "no-attention", "reduction over keys");
+}
+
+TEST(Reasons, ASoftmaxWithoutScoresIsNoAttention) {
+  expect_reason(reason_of(1, [](const Tensors& t) -> Tensors { return {softmax(t[0])}; }), "no-attention", "");
+}
+
+TEST(Reasons, SortIsOpaque) {
+  const Reason reason = reason_of(3, [](const Tensors& t) -> Tensors {
+    T sorted = std::get<graph::ArgList>(graph::call("sort", scores(t), Sym(-1)))[0];
+    return {graph::matmul(softmax(sorted), t[2])};
+  });
+  expect_reason(reason, "opaque", "sort");
+}
+
+TEST(Reasons, TopKIsOpaque) {
+  const Reason reason = reason_of(3, [](const Tensors& t) -> Tensors {
+    T s = scores(t), kept = std::get<graph::ArgList>(graph::call("topk", s, Sym(4), Sym(-1)))[0];
+    T least = kept.op("amin", Sym(-1), graph::flag(true));
+    return {graph::matmul(softmax(graph::where(s >= least, s, Sym(-graph::kInf))), t[2])};
+  });
+  expect_reason(reason, "opaque", "topk");
+}
+
+TEST(Reasons, ARunningSumOfScores) {
+  const Reason reason = reason_of(3, [](const Tensors& t) -> Tensors {
+    return {graph::matmul(softmax(T(scores(t).op("cumsum", Sym(-1)))), t[2])};
+  });
+  expect_reason(reason, "unsupported-scan", "running sum");
+}
+
+TEST(Reasons, ResultsOfDifferentScores) {
+  const Reason reason = reason_of(3, [](const Tensors& t) -> Tensors {
+    return {attention(t), graph::matmul(softmax(scores_of(t[1], t[0])), t[0])};
+  });
+  expect_reason(reason, "outputs-differ", "result 2");
+}
+
+TEST(Reasons, NothingButColumnsOfKeys) {  // softmax over the queries: one value per key remains
+  const Reason reason = reason_of(2, [](const Tensors& t) -> Tensors {
+    return {T(T(scores_of(t[0], t[1]).op("logsumexp", Sym(-1), graph::flag(false))).op("sum", Sym(-1), graph::flag(false)))};
+  });
+  EXPECT_FALSE(reason.id.empty());
+  EXPECT_FALSE(reason.text.empty());
+}
+
+TEST(Reasons, AnArgmaxOverTheKeys) {
+  const Reason reason = reason_of(3, [](const Tensors& t) -> Tensors {
+    T best = scores(t).op("argmax", Sym(-1), graph::flag(false));
+    return {attention(t), best.op("to", graph::DType::Float32)};
+  });
+  expect_reason(reason, "opaque", "argmax");
+}
+
+}  // namespace
+}  // namespace flashlight::fusion
