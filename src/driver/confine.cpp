@@ -17,6 +17,14 @@
 #include <new>
 #include <system_error>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define FLASHLIGHT_ASAN 1
+#elif defined(__has_feature)
+#define FLASHLIGHT_ASAN __has_feature(address_sanitizer)
+#else
+#define FLASHLIGHT_ASAN 0
+#endif
+
 namespace flashlight::driver {
 
 namespace {
@@ -89,7 +97,7 @@ void confine(const Limits& limits, pid_t parent) {
   limit(RLIMIT_FSIZE, 0);
   std::signal(SIGXFSZ, SIG_IGN);
   limit(RLIMIT_CPU, static_cast<rlim_t>(limits.seconds) + 5);
-#if !defined(__SANITIZE_ADDRESS__)  // its shadow alone is larger than any sensible limit
+#if !FLASHLIGHT_ASAN  // its shadow alone is larger than any sensible limit
   limit(RLIMIT_AS, limits.memory_bytes + 2 * limits.stack_bytes);
 #endif
   std::set_new_handler([] { _exit(kNoMemory); });

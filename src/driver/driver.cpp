@@ -72,7 +72,10 @@ std::vector<OutputFile> outputs_of(const Options& o, const Places& places, const
   std::vector<OutputFile> files;
   if (o.prints()) files.push_back({"-", t.printed});
   if (!places.report.empty()) files.push_back({places.report, t.report});
-  if (!places.depfile.empty()) files.push_back({places.depfile, render_depfile(places.units, t.dependencies)});
+  if (!o.depfile.empty()) files.push_back({o.depfile, render_depfile(places.units, t.dependencies)});
+  else
+    for (std::size_t i = 0; i < places.depfiles.size(); ++i)
+      files.push_back({places.depfiles[i], render_depfile({places.units[i]}, {t.dependencies.at(i)})});
   for (std::size_t i = 0; i < places.units.size(); ++i)
     if (!places.units[i].empty()) files.push_back({places.units[i], t.units.at(i)});
   return files;

@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "fusion/plan.h"
+#include "fusion/roles.h"
+#include "kernel/program.h"
 
 namespace flashlight::driver {
 
@@ -68,14 +70,47 @@ std::string print_plans(const Unit& unit) {
       unit, [](auto& f, std::size_t i) { return fusion::to_string(f.plans[i], f.source->variants[i].function); });
 }
 
+std::string print_kernels(const Unit& unit) {
+  return for_each_variant(unit, [&](auto& f, std::size_t i) {
+    std::string out;
+    try {
+      for (const fusion::KernelPlan& k : f.plans[i].kernels)
+        out += kernel::to_string(kernel::build_program(f.source->variants[i].function, k, unit.options->strict_nan));
+    } catch (const fusion::Refused& refused) {
+      out += "no kernel, " + refused.reason.id + ": " + refused.reason.text + "\n";
+    }
+    return out.empty() ? "no kernel\n" : out;
+  });
+}
+
+// What was read of the declarations: all that a later pass knows about a function beside its Graph.
+std::string print_functions(const Unit& unit) {
+  std::string out;
+  for (const frontend::FunctionSource& f : unit.program.functions) {
+    const frontend::Location& at = f.location;
+    out += at.file + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) + ": " + f.result_type + " " + f.qualified_name + "(";
+    for (std::size_t i = 0; i < f.parameters.size(); ++i)
+      out += (i ? ", " : "") + f.parameters[i].type + " " + f.parameters[i].name;
+    out += std::string(")") + (f.must_fuse ? ", FLASHLIGHT_FUSE" : "") + (f.in_main_file ? "" : ", included") + "\n";
+    if (!f.template_tag.empty()) out += "  where " + f.template_tag + "\n";
+    for (const frontend::Variant& v : f.variants)
+      out += "  variant" + (v.condition ? " for " + graph::to_string(*v.condition) : "") + ", returns " + f.result_expression + "\n";
+    if (f.refusal) out += "  not followed, " + f.refusal->id + ": " + f.refusal->text + "\n";
+  }
+  return out;
+}
+
 }  // namespace
 
 const std::vector<Pass>& passes() {
   static const std::vector<Pass> list = {
-      {"read", read, "graph", print_graphs},  // Clang, and following each function: text to Graphs
-      // rewrite: here, so that planning sees the normal forms
-      {"plan", plan, "plan", print_plans},    // which loops become one kernel, and the algebra of its sweeps
-      {"render", render},                     // text, once every plan is known: kernels share one file
+      // Clang, and following each function: text to Graphs.
+      {"read", read, {{"ast", print_functions}, {"graph", print_graphs}}},
+      // rewrite: here, so that planning sees the normal forms.
+      // Which loops become one kernel, and the algebra of its sweeps.
+      {"plan", plan, {{"plan", print_plans}}},
+      // Text, once every plan is known: kernels share one file.
+      {"render", render, {{"kernel", print_kernels}}},
   };
   return list;
 }
@@ -84,7 +119,8 @@ void run_passes(Unit& unit) {
   for (const Pass& pass : passes()) {
     pass.run(unit);
     if (!unit.program.parsed) return;
-    if (pass.dump && unit.options->dump == pass.dump) unit.printed += pass.print(unit);
+    for (const Dump& d : pass.dumps)
+      if (unit.options->dump == d.name) unit.printed += d.print(unit);
   }
 }
 

@@ -21,11 +21,16 @@ struct Unit {
   std::string printed;                         // --dump
 };
 
+// --dump=<name> prints what a pass made.
+struct Dump {
+  const char* name;
+  std::string (*print)(const Unit&);
+};
+
 struct Pass {
   const char* name;
   void (*run)(Unit&);
-  const char* dump = nullptr;                  // --dump=<dump> prints what this pass made
-  std::string (*print)(const Unit&) = nullptr;
+  std::vector<Dump> dumps;
 };
 
 // In order; a pass builds on those before it only.

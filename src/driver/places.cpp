@@ -66,7 +66,7 @@ std::vector<std::string> all_of(const Places& places) {
   std::vector<std::string> out;
   for (const std::string& u : places.units) out.push_back(u);
   out.push_back(places.report);
-  out.push_back(places.depfile);
+  out.insert(out.end(), places.depfiles.begin(), places.depfiles.end());
   std::erase_if(out, [](const std::string& p) { return p.empty() || is_device(p); });
   return out;
 }
@@ -98,7 +98,9 @@ Places find_places(const Options& o) {
   Places places;
   places.units = name_units(o);
   places.report = o.report_only && o.report.empty() ? "-" : o.report;
-  if (o.depend) places.depfile = !o.depfile.empty() ? o.depfile : fs::path(places.units[0]).replace_extension(".d").string();
+  if (!o.depfile.empty()) places.depfiles = {o.depfile};
+  else if (o.depend)
+    for (const std::string& u : places.units) places.depfiles.push_back(fs::path(u).replace_extension(".d").string());
 
   std::vector<std::string> outputs = all_of(places), inputs = o.sources;
   if (!o.check.empty()) inputs.push_back(o.check);
@@ -111,7 +113,7 @@ Places find_places(const Options& o) {
       if (same_file(out, in)) output_is_input(out, in);
   for (const std::string& u : places.units) check_output(u);
   check_output(places.report);
-  check_output(places.depfile);
+  for (const std::string& d : places.depfiles) check_output(d);
   return places;
 }
 

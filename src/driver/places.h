@@ -11,7 +11,7 @@ namespace flashlight::driver {
 struct Places {
   std::vector<std::string> units;  // per source: its .cu, "-" or empty for none
   std::string report;              // file, "-" or empty for none
-  std::string depfile;             // empty: none
+  std::vector<std::string> depfiles;  // none, one for all (-MF), or one for each source
 };
 
 // Names the outputs and rejects what could not end well: sources that are no regular files, outputs that name one file

@@ -46,7 +46,8 @@ std::string kernel(const KernelFacts& k) {
 
 std::string explain(const FusedFunction& f) {
   const auto& s = *f.source;
-  std::string out = (s.qualified_name.empty() ? s.name : s.qualified_name) + " (" + place(s.location) + ") is " + status_name(f.status) + ".\n";
+  std::string out = s.qualified_name.empty() ? s.name : s.qualified_name;
+  out += " (" + place(s.location) + ")" + (s.template_tag.empty() ? "" : " with " + s.template_tag) + " is " + status_name(f.status) + ".\n";
   if (auto why = reason_of(f)) {
     out += "  Why: " + why->text + " [" + why->id + "], at " + place(why->where) + ".\n";
     if (!why->hint.empty()) out += "  What would help: " + why->hint + "\n";

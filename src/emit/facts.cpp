@@ -2,16 +2,17 @@
 // See facts.h.
 #include "emit/facts.h"
 
-#include "emit/host.h"
+#include <algorithm>
+
+#include "fusion/describe.h"
 
 namespace flashlight::emit {
 
 namespace {
 
 std::string size_text(const graph::Function& f, const graph::Sym& size) {
-  std::string text = host_code(f, size).text;
-  if (text.size() > 2 && text.ends_with("ll")) text.resize(text.size() - 2);
-  return text;
+  const std::string text = fusion::describe(f, size);
+  return text.find(' ') == std::string::npos ? text : "(" + text + ")";
 }
 
 std::string times(const std::vector<std::string>& factors) { return join(factors, " * "); }
@@ -65,29 +66,70 @@ std::string fused_bytes(const kernel::Program& program, const Parameters& parame
   return "e * (" + join(terms, " + ") + ")";
 }
 
+// A contraction's product is never stored, not even by the eager program.
+bool is_contraction(const graph::Graph& graph, const graph::Node& node) {
+  if (node.op != graph::Op::Reduce || node.reduce != graph::ReduceKind::Sum) return false;
+  const graph::Node& body = graph[node.operands[0].node];
+  return body.op == graph::Op::Map && body.fn == graph::Fn::Mul;
+}
+
 // Every Graph value of more than one element written once and read by each of its users once, as the eager program does.
 std::string unfused_bytes(const kernel::Program& program) {
   const graph::Function& f = *program.function;
   std::map<std::string, int> counts;
+  std::vector<bool> product(static_cast<std::size_t>(f.graph.size()), false);
   for (int n = 0; n < f.graph.size(); ++n) {
-    const graph::Node& node = f.graph[n];
-    if (node.op != graph::Op::Input && !node.shape.empty()) ++counts[numel(f, node.shape, false)];
-    for (const graph::Operand& operand : node.operands) {
-      const graph::Node& below = f.graph[operand.node];
-      if (!below.shape.empty()) ++counts[numel(f, below.shape, false)];
-    }
+    if (is_contraction(f.graph, f.graph[n])) product[static_cast<std::size_t>(f.graph[n].operands[0].node)] = true;
+  }
+  auto count = [&](graph::NodeId id) {
+    const graph::Node& node = f.graph[id];
+    if (!node.shape.empty() && !product[static_cast<std::size_t>(id)]) ++counts[numel(f, node.shape, false)];
+  };
+  for (int n = 0; n < f.graph.size(); ++n) {
+    if (f.graph[n].op != graph::Op::Input) count(n);
+    for (const graph::Operand& operand : f.graph[n].operands) count(operand.node);
   }
   std::vector<std::string> terms;
-  for (const auto& [size, count] : counts) terms.push_back((count > 1 ? std::to_string(count) + " * " : "") + size);
+  for (const auto& [size, times] : counts) terms.push_back((times > 1 ? std::to_string(times) + " * " : "") + size);
   return "e * (" + join(terms, " + ") + ")";
 }
 
-std::string op_name(const graph::Node& node) {
+bool is_product(const graph::Graph& graph, graph::NodeId id) {
+  for (int n = id + 1; n < graph.size(); ++n) {
+    if (is_contraction(graph, graph[n]) && graph[n].operands[0].node == id) return true;
+  }
+  return false;
+}
+
+std::string op_name(const graph::Graph& graph, const graph::Node& node) {
   switch (node.op) {
     case graph::Op::Map: return graph::name_of(node.fn);
-    case graph::Op::Reduce: return std::string("reduce ") + graph::name_of(node.reduce);
+    case graph::Op::Reduce:
+      if (is_contraction(graph, node)) return "contract";
+      return std::string("reduce ") + graph::name_of(node.reduce);
     default: return graph::name_of(node.op);
   }
+}
+
+// Spelled for a reader: the planner's exp2 and its constant.
+std::string readable(kernel::Expr e) {
+  std::string text = to_string(e);
+  const std::pair<std::string, std::string> spellings[] = {{"f" + std::to_string(kernel::kExp2) + "(", "exp2("}, {"1.4426950408889634", "log2e"}};
+  for (const auto& [from, to] : spellings) {
+    for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+  }
+  return text;
+}
+
+std::string operand_text(const kernel::Program& program, int operand) {
+  std::string text;
+  for (const graph::Operand& factor : program.operands[operand].factors) {
+    fusion::Leaf leaf;
+    leaf.node = factor.node;
+    leaf.index = factor.index;
+    text += (text.empty() ? "" : " * ") + fusion::describe(*program.function, *program.plan, leaf);
+  }
+  return text;
 }
 
 }  // namespace
@@ -109,7 +151,8 @@ KernelFacts facts_of(const VariantText& v, const EmitOptions& options) {
   for (int n = 0; n < f.graph.size(); ++n) {
     const graph::Node& node = f.graph[n];
     if (node.op == graph::Op::Input || node.op == graph::Op::Scalar || node.op == graph::Op::Iota) continue;
-    facts.ops.push_back(op_name(node) + (f.graph.label(n).empty() ? "" : " (" + f.graph.label(n) + ")"));
+    if (node.op == graph::Op::Map && node.fn == graph::Fn::Mul && is_product(f.graph, n)) continue;
+    facts.ops.push_back(op_name(f.graph, node) + (f.graph.label(n).empty() ? "" : " (" + f.graph.label(n) + ")"));
   }
   facts.flops = flops_of(*v.program);
   facts.bytes_fused = fused_bytes(*v.program, *v.parameters);
@@ -121,14 +164,21 @@ KernelFacts facts_of(const VariantText& v, const EmitOptions& options) {
 
 std::vector<std::string> formula_comment(const kernel::Program& program) {
   std::vector<std::string> lines;
-  std::string text = program.plan->explanation;
-  std::size_t start = 0;
-  while (start < text.size()) {
-    std::size_t end = text.find('\n', start);
-    if (end == std::string::npos) end = text.size();
-    lines.push_back(text.substr(start, end - start));
-    start = end + 1;
+  const auto& sweeps = program.plan->sweeps;
+  for (std::size_t s = 0; s < sweeps.size(); ++s) {
+    if (sweeps.size() > 1) lines.push_back("Sweep " + std::to_string(s + 1) + " over the keys j:");
+    for (const kernel::Masked& masked : program.sweeps[s].masked) {
+      std::string line = readable(masked.node) + " = " + readable(masked.value);
+      if (masked.predicate) line += " where " + readable(masked.predicate) + ", else " + float_literal(masked.otherwise);
+      lines.push_back(line);
+    }
+    for (const kernel::Step& step : program.sweeps[s].steps) {
+      if (step.kind == kernel::StepKind::Add) lines.push_back(readable(program.sweeps[s].states[step.index].node) + " sums " + readable(step.value));
+      if (step.kind == kernel::StepKind::Product) lines.push_back(readable(program.sweeps[s].states[step.index].node) + " sums (" + readable(step.value) + ") " + operand_text(program, step.operand));
+    }
+    for (const kernel::Step& final : program.sweeps[s].finals) lines.push_back(readable(final.target) + " = " + readable(final.value));
   }
+  for (const kernel::Store& store : program.stores) lines.push_back("result = " + readable(store.value));
   return lines;
 }
 

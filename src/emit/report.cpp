@@ -49,8 +49,9 @@ json kernel(const KernelFacts& k) {
 
 json function(const FusedFunction& f) {
   json out = {{"name", f.source->qualified_name.empty() ? f.source->name : f.source->qualified_name},
-              {"location", location(f.source->location)},
-              {"status", status_name(f.status)}};
+              {"location", location(f.source->location)}};
+  if (!f.source->template_tag.empty()) out["instantiation"] = f.source->template_tag;
+  out["status"] = status_name(f.status);
   if (auto why = reason_of(f))
     out["reason"] = {{"id", why->id}, {"text", why->text}, {"location", location(why->where)}, {"hint", why->hint}};
   out["kernels"] = json::array();

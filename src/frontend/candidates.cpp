@@ -74,7 +74,7 @@ class Search {
     // A lambda as a parameter: the caller is read, with the lambda in hand.
     for (const ParmVarDecl* p : f->parameters())
       if (auto* r = p->getType().getNonReferenceType()->getAsCXXRecordDecl(); r && r->isLambda()) return false;
-    if (f->isConstexpr() || f->isMain() || !holds_tensor(f->getReturnType(), 4)) return false;
+    if (f->isConstexpr() || f->isMain() || !holds_tensor(f->getReturnType(), 4) || !takes_tensor(f)) return false;
     std::set<const FunctionDecl*> seen;
     return reaches_op(f, seen);
   }
@@ -100,6 +100,14 @@ class Search {
     return false;
   }
 
+  // What makes tensors out of nothing is setup, not a kernel.
+  bool takes_tensor(const FunctionDecl* f) const {
+    for (const ParmVarDecl* p : f->parameters())
+      if (holds_tensor(p->getType(), 4)) return true;
+    auto* method = dyn_cast<CXXMethodDecl>(f);
+    return method && !method->isStatic() && holds_tensor(method->getThisType()->getPointeeType(), 4);
+  }
+
   bool reaches_op(const FunctionDecl* f, std::set<const FunctionDecl*>& seen) {
     const FunctionDecl* definition = nullptr;
     const Stmt* body = f->getBody(definition);
@@ -121,6 +129,8 @@ class Search {
     if (!s) return;
     if (auto* call = dyn_cast<CallExpr>(s); call && call->getDirectCallee()) out.insert(call->getDirectCallee());
     if (auto* c = dyn_cast<CXXConstructExpr>(s)) out.insert(c->getConstructor());
+    if (auto* name = dyn_cast<DeclRefExpr>(s))
+      if (auto* f = dyn_cast<FunctionDecl>(name->getDecl())) out.insert(f);
     if (auto* lambda = dyn_cast<LambdaExpr>(s)) {
       callees(lambda->getBody(), out);
       return;

@@ -84,7 +84,8 @@ Cell Interpreter::base_of(const Cell& object, const CXXRecordDecl* type, const C
   if (!fields) return object;
   std::size_t i = 0;
   for (const CXXBaseSpecifier& b : type->bases()) {
-    if (b.getType()->getAsCXXRecordDecl()->getCanonicalDecl() == base->getCanonicalDecl() && i < fields->cells.size())
+    if (b.getType()->getAsCXXRecordDecl()->getCanonicalDecl() == base->getCanonicalDecl() && i < fields->cells.size() &&
+        fields->cells[i])
       return fields->cells[i];
     ++i;
   }

@@ -105,8 +105,7 @@ Cell Interpreter::apply(std::string_view op, const std::vector<Cell>& args) {
   }
   std::shared_ptr<Storage> shared;
   if (auto* t = args.empty() ? nullptr : std::get_if<TensorValue>(&args[0]->value)) {
-    auto* view = std::get_if<graph::TensorView>(&result);
-    if (may_alias(op) || (view && view->node == t->view.node)) shared = t->storage;
+    if (may_alias(op)) shared = t->storage;
   }
   return from_arg(result, shared);
 }
@@ -123,7 +122,10 @@ graph::Arg Interpreter::to_arg(const Value& v) {
   if (auto* o = std::get_if<OptionalValue>(&v)) return o->content ? to_arg(o->content->value) : graph::Arg();
   if (auto* fields = std::get_if<Fields>(&v)) {
     graph::ArgList list;
-    for (const Cell& c : fields->cells) list.push_back(to_arg(c->value));
+    for (const Cell& c : fields->cells) {
+      if (!c) refuse("unsupported-type", "a field that has no place in a kernel takes part in an op");
+      list.push_back(to_arg(c->value));
+    }
     return list;
   }
   if (std::holds_alternative<std::monostate>(v) || std::holds_alternative<DeviceValue>(v)) return {};

@@ -123,7 +123,8 @@ void Interpreter::assign(const Cell& to, const Value& v) {
 Cell Interpreter::eval_name(const DeclRefExpr* e) {
   const ValueDecl* d = e->getDecl();
   if (auto found = frame_->variables.find(d); found != frame_->variables.end()) {
-    if (!found->second) refuse("unsupported-type", "`" + d->getNameAsString() + "` has a type that is not followed");
+    if (!found->second) refuse("unsupported-type", "`" + d->getNameAsString() + "` has a type that has no place in a kernel: `" + spelled(d->getType()) + "`",
+                              "pass numbers and tensors, or structs of them");
     return found->second;
   }
   if (auto* enumerator = dyn_cast<EnumConstantDecl>(d))
@@ -175,6 +176,9 @@ Cell Interpreter::eval_member(const MemberExpr* e) {
   std::size_t index = (record->isInStdNamespace() ? 0 : record->getNumBases()) + field->getFieldIndex();
   if (!fields || index >= fields->cells.size())
     refuse("unsupported-expression", "`" + field->getNameAsString() + "` is a member of " + kind_of(object->value));
+  if (!fields->cells[index])
+    refuse("unsupported-type", "`" + field->getNameAsString() + "` has a type that has no place in a kernel: `" +
+                                   spelled(field->getType()) + "`", "read it before the call and pass a number or a tensor");
   return fields->cells[index];
 }
 

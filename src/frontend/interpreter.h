@@ -35,6 +35,7 @@ class Interpreter {
     Paths paths;
     long steps = Limits().steps;         // left for all readings together
     std::set<int> category_asked;        // tensor parameters whose category this path asked for at launch
+    clang::SourceLocation last_question;  // the newest branch on a scalar parameter
   };
   Interpreter(clang::ASTContext& ast, const SourceText& text, graph::Builder& builder, Reading& reading)
       : ast_(ast), text_(text), builder_(builder), reading_(reading) {}
@@ -70,6 +71,7 @@ class Interpreter {
   bool loop_goes_on(const clang::Expr* condition, int& trips);
   bool leaves_by_throw(const clang::Stmt*) const;
   void assume(const clang::Expr*, bool holds);
+  bool assume_rank(const clang::Expr*, bool holds);
 
   // expressions.cpp: every expression yields a cell; a glvalue the place itself, a prvalue a fresh one.
   Cell eval(const clang::Expr*);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The function's edge: parameters flattened into tensors and scalars, results into outputs.
+#include <algorithm>
 #include <charconv>
 
 #include "clang/AST/DeclTemplate.h"
@@ -31,7 +32,8 @@ std::vector<graph::Output> Interpreter::run(const FunctionDecl* f) {
   callers_ = {f};
   if (auto* method = dyn_cast<CXXMethodDecl>(f); method && !method->isStatic()) {
     frame.self = struct_parameter(method->getParent(), "", "", true);
-    for (const Cell& field : std::get<Fields>(frame.self->value).cells) field->readonly = true;
+    for (const Cell& field : std::get<Fields>(frame.self->value).cells)
+      if (field) field->readonly = true;
   }
   for (const ParmVarDecl* p : f->parameters()) frame.variables[p] = parameter(p);
   where_ = f->getLocation();
@@ -137,8 +139,6 @@ Cell Interpreter::struct_parameter(const CXXRecordDecl* record, const std::strin
                     : name.empty() ? parameter(f->getType(), field, "this->" + field, true)
                                    : parameter(f->getType(), name + "." + field, access + "." + field, true));
   }
-  for (Cell& c : cells)
-    if (!c) c = make_cell({});  // reading it says that it has no value
   return make_fields(std::move(cells));
 }
 
@@ -174,7 +174,8 @@ void Interpreter::results(const Cell& c, QualType type, const std::string& path,
   }
   auto* fields = std::get_if<Fields>(&c->value);
   auto* record = type->getAsCXXRecordDecl();
-  if (!fields || !record)
+  bool whole = fields && std::none_of(fields->cells.begin(), fields->cells.end(), [](const Cell& f) { return !f; });
+  if (!whole || !record)
     refuse_at(frame_->function->getLocation(), "unsupported-type", "the result holds " + std::string(kind_of(c->value)),
               "return tensors, and pairs, tuples, arrays or structs of them");
   bool std = record->isInStdNamespace(), dsl = text_.is_dsl(record->getLocation());

@@ -211,7 +211,7 @@ void parse(Program& program, const ReadOptions& options, const std::function<voi
   how.Diags = diagnostics;
   how.VFS = files;
   std::shared_ptr<CompilerInvocation> invocation = createInvocation(pointers, how);
-  if (!invocation) {
+  if (!invocation || diagnostics->hasErrorOccurred()) {
     if (program.diagnostics.empty()) fail(program, "bad-arguments", "the compiler arguments do not describe one compilation");
     return;
   }

@@ -21,6 +21,7 @@ class Paths {
 
   // The truth of `condition` on this path. A condition that earlier answers settle asks nothing new.
   bool decide(const graph::Sym& condition);
+  std::size_t questions() const { return steps_.size(); }
   // What holds on this path so far; absent: no question was asked.
   std::optional<graph::Sym> condition() const;
   // Starts reading the same path again.

@@ -30,7 +30,7 @@ bool learn(graph::Facts& facts, const graph::Builder& builder) {
 class FunctionReader {
  public:
   FunctionReader(clang::ASTContext& ast, const SourceText& text, int max_variants)
-      : ast_(ast), text_(text), reading_{Paths(std::max(1, max_variants)), Limits().steps, {}} {}
+      : ast_(ast), text_(text), reading_{Paths(std::max(1, max_variants)), Limits().steps, {}, {}} {}
 
   void read(const clang::FunctionDecl* f, FunctionSource& out) {
     bool more = true;
@@ -102,7 +102,12 @@ void read_function(const clang::FunctionDecl* f, clang::ASTContext& ast, const S
   }
   if (out.refusal) {
     out.variants.clear();
-    program.diagnostics.push_back(*out.refusal);
+    // A helper that cannot be followed is one finding, however many functions call it.
+    bool known = std::any_of(program.diagnostics.begin(), program.diagnostics.end(), [&](const Diagnostic& d) {
+      return d.id == out.refusal->id && d.where.file == out.refusal->where.file && d.where.line == out.refusal->where.line &&
+             d.where.column == out.refusal->where.column;
+    });
+    if (!known) program.diagnostics.push_back(*out.refusal);
   }
   program.functions.push_back(std::move(out));
 }

@@ -88,6 +88,10 @@ void Interpreter::bind_structure(const DecompositionDecl* d, const Cell& value) 
   std::size_t i = 0;
   for (const BindingDecl* b : d->bindings()) {
     const Cell& element = fields->cells[i++];
+    if (!element) {
+      frame_->variables[b] = nullptr;
+      continue;
+    }
     if (auto* t = std::get_if<TensorValue>(&element->value); t && t->view.node >= 0)
       builder_.label(t->view.node, b->getNameAsString());
     frame_->variables[b] = element;
@@ -113,9 +117,12 @@ bool Interpreter::decide_sym(const Sym& condition) {
     refuse("dynamic-condition", "the branch depends on a size that is known at launch only",
            "state the size with assume(), or write it with where()");
   try {
-    return reading_.paths.decide(condition);
+    std::size_t before = reading_.paths.questions();
+    bool answer = reading_.paths.decide(condition);
+    if (reading_.paths.questions() > before) reading_.last_question = where_;
+    return answer;
   } catch (const TooManyPaths& e) {
-    refuse("too-many-variants", "more than " + std::to_string(e.limit) + " combinations of branches on scalar parameters",
+    refuse_at(reading_.last_question, "too-many-variants", "more than " + std::to_string(e.limit) + " combinations of branches on scalar parameters",
            "make them template parameters, or split the function");
   }
 }
@@ -143,6 +150,9 @@ Interpreter::Flow Interpreter::exec_if(const IfStmt* s) {
   if (s->isConsteval()) return exec(s->isNonNegatedConsteval() ? s->getElse() : s->getThen());
   exec(s->getInit());
   if (s->getConditionVariable()) declare_variable(s->getConditionVariable());
+  // A check of ranks is a fact; asked afterwards it is true.
+  if (leaves_by_throw(s->getThen())) assume_rank(s->getCond(), false);
+  else if (leaves_by_throw(s->getElse())) assume_rank(s->getCond(), true);
   Sym condition = eval_condition(s->getCond());
   bool taken;
   if (condition.is_constant()) {
@@ -161,27 +171,51 @@ Interpreter::Flow Interpreter::exec_if(const IfStmt* s) {
   return exec(taken ? s->getThen() : s->getElse());
 }
 
-// assume(), and `if (!condition) throw`: the rank of a tensor is a fact of its own, everything else a condition.
+namespace {
+
+const Expr* condition_inside(const Expr* e) {
+  for (;;) {
+    e = e->IgnoreParenImpCasts();
+    if (auto* cleanups = dyn_cast<ExprWithCleanups>(e)) e = cleanups->getSubExpr();
+    else if (auto* rewritten = dyn_cast<CXXRewrittenBinaryOperator>(e)) e = rewritten->getSemanticForm();
+    else return e;
+  }
+}
+
+}  // namespace
+
+// The parts of the condition that say x.dim() == n become facts; true where that is all it says.
+bool Interpreter::assume_rank(const Expr* e, bool holds) {
+  e = condition_inside(e);
+  if (auto* u = dyn_cast<UnaryOperator>(e); u && u->getOpcode() == UO_LNot) return assume_rank(u->getSubExpr(), !holds);
+  auto* b = dyn_cast<BinaryOperator>(e);
+  if (b && b->getOpcode() == (holds ? BO_LAnd : BO_LOr)) {
+    bool left = assume_rank(b->getLHS(), holds);
+    return assume_rank(b->getRHS(), holds) && left;
+  }
+  if (!b || b->getOpcode() != (holds ? BO_EQ : BO_NE)) return false;
+  for (auto [x, n] : {std::pair(b->getLHS(), b->getRHS()), std::pair(b->getRHS(), b->getLHS())}) {
+    auto* call = dyn_cast<CXXMemberCallExpr>(x->IgnoreParenImpCasts());
+    if (!call || !call->getMethodDecl() || !text_.is_dsl(call->getMethodDecl()->getLocation())) continue;
+    if (!call->getMethodDecl()->getIdentifier() || call->getMethodDecl()->getName() != "dim") continue;
+    Place place(*this, e->getExprLoc());
+    apply("assume_rank", {eval(call->getImplicitObjectArgument()), eval(n)});
+    return true;
+  }
+  return false;
+}
+
+// assume(), and `if (!condition) throw`.
 void Interpreter::assume(const Expr* e, bool holds) {
-  e = e->IgnoreParenImpCasts();
+  e = condition_inside(e);
   Place place(*this, e->getExprLoc());
-  if (auto* cleanups = dyn_cast<ExprWithCleanups>(e)) return assume(cleanups->getSubExpr(), holds);
-  if (auto* rewritten = dyn_cast<CXXRewrittenBinaryOperator>(e)) return assume(rewritten->getSemanticForm(), holds);
   if (auto* u = dyn_cast<UnaryOperator>(e); u && u->getOpcode() == UO_LNot) return assume(u->getSubExpr(), !holds);
   auto* b = dyn_cast<BinaryOperator>(e);
   if (b && b->getOpcode() == (holds ? BO_LAnd : BO_LOr)) {
     assume(b->getLHS(), holds);
     return assume(b->getRHS(), holds);
   }
-  if (b && b->getOpcode() == (holds ? BO_EQ : BO_NE)) {
-    for (auto [x, n] : {std::pair(b->getLHS(), b->getRHS()), std::pair(b->getRHS(), b->getLHS())}) {
-      auto* call = dyn_cast<CXXMemberCallExpr>(x->IgnoreParenImpCasts());
-      if (!call || !call->getMethodDecl() || !text_.is_dsl(call->getMethodDecl()->getLocation())) continue;
-      if (!call->getMethodDecl()->getIdentifier() || call->getMethodDecl()->getName() != "dim") continue;
-      apply("assume_rank", {eval(call->getImplicitObjectArgument()), eval(n)});
-      return;
-    }
-  }
+  if (assume_rank(e, holds)) return;
   Sym condition = eval_sym(e);
   if (!holds) condition = graph::make_sym(graph::SymOp::Not, {condition});
   if (condition.is_constant() && condition.real() != 0) return;

@@ -27,9 +27,12 @@ bool assign_value(Slot& to, const Value& from) {
   if (target && source && target->cells.size() == source->cells.size()) {
     // Read everything before writing: std::tie(a, b) = std::make_pair(b, a).
     std::vector<Value> values;
-    for (const Cell& c : source->cells) values.push_back(copy_value(c->value));
-    for (std::size_t i = 0; i < values.size(); ++i)
-      if (!assign_value(*target->cells[i], values[i])) return false;
+    for (const Cell& c : source->cells) values.push_back(c ? copy_value(c->value) : Value());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (!source->cells[i]) target->cells[i] = nullptr;
+      else if (!target->cells[i]) target->cells[i] = make_cell(values[i]);
+      else if (!assign_value(*target->cells[i], values[i])) return false;
+    }
     return true;
   }
   to.value = copy_value(from);

@@ -33,7 +33,8 @@ struct TensorValue {
   std::shared_ptr<Storage> storage;
 };
 
-// Arrays, containers, pairs, tuples and structs (bases first, then fields in order of declaration).
+// Arrays, containers, pairs, tuples and structs (bases first, then fields in order of declaration). A null cell is a field
+// of a parameter whose type has no place in a kernel.
 struct Fields {
   std::vector<Cell> cells;
   bool references = false;  // std::tie and its kin: a copy shares the cells
@@ -81,7 +82,7 @@ inline Cell make_bool(bool b) { return make_cell(graph::Sym::boolean(b)); }
 
 // C++ copy semantics: structs and containers deeply, tensors as handles to the same storage.
 Value copy_value(const Value&);
-inline Cell copy_cell(const Cell& c) { return make_cell(copy_value(c->value)); }
+inline Cell copy_cell(const Cell& c) { return c ? make_cell(copy_value(c->value)) : nullptr; }
 
 // Assigns element by element, so that references into `to` stay valid; false where a readonly cell would change.
 bool assign_value(Slot& to, const Value& from);

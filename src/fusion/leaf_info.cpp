@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "fusion/describe.h"
+
 namespace flashlight::fusion {
 
 using graph::Fn;
@@ -65,36 +67,6 @@ bool is_nonneg(const graph::Graph& graph, graph::NodeId id) {
   }
 }
 
-std::string input_name(const graph::Function& function, const std::vector<graph::Operand>& factors) {
-  for (const graph::Operand& factor : factors) {
-    const graph::Node& node = function.graph[factor.node];
-    if (node.op == Op::Input) return function.tensors[node.input].name;
-  }
-  return "";
-}
-
-// For explanations only: the user's label, else what the leaf is made of.
-std::string name_of(const graph::Function& function, const Leaf& leaf) {
-  const graph::Node& node = function.graph[leaf.node];
-  if (leaf.kind == Leaf::Contraction) {
-    const std::string left = input_name(function, leaf.left), right = input_name(function, leaf.right);
-    if (!left.empty() && !right.empty()) return "<" + left + ", " + right + ">";
-  }
-  if (!function.graph.label(leaf.node).empty()) return function.graph.label(leaf.node);
-  if (node.op == Op::Input) return function.tensors[node.input].name;
-  if (node.op == Op::Scalar) {
-    return "(" + graph::to_string(node.value, [&](const Sym& symbol) -> std::string {
-      if (symbol.op() != SymOp::Symbol) return "";
-      const graph::SymbolId id = symbol.symbol_id();
-      if (id.kind == graph::SymbolId::Scalar) return function.scalars[id.param].name;
-      if (id.kind == graph::SymbolId::Pack) return "batch";
-      const graph::TensorParam& tensor = function.tensors[id.param];
-      return tensor.name + ".size(" + std::to_string(static_cast<int>(id.axis) - static_cast<int>(tensor.shape.size())) + ")";
-    }) + ")";
-  }
-  return node.type == graph::Type::Bool ? "mask" + std::to_string(leaf.node) : "";
-}
-
 }  // namespace
 
 algebra::LeafInfo leaf_info(const graph::Function& function, const Leaf& leaf, const KernelPlan& plan) {
@@ -107,7 +79,7 @@ algebra::LeafInfo leaf_info(const graph::Function& function, const Leaf& leaf, c
   info.is_bool = node.type == graph::Type::Bool;
   if (leaf.kind == Leaf::Point) info.nonneg = is_nonneg(function.graph, leaf.node);
   if (info.nonneg) info.lo = 0;
-  info.name = name_of(function, leaf);
+  info.name = describe(function, plan, leaf);
   return info;
 }
 

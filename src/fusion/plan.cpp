@@ -3,6 +3,7 @@
 #include "fusion/plan.h"
 
 #include "fusion/algebra/plan.h"
+#include "fusion/describe.h"
 #include "fusion/extract.h"
 
 namespace flashlight::fusion {
@@ -53,7 +54,7 @@ std::string to_string(const FusionPlan& plan, const graph::Function& function) {
     for (std::size_t l = 0; l < kernel.loops.size(); ++l) {
       const Loop& loop = kernel.loops[l];
       text += "  loop " + std::to_string(l) + ": " + kRoles[static_cast<int>(loop.role)] + (loop.pack ? " pack" : "") + " [" +
-              graph::to_string(loop.size) + "]\n";
+              describe(function, loop.size) + "]\n";
     }
     text += kernel.explanation;
   }

@@ -31,63 +31,30 @@ std::optional<Sym> as_expression(const Builder& b, NodeId id, const std::vector<
   }
 }
 
-bool never_negative(const Sym& e) {
-  switch (e.op()) {
-    case SymOp::Integer: return e.integer() >= 0;
-    case SymOp::Symbol: return e.symbol_id().kind != SymbolId::Scalar;
-    case SymOp::Add: case SymOp::Mul: case SymOp::FloorDiv:
-      return std::all_of(e.args().begin(), e.args().end(), never_negative);
-    case SymOp::Mod: return never_negative(e.args()[1]);
-    default: return false;
-  }
-}
-
 bool is_free(const Sym& e) { return !contains(e, SymOp::Axis) && !contains(e, SymOp::Datum); }
 
-struct Range {
-  Sym low, high;
-  Sym bound;  // no less than high where low >= 0, and often comparable where high is not: a dividend for its quotient
-};
-
-// Bounds of an expression whose axis(k) lies in [0, shape[k]); nullopt where it is not monotone in sight.
-std::optional<Range> range_of(const Sym& e, const Shape& shape) {
-  if (is_free(e)) return Range{e, e, e};
-  if (e.op() == SymOp::Axis) {
-    Sym last = shape[e.integer()] - Sym(1);
-    return Range{Sym(0), last, last};
-  }
-  if (e.op() == SymOp::Add) {
-    Range sum{Sym(0), Sym(0), Sym(0)};
-    for (const Sym& term : e.args()) {
-      auto r = range_of(term, shape);
-      if (!r) return std::nullopt;
-      sum = {sum.low + r->low, sum.high + r->high, sum.bound + r->bound};
+// The largest value of an expression that grows with every axis(k) < shape[k]; nullopt where that is not in sight.
+std::optional<Sym> largest(const Sym& e, const Shape& shape) {
+  switch (e.op()) {
+    case SymOp::Axis: return shape[e.integer()] - Sym(1);
+    case SymOp::Add: case SymOp::Mul: {
+      std::vector<Sym> args;
+      for (const Sym& arg : e.args()) {
+        auto most = largest(arg, shape);
+        if (!most || (e.op() == SymOp::Mul && !proves_nonnegative(arg, shape))) return std::nullopt;
+        args.push_back(*most);
+      }
+      return make_sym(e.op(), args);
     }
-    return sum;
+    case SymOp::FloorDiv: case SymOp::Mod: {
+      const Sym& divisor = e.args()[1];
+      if (!is_free(divisor) || !proves_nonnegative(divisor, shape)) return std::nullopt;
+      if (e.op() == SymOp::Mod) return divisor - Sym(1);
+      auto most = largest(e.args()[0], shape);
+      return most ? std::optional(floor_div(*most, divisor)) : std::nullopt;
+    }
+    default: return is_free(e) ? std::optional(e) : std::nullopt;
   }
-  if (e.op() == SymOp::Mul) {
-    Sym scale(1), rest(1);
-    for (const Sym& factor : e.args()) (is_free(factor) ? scale : rest) = (is_free(factor) ? scale : rest) * factor;
-    auto r = rest.op() == SymOp::Mul ? std::nullopt : range_of(rest, shape);
-    if (!r) return std::nullopt;
-    if (never_negative(scale)) return Range{r->low * scale, r->high * scale, r->bound * scale};
-    if (never_negative(-scale)) return Range{r->high * scale, r->low * scale, r->low * scale};
-    return std::nullopt;
-  }
-  if ((e.op() == SymOp::FloorDiv || e.op() == SymOp::Mod) && is_free(e.args()[1]) && never_negative(e.args()[1])) {
-    const Sym& divisor = e.args()[1];
-    Sym last = divisor - Sym(1);
-    if (e.op() == SymOp::Mod) return Range{Sym(0), last, last};
-    auto r = range_of(e.args()[0], shape);
-    if (r) return Range{floor_div(r->low, divisor), floor_div(r->high, divisor), r->bound};
-  }
-  return std::nullopt;
-}
-
-// Whether high < size for certain; nullopt: not known.
-std::optional<bool> is_below(const Sym& high, const Sym& size) {
-  auto gap = simplify_index(size - Sym(1) - high, {}).as_integer();
-  return gap ? std::optional(*gap >= 0) : std::nullopt;
 }
 
 // The index as a plain map: it is never negative, and below `size`, which is checked at launch where it is not proven.
@@ -95,12 +62,13 @@ std::optional<Sym> plain_index(Builder& b, const TensorView& index, const Sym& s
   auto e = as_expression(b, index.node, index.index);
   if (!e) return std::nullopt;
   Sym value = simplify_index(*e, index.shape);
-  auto range = range_of(value, index.shape);
-  if (!range || !never_negative(simplify_index(range->low, {}))) return std::nullopt;
-  std::optional<bool> below = is_below(range->high, size);
-  if (!below && is_below(range->bound, size) == true) below = true;
-  if (below == false) return std::nullopt;
-  if (!below) b.check(make_sym(SymOp::Lt, {range->high, size}), a.op() + ": an index must lie below the size of its dim");
+  if (!proves_nonnegative(value, index.shape)) return std::nullopt;
+  if (proves_nonnegative(size - Sym(1) - value, index.shape)) return value;
+  auto most = largest(value, index.shape);
+  if (!most) return std::nullopt;
+  Sym below = make_sym(SymOp::Lt, {*most, size});
+  if (below.is_constant()) return below.integer() ? std::optional(value) : std::nullopt;
+  b.check(below, a.op() + ": an index must lie below the size of its dim");
   return value;
 }
 
@@ -125,28 +93,9 @@ TensorView read_at(Builder& b, const TensorView& x, std::vector<Sym> axes, const
   }
   TensorView table = reindex(x, axes, shape, pack);
   if (data.empty()) return table;
-
-  std::vector<Sym> node_axes(shape.size(), Sym(0));
-  Shape own;
-  TensorView out = table;
-  out.index.clear();
-  for (int k = 0; k < static_cast<int>(shape.size()); ++k) {
-    bool used = uses_axis(table.index, k);
-    for (const TensorView& d : data) used = used || uses_axis(d.index, k);
-    if (!used || shape[k].is_integer(1)) continue;
-    node_axes[k] = Sym::axis(static_cast<int>(own.size()));
-    own.push_back(shape[k]);
-    out.index.push_back(Sym::axis(k));
-  }
-  auto over_own = [&](const TensorView& v) {
-    Operand operand{v.node, v.index};
-    for (Sym& e : operand.index) e = substitute_axes(e, node_axes);
-    return operand;
-  };
   std::vector<Operand> indices;
-  for (const TensorView& d : data) indices.push_back(over_own(d));
-  out.node = b.gather(own, over_own(table), std::move(indices));
-  return resolved(b, std::move(out));
+  for (const TensorView& d : data) indices.push_back({d.node, d.index});
+  return computed(b, b.gather(shape, {table.node, table.index}, std::move(indices)), pack, x.dtype);
 }
 
 // x[i, j, ..]: integer tensors that broadcast together stand for the leading axes of x.
@@ -193,7 +142,7 @@ Arg index_select(Builder& b, const Args& a) {
   Shape shape = x.shape;
   shape[axis] = position.shape[0];
   position = reindex(position, {Sym::axis(axis)}, shape, x.pack);
-  return read_at(b, x, identity_axes(shape.size()), {axis}, {position}, shape, x.pack, a);
+  return read_at(b, x, identity_index(shape.size()), {axis}, {position}, shape, x.pack, a);
 }
 
 // out[.., i, ..] = x[.., index[.., i, ..], ..]: the index has as many dims as x and may be shorter in the others.
@@ -211,7 +160,7 @@ Arg gather(Builder& b, const Args& a) {
     if (k != axis && !(x.shape[k] == position.shape[k]) && !(x.pack && k == 0))
       position.shape[k] = b.unify(x.shape[k], position.shape[k], "gather: dim " + std::to_string(k) + " of " + describe(x) +
                                                                      " and of the index " + describe(position));
-  std::vector<Sym> axes = identity_axes(x.shape.size());
+  std::vector<Sym> axes = identity_index(x.shape.size());
   for (int k = 0; k < rank_of(x); ++k)
     if (k != axis && position.shape[k].is_integer(1)) axes[k] = Sym(0);
   return read_at(b, x, axes, {axis}, {position}, position.shape, x.pack, a);

@@ -108,20 +108,7 @@ Arg cumsum(Builder& b, const Args& a) {
   TensorView x = a.tensor(0);
   if (x.type != Type::Float) x = convert(b, x, {Type::Int, default_rule(Type::Int)});
   int axis = axis_of(b, x, a.integer(1), a);
-  Shape shape;
-  std::vector<Sym> axes(x.shape.size(), Sym(0));
-  TensorView out = x;
-  out.index.clear();
-  int scanned = -1;
-  for (int k = 0; k < rank_of(x); ++k) {
-    if (k != axis && (x.shape[k].is_integer(1) || !uses_axis(x.index, k))) continue;
-    if (k == axis) scanned = static_cast<int>(shape.size());
-    axes[k] = Sym::axis(static_cast<int>(shape.size()));
-    shape.push_back(x.shape[k]);
-    out.index.push_back(Sym::axis(k));
-  }
-  out.node = b.scan(shape, scanned, {x.node, reindex(x, axes, shape, false).index});
-  return resolved(b, std::move(out));
+  return computed(b, b.scan(x.shape, axis, {x.node, x.index}), x.pack, x.dtype);
 }
 
 // One axis instead of all, the last varying fastest. A pack alone is one already.
@@ -163,7 +150,7 @@ Arg topk(Builder& b, const Args& a) {
   int axis = axis_of(b, x, a.integer_or(2, -1), a);
   Shape shape = x.shape;
   shape[axis] = a.sym(1);
-  TensorView first = reindex(x, identity_axes(shape.size()), shape, x.pack);
+  TensorView first = reindex(x, identity_index(shape.size()), shape, x.pack);
   return opaque_pair(b, a, first, shape,
                      {all_of(x), number(b, axis), number(b, a.sym(1)), number(b, a.flag_or(3, true) ? 1 : 0)});
 }

@@ -12,7 +12,7 @@ namespace {
 TensorView part(const TensorView& x, int axis, const Sym& start, const Sym& size, const Sym& step = Sym(1)) {
   Shape shape = x.shape;
   shape[axis] = size;
-  std::vector<Sym> axes = identity_axes(shape.size());
+  std::vector<Sym> axes = identity_index(shape.size());
   axes[axis] = size.is_integer(1) ? start : start + step * axes[axis];
   return reindex(x, axes, shape, x.pack);
 }
@@ -160,32 +160,17 @@ TensorView joined(Builder& b, std::vector<TensorView> views, int axis, const Arg
     total = total + v.shape[axis];
   }
   shape[axis] = total;
-  TensorView out{-1, {}, shape, views[0].pack, kind.type, kind.dtype};
-  std::vector<Sym> axes(shape.size(), Sym(0));
-  Shape own;
-  int joint = -1;
-  for (int k = 0; k < static_cast<int>(shape.size()); ++k) {
-    bool used = k == axis || std::any_of(views.begin(), views.end(), [&](auto& v) { return uses_axis(v.index, k); });
-    if (!used || (k != axis && shape[k].is_integer(1))) continue;
-    if (k == axis) joint = static_cast<int>(own.size());
-    axes[k] = Sym::axis(static_cast<int>(own.size()));
-    own.push_back(shape[k]);
-    out.index.push_back(Sym::axis(k));
-  }
   std::vector<Operand> segments;
   Shape sizes;
   Sym offset(0);
   for (const TensorView& v : views) {
-    std::vector<Sym> shifted = axes;
-    shifted[axis] = v.shape[axis].is_integer(1) ? Sym(0) : Sym::axis(joint) - offset;
-    Operand segment{v.node, v.index};
-    for (Sym& e : segment.index) e = substitute_axes(e, shifted);
-    segments.push_back(std::move(segment));
+    std::vector<Sym> shifted = identity_index(shape.size());
+    shifted[axis] = v.shape[axis].is_integer(1) ? Sym(0) : shifted[axis] - offset;
+    segments.push_back(seen_through({v.node, v.index}, shifted));
     sizes.push_back(v.shape[axis]);
     offset = offset + v.shape[axis];
   }
-  out.node = b.segment(own, joint, std::move(segments), std::move(sizes));
-  return resolved(b, std::move(out));
+  return computed(b, b.segment(shape, axis, std::move(segments), std::move(sizes)), views[0].pack, kind.dtype);
 }
 
 Arg cat(Builder& b, const Args& a) {

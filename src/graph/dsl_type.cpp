@@ -55,7 +55,7 @@ TensorView convert(Builder& b, TensorView v, Type type) {
     v.node = b.scalar(value, type);
   } else {
     Fn fn = type == Type::Float ? Fn::ToFloat : type == Type::Int ? Fn::ToInt : Fn::ToBool;
-    NodeId id = b.map(fn, n.shape, {{v.node, identity_axes(n.shape.size())}});
+    NodeId id = b.map(fn, n.shape, {{v.node, identity_index(n.shape.size())}});
     v.node = id;
   }
   v.type = type;

@@ -1,23 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Builds nodes under views: broadcasting, and the axes a node really needs.
+// Builds nodes under views: broadcasting, maps and reductions.
 //
-// A node gets only the axes that some operand's index uses; the view around it puts the others back. So zeros({S, S}) is
-// a Scalar, a mask of positions has no batch axes, and x.expand(..).exp() is the node of x.exp().
+// The Builder gives a node the axes that its operands need and puts a copy around it where the program sees more, fewer
+// or others; resolved() turns that copy back into the view's index map, so that a view always shows the node itself.
 #include "graph/dsl_value.h"
 
 #include <algorithm>
 
 namespace flashlight::graph {
 
-std::vector<Sym> identity_axes(std::size_t count) {
-  std::vector<Sym> axes;
-  for (std::size_t k = 0; k < count; ++k) axes.push_back(Sym::axis(static_cast<int>(k)));
-  return axes;
-}
-
 TensorView whole(const Builder& b, NodeId id, bool pack, DTypeRule dtype) {
   const Node& n = b.node(id);
-  return {id, identity_axes(n.shape.size()), n.shape, pack, n.type, std::move(dtype)};
+  return {id, identity_index(n.shape.size()), n.shape, pack, n.type, std::move(dtype)};
+}
+
+TensorView computed(Builder& b, NodeId id, bool pack, DTypeRule dtype) {
+  return resolved(b, whole(b, id, pack, std::move(dtype)));
 }
 
 TensorView scalar_view(Builder& b, const Sym& value) {
@@ -87,110 +85,12 @@ void broadcast(Builder& b, std::vector<TensorView>& views, const Args& args) {
   }
 }
 
-bool uses_axis(const std::vector<Sym>& index, int axis) {
-  return std::any_of(index.begin(), index.end(), [&](const Sym& e) {
-    bool found = false;
-    substitute(e, [&](const Sym& leaf) -> std::optional<Sym> {
-      found = found || leaf == Sym::axis(axis);
-      return std::nullopt;
-    });
-    return found;
-  });
-}
-
-namespace {
-
-// Whether all operands that have axes are seen through one index: then the map is that view of a map of the nodes.
-const TensorView* common_view(const Builder& b, const std::vector<TensorView>& views) {
-  const TensorView* first = nullptr;
-  for (const TensorView& v : views) {
-    if (v.index.empty()) continue;
-    if (!first) first = &v;
-    if (v.index != first->index || b.node(v.node).shape != b.node(first->node).shape) return nullptr;
-  }
-  return first;
-}
-
-}  // namespace
-
 TensorView map(Builder& b, Fn fn, std::vector<TensorView> views, const DTypeRule& dtype, const Args& args) {
   broadcast(b, views, args);
-  TensorView out = views[0];
   std::vector<Operand> operands;
-  Shape shape;
-  if (const TensorView* common = common_view(b, views)) {
-    out = *common;
-    shape = b.node(out.node).shape;
-    for (const TensorView& v : views)
-      operands.push_back({v.node, v.index.empty() ? v.index : identity_axes(shape.size())});
-  } else {
-    std::vector<Sym> axes(out.shape.size(), Sym(0));  // view axis -> node axis
-    out.index.clear();
-    for (std::size_t k = 0; k < axes.size(); ++k) {
-      bool used = std::any_of(views.begin(), views.end(), [&](auto& v) { return uses_axis(v.index, static_cast<int>(k)); });
-      if (!used || out.shape[k].is_integer(1)) continue;
-      axes[k] = Sym::axis(static_cast<int>(shape.size()));
-      shape.push_back(out.shape[k]);
-      out.index.push_back(Sym::axis(static_cast<int>(k)));
-    }
-    for (const TensorView& v : views) operands.push_back({v.node, reindex(v, axes, shape, false).index});
-  }
-  out.node = b.map(fn, shape, std::move(operands));
-  out.type = b.node(out.node).type;
-  out.dtype = dtype;
-  return resolved(b, std::move(out));
+  for (const TensorView& v : views) operands.push_back({v.node, v.index});
+  return computed(b, b.map(fn, views[0].shape, std::move(operands)), views[0].pack, dtype);
 }
-
-namespace {
-
-// Which view axes a reduction iterates: its own, then the reduced ones, each in the order in which the operand's index
-// names them, so that reductions of a view and of what it views are one node.
-struct Iteration {
-  std::vector<int> own, reduced;
-  Sym unused = Sym(1);  // points over which the operand is constant
-};
-
-Iteration iterate(const TensorView& x, const std::vector<bool>& reduced) {
-  Iteration it;
-  std::vector<bool> seen(x.shape.size(), false);
-  for (const Sym& e : x.index)
-    for (std::size_t k = 0; k < x.shape.size(); ++k)
-      if (!seen[k] && !x.shape[k].is_integer(1) && uses_axis({e}, static_cast<int>(k))) {
-        seen[k] = true;
-        (reduced[k] ? it.reduced : it.own).push_back(static_cast<int>(k));
-      }
-  for (std::size_t k = 0; k < x.shape.size(); ++k)
-    if (reduced[k] && !seen[k]) it.unused = it.unused * x.shape[k];
-  return it;
-}
-
-// A product that is summed has the axes of the sum, in its order: matmul, einsum and (a * b).sum() are one node.
-Operand in_order_of_sum(Builder& b, const Operand& operand, const Shape& iteration) {
-  const Node n = b.node(operand.node);
-  if (n.op != Op::Map || n.fn != Fn::Mul || n.shape.size() != iteration.size()) return operand;
-  std::vector<bool> taken(iteration.size(), false);
-  for (const Sym& e : operand.index) {
-    if (e.op() != SymOp::Axis || taken[e.integer()]) return operand;
-    taken[e.integer()] = true;
-  }
-  std::vector<Operand> factors = n.operands;
-  for (Operand& f : factors)
-    for (Sym& e : f.index) e = simplify_index(substitute_axes(e, operand.index), iteration);
-  return {b.map(Fn::Mul, iteration, std::move(factors)), identity_axes(iteration.size())};
-}
-
-// The reduction over `count` equal values.
-TensorView repeat_value(Builder& b, ReduceKind kind, TensorView x, const Sym& count, const Args& args) {
-  if (count.is_integer(1)) return x;
-  TensorView n = convert(b, scalar_view(b, count), x.type);
-  switch (kind) {
-    case ReduceKind::Sum: return map(b, Fn::Mul, {x, n}, x.dtype, args);
-    case ReduceKind::Prod: return map(b, Fn::Pow, {x, n}, x.dtype, args);
-    default: return x;
-  }
-}
-
-}  // namespace
 
 TensorView reduce(Builder& b, ReduceKind kind, const TensorView& x, const std::vector<int>& axes, bool keepdim,
                   const DTypeRule& dtype, const Args& args) {
@@ -199,41 +99,22 @@ TensorView reduce(Builder& b, ReduceKind kind, const TensorView& x, const std::v
     if (is_reduced[axis]) args.fail("dim-out-of-range", "a dim appears twice");
     is_reduced[axis] = true;
   }
-  Iteration it = iterate(x, is_reduced);
-  std::vector<Sym> to_iteration(x.shape.size(), Sym(0));
-  Shape own, reduced, iteration;
-  for (int k : it.own) to_iteration[k] = Sym::axis(static_cast<int>(own.size())), own.push_back(x.shape[k]);
-  iteration = own;
-  for (int k : it.reduced) {
-    to_iteration[k] = Sym::axis(static_cast<int>(iteration.size()));
-    reduced.push_back(x.shape[k]);
-    iteration.push_back(x.shape[k]);
-  }
-  TensorView out;
-  std::vector<Sym> to_result(x.shape.size(), Sym(0));
+  Shape own, reduced, kept;
+  std::vector<Sym> to_iteration(x.shape.size()), to_result;
   for (std::size_t k = 0; k < x.shape.size(); ++k) {
-    if (is_reduced[k] && !keepdim) continue;
-    to_result[k] = is_reduced[k] ? Sym(0) : Sym::axis(static_cast<int>(out.shape.size()));
-    out.shape.push_back(is_reduced[k] ? Sym(1) : x.shape[k]);
+    if (is_reduced[k]) {
+      to_iteration[k] = Sym::axis(static_cast<int>(x.shape.size() - axes.size() + reduced.size()));
+      reduced.push_back(x.shape[k]);
+    } else {
+      to_iteration[k] = Sym::axis(static_cast<int>(own.size()));
+      own.push_back(x.shape[k]);
+      to_result.push_back(Sym::axis(static_cast<int>(keepdim ? k : own.size() - 1)));
+    }
+    if (keepdim || !is_reduced[k]) kept.push_back(is_reduced[k] ? Sym(1) : x.shape[k]);
   }
-  out.pack = x.pack && !is_reduced[0];
-  if (reduced.empty()) {
-    out = reindex(x, to_result, out.shape, out.pack);
-  } else {
-    Operand operand{x.node, {}};
-    for (const Sym& e : x.index) operand.index.push_back(simplify_index(substitute_axes(e, to_iteration), iteration));
-    if (kind == ReduceKind::Sum) operand = in_order_of_sum(b, operand, iteration);
-    out.node = b.reduce(kind, own, reduced, std::move(operand));
-    for (int k : it.own) out.index.push_back(to_result[k]);
-  }
-  out.type = b.node(out.node).type;
-  out.dtype = dtype;
-  out = resolved(b, std::move(out));
-  if (kind == ReduceKind::ArgMax && reduced.empty()) out = spread(scalar_view(b, Sym(0)), out.shape, out.pack);
-  out = repeat_value(b, kind, std::move(out), it.unused, args);
-  out.type = b.node(out.node).type;
-  out.dtype = dtype;
-  return out;
+  NodeId id = b.reduce(kind, own, reduced, seen_through({x.node, x.index}, to_iteration));
+  bool pack = x.pack && !is_reduced[0];
+  return reindex(computed(b, id, pack, dtype), to_result, kept, pack);
 }
 
 TensorView Math::number(const TensorView& like, double v) const {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Builds nodes under views: categories and storage types, broadcasting, and the axes a node really needs.
+// Builds nodes under views: categories and storage types, broadcasting, maps and reductions.
 #pragma once
 #include "graph/dsl_rank.h"
 
@@ -12,11 +12,10 @@ TensorView scalar_view(Builder&, const Sym&);
 TensorView operand(Builder&, const Args&, int i);
 // The view with `axes[k]` in place of its axis k, over the axes of `shape`.
 TensorView reindex(const TensorView&, const std::vector<Sym>& axes, Shape shape, bool pack);
-std::vector<Sym> identity_axes(std::size_t count);
-// Whether some expression of `index` depends on the axis.
-bool uses_axis(const std::vector<Sym>& index, int axis);
 // The node over all its axes, in order.
 TensorView whole(const Builder&, NodeId, bool pack, DTypeRule);
+// A node that the Builder has just made for the axes of the view.
+TensorView computed(Builder&, NodeId, bool pack, DTypeRule);
 // Values 0, 1, ... size-1 (kInt64).
 TensorView iota_view(Builder&, const Sym& size);
 // An integer tensor whose values are `value`, an expression over the axes of `shape`, by way of iotas.

@@ -148,7 +148,7 @@ Arg repeat_interleave(Builder& b, const Args& a) {
   const Sym& times = a.sym(1);
   Shape shape = x.shape;
   shape[axis] = shape[axis] * times;
-  std::vector<Sym> axes = identity_axes(shape.size());
+  std::vector<Sym> axes = identity_index(shape.size());
   axes[axis] = x.shape[axis].is_integer(1) ? Sym(0) : floor_div(axes[axis], times);
   return reindex(x, axes, shape, x.pack);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Instantiates every primitive at the shapes that the tests run, so that nvcc compiles them; never linked.
+// Instantiates every primitive at shapes that the tests run, so that nvcc compiles them; never linked.
 #include "kernels.h"
 
 namespace flashlight::test {
@@ -14,12 +14,16 @@ template FL_KERNEL(128) fill_kernel<float, 64, 32, 128>(FL_PARAMS(CopyParams<flo
   template FL_KERNEL(64) transposed_kernel<T, MI, 64, 64, D>(FL_PARAMS(ProductParams) p); \
   template FL_KERNEL(64) register_kernel<T, MI, 64, D, D>(FL_PARAMS(ProductParams) p);    \
   template FL_KERNEL(64) tiles_kernel<T, MI, 64, D, D>(FL_PARAMS(ProductParams) p);
-#define FL_WIDTHS(T)                                                                                \
-  FL_PRODUCTS(T, 2, 32) FL_PRODUCTS(T, 2, 64) FL_PRODUCTS(T, 1, 96) FL_PRODUCTS(T, 1, 128) \
-  FL_PRODUCTS(T, 1, 192) FL_PRODUCTS(T, 1, 256)
-FL_WIDTHS(bfloat16)
-FL_WIDTHS(float16)
-FL_WIDTHS(float)
+FL_PRODUCTS(bfloat16, 2, 32)
+FL_PRODUCTS(bfloat16, 2, 64)
+FL_PRODUCTS(bfloat16, 1, 96)
+FL_PRODUCTS(bfloat16, 1, 128)
+FL_PRODUCTS(bfloat16, 1, 192)
+FL_PRODUCTS(bfloat16, 1, 256)
+FL_PRODUCTS(float16, 2, 64)
+FL_PRODUCTS(float, 2, 64)
+FL_PRODUCTS(float, 1, 96)
+FL_PRODUCTS(float, 1, 256)
 template FL_KERNEL(64) transposed_kernel<bfloat16, 2, 24, 64, 64>(FL_PARAMS(ProductParams) p);
 template FL_KERNEL(64) register_kernel<bfloat16, 2, 48, 128, 64>(FL_PARAMS(ProductParams) p);
 template FL_KERNEL(64) register_kernel<float, 2, 24, 64, 32>(FL_PARAMS(ProductParams) p);
@@ -31,7 +35,7 @@ template FL_KERNEL(64) store_kernel<float16, 1, 40>(FL_PARAMS(StoreParams<float1
 template FL_KERNEL(64) store_kernel<float, 1, 64>(FL_PARAMS(StoreParams<float>) p);
 
 int use_the_rest(FragmentParams f, AuxParams a) {
-  return launch(quad_kernel, 1, 64, 0, nullptr, f) + launch(aux_kernel, 1, 32, 0, nullptr, a);
+  return launch(quad_kernel<64>, 1, 64, 0, nullptr, f) + launch(aux_kernel<32>, 1, 32, 0, nullptr, a);
 }
 
 }  // namespace flashlight::test

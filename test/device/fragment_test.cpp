@@ -38,7 +38,7 @@ TEST_F(FragmentTest, EveryElementHasItsOwner) {
 
 TEST_F(FragmentTest, Reductions) {
   DeviceArray<float> out(registry_, 7 * 64);
-  FL_EXPECT_RUNS(launch(quad_kernel, 1, 64, 0, nullptr, {out.data(), nullptr, nullptr}));
+  FL_EXPECT_RUNS(launch(quad_kernel<64>, 1, 64, 0, nullptr, {out.data(), nullptr, nullptr}));
   for (int t = 0; t < 64; ++t) {
     const float first = static_cast<float>(t / 4 * 4 + 1);
     const auto result = [&](int reduction) { return out[static_cast<std::size_t>(64 * reduction + t)]; };
@@ -111,7 +111,7 @@ class AuxTest : public DeviceTest {
     DeviceArray<long long> integers(registry_, values.size());
     DeviceArray<bool> booleans(registry_, values.size());
     const long long count = static_cast<long long>(values.size());
-    FL_EXPECT_RUNS(launch(aux_kernel, 1, 32, 0, nullptr, {{stored, dtype}, count, floats.data(), integers.data(), booleans.data()}));
+    FL_EXPECT_RUNS(launch(aux_kernel<32>, 1, 32, 0, nullptr, {{stored, dtype}, count, floats.data(), integers.data(), booleans.data()}));
     for (std::size_t i = 0; i < values.size(); ++i) {
       EXPECT_EQ(floats[i], static_cast<float>(values[i]));
       EXPECT_EQ(integers[i], static_cast<long long>(values[i]));

@@ -128,8 +128,8 @@ template <int MI, int N> FL_KERNEL(64) layout_kernel(FL_PARAMS(FragmentParams) p
   });
 }
 
-// out[reduction][thread] of the thread's own number + 1.
-inline FL_KERNEL(64) quad_kernel(FL_PARAMS(FragmentParams) p) {
+// out[reduction][thread] of the thread's own number + 1, on 64 threads.
+template <int THREADS> FL_KERNEL(THREADS) quad_kernel(FL_PARAMS(FragmentParams) p) {
   const int t = thread_index();
   const float x = static_cast<float>(t + 1);
   p.out[t] = quad_max(x);
@@ -171,8 +171,8 @@ struct AuxParams {
   bool* booleans;
 };
 
-inline FL_KERNEL(32) aux_kernel(FL_PARAMS(AuxParams) p) {
-  for (long long i = thread_index(); i < p.count; i += 32) {
+template <int THREADS> FL_KERNEL(THREADS) aux_kernel(FL_PARAMS(AuxParams) p) {
+  for (long long i = thread_index(); i < p.count; i += THREADS) {
     p.floats[i] = load_float(p.tensor, i);
     p.integers[i] = load_int(p.tensor, i);
     p.booleans[i] = load_bool(p.tensor, i);

@@ -77,6 +77,8 @@ TEST(Outputs, SeveralSourcesGoToAFolder) {
   EXPECT_EQ(folder.read("out/b.cu"), kPointwise);
   EXPECT_TRUE(folder.has("out/a.cu"));
   EXPECT_NE(folder.read("all.d").find("\nout/b.cu:"), std::string::npos) << folder.read("all.d");
+  ASSERT_EQ(folder.translate({"a.cpp", "b.cpp", "-o", "out", "-MD"}).exit_code, 0);
+  EXPECT_EQ(folder.read("out/b.d").rfind("out/b.cu:", 0), 0u);
 }
 
 TEST(Outputs, ExplainSaysWhatTheReportSays) {
@@ -91,11 +93,15 @@ TEST(Outputs, ExplainSaysWhatTheReportSays) {
 TEST(Outputs, DumpPrintsAStage) {
   Folder folder;
   folder.write("a.cpp", kAttention);
-  for (const char* stage : {"graph", "plan"}) {
+  for (const char* stage : {"graph", "plan", "kernel"}) {
     Ended run = folder.translate({"a.cpp", "--dump", stage});
     EXPECT_EQ(run.exit_code, 0) << run.err;
     EXPECT_EQ(run.out.rfind("// attention\n", 0), 0u) << run.out;
+    EXPECT_GT(run.out.size(), 200u) << run.out;
   }
+  Ended ast = folder.translate({"a.cpp", "--dump=ast"});
+  EXPECT_EQ(ast.out.rfind("a.cpp:4:24: ", 0), 0u) << ast.out;
+  EXPECT_NE(ast.out.find("attention("), std::string::npos) << ast.out;
 }
 
 TEST(Outputs, RemarksFollowTheirOptions) {
@@ -146,6 +152,29 @@ TEST(Outputs, AClosedStandardOutputIsAFailure) {
   std::string command = quoted(FLASHLIGHT_TRANSLATE) + " a.cpp -o -";
   EXPECT_EQ(folder.shell(command + " >&-").exit_code, 74);
   EXPECT_EQ(folder.shell(command + " >/dev/full").exit_code, 74);
+}
+
+// An installed translator finds the headers beside itself, whatever tree it was built in.
+TEST(Outputs, HeadersAreFoundBesideTheExecutable) {
+  Folder folder;
+  folder.write("prefix/include/flashlight/flashlight.h", "#error the installed header\n");
+  folder.write("prefix/bin/keep", "");
+  folder.write("a.cpp", kAttention);
+  Ended run = folder.shell("cp " + quoted(FLASHLIGHT_TRANSLATE) + " prefix/bin && prefix/bin/flashlight-translate a.cpp -o x.cu");
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_NE(run.err.find("the installed header"), std::string::npos) << run.err;
+}
+
+TEST(Outputs, CompilerArgumentsComeFromTheDatabase) {
+  Folder folder;
+  folder.write("src/a.cpp", "#ifndef FROM_DATABASE\n#error no database\n#endif\n");
+  EXPECT_EQ(folder.translate({"src/a.cpp", "-o", "a.cu"}).exit_code, 1);
+  folder.write("build/compile_commands.json", "[{\"directory\": \"" + folder.path() +
+               "\", \"file\": \"src/a.cpp\", \"command\": \"nvcc -arch=sm_80 -DFROM_DATABASE -c src/a.cpp -o a.o\"}]");
+  Ended run = folder.translate({"src/a.cpp", "-o", "a.cu", "-p", "build", "-MD"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(folder.read("a.d").find("compile_commands.json"), std::string::npos);
+  EXPECT_EQ(folder.translate({"src/a.cpp", "-o", "a.cu", "--", "-DFROM_DATABASE"}).exit_code, 0);
 }
 
 TEST(Outputs, TheSameBytesEverywhere) {

@@ -74,6 +74,7 @@ struct Fixture {
       functions.emplace_back().source = &sources[i];
     }
     functions[0].status = Status::Fused;
+    sources[0].template_tag = "N == 2";
     functions[0].numerics = {"rounding of P"};
     functions[0].rules.push_back({"stable-softmax", "softmax.cpp:3", 2});
     KernelFacts k;
@@ -166,7 +167,7 @@ TEST(Report, AFunctionWithoutAReasonSaysSo) {
 TEST(Explain, SaysTheSameAsTheReport) {
   Fixture f;
   std::string fused = explain(f.functions[0]), unfused = explain(f.functions[1]);
-  EXPECT_EQ(fused.rfind("attention (dir/a.cpp:10:3) is fused.\n", 0), 0u) << fused;
+  EXPECT_EQ(fused.rfind("attention (dir/a.cpp:10:3) with N == 2 is fused.\n", 0), 0u) << fused;
   for (const char* part : {"Kernel attention_1 for sm_80", "folds: matmul, softmax", "4*B*S*D bytes instead of B*S*S", "    l: sum\n",
                            "Rule stable-softmax (softmax.cpp:3) applied 2 times", "Numerics: rounding of P"})
     EXPECT_NE(fused.find(part), std::string::npos) << part << "\n" << fused;

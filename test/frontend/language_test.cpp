@@ -70,7 +70,7 @@ TEST(Language, FunctionsAsArguments) {
   expect_same("Tensor f(const Tensor& q) { return tanh(q) + exp(q); }",
               "static Tensor plus_exp(const Tensor& x, const Tensor& y) { return x + exp(y); }\n"
               "Tensor with(const Tensor& x, Tensor (*g)(const Tensor&, const Tensor&), Tensor (*h)(const Tensor&)) { return g(h(x), x); }\n"
-              "Tensor f(const Tensor& q) { return with(q, plus_exp, tanh); }");
+              "Tensor f(const Tensor& q) { return with(q, plus_exp, flashlight::tanh); }");
 }
 
 TEST(Language, ReferencesNameTheSamePlace) {
@@ -91,7 +91,7 @@ TEST(Language, Reassignment) {
 }
 
 TEST(Language, HostArithmetic) {
-  expect_same("Tensor f(const Tensor& q) { return q * 0.125; }",
+  expect_same("Tensor f(const Tensor& q) { assume(q.size(-1) == 64); return q * 0.125; }",
               "Tensor f(const Tensor& q) { assume(q.size(-1) == 64); auto d = q.size(-1); return q * (1 / std::sqrt(double(d))); }");
   expect_same("Tensor f(const Tensor& q) { return q * 7; }",
               "Tensor f(const Tensor& q) { int a = 17, b = 5; return q * (a / b + a % b + (a > b ? 1 : 0) + !a + (a & 1)); }");
@@ -106,12 +106,12 @@ TEST(Language, FloatConstantsAreRoundedAsWritten) {
 
 TEST(Language, SizesAreSymbols) {
   std::string text = printed("Tensor f(const Tensor& q, const Tensor& k) { return q / std::sqrt(q.size(-1)); }");
-  EXPECT_NE(text.find("^-0.5"), std::string::npos) << text;
+  EXPECT_NE(text.find("^(-0.5)"), std::string::npos) << text;
 }
 
 TEST(Language, Mathematics) {
   expect_same("Tensor f(const Tensor& q) { return q * 2; }",
-              "Tensor f(const Tensor& q) { return q * (std::pow(2.0, 3) - std::max(3, 6) + std::floor(0.5) + std::abs(-0.0)); }");
+              "#include <algorithm>\nTensor f(const Tensor& q) { return q * (std::pow(2.0, 3) - std::max(3, 6) + std::floor(0.5) + std::abs(-0.0)); }");
   expect_same("Tensor f(const Tensor& q) { return q.masked_fill(q > 0, -INFINITY); }",
               "#include <limits>\nTensor f(const Tensor& q) { return q.masked_fill(q > 0, -std::numeric_limits<float>::infinity()); }");
   expect_same("Tensor f(const Tensor& q) { return q + 3.14159265358979323846; }", "Tensor f(const Tensor& q) { return q + M_PI; }");

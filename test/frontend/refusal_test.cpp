@@ -61,8 +61,11 @@ TEST(Refusal, NoBody) {
 }
 
 TEST(Refusal, TooLarge) {
-  expect_refused("Tensor f(const Tensor& q) { int n = 0; for (int i = 0; i < 4000; ++i) for (int j = 0; j < 4000; ++j) /*!*/n = n + j;\n"
-                 "return q * n; }", "too-large");
+  Program p = read("Tensor f(const Tensor& q) { int n = 0; for (int i = 0; i < 4000; ++i) for (int j = 0; j < 4000; ++j) n = n + j;\n"
+                   "return q * n; }");
+  ASSERT_TRUE(function(p, "f").refusal);
+  EXPECT_EQ(function(p, "f").refusal->id, "too-large");
+  EXPECT_EQ(function(p, "f").refusal->where.line, 3u);
 }
 
 TEST(Refusal, TooManyVariants) {

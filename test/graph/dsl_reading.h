@@ -68,13 +68,7 @@ FL_TEST_OPERATOR(^)
 using Tensors = std::vector<T>;
 using Body = std::function<Tensors(const Tensors&)>;
 
-// A function of `params` tensors (named a, b, c, ..) and of the given scalars, read with ever more facts.
-struct Reading {
-  Function function;
-  Facts facts;
-  std::vector<Sym> scalars;
-};
-
+// A function of `params` tensors (named a, b, c, ..) and of the given number of scalars, read with ever more facts.
 inline Function read(int params, const Body& body, Facts* facts_out = nullptr, int real_scalars = 0) {
   Facts facts;
   for (int round = 0; round < 50; ++round) {
