@@ -56,20 +56,20 @@ class Judge {
   void say(Diagnostic d) { out_.diagnostics.push_back(std::move(d)); }
 
   void messages(const Unit& unit) {
-    const frontend::Program& p = unit.program;
-    bool compiler_errors = false, own_errors = false;
-    for (const Diagnostic& d : p.diagnostics) {
+    bool compiler_errors = !unit.program.parsed, own_errors = false;
+    for (const Diagnostic& d : unit.program.diagnostics) {
       if (d.severity == Severity::Remark) continue;  // of functions: see verdict
-      compiler_errors |= d.severity == Severity::Error && d.id.empty();
-      own_errors |= d.severity == Severity::Error && !d.id.empty();
-      if (d.severity == Severity::Error && !d.id.empty()) fail(code_of(d.id), d);
+      bool own = d.severity == Severity::Error && !d.id.empty();
+      own_errors |= own;
+      compiler_errors |= d.severity == Severity::Error;
+      if (own) fail(code_of(d.id), d);
       else say(d);
     }
-    if (own_errors || (p.parsed && !compiler_errors)) return;
+    if (own_errors || !compiler_errors) return;
     Diagnostic d;
+    d.id = "does-not-compile";
     d.where.file = unit.path;
-    d.id = p.parsed ? "bad-arguments" : "does-not-compile";
-    d.text = p.parsed ? "Clang does not know all of the compiler arguments" : "the file does not compile; nothing was translated";
+    d.text = "the file does not compile; nothing was translated";
     d.hint = "compiler arguments go behind --, or come from compile_commands.json (-p)";
     fail(kExitInput, std::move(d));
   }

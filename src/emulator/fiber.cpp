@@ -9,49 +9,91 @@
 #include <unistd.h>
 #include <utility>
 
+// AddressSanitizer follows one stack unless it is told about switches.
+#if defined(__SANITIZE_ADDRESS__)
+#define FL_FIBERS_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FL_FIBERS_ASAN 1
+#endif
+#endif
+#if FL_FIBERS_ASAN
+#include <sanitizer/common_interface_defs.h>
+#endif
+
 namespace flashlight::emulator {
 
 namespace {
 
-// The stack of the fiber that runs now: [low, low + page) is its guard page.
+// Lowest address of the stack of the fiber that runs now, which is its guard page; 0 outside fibers.
 thread_local std::uintptr_t running_stack_low = 0;
 
-struct Stacks {
-  std::size_t bytes;
-  std::uintptr_t* low;
-  boost::context::stack_context allocate() {
-    boost::context::protected_fixedsize_stack stacks(bytes);
-    boost::context::stack_context stack = stacks.allocate();
-    *low = reinterpret_cast<std::uintptr_t>(stack.sp) - stack.size;
-    return stack;
-  }
-  void deallocate(boost::context::stack_context& stack) {
-    boost::context::protected_fixedsize_stack(bytes).deallocate(stack);
-  }
-};
+// Around a switch: `save` keeps the sanitizer's state of the stack that is left, null where it is left for good.
+void begin_switch([[maybe_unused]] void** save, [[maybe_unused]] const void* bottom, [[maybe_unused]] std::size_t bytes) {
+#if FL_FIBERS_ASAN
+  __sanitizer_start_switch_fiber(save, bottom, bytes);
+#endif
+}
+void end_switch([[maybe_unused]] void* saved, [[maybe_unused]] const void** bottom, [[maybe_unused]] std::size_t* bytes) {
+#if FL_FIBERS_ASAN
+  __sanitizer_finish_switch_fiber(saved, bottom, bytes);
+#endif
+}
 
 }  // namespace
 
+struct Fiber::Stacks {
+  Stack* stack;
+  boost::context::stack_context allocate() {
+    const boost::context::stack_context allocated = boost::context::protected_fixedsize_stack(kStackBytes).allocate();
+    const auto top = reinterpret_cast<std::uintptr_t>(allocated.sp);
+    *stack = {top - allocated.size, reinterpret_cast<const void*>(top - allocated.size), allocated.size};
+    return allocated;
+  }
+  void deallocate(boost::context::stack_context& allocated) {
+    boost::context::protected_fixedsize_stack(kStackBytes).deallocate(allocated);
+  }
+};
+
 Fiber::Fiber() {
-  inside_ = boost::context::fiber(std::allocator_arg, Stacks{kStackBytes, &stack_low_}, [this](boost::context::fiber&& outside) {
+  inside_ = boost::context::fiber(std::allocator_arg, Stacks{&stack_}, [this](boost::context::fiber&& outside) {
     outside_ = std::move(outside);
-    for (;;) {
+    end_switch(nullptr, &outside_stack_.bottom, &outside_stack_.bytes);
+    while (job_) {
       job_();
       job_ = nullptr;
-      outside_ = std::move(outside_).resume();
+      leave();
     }
+    begin_switch(nullptr, outside_stack_.bottom, outside_stack_.bytes);
     return std::move(outside_);
   });
 }
 
+// The idle fiber finds that there is no job, and returns.
+Fiber::~Fiber() { enter(); }
+
 void Fiber::resume(void (*job)()) {
   if (!job_) job_ = job;
-  const std::uintptr_t previous = std::exchange(running_stack_low, stack_low_);
+  enter();
+}
+
+void Fiber::pause() { leave(); }
+
+void Fiber::enter() {
+  const std::uintptr_t previous = std::exchange(running_stack_low, stack_.low);
+  void* saved = nullptr;
+  begin_switch(&saved, stack_.bottom, stack_.bytes);
   inside_ = std::move(inside_).resume();
+  end_switch(saved, nullptr, nullptr);
   running_stack_low = previous;
 }
 
-void Fiber::pause() { outside_ = std::move(outside_).resume(); }
+void Fiber::leave() {
+  void* saved = nullptr;
+  begin_switch(&saved, outside_stack_.bottom, outside_stack_.bytes);
+  outside_ = std::move(outside_).resume();
+  end_switch(saved, &outside_stack_.bottom, &outside_stack_.bytes);
+}
 
 namespace {
 

@@ -12,6 +12,7 @@ namespace flashlight::emulator {
 class Fiber {
  public:
   Fiber();
+  ~Fiber();
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
 
@@ -23,8 +24,18 @@ class Fiber {
  private:
   static constexpr std::size_t kStackBytes = 256 * 1024;
 
-  void (*job_)() = nullptr;
-  std::uintptr_t stack_low_ = 0;  // of the guard page
+  struct Stack {
+    std::uintptr_t low = 0;  // of the guard page
+    const void* bottom = nullptr;
+    std::size_t bytes = 0;
+  };
+  struct Stacks;
+
+  void enter();
+  void leave();
+
+  void (*job_)() = nullptr;  // none: the fiber shall end
+  Stack stack_, outside_stack_;
   boost::context::fiber inside_, outside_;
 };
 

@@ -51,6 +51,8 @@ std::string to_string(const Sites::Line& line) {
 
 std::string function_name(const char* pretty) {
   std::string name(pretty);
+  const std::string unnamed = "(anonymous namespace)::";  // as Clang spells it; its parenthesis starts no parameter list
+  for (std::size_t at; (at = name.find(unnamed)) != std::string::npos;) name.erase(at, unnamed.size());
   // The parameter list starts at the first '(' outside template arguments; the name ends there and starts after a space or "::".
   int depth = 0;
   std::size_t end = name.size();

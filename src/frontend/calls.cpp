@@ -65,7 +65,11 @@ Cell Interpreter::eval_builtin(const CallExpr* e, const FunctionDecl* callee) {
   }
   if (auto constant = constant_of(e)) return make_cell(*constant);
   std::vector<Sym> numbers;
-  for (const Expr* a : e->arguments()) numbers.push_back(eval_sym(a));
+  for (const Expr* a : e->arguments()) {
+    Cell c = eval(a);
+    if (!std::holds_alternative<Sym>(c->value)) refuse("unsupported-call", "`" + name.str() + "` is not followed");
+    numbers.push_back(sym_of(c));
+  }
   if (auto s = math_call(name, numbers, e->getType())) return make_cell(*s);
   refuse("unsupported-call", "`" + name.str() + "` is not followed");
 }

@@ -32,7 +32,7 @@ std::optional<Value> Interpreter::from_constant(const APValue& v, QualType type)
     if (type->isBooleanType()) return Sym::boolean(n != 0);
     switch (api_enum(type)) {
       case ApiEnum::DType: return static_cast<graph::DType>(n);
-      case ApiEnum::Device: return DeviceValue{};
+      case ApiEnum::Device: return DeviceValue{n != 0};
       case ApiEnum::None: return Sym(static_cast<long>(n));
     }
   }
@@ -89,7 +89,7 @@ Cell Interpreter::base_of(const Cell& object, const CXXRecordDecl* type, const C
       return fields->cells[i];
     ++i;
   }
-  return object;
+  refuse("unsupported-type", "the base `" + base->getNameAsString() + "` is not followed");
 }
 
 Cell Interpreter::eval_cast(const CastExpr* e) {

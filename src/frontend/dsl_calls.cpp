@@ -80,7 +80,10 @@ std::optional<Cell> Interpreter::dsl_query(llvm::StringRef name, const Cell& sel
   if (!t) return std::nullopt;
   if (name == "defined") return make_bool(t->view.node >= 0);
   if (name == "device") return make_cell(DeviceValue{});
-  if (name == "to" && !args.empty() && std::holds_alternative<DeviceValue>(args.back()->value)) return copy_cell(self);
+  if (auto* device = args.empty() ? nullptr : std::get_if<DeviceValue>(&args.back()->value); device && name == "to") {
+    if (!device->cuda) refuse("unsupported-call", "a tensor leaves the device", "move it before or after the call");
+    return copy_cell(self);
+  }
   if (name == "dtype") {
     if (t->view.node < 0) refuse("unsupported-expression", "the dtype of an undefined tensor");
     const graph::DTypeRule& rule = t->view.dtype;
@@ -105,7 +108,7 @@ Cell Interpreter::apply(std::string_view op, const std::vector<Cell>& args) {
   }
   std::shared_ptr<Storage> shared;
   if (auto* t = args.empty() ? nullptr : std::get_if<TensorValue>(&args[0]->value)) {
-    if (may_alias(op)) shared = t->storage;
+    if (may_alias(op)) shared = op == "expand" ? std::make_shared<Storage>(Storage{false, t->storage}) : t->storage;
   }
   return from_arg(result, shared);
 }
@@ -152,6 +155,9 @@ Cell Interpreter::dsl_in_place(const std::string& op, const Cell& self, const st
   if (!t || t->view.node < 0) refuse("unsupported-expression", "`" + op + "` on an undefined tensor");
   if (t->storage->external)
     refuse("aliased-mutation", "`" + op + "` would write to the caller's tensor", "write `x = x " + op.substr(0, 1) + " y`");
+  if (t->storage->behind)
+    refuse("aliased-mutation", "`" + op + "` writes to an expanded tensor, in which several elements share memory",
+           "write `x = x " + op.substr(0, 1) + " y`");
   if (t->storage.use_count() > 1)
     refuse("aliased-mutation", "`" + op + "` writes to memory that another tensor shares",
            "write `x = x " + op.substr(0, 1) + " y`, or take a clone() first");
@@ -201,6 +207,9 @@ Cell Interpreter::compare_dtypes(BinaryOperatorKind op, const Cell& a, const Cel
   auto* d = std::get_if<graph::DType>(&a->value);
   auto* e = std::get_if<graph::DType>(&b->value);
   if (d && e) return make_cell(arithmetic(op, Sym(static_cast<int>(*d)), Sym(static_cast<int>(*e)), ast_.BoolTy));
+  auto* here = std::get_if<DeviceValue>(&a->value);
+  auto* there = std::get_if<DeviceValue>(&b->value);
+  if (here && there && (op == BO_EQ || op == BO_NE)) return make_bool((here->cuda == there->cuda) == (op == BO_EQ));
   auto* of = std::get_if<DTypeOf>(d ? &b->value : &a->value);
   if (!of || !(d || e) || (op != BO_EQ && op != BO_NE))
     refuse("dynamic-condition", "a comparison of " + std::string(kind_of(a->value)) + " with " + kind_of(b->value));

@@ -140,10 +140,12 @@ Cell Interpreter::eval_name(const DeclRefExpr* e) {
 Cell Interpreter::eval_global(const VarDecl* v) {
   std::string name = v->getNameAsString();
   QualType type = v->getType().getNonReferenceType();
-  if (auto* record = type->getAsCXXRecordDecl(); record && record->getName() == "nullopt_t") return make_cell({});
+  auto* record = type->getAsCXXRecordDecl();
+  if (record && record->getIdentifier() && record->getName() == "nullopt_t") return make_cell({});
   const VarDecl* definition = nullptr;
   const Expr* init = v->getAnyInitializer(definition);
-  bool fixed = v->isConstexpr() || type.isConstQualified();
+  bool lambda = record && record->isLambda() && record->captures().empty();
+  bool fixed = v->isConstexpr() || type.isConstQualified() || lambda;
   if (!fixed || !init)
     refuse("unsupported-expression", "`" + name + "` lives outside the function and may change",
            "make it constexpr, or pass it as a parameter");

@@ -24,7 +24,7 @@ namespace flashlight::frontend {
 struct Limits {
   int call_depth = 64;
   int nesting = 2500;       // expressions and statements inside one another
-  long steps = 400'000;     // per function, all readings together
+  long steps = 3'000'000;    // per function, all readings together
   int trip_count = 4096;
 };
 

@@ -13,7 +13,7 @@ namespace flashlight::frontend {
 
 namespace {
 
-constexpr int kMaxRounds = 64;
+constexpr int kMaxRounds = 256;
 constexpr std::size_t kStack = std::size_t{256} << 20;  // reserved, not used: deep expressions recurse
 
 // Facts only grow: what one reading taught joins what it was given. False where that is nothing new.

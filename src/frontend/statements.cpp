@@ -69,7 +69,8 @@ void Interpreter::declare(const Decl* d) {
 
 void Interpreter::declare_variable(const VarDecl* v) {
   Place place(*this, v->getLocation());
-  bool fixed = v->isConstexpr() || v->getType().isConstQualified();
+  auto* record = v->getType()->getAsCXXRecordDecl();
+  bool fixed = v->isConstexpr() || v->getType().isConstQualified() || (record && record->isLambda());
   if (v->isStaticLocal() && !fixed)
     refuse("unsupported-statement", "a static variable keeps its value between calls", "make it a local variable");
   if (v->hasExternalStorage()) return;

@@ -25,7 +25,8 @@ using Cell = std::shared_ptr<Slot>;
 // The identity of a tensor's memory: every handle and view of it holds one reference, so that the count tells whether
 // an in-place op could be seen through another name.
 struct Storage {
-  bool external = false;  // belongs to the caller (a parameter)
+  bool external = false;           // belongs to the caller (a parameter)
+  std::shared_ptr<Storage> behind;  // of an expanded view, in which several elements are one: never written to
 };
 
 struct TensorValue {
@@ -65,7 +66,10 @@ struct DTypeOf {
   graph::TensorView view;
 };
 
-struct DeviceValue {};  // where a tensor lives is of no concern to the Graph
+// A kernel runs where its tensors live; the CPU takes the original function.
+struct DeviceValue {
+  bool cuda = true;
+};
 
 using Value = std::variant<std::monostate, TensorValue, graph::Sym, graph::DType, std::string, Fields, OptionalValue,
                            Closure, FunctionRef, Pointer, DTypeOf, DeviceValue>;

@@ -63,7 +63,8 @@ std::optional<Sym> plain_index(Builder& b, const TensorView& index, const Sym& s
   if (!e) return std::nullopt;
   Sym value = simplify_index(*e, index.shape);
   if (!proves_nonnegative(value, index.shape)) return std::nullopt;
-  if (proves_nonnegative(size - Sym(1) - value, index.shape)) return value;
+  const Sym& bound = value.op() == SymOp::FloorDiv ? value.args()[0] : value;  // a quotient is no more than its dividend
+  if (proves_nonnegative(size - Sym(1) - bound, index.shape)) return value;
   auto most = largest(value, index.shape);
   if (!most) return std::nullopt;
   Sym below = make_sym(SymOp::Lt, {*most, size});

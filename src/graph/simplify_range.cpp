@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Simplification of indices by the ranges of their axes: x div b and x mod b vanish where 0 <= x < b is proven.
-// A proof replaces each size s >= 1 by 1 + s' and asks that every coefficient of the polynomial in s' be >= 0.
+// A proof replaces each size s >= 1 by 1 + s' and asks that every coefficient of the polynomial in s' be >= 0; a quotient
+// of sizes is multiplied out.
 #include <algorithm>
 
 #include "graph/simplify.h"
@@ -50,8 +51,21 @@ class Ranges {
 
  private:
   // A polynomial without axes is >= 0.
-  bool holds(const Sym& e) const {
+  bool holds(const Sym& e, int depth = 0) const {
     if (e.is_constant()) return e.real() >= 0;
+    if (has_positive_coefficients(e)) return true;
+    // r + x div b >= 0 exactly if r*b + x >= 0, and r - x div b >= 0 exactly if r*b + b-1 - x >= 0.
+    for (const auto& [factors, coef] : simplify::terms_of(e)) {
+      if (depth > 4 || factors.size() != 1 || factors[0].op() != SymOp::FloorDiv) continue;
+      const Sym &x = factors[0].args()[0], &b = factors[0].args()[1];
+      if (!is_nonnegative(b)) continue;
+      const Sym rest = e - simplify::product_of(factors, coef, SymType::Integer);
+      if (coef.i == 1 && holds(rest * b + x, depth + 1)) return true;
+      if (coef.i == -1 && holds(rest * b + b - Sym(1) - x, depth + 1)) return true;
+    }
+    return false;
+  }
+  bool has_positive_coefficients(const Sym& e) const {
     Sym shifted(0);
     for (const auto& [factors, coef] : simplify::terms_of(e)) {
       Sym product = simplify::constant(coef);
@@ -226,7 +240,16 @@ class Ranges {
 
 }  // namespace
 
-Sym simplify_index(const Sym& e, const std::vector<Sym>& extents) { return Ranges(extents).simplify(e); }
+Sym simplify_index(const Sym& e, const std::vector<Sym>& extents) {
+  // A rewrite may flatten operations into one that the ranges decide further.
+  Sym out = Ranges(extents).simplify(e);
+  for (int round = 0; round < 8 && !out.args().empty(); ++round) {
+    const Sym next = Ranges(extents).simplify(out);
+    if (next == out) break;
+    out = next;
+  }
+  return out;
+}
 bool proves_nonnegative(const Sym& e, const std::vector<Sym>& extents) { return Ranges(extents).nonnegative(e); }
 
 }  // namespace flashlight::graph

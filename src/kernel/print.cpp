@@ -155,7 +155,7 @@ class ProgramText {
   static bool is_infix(Expr e) {
     switch (e.op()) {
       case alg::Op::kAdd: case alg::Op::kMul: case alg::Op::kGt: case alg::Op::kGe:
-      case alg::Op::kEq: case alg::Op::kAnd: case alg::Op::kOr: return true;
+      case alg::Op::kEq: case alg::Op::kAnd: case alg::Op::kOr: case alg::Op::kWhere: return true;
       default: return false;
     }
   }

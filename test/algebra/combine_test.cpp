@@ -91,7 +91,7 @@ TEST_F(CombineTest, TheEmptyStateIsNeutral) {
 
 TEST_F(CombineTest, CombiningIsAssociative) {
   for_each_first_sweep([&](const std::string& name, const Sweep& sweep) {
-    for (int trial = 0; trial < 100; ++trial) {
+    for (int trial = 0; trial < 1700; ++trial) {
       const Bindings<double> row = sparse_row(random_);
       const Runtime<double> runtime(sweep, row);
       const auto [a, b, c] = three_parts(runtime, random_);

@@ -173,6 +173,7 @@ TEST_F(EmulatorTest, LaunchesOfSeveralThreadsTakeTurns) {
 TEST_F(EmulatorTest, NamesKernelsAfterFunctions) {
   EXPECT_EQ(emulator::function_name("void ns::kernel(const ns::Params&)"), "kernel");
   EXPECT_EQ(emulator::function_name("void ns::{anonymous}::kernel(const Params&) [with T = int (*)(int)]"), "kernel");
+  EXPECT_EQ(emulator::function_name("void ns::(anonymous namespace)::kernel(const Params &)"), "kernel");
   EXPECT_EQ(emulator::function_name("void kernel<ns::T<(int)3>, 4>(const P &)"), "kernel<ns::T<(int)3>, 4>");
 }
 

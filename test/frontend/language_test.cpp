@@ -66,6 +66,24 @@ TEST(Language, LambdasAsArguments) {
               "Tensor f(const Tensor& q) { return with(q, [](const Tensor& y) { return exp(y) + 1; }); }");
 }
 
+TEST(Language, LambdasOutsideFunctions) {
+  expect_same("Tensor f(const Tensor& q) { return exp(q) + 1; }",
+              "auto plus_one = [](const auto& x) { return x + 1; };\nconst auto e = [](const Tensor& x) { return exp(x); };\n"
+              "Tensor f(const Tensor& q) { static auto id = [](const Tensor& x) { return x; }; return id(plus_one(e(q))); }");
+}
+
+TEST(Language, FunctionObjects) {
+  expect_same("Tensor f(const Tensor& q) { return q * 3 + 1; }",
+              "struct Scale { double by; Tensor operator()(const Tensor& x) const { return x * by; } };\n"
+              "template <class F> Tensor with(const Tensor& x, F g) { return g(x) + 1; }\n"
+              "Tensor f(const Tensor& q) { return with(q, Scale{3}); }");
+}
+
+TEST(Language, TheDeviceIsTheKernels) {
+  expect_same("Tensor f(const Tensor& q) { return exp(q); }",
+              "Tensor f(const Tensor& q) { return q.device() == kCUDA ? exp(q.to(kCUDA)) : tanh(q); }");
+}
+
 TEST(Language, FunctionsAsArguments) {
   expect_same("Tensor f(const Tensor& q) { return tanh(q) + exp(q); }",
               "static Tensor plus_exp(const Tensor& x, const Tensor& y) { return x + exp(y); }\n"

@@ -51,6 +51,12 @@ TEST(Mutation, OfSharedStorage) {
   expect_refused("Tensor g(Tensor x) { x /*!*/+= 1; return x; }\nTensor f(const Tensor& q) { Tensor y = exp(q); return g(y) + y; }", "aliased-mutation");
 }
 
+TEST(Mutation, OfExpandedViews) {
+  const std::string head = "Tensor f(const Tensor& q) { assume(q.dim() == 2); assume(q.size(0) == 1); Tensor x = exp(q); ";
+  expect_refused(head + "x = x.expand({3, -1}); x /*!*/+= 1; return x; }", "aliased-mutation");
+  expect_refused(head + "Tensor y = x.expand({3, -1}); x /*!*/+= 1; return y; }", "aliased-mutation");
+}
+
 TEST(Mutation, OfTheCallersVariables) {
   expect_refused("Tensor f(const Tensor& q, Tensor& out) { out /*!*/= exp(q); return out; }", "aliased-mutation");
   expect_refused("Tensor f(const Tensor& q, int& n) { n /*!*/= 3; return q * n; }", "aliased-mutation");

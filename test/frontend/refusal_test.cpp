@@ -20,6 +20,11 @@ TEST(Refusal, UnsupportedCall) {
                  "Tensor f(const Tensor& q) { B b; return b./*!*/g(q); }", "unsupported-call");
 }
 
+TEST(Refusal, Output) {
+  expect_refused("#include <cstdio>\nTensor f(const Tensor& q) { /*!*/std::printf(\"%d\", 3); return exp(q); }", "unsupported-call");
+  expect_refused("#include <iostream>\nTensor f(const Tensor& q) { std::cout /*!*/<< \"here\"; return exp(q); }", "unsupported-expression");
+}
+
 TEST(Refusal, UnsupportedOp) {
   expect_refused("Tensor f(const Tensor& q) { return q + /*!*/randn({4}, 7); }", "unsupported-op");
 }

@@ -81,6 +81,10 @@ void add_masked(std::vector<AttentionProgram>& out) {
   out.push_back({"softcap", [](const Tensors& t) -> Tensors {
                    return {attend(T(causal(t, T(scores_of(t) / Sym(3.0)).op("tanh") * Sym(3.0))), t[2])};
                  }, qkv});
+  out.push_back({"softcap, first row without keys", [](const Tensors& t) -> Tensors {
+                   T s = T(scores_of(t) / Sym(3.0)).op("tanh") * Sym(3.0);
+                   return {attend(hidden_unless(keys_of(t[1]) < rows_of(t[0]), s), t[2])};
+                 }, qkv});
   out.push_back({"alibi", [](const Tensors& t) -> Tensors {
                    const Sym heads = graph::size(t[0], 1);
                    T h = graph::arange(heads).op("view", graph::sizes({-1, 1, 1}));
@@ -182,6 +186,10 @@ void add_normalisers(std::vector<AttentionProgram>& out) {
   out.push_back({"squared relu", [](const Tensors& t) -> Tensors {
                    return {graph::matmul(T(scores_of(t).op("relu")).op("square"), t[2])};
                  }, qkv});
+  out.push_back({"normalised sigmoid, first row without keys", [](const Tensors& t) -> Tensors {
+                   T p = graph::where(keys_of(t[1]) < rows_of(t[0]), scores_of(t).op("sigmoid"), Sym(0.0));
+                   return {graph::matmul(p / sum(p), t[2])};
+                 }, qkv});
   out.push_back({"linear with decay", [](const Tensors& t) -> Tensors {
                    T distance = rows_of(t[0]) - keys_of(t[1]);
                    T decay = graph::where(distance >= Sym(0), exp(distance * Sym(-0.25)), Sym(0.0));
@@ -198,6 +206,10 @@ void add_results(std::vector<AttentionProgram>& out) {
                    T s = causal(t, scores_of(t));
                    return {attend(s, t[2]), logsumexp(s)};
                  }, qkv, 1, {0, -kInf}});
+  out.push_back({"entropy beside it", [](const Tensors& t) -> Tensors {
+                   T p = graph::softmax(scores_of(t));
+                   return {graph::matmul(p, t[2]), sum(p * log(p), false)};
+                 }, qkv, 1, {0, 0}});
   out.push_back({"greatest score beside it", [](const Tensors& t) -> Tensors {
                    T s = hidden_unless(keys_of(t[1]) < rows_of(t[0]), scores_of(t));
                    return {attend(s, t[2]), amax(s, false)};
@@ -205,6 +217,26 @@ void add_results(std::vector<AttentionProgram>& out) {
   out.push_back({"written as a logarithm", [](const Tensors& t) -> Tensors {
                    T s = causal(t, scores_of(t));
                    return {graph::matmul(exp(s - unsqueeze(logsumexp(s), -1)), t[2])};
+                 }, qkv});
+  out.push_back({"two value tensors", [](const Tensors& t) -> Tensors {
+                   T p = graph::softmax(causal(t, scores_of(t)));
+                   return {graph::matmul(p, t[2]), graph::matmul(p, t[3])};
+                 }, with([](const Sizes& s) { return std::vector<std::vector<std::int64_t>>{{s.b, s.h, s.sk, s.dv + 2}}; }), 1, {0, 0}});
+  out.push_back({"values masked one by one", [](const Tensors& t) -> Tensors {
+                   T v = graph::where(t[3] > t[2], t[2], Sym(0.0));
+                   return {attend(causal(t, scores_of(t)), v)};
+                 }, with([](const Sizes& s) { return std::vector<std::vector<std::int64_t>>{{s.b, s.h, s.sk, s.dv}}; })});
+  out.push_back({"functions of the values", [](const Tensors& t) -> Tensors {
+                   return {attend(causal(t, scores_of(t)), exp(t[2]) * t[2] + T(t[2].op("tanh")))};
+                 }, qkv});
+  out.push_back({"every other row", [](const Tensors& t) -> Tensors {
+                   T all = attend(causal(t, scores_of(t)), t[2]);
+                   return {all.op("slice", Sym(-2), Sym(0), graph::Arg{}, Sym(2))};
+                 }, qkv});
+  out.push_back({"self-attention", [](const Tensors& t) -> Tensors { return {attend(causal({t[0], t[0]}, scores_of({t[0], t[0]})), t[0])}; },
+                 [](const Sizes& s) -> Inputs { return {graph::random({s.b, s.h, s.sq, s.d}, 1)}; }, 1, {0}, {}, true});
+  out.push_back({"transposed result", [](const Tensors& t) -> Tensors {
+                   return {graph::transposed(attend(causal(t, scores_of(t)), t[2]))};
                  }, qkv});
   out.push_back({"gated", [](const Tensors& t) -> Tensors {
                    return {attend(causal(t, scores_of(t)), t[2]) * T(t[3].op("sigmoid"))};
@@ -222,6 +254,11 @@ void add_results(std::vector<AttentionProgram>& out) {
                  }, two_streams, 1, {0}, {0.75}});
 }
 
+T above_the_mean(const T& scores, const T& v) {
+  T p = graph::softmax(scores), mean = p.op("mean", Sym(-1), graph::flag(true));
+  return graph::matmul(graph::where(p > mean, p, Sym(0.0)), v);
+}
+
 void add_sweeps(std::vector<AttentionProgram>& out) {
   out.push_back({"softmax of softmax", [](const Tensors& t) -> Tensors {
                    return {attend(graph::softmax(causal(t, scores_of(t))), t[2])};
@@ -230,9 +267,15 @@ void add_sweeps(std::vector<AttentionProgram>& out) {
                    T s = scores_of(t);
                    return {attend(s / (T(amax(s)).op("abs") + Sym(1.0)), t[2])};
                  }, qkv, 2});
-  out.push_back({"above the mean", [](const Tensors& t) -> Tensors {
-                   T p = graph::softmax(scores_of(t)), mean = p.op("mean", Sym(-1), graph::flag(true));
-                   return {graph::matmul(graph::where(p > mean, p, Sym(0.0)), t[2])};
+  out.push_back({"entropy of p + eps beside it", [](const Tensors& t) -> Tensors {
+                   T p = graph::softmax(causal(t, scores_of(t)));
+                   return {graph::matmul(p, t[2]), sum(p * log(p + Sym(1e-3)), false)};
+                 }, qkv, 2, {0, 0}});
+  out.push_back({"above the mean", [](const Tensors& t) -> Tensors { return {above_the_mean(scores_of(t), t[2])}; }, qkv, 2});
+  // Rows without keys, through two sweeps.
+  auto late = [](const Tensors& t) { return hidden_unless(keys_of(t[1]) < rows_of(t[0]), scores_of(t)); };
+  out.push_back({"above the mean, first row without keys", [late](const Tensors& t) -> Tensors {
+                   return {above_the_mean(late(t), t[2])};
                  }, qkv, 2});
 }
 

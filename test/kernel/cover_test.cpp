@@ -83,7 +83,7 @@ std::vector<Mask> captured_masks() {
       {"prefix by batch", [](auto& i, auto& j, auto& t) { return (j < batch_axis(t[3])) | (j <= i); },
        [](const Pair& p) { return p.j < p.captured.data[p.b] || p.j <= p.i; }, true, true, lengths},
       {"left padding", [](auto& i, auto& j, auto& t) { return (j >= batch_axis(t[3])) & (j <= i); },
-       [](const Pair& p) { return p.j >= p.captured.data[p.b] && p.j <= p.i; }, true, true, lengths},
+       [](const Pair& p) { return p.j >= p.captured.data[p.b] && p.j <= p.i; }, false, true, lengths},  // bounds that cross inside a tile
   };
 }
 

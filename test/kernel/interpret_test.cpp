@@ -54,6 +54,106 @@ std::string identifier(const testing::TestParamInfo<std::string>& info) {
   return name;
 }
 
+// A softmax without keys is 0 where a larger expression holds it.
+TEST(Interpret, AnInnerSoftmaxWithoutKeysIsNothing) {
+  auto twice = [](bool guarded) {
+    return [guarded](const graph::Tensors& t) -> graph::Tensors {
+      graph::T p = graph::softmax(hidden_unless(keys_of(t[1]) < rows_of(t[0]), scores_of(t)));
+      if (guarded) p = graph::where(rows_of(t[0]) > graph::Sym(0), p, graph::Sym(0.0));
+      return {attend(p, t[2])};
+    };
+  };
+  const std::vector<graph::Array> inputs = qkv({7, 5});
+  const auto wanted = graph::evaluate(graph::read(3, twice(true)), inputs, {});
+  expect_close(interpret(lower(3, twice(false))->program, inputs, {}, {2, 3, true, nullptr})[0], wanted[0], 0, "");
+}
+
+// Two streams, each with a mask of its own: row 0 sees a key in the first one only.
+TEST(Interpret, AStreamWithoutKeysCountsAsNothing) {
+  auto difference = [](bool guarded) {
+    return [guarded](const graph::Tensors& t) -> graph::Tensors {
+      const graph::T i = rows_of(t[0]), j = keys_of(t[1]);
+      const graph::T first = graph::softmax(hidden_unless(j <= i, scores_of({t[0], t[1]})));
+      graph::T second = graph::softmax(hidden_unless(j < i, scores_of({t[3], t[4]})));
+      if (guarded) second = graph::where(i > graph::Sym(0), second, graph::Sym(0.0));
+      return {graph::matmul(first - second * graph::Sym(0.5), t[2])};
+    };
+  };
+  std::vector<graph::Array> inputs = qkv({7, 7});
+  inputs.push_back(graph::random(inputs[0].shape, 8));
+  inputs.push_back(graph::random(inputs[1].shape, 9));
+  const auto wanted = graph::evaluate(graph::read(5, difference(true)), inputs, {});
+  expect_close(interpret(lower(5, difference(false))->program, inputs, {}, {2, 3, true, nullptr})[0], wanted[0], 0, "");
+}
+
+// What eager code gives, NaN, where that is asked for.
+TEST(Interpret, StrictNan) {
+  for (const char* name : {"no key at all", "greatest score beside it", "softcap, first row without keys", "key lengths"}) {
+    const AttentionProgram& program = attention_program(name);
+    const std::vector<graph::Array> inputs = program.inputs({7, 7});
+    const auto lowered = lower(static_cast<int>(inputs.size()), program.body, true);
+    const auto wanted = graph::evaluate(lowered->function, inputs, {});
+    EXPECT_TRUE(std::isnan(wanted[0].data[0])) << name;
+    expect_close(interpret(lowered->program, inputs, {}, {2, 3, true, nullptr})[0], wanted[0], std::nan(""), name);
+  }
+}
+
+// Scores of +-1e4: the reference keeps exponentials in range.
+TEST(Interpret, LargeScores) {
+  for (const char* name : {"vanilla", "causal", "logsumexp beside it", "naive softmax", "off by one", "sliding window"}) {
+    const AttentionProgram& program = attention_program(name);
+    std::vector<graph::Array> inputs = program.inputs({7, 17});
+    const auto lowered = lower(static_cast<int>(inputs.size()), program.body);
+    const auto small = graph::evaluate(lowered->function, inputs, {});
+    for (double& x : inputs[0].data) x *= 1e4;
+    const auto got = interpret(lowered->program, inputs, {}, {2, 3, true, nullptr});
+    for (double x : got[0].data) ASSERT_TRUE(std::isfinite(x)) << name;
+    if (std::string(name) == "naive softmax" || std::string(name) == "off by one") continue;  // eager code overflows
+    expect_close(got[0], graph::evaluate(lowered->function, inputs, {})[0], 0, name);
+  }
+}
+
+// A finite fill keeps its meaning: a row whose every score is filled attends uniformly.
+TEST(Interpret, FiniteFill) {
+  const graph::Body body = [](const graph::Tensors& t) -> graph::Tensors {
+    return {attend(graph::where(keys_of(t[1]) < rows_of(t[0]), scores_of(t), graph::Sym(-1e10)), t[2])};
+  };
+  const auto lowered = lower(3, body);
+  const std::vector<graph::Array> inputs = qkv({7, 7});
+  expect_close(interpret(lowered->program, inputs, {}, {2, 3, true, nullptr})[0], graph::evaluate(lowered->function, inputs, {})[0], 0, "");
+}
+
+// NaN in one query row stays in that row.
+TEST(Interpret, NanPoisonsItsRowOnly) {
+  const auto lowered = lower(3, attention_program("causal").body);
+  std::vector<graph::Array> inputs = qkv({7, 7});
+  const auto clean = interpret(lowered->program, inputs, {}, {4, 4, false, nullptr})[0];
+  inputs[0].data[4 * 3] = std::nan("");  // b 0, h 0, i 4
+  const auto got = interpret(lowered->program, inputs, {}, {4, 4, false, nullptr})[0];
+  for (std::size_t k = 0; k < got.data.size(); ++k) {
+    if (k / 2 == 4) EXPECT_TRUE(std::isnan(got.data[k])) << k;
+    else EXPECT_EQ(got.data[k], clean.data[k]) << k;
+  }
+}
+
+TEST(Interpret, LeadingAxesBroadcast) {
+  const auto lowered = lower(3, attention_program("causal").body);
+  for (const std::vector<std::int64_t>& leading : {std::vector<std::int64_t>{}, {3}, {2, 1, 2}}) {
+    std::vector<graph::Array> inputs{graph::random({4, 3}, 1), graph::random({5, 3}, 2), graph::random({5, 2}, 3)};
+    inputs[0].shape.insert(inputs[0].shape.begin(), leading.begin(), leading.end());
+    inputs[0] = graph::random(inputs[0].shape, 1);
+    const auto wanted = graph::evaluate(lowered->function, inputs, {});
+    expect_close(interpret(lowered->program, inputs, {}, {3, 2, true, nullptr})[0], wanted[0], 0, std::to_string(leading.size()));
+  }
+}
+
+TEST(Interpret, WrongInputsAreNamed) {
+  const auto lowered = lower(3, attention_program("vanilla").body);
+  std::vector<graph::Array> inputs = qkv({4, 4});
+  inputs[1] = graph::random({2, 2, 4, 5}, 1);
+  EXPECT_THROW(interpret(lowered->program, inputs, {}), std::invalid_argument);
+}
+
 INSTANTIATE_TEST_SUITE_P(Programs, EveryProgram, testing::ValuesIn(names()), identifier);
 
 }  // namespace

@@ -5,7 +5,40 @@
 namespace flashlight::kernel {
 namespace {
 
-TEST(Print, Causal) { EXPECT_EQ(to_string(lower(3, attention_program("causal").body)->program), ""); }
+TEST(Print, Causal) {
+  const graph::Body body = [](const graph::Tensors& t) -> graph::Tensors {
+    return {attend(hidden_unless(keys_of(t[1]) <= rows_of(t[0]), graph::matmul(t[0], graph::transposed(t[1]))), t[2])};
+  };
+  EXPECT_EQ(to_string(lower(3, body)->program), R"(kernel of f
+  loop pack: batch < a.*
+  loop i: row < a.1
+  loop c: column < c.2
+  loop j: stream < b.1
+  loop d: feature < a.2
+  tile0[i, d] = a[pack, i, d]
+  tile1[j, d] = b[pack, j, d]
+  tile2[j, c] = c[pack, j, c]
+  contraction 0: <a, b> = tile0 x tile1^T
+  value (j <= i) = (j <= i)
+  sweep 1 of 1
+    state m: max from -inf
+    state l: sum from 0
+    state acc: accumulator from 0 over c
+    masked x = <a, b> where (j <= i) else -inf
+    live where (j <= i)
+    contract <a, b>
+    let tile_m = max over j of x
+    let new_m = max2(m, tile_m)
+    let safe_m = (new_m > -inf) ? new_m : 0
+    let rescale = exp2(1.4426950408889634 * m - (1.4426950408889634 * safe_m))
+    l *= rescale
+    l += sum over j of exp2(1.4426950408889634 * x - (1.4426950408889634 * safe_m))
+    acc *= rescale
+    acc += exp2(1.4426950408889634 * x - (1.4426950408889634 * safe_m)) x tile2
+    m = new_m
+  store result[pack, i, c] = (m == -inf) ? 0 : (acc / l)
+)");
+}
 
 TEST(Print, IsTheSameForEqualPrograms) {
   for (const AttentionProgram& program : attention_programs()) {
