@@ -16,26 +16,106 @@ namespace fs = std::filesystem;
 
 namespace {
 
-bool starts_with(const std::string& text, const std::string& prefix) { return text.compare(0, prefix.size(), prefix) == 0; }
+bool starts_with(const std::string& text, const std::string& prefix) {
+  return text.compare(0, prefix.size(), prefix) == 0;
+}
 
 // nvcc's own: alone, with one argument behind, or told by a prefix.
-const std::set<std::string> kNvccAlone = {
-    "-G", "-dc", "-dw", "-dlink", "-device-c", "-device-w", "--device-c", "--device-w", "-lineinfo", "--generate-line-info",
-    "--extended-lambda", "-extended-lambda", "--expt-extended-lambda", "-expt-extended-lambda", "--expt-relaxed-constexpr",
-    "-expt-relaxed-constexpr", "-use_fast_math", "--use_fast_math", "--forward-unknown-to-host-compiler",
-    "-forward-unknown-to-host-compiler", "--forward-unknown-to-host-linker", "-forward-unknown-to-host-linker", "-keep", "--keep",
-    "-res-usage", "--resource-usage", "--compile-as-tools-patch", "-restrict", "--restrict", "-ptx", "-cubin", "-fatbin",
-    "--device-debug", "--source-in-ptx", "-src-in-ptx", "-dlto", "--dlink-time-opt", "-disable-warnings", "--disable-warnings"};
-const std::set<std::string> kNvccWithArgument = {
-    "-gencode", "--generate-code", "-arch", "--gpu-architecture", "-code", "--gpu-code", "-Xptxas", "--ptxas-options", "-Xcudafe",
-    "-Xnvlink", "--nvlink-options", "-Xfatbin", "-Xarchive", "-ccbin", "--compiler-bindir", "-rdc", "--relocatable-device-code",
-    "-maxrregcount", "--maxrregcount", "-keep-dir", "--keep-dir", "-default-stream", "--default-stream", "-t", "--threads",
-    "-diag-suppress", "--diag-suppress", "-diag-error", "--diag-error", "-diag-warn", "--diag-warn", "-cudart", "--cudart",
-    "-odir", "--output-directory", "-ptxas-options", "-options-file", "--options-file", "-optf", "-split-compile",
-    "--split-compile", "-fmad", "--fmad", "-ftz", "--ftz", "-prec-div", "--prec-div", "-prec-sqrt", "--prec-sqrt",
-    "-cudadevrt", "--cudadevrt", "-time", "--time"};
+const std::set<std::string> kNvccAlone = {"-G",
+                                          "-dc",
+                                          "-dw",
+                                          "-dlink",
+                                          "-device-c",
+                                          "-device-w",
+                                          "--device-c",
+                                          "--device-w",
+                                          "-lineinfo",
+                                          "--generate-line-info",
+                                          "--extended-lambda",
+                                          "-extended-lambda",
+                                          "--expt-extended-lambda",
+                                          "-expt-extended-lambda",
+                                          "--expt-relaxed-constexpr",
+                                          "-expt-relaxed-constexpr",
+                                          "-use_fast_math",
+                                          "--use_fast_math",
+                                          "--forward-unknown-to-host-compiler",
+                                          "-forward-unknown-to-host-compiler",
+                                          "--forward-unknown-to-host-linker",
+                                          "-forward-unknown-to-host-linker",
+                                          "-keep",
+                                          "--keep",
+                                          "-res-usage",
+                                          "--resource-usage",
+                                          "--compile-as-tools-patch",
+                                          "-restrict",
+                                          "--restrict",
+                                          "-ptx",
+                                          "-cubin",
+                                          "-fatbin",
+                                          "--device-debug",
+                                          "--source-in-ptx",
+                                          "-src-in-ptx",
+                                          "-dlto",
+                                          "--dlink-time-opt",
+                                          "-disable-warnings",
+                                          "--disable-warnings"};
+const std::set<std::string> kNvccWithArgument = {"-gencode",
+                                                 "--generate-code",
+                                                 "-arch",
+                                                 "--gpu-architecture",
+                                                 "-code",
+                                                 "--gpu-code",
+                                                 "-Xptxas",
+                                                 "--ptxas-options",
+                                                 "-Xcudafe",
+                                                 "-Xnvlink",
+                                                 "--nvlink-options",
+                                                 "-Xfatbin",
+                                                 "-Xarchive",
+                                                 "-ccbin",
+                                                 "--compiler-bindir",
+                                                 "-rdc",
+                                                 "--relocatable-device-code",
+                                                 "-maxrregcount",
+                                                 "--maxrregcount",
+                                                 "-keep-dir",
+                                                 "--keep-dir",
+                                                 "-default-stream",
+                                                 "--default-stream",
+                                                 "-t",
+                                                 "--threads",
+                                                 "-diag-suppress",
+                                                 "--diag-suppress",
+                                                 "-diag-error",
+                                                 "--diag-error",
+                                                 "-diag-warn",
+                                                 "--diag-warn",
+                                                 "-cudart",
+                                                 "--cudart",
+                                                 "-odir",
+                                                 "--output-directory",
+                                                 "-ptxas-options",
+                                                 "-options-file",
+                                                 "--options-file",
+                                                 "-optf",
+                                                 "-split-compile",
+                                                 "--split-compile",
+                                                 "-fmad",
+                                                 "--fmad",
+                                                 "-ftz",
+                                                 "--ftz",
+                                                 "-prec-div",
+                                                 "--prec-div",
+                                                 "-prec-sqrt",
+                                                 "--prec-sqrt",
+                                                 "-cudadevrt",
+                                                 "--cudadevrt",
+                                                 "-time",
+                                                 "--time"};
 // Clang's flags with a folder or file behind, joined or apart.
-const std::vector<std::string> kWithPath = {"-isystem", "-iquote", "-idirafter", "-include", "-imacros", "-isysroot", "-I"};
+const std::vector<std::string> kWithPath = {"-isystem", "-iquote",   "-idirafter", "-include",
+                                            "-imacros", "-isysroot", "-I"};
 
 std::string joined_name(const std::string& flag) { return flag.substr(0, flag.find('=')); }
 
@@ -72,7 +152,8 @@ std::string absolute(const std::string& path, const std::string& directory) {
 
 std::string find_upwards(const std::string& source) {
   std::error_code none;
-  for (fs::path folder = fs::absolute(source, none).lexically_normal().parent_path();; folder = folder.parent_path()) {
+  for (fs::path folder = fs::absolute(source, none).lexically_normal().parent_path();;
+       folder = folder.parent_path()) {
     fs::path file = folder / "compile_commands.json";
     if (fs::is_regular_file(file, none)) return file.string();
     if (folder == folder.parent_path()) return {};
@@ -83,7 +164,8 @@ std::vector<emit::CompileCommand> read_database(const std::string& path) {
   try {
     return emit::parse_compile_commands(read_regular_file(path));
   } catch (const std::invalid_argument& e) {
-    throw Failure(kExitUsage, "bad-compile-commands", std::string("malformed compilation database: ") + e.what(),
+    throw Failure(kExitUsage, "bad-compile-commands",
+                  std::string("malformed compilation database: ") + e.what(),
                   "make it anew with CMAKE_EXPORT_COMPILE_COMMANDS", path);
   }
 }
@@ -92,7 +174,9 @@ std::vector<emit::CompileCommand> read_database(const std::string& path) {
 
 std::vector<std::string> portable_args(const std::vector<std::string>& command, const std::string& directory,
                                        const std::string& file) {
-  std::vector<std::string> args = unwrap({command.begin() + std::min<std::size_t>(1, command.size()), command.end()}), out;
+  std::vector<std::string> args = unwrap(
+                               {command.begin() + std::min<std::size_t>(1, command.size()), command.end()}),
+                           out;
   for (std::size_t i = 0; i < args.size(); ++i) {
     const std::string& a = args[i];
     if (a == "--") continue;
@@ -113,7 +197,8 @@ std::vector<std::string> portable_args(const std::vector<std::string>& command, 
   return out;
 }
 
-std::vector<std::string> compiler_args_for(const std::string& source, const Options& o, std::string* database) {
+std::vector<std::string> compiler_args_for(const std::string& source, const Options& o,
+                                           std::string* database) {
   std::vector<std::string> out;
   std::string path;
   if (!o.build_dir.empty()) path = (fs::path(o.build_dir) / "compile_commands.json").string();

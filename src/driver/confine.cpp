@@ -31,7 +31,8 @@ namespace {
 
 // Exit statuses of the child; any other end is a crash.
 constexpr int kAnswered = 0, kThrew = 90, kNoMemory = 91, kNoStack = 92, kBadAccess = 100;  // + the signal
-constexpr std::size_t kGuard = std::size_t{1} << 20;  // below the stack: large frames must hit it, not jump over it
+constexpr std::size_t kGuard = std::size_t{1}
+                               << 20;  // below the stack: large frames must hit it, not jump over it
 constexpr std::size_t kMaxAnswer = std::size_t{1} << 30, kMaxErrors = 4096;
 
 std::uintptr_t stack_low = 0;  // of the child's worker thread, for its signal handler
@@ -48,8 +49,9 @@ void on_bad_access(int signal, siginfo_t* info, void*) {
   _exit(on_stack ? kNoStack : kBadAccess + signal);
 }
 
-// Stack overflows are told from other bad accesses by their address; the handler needs a stack of its own for that. On a
-// thread that the work started, there is none: an overflow there ends by the signal itself, any other bad access does not.
+// Stack overflows are told from other bad accesses by their address; the handler needs a stack of its own for
+// that. On a thread that the work started, there is none: an overflow there ends by the signal itself, any
+// other bad access does not.
 void watch_stack() {
   pthread_attr_t own;
   void* low = nullptr;
@@ -73,9 +75,7 @@ void* run_work(void* argument) {
   auto* work = static_cast<Work*>(argument);
   try {
     work->answer = (*work->run)();
-  } catch (const std::bad_alloc&) {
-    work->status = kNoMemory;
-  } catch (const std::exception& e) {
+  } catch (const std::bad_alloc&) { work->status = kNoMemory; } catch (const std::exception& e) {
     work->status = kThrew;
     work->answer = e.what();
   } catch (...) {
@@ -107,7 +107,8 @@ void use_as(int from, int to) {
   if (from < 0 || dup2(from, to) < 0) _exit(kThrew);
 }
 
-[[noreturn]] void child(const std::function<std::string()>& run, const Limits& limits, pid_t parent, int answer, int errors) {
+[[noreturn]] void child(const std::function<std::string()>& run, const Limits& limits, pid_t parent,
+                        int answer, int errors) {
   confine(limits, parent);
   use_as(open("/dev/null", O_RDONLY), STDIN_FILENO);
   use_as(errors, STDOUT_FILENO);
@@ -163,7 +164,8 @@ class Pipe {
 // Reads both pipes to their ends; false when the time is up or the answer is beyond all measure.
 bool collect(Pipe& answer, Pipe& errors, double seconds, Outcome& outcome) {
   using Clock = std::chrono::steady_clock;
-  auto deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  auto deadline =
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   while (answer.read_end() >= 0 || errors.read_end() >= 0) {
     auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
     if (left <= 0 || outcome.bytes.size() > kMaxAnswer) return false;
@@ -206,8 +208,7 @@ Outcome run_confined(const std::function<std::string()>& work, const Limits& lim
   bool in_time = collect(answer, errors, limits.seconds, outcome);
   if (!in_time) kill(pid, SIGKILL);
   int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
   outcome.kind = in_time ? kind_of(status) : Outcome::TimedOut;
   if (outcome.bytes.size() > kMaxAnswer) outcome.kind = Outcome::OutOfMemory;
   if (WIFSIGNALED(status)) outcome.signal = WTERMSIG(status);

@@ -20,7 +20,8 @@ std::string escaped(const std::string& path) {
 
 }  // namespace
 
-std::string render_depfile(const std::vector<std::string>& targets, const std::vector<std::vector<std::string>>& dependencies) {
+std::string render_depfile(const std::vector<std::string>& targets,
+                           const std::vector<std::vector<std::string>>& dependencies) {
   std::string out;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     out += escaped(targets[i]) + ":";

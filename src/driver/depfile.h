@@ -7,6 +7,7 @@
 namespace flashlight::driver {
 
 // One rule a target: `target: dependencies`, each named once.
-std::string render_depfile(const std::vector<std::string>& targets, const std::vector<std::vector<std::string>>& dependencies);
+std::string render_depfile(const std::vector<std::string>& targets,
+                           const std::vector<std::vector<std::string>>& dependencies);
 
 }  // namespace flashlight::driver

@@ -62,7 +62,9 @@ std::string caret_line(const std::string& line, std::size_t column) {
 }  // namespace
 
 std::string render(const Diagnostic& d, bool colours) {
-  auto paint = [&](const char* code, const std::string& text) { return colours ? code + text + "\033[0m" : text; };
+  auto paint = [&](const char* code, const std::string& text) {
+    return colours ? code + text + "\033[0m" : text;
+  };
   std::string place = d.where.file.empty() ? "flashlight-translate" : printable(d.where.file);
   if (d.where.line > 0) place += ":" + std::to_string(d.where.line) + ":" + std::to_string(d.where.column);
   Style style = style_of(d.severity);

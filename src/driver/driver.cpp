@@ -45,17 +45,22 @@ Failure failure_of(const Outcome& outcome, const Options& o) {
   seconds.erase(seconds.find_last_not_of('0') + 1);
   if (seconds.back() == '.') seconds.pop_back();
   switch (outcome.kind) {
-    case Outcome::TimedOut: return too_complex("translating took longer than " + seconds + " s", "raise the limit with --max-seconds");
+    case Outcome::TimedOut:
+      return too_complex("translating took longer than " + seconds + " s",
+                         "raise the limit with --max-seconds");
     case Outcome::OutOfMemory:
-      return too_complex("translating needed more than " + std::to_string(o.max_megabytes) + " MB", "raise the limit with --max-memory");
-    case Outcome::StackExhausted: return too_complex("the program is nested too deeply", "break up long expressions");
+      return too_complex("translating needed more than " + std::to_string(o.max_megabytes) + " MB",
+                         "raise the limit with --max-memory");
+    case Outcome::StackExhausted:
+      return too_complex("the program is nested too deeply", "break up long expressions");
     default: break;
   }
   std::string text = "the translator failed";
   if (outcome.kind == Outcome::Threw) text += ": " + outcome.bytes;
   else if (outcome.signal) text += std::string(": ") + strsignal(outcome.signal);
   if (std::string line = last_line(outcome.standard_error); !line.empty()) text += " (" + line + ")";
-  return Failure(kExitInternal, "internal", text, "this is a fault of flashlight-translate; please report it with the source", file);
+  return Failure(kExitInternal, "internal", text,
+                 "this is a fault of flashlight-translate; please report it with the source", file);
 }
 
 Translation translate_confined(const Options& o, const Places& places) {

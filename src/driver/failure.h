@@ -20,7 +20,8 @@ enum ExitCode : int {
 
 // Ends the run before anything is written. `file` is empty where the fault is the command line's.
 struct Failure {
-  Failure(int code, std::string id, std::string text, std::string hint = {}, std::string file = {}) : exit_code(code) {
+  Failure(int code, std::string id, std::string text, std::string hint = {}, std::string file = {})
+      : exit_code(code) {
     diagnostic.id = std::move(id);
     diagnostic.text = std::move(text);
     diagnostic.hint = std::move(hint);

@@ -33,7 +33,8 @@ Failure cannot_read(const std::string& path, const std::string& why) {
   return Failure(kExitInputOutput, "cannot-read", "cannot read: " + why, {}, path);
 }
 
-// From the first temporary to the last rename, a signal waits: a run that is told to stop leaves nothing half done.
+// From the first temporary to the last rename, a signal waits: a run that is told to stop leaves nothing half
+// done.
 class SignalsWait {
  public:
   SignalsWait() {
@@ -104,15 +105,14 @@ bool holds(const std::string& path, const std::string& text) {
   if (stat(path.c_str(), &s) != 0 || static_cast<std::size_t>(s.st_size) != text.size()) return false;
   try {
     return read_regular_file(path, text.size()) == text;
-  } catch (const Failure&) {
-    return false;
-  }
+  } catch (const Failure&) { return false; }
 }
 
 // A complete file beside its goal, gone again unless renamed to it.
 class Temporary {
  public:
-  Temporary(FileCalls& calls, const OutputFile& file) : calls_(calls), goal_(behind_links(file.path)), shown_(file.path) {
+  Temporary(FileCalls& calls, const OutputFile& file)
+      : calls_(calls), goal_(behind_links(file.path)), shown_(file.path) {
     std::size_t slash = goal_.rfind('/');
     std::string name = slash == std::string::npos ? goal_ : goal_.substr(slash + 1);
     path_ = folder_of(goal_) + "/." + name.substr(0, 200) + "." + std::to_string(getpid()) + ".tmp";
@@ -120,7 +120,8 @@ class Temporary {
     if (fd < 0) throw cannot_write(shown_, errno);
     try {
       struct stat s;
-      if (stat(goal_.c_str(), &s) == 0 && fchmod(fd, s.st_mode & 07777) != 0) throw cannot_write(shown_, errno);
+      if (stat(goal_.c_str(), &s) == 0 && fchmod(fd, s.st_mode & 07777) != 0)
+        throw cannot_write(shown_, errno);
       write_all(calls, fd, shown_, file.text);
     } catch (...) {
       calls.close(fd);
@@ -135,7 +136,10 @@ class Temporary {
     }
   }
   Temporary(Temporary&& other) noexcept
-      : calls_(other.calls_), goal_(other.goal_), shown_(other.shown_), path_(std::exchange(other.path_, {})) {}
+      : calls_(other.calls_),
+        goal_(other.goal_),
+        shown_(other.shown_),
+        path_(std::exchange(other.path_, {})) {}
   ~Temporary() {
     if (!path_.empty()) unlink(path_.c_str());
   }

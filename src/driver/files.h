@@ -24,11 +24,12 @@ struct OutputFile {
   std::string text;
 };
 
-// Writes all or, where an error shows before the first rename, none; renames in the given order. A file that already
-// holds its text is left alone, time stamp included. Throws Failure (kExitInputOutput).
+// Writes all or, where an error shows before the first rename, none; renames in the given order. A file that
+// already holds its text is left alone, time stamp included. Throws Failure (kExitInputOutput).
 void write_outputs(const std::vector<OutputFile>&, FileCalls&);
 
-// The bytes of a regular file of at most `limit` bytes; a FIFO or a device would hang. Throws Failure (kExitInputOutput).
+// The bytes of a regular file of at most `limit` bytes; a FIFO or a device would hang. Throws Failure
+// (kExitInputOutput).
 std::string read_regular_file(const std::string& path, std::size_t limit = std::size_t{64} << 20);
 
 }  // namespace flashlight::driver

@@ -21,7 +21,8 @@ std::string two_dashes(const std::string& argument) {
   for (const std::string& name : kOneDash) {
     std::string spelled = "-" + name;
     if (argument == spelled || argument.rfind(spelled + "=", 0) == 0) return "-" + argument;
-    if (name == "MF" && argument.size() > 3 && argument.rfind(spelled, 0) == 0) return "--MF=" + argument.substr(3);
+    if (name == "MF" && argument.size() > 3 && argument.rfind(spelled, 0) == 0)
+      return "--MF=" + argument.substr(3);
   }
   return argument;
 }
@@ -46,61 +47,103 @@ class HelpFormatter : public CLI::Formatter {
 
 // Options of stages that this version does not have: said clearly, never taken in silence.
 const std::map<std::string, std::string> kLater = {
-    {"rules", "the rewrite stage"},       {"list-rules", "the rewrite stage"}, {"split", "writing a .cpp and a .cu"},
-    {"standalone", "inlining of headers"}, {"precise", "splitting P into high and low parts"},
+    {"rules", "the rewrite stage"},
+    {"list-rules", "the rewrite stage"},
+    {"split", "writing a .cpp and a .cu"},
+    {"standalone", "inlining of headers"},
+    {"precise", "splitting P into high and low parts"},
 };
 
 void declare_outputs(CLI::App& app, Options& o) {
-  app.add_option("-o,--output", o.output, "Where the CUDA C++ goes: a file, - for standard output, or an existing folder")
-      ->type_name("FILE")->group("Output");
-  app.add_option("--report", o.report, "Write the JSON report (- for standard output)")->type_name("FILE")->group("Output");
+  app.add_option("-o,--output", o.output,
+                 "Where the CUDA C++ goes: a file, - for standard output, or an existing folder")
+      ->type_name("FILE")
+      ->group("Output");
+  app.add_option("--report", o.report, "Write the JSON report (- for standard output)")
+      ->type_name("FILE")
+      ->group("Output");
   app.add_flag("--report-only", o.report_only, "Translate and report, write no CUDA C++")->group("Output");
   app.add_flag("--MD", o.depend, "Write a depfile beside the output")->group("Output");
   app.add_option("--MF", o.depfile, "Where -MD writes")->type_name("FILE")->group("Output");
   app.add_option("--explain", o.explain, "Print in words what became of this function")
-      ->type_name("NAME")->allow_extra_args(false)->group("Output");
-  app.add_option("--dump", o.dump, "Print a stage: ast, graph, plan or kernel")->type_name("STAGE")->group("Output");
+      ->type_name("NAME")
+      ->allow_extra_args(false)
+      ->group("Output");
+  app.add_option("--dump", o.dump, "Print a stage: ast, graph, plan or kernel")
+      ->type_name("STAGE")
+      ->group("Output");
   app.add_option("--Rpass", o.pass, "Remarks on fused functions, where REGEX matches flashlight")
-      ->type_name("=REGEX")->group("Output");
-  app.add_option("--Rpass-missed", o.pass_missed, "Remarks on every function left unfused")->type_name("=REGEX")->group("Output");
-  app.add_flag("--Rno-pass-missed", o.no_pass_missed, "No remarks on functions left unfused")->group("Output");
+      ->type_name("=REGEX")
+      ->group("Output");
+  app.add_option("--Rpass-missed", o.pass_missed, "Remarks on every function left unfused")
+      ->type_name("=REGEX")
+      ->group("Output");
+  app.add_flag("--Rno-pass-missed", o.no_pass_missed, "No remarks on functions left unfused")
+      ->group("Output");
 }
 
 void declare_translation(CLI::App& app, Options& o) {
   app.add_option("--arch", o.archs, "GPU architectures (sm_80)")
-      ->type_name("LIST")->delimiter(',')->allow_extra_args(false)->group("Translation");
+      ->type_name("LIST")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->group("Translation");
   app.add_option("--head-dims", o.head_dims, "Head dimensions to make kernels for (64,128)")
-      ->type_name("LIST")->delimiter(',')->allow_extra_args(false)->group("Translation");
-  app.add_option("--dtypes", o.dtypes, "Storage types to make kernels for: bf16, fp16, fp32 (bf16,fp16)")
-      ->type_name("LIST")->delimiter(',')->allow_extra_args(false)->group("Translation");
+      ->type_name("LIST")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->group("Translation");
+  app.add_option("--dtypes", o.dtypes, "Storage types to make kernels for (bf16,fp16)")
+      ->type_name("LIST")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->group("Translation");
   app.add_option("--function", o.functions, "Only this function (may be repeated)")
-      ->type_name("NAME")->allow_extra_args(false)->group("Translation");
-  app.add_flag("--strict-nan", o.strict_nan, "Rows whose every score is -inf give NaN, as the eager program does")
+      ->type_name("NAME")
+      ->allow_extra_args(false)
+      ->group("Translation");
+  app.add_flag("--strict-nan", o.strict_nan,
+               "Rows whose every score is -inf give NaN, as the eager program does")
       ->group("Translation");
   app.add_option("--check", o.check, "Fail if a function that is fused in this report is no longer")
-      ->type_name("BASELINE.json")->group("Translation");
+      ->type_name("BASELINE.json")
+      ->group("Translation");
   app.add_flag("--fail-on-unfused", o.fail_on_unfused, "Fail if a function with attention in it is not fused")
       ->group("Translation");
 }
 
 void declare_compilation(CLI::App& app, Options& o) {
-  app.add_option("-p", o.build_dir, "Folder of compile_commands.json; else the parents of the source are searched")
-      ->type_name("DIR")->group("Compilation");
+  app.add_option("-p", o.build_dir,
+                 "Folder of compile_commands.json; else the parents of the source are searched")
+      ->type_name("DIR")
+      ->group("Compilation");
   app.add_option("--extra-arg", o.compiler_args, "One more compiler argument (may be repeated)")
-      ->type_name("ARG")->allow_extra_args(false)->group("Compilation");
-  app.add_option("--include-dir", o.include_dir, "Folder that holds flashlight/flashlight.h")->type_name("DIR")->group("Compilation");
-  app.add_option("--resource-dir", o.resource_dir, "Clang's resource folder")->type_name("DIR")->group("Compilation");
+      ->type_name("ARG")
+      ->allow_extra_args(false)
+      ->group("Compilation");
+  app.add_option("--include-dir", o.include_dir, "Folder that holds flashlight/flashlight.h")
+      ->type_name("DIR")
+      ->group("Compilation");
+  app.add_option("--resource-dir", o.resource_dir, "Clang's resource folder")
+      ->type_name("DIR")
+      ->group("Compilation");
   app.add_option("--max-seconds", o.max_seconds, "Time limit of the translation (60)")
-      ->type_name("N")->check(CLI::Range(0.01, 86400.0).description(""))->group("Compilation");
+      ->type_name("N")
+      ->check(CLI::Range(0.01, 86400.0).description(""))
+      ->group("Compilation");
   app.add_option("--max-memory", o.max_megabytes, "Memory limit of the translation in MB (4096)")
-      ->type_name("N")->check(CLI::Range(64, 1 << 20).description(""))->group("Compilation");
+      ->type_name("N")
+      ->check(CLI::Range(64, 1 << 20).description(""))
+      ->group("Compilation");
 }
 
-[[noreturn]] void usage(const std::string& id, const std::string& text, const std::string& hint = "see --help") {
+[[noreturn]] void usage(const std::string& id, const std::string& text,
+                        const std::string& hint = "see --help") {
   throw Failure(kExitUsage, id, text, hint);
 }
 
-void check_one_of(const std::string& option, const std::vector<std::string>& given, const std::vector<std::string>& known) {
+void check_one_of(const std::string& option, const std::vector<std::string>& given,
+                  const std::vector<std::string>& known) {
   std::string list;
   for (const std::string& k : known) list += (list.empty() ? "" : ", ") + k;
   if (given.empty()) usage("bad-value", option + ": the list is empty", "known: " + list);
@@ -122,7 +165,7 @@ void check_regex(const std::string& option, const std::string& text) {
 
 void check_values(const Options& o) {
   check_one_of("--arch", o.archs, {"sm_80"});
-  check_one_of("--dtypes", o.dtypes, {"bf16", "fp16", "fp32"});
+  check_one_of("--dtypes", o.dtypes, {"bf16", "fp16"});
   if (!o.dump.empty()) check_one_of("--dump", {o.dump}, {"ast", "graph", "plan", "kernel"});
   if (o.head_dims.empty()) usage("bad-value", "--head-dims: the list is empty");
   for (int d : o.head_dims)
@@ -134,7 +177,8 @@ void check_values(const Options& o) {
 
 void check_combinations(const Options& o) {
   if (o.sources.empty()) usage("no-source", "no source file is given");
-  if (o.report_only && !o.output.empty()) usage("conflicting-options", "--report-only writes no CUDA C++, so -o has no meaning");
+  if (o.report_only && !o.output.empty())
+    usage("conflicting-options", "--report-only writes no CUDA C++, so -o has no meaning");
   if (o.output.empty() && !o.report_only && !o.prints() && !o.checks())
     usage("no-output", "no output is asked for", "name one with -o, or say --report-only");
   if (!o.depfile.empty() && !o.depend) usage("conflicting-options", "-MF has no meaning without -MD");
@@ -158,10 +202,12 @@ void refuse_later_options(const std::vector<std::string>& arguments) {
   for (const std::string& a : arguments)
     for (const auto& [name, stage] : kLater)
       if (a == "--" + name || a.rfind("--" + name + "=", 0) == 0)
-        usage("not-available", "--" + name + " needs " + stage + ", which is not in this version", "leave it out");
+        usage("not-available", "--" + name + " needs " + stage + ", which is not in this version",
+              "leave it out");
 }
 
-// An empty value is most often an unset variable of a script; taken as "no such output" it would be dropped in silence.
+// An empty value is most often an unset variable of a script; taken as "no such output" it would be dropped
+// in silence.
 void refuse_empty_values(const CLI::App& app) {
   for (const CLI::Option* option : app.get_options())
     for (const std::string& value : option->results())
@@ -180,10 +226,14 @@ std::variant<Options, Answer> parse_options(int argc, const char* const* argv) {
   }
   for (std::string& a : own) a = two_dashes(a);
 
-  CLI::App app("Reads C++ programs whose attention is written in the tensor DSL and writes them as CUDA C++ with fused kernels.",
-               "flashlight-translate");
+  CLI::App app(
+      "Reads C++ programs whose attention is written in the tensor DSL and writes them as CUDA C++ with "
+      "fused kernels.",
+      "flashlight-translate");
   app.formatter(std::make_shared<HelpFormatter>());
-  app.footer("Exit codes: 0 done, 1 errors in the input, 2 usage, 3 a check failed, 70 internal error, 74 input/output.");
+  app.footer(
+      "Exit codes: 0 done, 1 errors in the input, 2 usage, 3 a check failed, 70 internal error, 74 "
+      "input/output.");
   app.set_version_flag("--version", version_text());
   app.add_option("source", o.sources, "C++ files")->type_name("");
   declare_outputs(app, o);
@@ -194,13 +244,9 @@ std::variant<Options, Answer> parse_options(int argc, const char* const* argv) {
   std::reverse(own.begin(), own.end());  // CLI11 takes them from the back
   try {
     app.parse(own);
-  } catch (const CLI::CallForHelp&) {
-    return Answer{app.help()};
-  } catch (const CLI::CallForVersion&) {
+  } catch (const CLI::CallForHelp&) { return Answer{app.help()}; } catch (const CLI::CallForVersion&) {
     return Answer{version_text() + "\n"};
-  } catch (const CLI::ParseError& e) {
-    throw from_cli(e);
-  }
+  } catch (const CLI::ParseError& e) { throw from_cli(e); }
   refuse_empty_values(app);
   o.compiler_args.insert(o.compiler_args.end(), behind.begin(), behind.end());
   check_values(o);

@@ -20,11 +20,11 @@ struct Options {
   std::vector<std::string> archs = {"sm_80"};
   std::vector<int> head_dims = {64, 128};
   std::vector<std::string> dtypes = {"bf16", "fp16"};
-  std::vector<std::string> functions;      // --function
-  std::vector<std::string> explain;        // --explain
-  std::string dump;                        // a stage
-  std::string check;                       // a baseline report
-  std::string pass, pass_missed;           // regular expressions; empty: the default
+  std::vector<std::string> functions;  // --function
+  std::vector<std::string> explain;    // --explain
+  std::string dump;                    // a stage
+  std::string check;                   // a baseline report
+  std::string pass, pass_missed;       // regular expressions; empty: the default
   bool no_pass_missed = false;
   bool report_only = false, fail_on_unfused = false, strict_nan = false;
   std::string resource_dir, include_dir;

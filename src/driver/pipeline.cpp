@@ -31,8 +31,10 @@ void plan(Unit& unit) {
     }
     bool fused = !f.plans.empty() && !f.reason;
     if (fused && !f.source->in_main_file)
-      f.reason = fusion::Reason{"not-in-main-file", "the function is defined in an included file, which is not rewritten",
-                                "translate the file that defines it", {}};
+      f.reason = fusion::Reason{"not-in-main-file",
+                                "the function is defined in an included file, which is not rewritten",
+                                "translate the file that defines it",
+                                {}};
     f.status = fused && !f.reason ? Status::Fused : Status::Unfused;
   }
 }
@@ -62,12 +64,14 @@ std::string for_each_variant(const Unit& unit, Print print) {
 }
 
 std::string print_graphs(const Unit& unit) {
-  return for_each_variant(unit, [](auto& f, std::size_t i) { return graph::to_string(f.source->variants[i].function); });
+  return for_each_variant(
+      unit, [](auto& f, std::size_t i) { return graph::to_string(f.source->variants[i].function); });
 }
 
 std::string print_plans(const Unit& unit) {
-  return for_each_variant(
-      unit, [](auto& f, std::size_t i) { return fusion::to_string(f.plans[i], f.source->variants[i].function); });
+  return for_each_variant(unit, [](auto& f, std::size_t i) {
+    return fusion::to_string(f.plans[i], f.source->variants[i].function);
+  });
 }
 
 std::string print_kernels(const Unit& unit) {
@@ -75,7 +79,8 @@ std::string print_kernels(const Unit& unit) {
     std::string out;
     try {
       for (const fusion::KernelPlan& k : f.plans[i].kernels)
-        out += kernel::to_string(kernel::build_program(f.source->variants[i].function, k, unit.options->strict_nan));
+        out += kernel::to_string(
+            kernel::build_program(f.source->variants[i].function, k, unit.options->strict_nan));
     } catch (const fusion::Refused& refused) {
       out += "no kernel, " + refused.reason.id + ": " + refused.reason.text + "\n";
     }
@@ -88,13 +93,16 @@ std::string print_functions(const Unit& unit) {
   std::string out;
   for (const frontend::FunctionSource& f : unit.program.functions) {
     const frontend::Location& at = f.location;
-    out += at.file + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) + ": " + f.result_type + " " + f.qualified_name + "(";
+    out += at.file + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) + ": " + f.result_type +
+           " " + f.qualified_name + "(";
     for (std::size_t i = 0; i < f.parameters.size(); ++i)
       out += (i ? ", " : "") + f.parameters[i].type + " " + f.parameters[i].name;
-    out += std::string(")") + (f.must_fuse ? ", FLASHLIGHT_FUSE" : "") + (f.in_main_file ? "" : ", included") + "\n";
+    out += std::string(")") + (f.must_fuse ? ", FLASHLIGHT_FUSE" : "") +
+           (f.in_main_file ? "" : ", included") + "\n";
     if (!f.template_tag.empty()) out += "  where " + f.template_tag + "\n";
     for (const frontend::Variant& v : f.variants)
-      out += "  variant" + (v.condition ? " for " + graph::to_string(*v.condition) : "") + ", returns " + f.result_expression + "\n";
+      out += "  variant" + (v.condition ? " for " + graph::to_string(*v.condition) : "") + ", returns " +
+             f.result_expression + "\n";
     if (f.refusal) out += "  not followed, " + f.refusal->id + ": " + f.refusal->text + "\n";
   }
   return out;

@@ -21,10 +21,13 @@ namespace {
 void check_source(const std::string& path) {
   struct stat s;
   if (stat(path.c_str(), &s) != 0)
-    throw Failure(kExitInputOutput, "cannot-read", std::string("cannot read: ") + std::strerror(errno), {}, path);
-  if (!S_ISREG(s.st_mode)) throw Failure(kExitInputOutput, "cannot-read", "cannot read: not a regular file", {}, path);
+    throw Failure(kExitInputOutput, "cannot-read", std::string("cannot read: ") + std::strerror(errno), {},
+                  path);
+  if (!S_ISREG(s.st_mode))
+    throw Failure(kExitInputOutput, "cannot-read", "cannot read: not a regular file", {}, path);
   if (access(path.c_str(), R_OK) != 0)
-    throw Failure(kExitInputOutput, "cannot-read", std::string("cannot read: ") + std::strerror(errno), {}, path);
+    throw Failure(kExitInputOutput, "cannot-read", std::string("cannot read: ") + std::strerror(errno), {},
+                  path);
 }
 
 void check_output(const std::string& path) {
@@ -40,9 +43,11 @@ void check_output(const std::string& path) {
   }
   std::string folder = fs::path(path).parent_path().string();
   if (folder.empty()) folder = ".";
-  if (stat(folder.c_str(), &s) != 0) cannot("the folder '" + folder + "' does not exist", "make the folder first");
+  if (stat(folder.c_str(), &s) != 0)
+    cannot("the folder '" + folder + "' does not exist", "make the folder first");
   if (!S_ISDIR(s.st_mode)) cannot("'" + folder + "' is not a folder");
-  if (access(folder.c_str(), W_OK | X_OK) != 0) cannot("the folder '" + folder + "': " + std::strerror(errno));
+  if (access(folder.c_str(), W_OK | X_OK) != 0)
+    cannot("the folder '" + folder + "': " + std::strerror(errno));
 }
 
 std::string identity(const std::string& path) {
@@ -100,14 +105,16 @@ Places find_places(const Options& o) {
   places.report = o.report_only && o.report.empty() ? "-" : o.report;
   if (!o.depfile.empty()) places.depfiles = {o.depfile};
   else if (o.depend)
-    for (const std::string& u : places.units) places.depfiles.push_back(fs::path(u).replace_extension(".d").string());
+    for (const std::string& u : places.units)
+      places.depfiles.push_back(fs::path(u).replace_extension(".d").string());
 
   std::vector<std::string> outputs = all_of(places), inputs = o.sources;
   if (!o.check.empty()) inputs.push_back(o.check);
   for (std::size_t i = 0; i < outputs.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
       if (same_file(outputs[i], outputs[j]))
-        throw Failure(kExitUsage, "one-output-for-many", "two outputs go to '" + outputs[i] + "'", "give each a name of its own");
+        throw Failure(kExitUsage, "one-output-for-many", "two outputs go to '" + outputs[i] + "'",
+                      "give each a name of its own");
   for (const std::string& out : outputs)
     for (const std::string& in : inputs)
       if (same_file(out, in)) output_is_input(out, in);

@@ -34,7 +34,8 @@ std::string find_include_dir(const Options& o) {
   std::string found = first_with(folders, header);
   if (found.empty())
     throw Failure(kExitInputOutput, "no-include-dir",
-                  o.include_dir.empty() ? "the DSL's headers are not found" : "no flashlight/flashlight.h in '" + o.include_dir + "'",
+                  o.include_dir.empty() ? "the DSL's headers are not found"
+                                        : "no flashlight/flashlight.h in '" + o.include_dir + "'",
                   "name the folder that holds flashlight/flashlight.h with --include-dir");
   return found;
 }
@@ -49,8 +50,10 @@ std::string find_resource_dir(const Options& o) {
   std::string found = first_with(folders, header);
   if (found.empty())
     throw Failure(kExitInputOutput, "no-resource-dir",
-                  o.resource_dir.empty() ? "Clang's builtin headers are not found" : "no include/stddef.h in '" + o.resource_dir + "'",
-                  "install libclang-common-" FLASHLIGHT_CLANG_MAJOR "-dev, or name the folder that `clang-" FLASHLIGHT_CLANG_MAJOR
+                  o.resource_dir.empty() ? "Clang's builtin headers are not found"
+                                         : "no include/stddef.h in '" + o.resource_dir + "'",
+                  "install libclang-common-" FLASHLIGHT_CLANG_MAJOR
+                  "-dev, or name the folder that `clang-" FLASHLIGHT_CLANG_MAJOR
                   " -print-resource-dir` prints with --resource-dir");
   return found;
 }

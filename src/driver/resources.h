@@ -7,11 +7,12 @@
 
 namespace flashlight::driver {
 
-// The folder that holds flashlight/flashlight.h: --include-dir, else beside the installed executable, else the source tree
-// of the build. Throws Failure if there is none.
+// The folder that holds flashlight/flashlight.h: --include-dir, else beside the installed executable, else
+// the source tree of the build. Throws Failure if there is none.
 std::string find_include_dir(const Options&);
 
-// Clang's resource folder: --resource-dir, else the one of the build, else relative to the executable. Throws Failure.
+// Clang's resource folder: --resource-dir, else the one of the build, else relative to the executable. Throws
+// Failure.
 std::string find_resource_dir(const Options&);
 
 }  // namespace flashlight::driver

@@ -28,7 +28,9 @@ std::string name_of(const FusedFunction& f) {
   return f.source->qualified_name.empty() ? f.source->name : f.source->qualified_name;
 }
 
-bool is_called(const FusedFunction& f, const std::string& name) { return name == f.source->name || name == name_of(f); }
+bool is_called(const FusedFunction& f, const std::string& name) {
+  return name == f.source->name || name == name_of(f);
+}
 
 std::string line_of(const std::string& text, unsigned line) {
   std::size_t begin = 0;
@@ -80,7 +82,8 @@ class Judge {
       if (wanted(options_.pass, false)) fused(f);
       return;
     }
-    if (why->source_line.empty() && why->where.file == unit.path) why->source_line = line_of(unit.program.text, why->where.line);
+    if (why->source_line.empty() && why->where.file == unit.path)
+      why->source_line = line_of(unit.program.text, why->where.line);
     bool must = f.source->must_fuse, attention = why->id != "no-attention";
     if (must || (options_.fail_on_unfused && attention)) unmet(unit, f, *why, must);
     else if (wanted(options_.pass_missed, attention && !options_.no_pass_missed)) missed(f, *why);
@@ -91,14 +94,16 @@ class Judge {
     return id == "internal" ? kExitInternal : id == "cannot-read" ? kExitInputOutput : kExitInput;
   }
   static bool wanted(const std::string& regex, bool unless_given) {
-    return regex.empty() ? unless_given : std::regex_search("flashlight", std::regex(regex, std::regex::extended));
+    return regex.empty() ? unless_given
+                         : std::regex_search("flashlight", std::regex(regex, std::regex::extended));
   }
   void fused(const FusedFunction& f) {
     Diagnostic d;
     d.severity = Severity::Remark;
     d.id = "-Rpass=flashlight";
     d.where = f.source->location;
-    d.text = "'" + name_of(f) + "' became " + std::to_string(f.kernels.size()) + (f.kernels.size() == 1 ? " kernel" : " kernels");
+    d.text = "'" + name_of(f) + "' became " + std::to_string(f.kernels.size()) +
+             (f.kernels.size() == 1 ? " kernel" : " kernels");
     say(std::move(d));
   }
   void missed(const FusedFunction& f, Diagnostic why) {
@@ -111,7 +116,8 @@ class Judge {
     Diagnostic d;
     d.id = must ? "fuse-unmet" : "unfused";
     d.where = f.source->location;
-    d.text = "'" + name_of(f) + "' " + (must ? "is marked FLASHLIGHT_FUSE and " : "") + "is " + emit::status_name(f.status);
+    d.text = "'" + name_of(f) + "' " + (must ? "is marked FLASHLIGHT_FUSE and " : "") + "is " +
+             emit::status_name(f.status);
     if (d.where.file == unit.path) d.source_line = line_of(unit.program.text, d.where.line);
     fail(kExitCheck, std::move(d));
     why.severity = Severity::Note;
@@ -127,9 +133,11 @@ void check_names(const Options& o, const std::vector<Unit>& units) {
     for (const std::string& name : names) {
       bool found = false;
       for (const Unit& u : units)
-        found |= std::any_of(u.functions.begin(), u.functions.end(), [&](auto& f) { return is_called(f, name); });
+        found |=
+            std::any_of(u.functions.begin(), u.functions.end(), [&](auto& f) { return is_called(f, name); });
       if (!found)
-        throw Failure(kExitUsage, "no-such-function", option + ": no function '" + name + "' that returns tensors and uses the DSL",
+        throw Failure(kExitUsage, "no-such-function",
+                      option + ": no function '" + name + "' that returns tensors and uses the DSL",
                       "--report-only lists the functions that were found");
     }
   };
@@ -142,10 +150,12 @@ void check_baseline(const Options& o, const std::vector<emit::ReportUnit>& units
   try {
     baseline = emit::parse_baseline(read_regular_file(o.check));
   } catch (const std::invalid_argument& e) {
-    throw Failure(kExitUsage, "bad-baseline", std::string("malformed baseline: ") + e.what(), "make one with --report", o.check);
+    throw Failure(kExitUsage, "bad-baseline", std::string("malformed baseline: ") + e.what(),
+                  "make one with --report", o.check);
   }
   if (!emit::covers(baseline, units))
-    throw Failure(kExitUsage, "bad-baseline", "the baseline speaks of none of these files, so there is nothing to check",
+    throw Failure(kExitUsage, "bad-baseline",
+                  "the baseline speaks of none of these files, so there is nothing to check",
                   "name the sources as they were named when the baseline was made", o.check);
   for (Diagnostic& d : emit::compare_to_baseline(baseline, units)) judge.fail(kExitCheck, std::move(d));
 }
@@ -161,7 +171,8 @@ Unit read_source(const std::string& path, const Options& o, std::vector<std::str
   unit.reading.only = o.functions;
   run_passes(unit);
   dependencies = unit.program.dependencies;
-  if (std::find(dependencies.begin(), dependencies.end(), path) == dependencies.end()) dependencies.insert(dependencies.begin(), path);
+  if (std::find(dependencies.begin(), dependencies.end(), path) == dependencies.end())
+    dependencies.insert(dependencies.begin(), path);
   if (!database.empty()) dependencies.push_back(database);
   return unit;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a translation hands back: everything rendered, nothing written. It crosses from the confined child as bytes.
+// What a translation hands back: everything rendered, nothing written. It crosses from the confined child as
+// bytes.
 #pragma once
 #include <string>
 #include <vector>
@@ -22,7 +23,8 @@ std::string to_bytes(const Translation&);
 // Throws std::runtime_error for bytes that to_bytes did not make.
 Translation from_bytes(const std::string&);
 
-// Translates all sources; `outputs` names each one's .cu for the report (empty: none). A Failure becomes its diagnostic.
+// Translates all sources; `outputs` names each one's .cu for the report (empty: none). A Failure becomes its
+// diagnostic.
 Translation translate(const Options&, const std::vector<std::string>& outputs);
 
 }  // namespace flashlight::driver

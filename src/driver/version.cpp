@@ -5,6 +5,8 @@
 namespace flashlight::driver {
 
 std::string version_number() { return FLASHLIGHT_VERSION; }
-std::string version_text() { return "flashlight-translate " FLASHLIGHT_VERSION " (Clang " FLASHLIGHT_CLANG_VERSION ")"; }
+std::string version_text() {
+  return "flashlight-translate " FLASHLIGHT_VERSION " (Clang " FLASHLIGHT_CLANG_VERSION ")";
+}
 
 }  // namespace flashlight::driver

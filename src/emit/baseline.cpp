@@ -77,9 +77,7 @@ std::vector<BaselineFunction> parse_baseline(const std::string& text) {
     for (const json& f : report.at("functions"))
       out.push_back({f.at("location").at("file").get<std::string>(), f.at("name").get<std::string>(),
                      status_of(f.at("status").get<std::string>())});
-  } catch (const json::exception& e) {
-    throw std::invalid_argument(e.what());
-  }
+  } catch (const json::exception& e) { throw std::invalid_argument(e.what()); }
   return out;
 }
 
@@ -104,7 +102,8 @@ std::vector<frontend::Diagnostic> compare_to_baseline(const std::vector<Baseline
 
 bool covers(const std::vector<BaselineFunction>& baseline, const std::vector<ReportUnit>& units) {
   auto files = files_of(units);
-  return baseline.empty() || std::any_of(baseline.begin(), baseline.end(), [&](auto& f) { return files.count(f.file) > 0; });
+  return baseline.empty() ||
+         std::any_of(baseline.begin(), baseline.end(), [&](auto& f) { return files.count(f.file) > 0; });
 }
 
 }  // namespace flashlight::emit

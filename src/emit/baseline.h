@@ -16,9 +16,10 @@ struct BaselineFunction {
 // Reads the functions of a report. Throws std::invalid_argument that says what is malformed.
 std::vector<BaselineFunction> parse_baseline(const std::string& text);
 
-// One error for each function of the baseline that this run fuses less than the baseline did, or no longer has. Only files
-// of this run count. Overloads share a name: they are compared in order of status.
-std::vector<frontend::Diagnostic> compare_to_baseline(const std::vector<BaselineFunction>&, const std::vector<ReportUnit>&);
+// One error for each function of the baseline that this run fuses less than the baseline did, or no longer
+// has. Only files of this run count. Overloads share a name: they are compared in order of status.
+std::vector<frontend::Diagnostic> compare_to_baseline(const std::vector<BaselineFunction>&,
+                                                      const std::vector<ReportUnit>&);
 
 // True if the baseline speaks of any file of this run; otherwise comparing them would prove nothing.
 bool covers(const std::vector<BaselineFunction>&, const std::vector<ReportUnit>&);

@@ -39,9 +39,7 @@ std::vector<CompileCommand> parse_compile_commands(const std::string& text) {
   json all;
   try {
     all = json::parse(text);
-  } catch (const json::exception& e) {
-    throw std::invalid_argument(e.what());
-  }
+  } catch (const json::exception& e) { throw std::invalid_argument(e.what()); }
   if (!all.is_array()) throw std::invalid_argument("not a list of commands");
   std::vector<CompileCommand> out;
   for (const json& entry : all) {
@@ -53,9 +51,7 @@ std::vector<CompileCommand> parse_compile_commands(const std::string& text) {
       if (entry.contains("arguments")) c.arguments = entry.at("arguments").get<std::vector<std::string>>();
       else c.arguments = split_command(entry.at("command").get<std::string>());
       out.push_back(std::move(c));
-    } catch (const json::exception& e) {
-      throw std::invalid_argument(where + ": " + e.what());
-    }
+    } catch (const json::exception& e) { throw std::invalid_argument(where + ": " + e.what()); }
   }
   return out;
 }

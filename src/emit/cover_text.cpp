@@ -148,7 +148,7 @@ void CoverText::write_bounds(Writer& w) {
   const Range r = range(live_.cover);
   Writer body;
   const std::string skip = kernel::is_interval(live_.cover) ? "false" : none(live_.cover);
-  tested_ = skip.find("col0") != std::string::npos;
+  tested_ = skip.find("col0") != std::string::npos || skip.find("row") != std::string::npos;
   bounded_below_ = !r.begin.empty();
   w.line("[[maybe_unused]] const int row_last = least_of(row0 + M, p.n_row) - 1;");
   for (std::size_t k = 0; k < data_.size(); ++k) {
@@ -160,7 +160,7 @@ void CoverText::write_bounds(Writer& w) {
   if (tested_) {
     w.open("const auto live_from = [&](int t) {");
     w.open("for (; t < tiles; ++t) {");
-    w.line("const int col0 = t * N;");
+    w.line("[[maybe_unused]] const int col0 = t * N;");
     w.line("if (!(" + skip + ")) break;");
     w.close();
     w.line("return t;");

@@ -29,7 +29,9 @@ std::string indented(const std::string& text, const std::string& by) {
   return out;
 }
 
-std::string line(const std::string& what, const std::string& value) { return value.empty() ? "" : "    " + what + ": " + value + "\n"; }
+std::string line(const std::string& what, const std::string& value) {
+  return value.empty() ? "" : "    " + what + ": " + value + "\n";
+}
 
 std::string kernel(const KernelFacts& k) {
   std::string out = "  Kernel " + k.name + " for " + k.arch + "\n";
@@ -37,7 +39,8 @@ std::string kernel(const KernelFacts& k) {
   out += line("tiles", k.tile);
   out += line("shared memory", k.smem_bytes);
   out += line("operations", k.flops);
-  if (!k.bytes_unfused.empty()) out += line("memory traffic", k.bytes_fused + " bytes instead of " + k.bytes_unfused);
+  if (!k.bytes_unfused.empty())
+    out += line("memory traffic", k.bytes_fused + " bytes instead of " + k.bytes_unfused);
   out += line("skipped tiles", k.sparsity);
   return out + indented(k.explanation, "    ");
 }
@@ -47,14 +50,16 @@ std::string kernel(const KernelFacts& k) {
 std::string explain(const FusedFunction& f) {
   const auto& s = *f.source;
   std::string out = s.qualified_name.empty() ? s.name : s.qualified_name;
-  out += " (" + place(s.location) + ")" + (s.template_tag.empty() ? "" : " with " + s.template_tag) + " is " + status_name(f.status) + ".\n";
+  out += " (" + place(s.location) + ")" + (s.template_tag.empty() ? "" : " with " + s.template_tag) + " is " +
+         status_name(f.status) + ".\n";
   if (auto why = reason_of(f)) {
     out += "  Why: " + why->text + " [" + why->id + "], at " + place(why->where) + ".\n";
     if (!why->hint.empty()) out += "  What would help: " + why->hint + "\n";
   }
   for (const KernelFacts& k : f.kernels) out += kernel(k);
   for (const RuleUse& r : f.rules)
-    out += "  Rule " + r.name + " (" + r.location + ") applied " + (r.count == 1 ? "once" : std::to_string(r.count) + " times") + ".\n";
+    out += "  Rule " + r.name + " (" + r.location + ") applied " +
+           (r.count == 1 ? "once" : std::to_string(r.count) + " times") + ".\n";
   for (const std::string& n : f.numerics) out += "  Numerics: " + n + "\n";
   return out;
 }

@@ -85,8 +85,7 @@ class Symbols {
   int next_ = 0;
 };
 
-void write_binding(const Function& f, const std::string& function_name, Writer& w) {
-  w.line("Launch launch(\"" + function_name + "\");");
+void write_binding(const Function& f, Writer& w) {
   Symbols symbols(f);
   for (std::size_t t = 0; t < f.tensors.size(); ++t) {
     const graph::TensorParam& param = f.tensors[t];
@@ -113,7 +112,7 @@ void write_results(const VariantText& v, Writer& w) {
     std::string dtype = "type";
     if (v.kernel.output_types[s] == "float") dtype = "DType::kFloat32";
     const std::string name = "out" + std::to_string(s), pack = view.pack ? "true" : "false";
-    w.line("Tensor " + name + " = launch.result(" + pack + ", {" + join(sizes, ", ") + "}, " + dtype + ");");
+    w.line("Tensor " + name + " = launch.result(" + std::to_string(s) + ", " + pack + ", {" + join(sizes, ", ") + "}, " + dtype + ");");
     w.line("p." + name + " = launch.result_arg<" + std::to_string(view.shape.size() - view.pack) + ">(" + name + ", " + pack + ");");
   }
 }
@@ -185,15 +184,6 @@ std::string results(const VariantText& v) {
   return "TensorList{" + join(names, ", ") + "}";
 }
 
-std::string launcher_signature(const Function& f, const std::string& name) {
-  std::vector<std::string> args;
-  for (const graph::TensorParam& t : f.tensors) args.push_back("const Tensor& " + identifier(t.name));
-  for (const graph::ScalarParam& s : f.scalars) {
-    args.push_back(std::string(s.type == graph::SymType::Real ? "double " : s.type == graph::SymType::Integer ? "long long " : "bool ") + identifier(s.name));
-  }
-  return "Optional<TensorList> " + name + "(" + join(args, ", ") + ")";
-}
-
 std::vector<Instance> instances_of(const VariantText& v, const EmitOptions& options) {
   std::vector<Instance> result;
   const auto& loops = v.program->plan->loops;
@@ -230,26 +220,87 @@ std::vector<Instance> instances_of(const VariantText& v, const EmitOptions& opti
   return result;
 }
 
-void write_launcher(const std::string& name, const std::string& function_name, const std::vector<VariantText>& variants,
-                    const EmitOptions& options, Writer& w) {
-  const Function& first = *variants[0].program->function;
-  w.open(launcher_signature(first, name) + " {");
-  std::vector<std::string> devices;
-  for (const graph::TensorParam& t : first.tensors) devices.push_back(identifier(t.name) + ".device() != Device::kCUDA");
-  w.line("if (" + join(devices, " && ") + ") return {};  // CPU tensors run the original body");
+namespace {
+
+std::vector<std::string> parameter_list(const Function& f) {
+  std::vector<std::string> args;
+  for (const graph::TensorParam& t : f.tensors) args.push_back("const Tensor& " + identifier(t.name));
+  for (const graph::ScalarParam& s : f.scalars) {
+    args.push_back(std::string(s.type == graph::SymType::Real ? "double " : s.type == graph::SymType::Integer ? "long long " : "bool ") + identifier(s.name));
+  }
+  return args;
+}
+
+std::vector<std::string> argument_list(const Function& f) {
+  std::vector<std::string> args;
+  for (const graph::TensorParam& t : f.tensors) args.push_back(identifier(t.name));
+  for (const graph::ScalarParam& s : f.scalars) args.push_back(identifier(s.name));
+  return args;
+}
+
+// One body for both entries: binds, chooses an instantiation, starts it.
+void write_run(const std::string& name, const std::vector<VariantText>& variants, const EmitOptions& options, Writer& w) {
+  std::vector<std::string> params = parameter_list(*variants[0].program->function);
+  params.insert(params.begin(), "Launch& launch");
+  w.open("static TensorList run_" + name + "(" + join(params, ", ") + ") {");
   for (const VariantText& v : variants) {
     const bool conditional = v.variant->condition.has_value();
-    if (conditional) w.open("if (" + host_code(*v.program->function, *v.variant->condition).text + ") {");
-    else w.open("{");
-    write_binding(*v.program->function, function_name, w);
+    w.open(conditional ? "if (" + host_code(*v.program->function, *v.variant->condition).text + ") {" : "{");
+    write_binding(*v.program->function, w);
     const std::string type = v.kernel.contracted.empty() ? "DType::kFloat32" : "launch.common_dtype(" + initializer(v.kernel.contracted) + ")";
     w.line("const DType type = " + type + ";");
     write_params(v, w);
     write_dispatch(v, options, w);
     w.close();
   }
-  if (variants.back().variant->condition) w.line("return {};");
+  if (variants.back().variant->condition) w.line("launch.fail(\"no kernel for these arguments\");");
   w.close();
+}
+
+// The C entry: DLPack tensors in the order of the parameters, scalars as doubles.
+void write_c_entry(const std::string& name, const std::string& function_name, const std::vector<VariantText>& variants, Writer& w) {
+  const Function& f = *variants[0].program->function;
+  const std::size_t results = variants[0].program->stores.size();
+  std::string symbol = function_name;
+  for (std::size_t at = symbol.find("::"); at != std::string::npos; at = symbol.find("::")) symbol.replace(at, 2, "_");
+  symbol = "flashlight_" + identifier(symbol);
+  std::vector<std::string> args{"launch"};
+  for (std::size_t t = 0; t < f.tensors.size(); ++t) args.push_back("from_dlpack(*in[" + std::to_string(t) + "])");
+  for (std::size_t s = 0; s < f.scalars.size(); ++s) {
+    const std::string value = "scalars[" + std::to_string(s) + "]";
+    args.push_back(f.scalars[s].type == graph::SymType::Real ? value : f.scalars[s].type == graph::SymType::Integer ? "static_cast<long long>(" + value + ")" : value + " != 0");
+  }
+  w.line();
+  w.line("// Returns 0, or an error code whose text is flashlight_last_error(). No workspace is needed.");
+  w.open("extern \"C\" int " + symbol + "(const DLTensor* const* in, DLTensor* const* out, [[maybe_unused]] const double* scalars, void*, std::size_t, void* stream) {");
+  w.open("return c_entry(\"" + function_name + "\", out, " + std::to_string(results) + ", stream, [&](Launch& launch) {");
+  w.line("run_" + name + "(" + join(args, ", ") + ");");
+  w.close("});");
+  w.close();
+  w.line("extern \"C\" std::size_t " + symbol + "_workspace_size(const DLTensor* const*, const double*) { return 0; }");
+}
+
+}  // namespace
+
+std::string launcher_signature(const Function& f, const std::string& name) {
+  return "Optional<TensorList> " + name + "(" + join(parameter_list(f), ", ") + ")";
+}
+
+void write_launcher(const std::string& name, const std::string& function_name, const std::vector<VariantText>& variants,
+                    const EmitOptions& options, Writer& w) {
+  const Function& first = *variants[0].program->function;
+  write_run(name, variants, options, w);
+  w.line();
+  w.open(launcher_signature(first, name) + " {");
+  std::vector<std::string> devices;
+  for (const graph::TensorParam& t : first.tensors) devices.push_back(identifier(t.name) + ".device() != Device::kCUDA");
+  w.line("if (" + join(devices, " && ") + ") return {};  // CPU tensors run the original body");
+  w.line("Launch launch(\"" + function_name + "\");");
+  std::vector<std::string> args = argument_list(first);
+  args.insert(args.begin(), "launch");
+  w.line("return run_" + name + "(" + join(args, ", ") + ");");
+  w.close();
+  write_c_entry(name, function_name, variants, w);
 }
 
 }  // namespace flashlight::emit

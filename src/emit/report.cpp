@@ -26,7 +26,8 @@ std::optional<frontend::Diagnostic> reason_of(const FusedFunction& f) {
     d.id = f.reason->id;
     d.text = f.reason->text;
     d.hint = f.reason->hint;
-    if (f.reason->where.line > 0) d.where = {f.reason->where.file, f.reason->where.line, f.reason->where.column};
+    if (f.reason->where.line > 0)
+      d.where = {f.reason->where.file, f.reason->where.line, f.reason->where.column};
   } else if (f.source->refusal) {
     d = *f.source->refusal;
   } else {
@@ -39,12 +40,20 @@ std::optional<frontend::Diagnostic> reason_of(const FusedFunction& f) {
 
 namespace {
 
-json location(const frontend::Location& at) { return {{"file", at.file}, {"line", at.line}, {"column", at.column}}; }
+json location(const frontend::Location& at) {
+  return {{"file", at.file}, {"line", at.line}, {"column", at.column}};
+}
 
 json kernel(const KernelFacts& k) {
-  return {{"name", k.name},   {"arch", k.arch},   {"tile", k.tile},
-          {"smem_bytes", k.smem_bytes}, {"ops", k.ops},     {"flops", k.flops},
-          {"bytes_unfused", k.bytes_unfused}, {"bytes_fused", k.bytes_fused}, {"sparsity", k.sparsity}};
+  return {{"name", k.name},
+          {"arch", k.arch},
+          {"tile", k.tile},
+          {"smem_bytes", k.smem_bytes},
+          {"ops", k.ops},
+          {"flops", k.flops},
+          {"bytes_unfused", k.bytes_unfused},
+          {"bytes_fused", k.bytes_fused},
+          {"sparsity", k.sparsity}};
 }
 
 json function(const FusedFunction& f) {
@@ -53,11 +62,13 @@ json function(const FusedFunction& f) {
   if (!f.source->template_tag.empty()) out["instantiation"] = f.source->template_tag;
   out["status"] = status_name(f.status);
   if (auto why = reason_of(f))
-    out["reason"] = {{"id", why->id}, {"text", why->text}, {"location", location(why->where)}, {"hint", why->hint}};
+    out["reason"] = {
+        {"id", why->id}, {"text", why->text}, {"location", location(why->where)}, {"hint", why->hint}};
   out["kernels"] = json::array();
   for (const KernelFacts& k : f.kernels) out["kernels"].push_back(kernel(k));
   out["rules"] = json::array();
-  for (const RuleUse& r : f.rules) out["rules"].push_back({{"name", r.name}, {"location", r.location}, {"count", r.count}});
+  for (const RuleUse& r : f.rules)
+    out["rules"].push_back({{"name", r.name}, {"location", r.location}, {"count", r.count}});
   out["numerics"] = f.numerics;
   return out;
 }
@@ -71,10 +82,14 @@ json input(const ReportUnit& unit) {
 }  // namespace
 
 std::string render_report(const ReportHeader& header, const std::vector<ReportUnit>& units) {
-  json report = {{"schema_version", 1}, {"tool", {{"name", "flashlight-translate"}, {"version", header.version}}}};
+  json report = {{"schema_version", 1},
+                 {"tool", {{"name", "flashlight-translate"}, {"version", header.version}}}};
   report["inputs"] = json::array();
-  report["options"] = {{"archs", header.archs},         {"head_dims", header.head_dims}, {"dtypes", header.dtypes},
-                       {"functions", header.functions}, {"strict_nan", header.strict_nan}};
+  report["options"] = {{"archs", header.archs},
+                       {"head_dims", header.head_dims},
+                       {"dtypes", header.dtypes},
+                       {"functions", header.functions},
+                       {"strict_nan", header.strict_nan}};
   report["functions"] = json::array();
   int counts[3] = {0, 0, 0};
   for (const ReportUnit& unit : units) {

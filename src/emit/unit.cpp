@@ -126,6 +126,7 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
 
   Writer w;
   w.line("#include <flashlight/device/device.h>");
+  w.line("#include <flashlight/generated/c_entry.h>");
   w.line("#include <flashlight/generated/launch.h>");
   w.line();
   w.line("#include <cmath>");

@@ -178,4 +178,8 @@ void divergent_operands(const char* name, const std::source_location& where) {
                           std::string("lanes of a warp call ") + name + " with different operands");
 }
 
+void invalid_operand(const char* name, const char* why, const std::source_location& where) {
+  Block::running().report(FindingKind::kInvalidOperand, current->thread, where, std::string(name) + ": " + why);
+}
+
 }  // namespace flashlight::emulator

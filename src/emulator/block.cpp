@@ -104,6 +104,7 @@ bool Block::step_agents() {
 }
 
 void Block::wait(const char* what, const std::source_location& where) {
+  if (cancelled_) throw Cancelled{};
   const int thread = current->thread;
   Thread& mine = threads_[thread];
   mine.state = State::kWaiting;

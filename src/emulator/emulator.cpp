@@ -131,7 +131,7 @@ int launch(const LaunchRequest& request) {
   const Options o = options();
   LaunchState state{request, o, Random(o.seed), {}, SharedMemory(request.shared_bytes), {}, d.fibers,
                     request.name ? request.name : "", "", {}, 0};
-  const OverflowReport overflow(request.name ? request.name : "");
+  const OverflowReport overflow(state.kernel);
   std::uint32_t rank = 0;
   for (int block : block_order(request.grid, state.random)) {
     if (!Block(state, block, ++rank).run()) break;

@@ -100,7 +100,7 @@ namespace {
 struct sigaction previous_action;
 stack_t previous_stack;
 std::unique_ptr<char[]> signal_stack;
-const char* running_kernel = "";
+const std::string* running_kernel = nullptr;
 
 void print(const char* text) {
   if (write(STDERR_FILENO, text, std::strlen(text)) < 0) return;
@@ -111,7 +111,7 @@ void on_fault(int, siginfo_t* info, void*) {
   const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
   if (running_stack_low != 0 && address - running_stack_low < page) {
     print("flashlight emulator: stack overflow of a thread of kernel ");
-    print(running_kernel);
+    print(running_kernel->c_str());
     print("\n");
   }
   sigaction(SIGSEGV, &previous_action, nullptr);  // the access faults again, and is handled as if we had not been here
@@ -119,8 +119,8 @@ void on_fault(int, siginfo_t* info, void*) {
 
 }  // namespace
 
-OverflowReport::OverflowReport(const char* kernel) {
-  running_kernel = kernel;
+OverflowReport::OverflowReport(const std::string& kernel) {
+  running_kernel = &kernel;
   constexpr std::size_t bytes = 64 * 1024;
   if (!signal_stack) signal_stack = std::make_unique<char[]>(bytes);
   const stack_t stack{signal_stack.get(), 0, bytes};

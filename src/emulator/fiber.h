@@ -5,6 +5,7 @@
 #include <boost/context/fiber.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace flashlight::emulator {
 
@@ -39,10 +40,11 @@ class Fiber {
   boost::context::fiber inside_, outside_;
 };
 
-// While alive, running over the guard page of a fiber's stack prints `kernel` to standard error before the process dies of it.
+// While alive, running over the guard page of a fiber's stack prints the kernel's name to standard error before the process dies
+// of it. The name is read then.
 class OverflowReport {
  public:
-  explicit OverflowReport(const char* kernel);
+  explicit OverflowReport(const std::string& kernel);
   ~OverflowReport();
   OverflowReport(const OverflowReport&) = delete;
   OverflowReport& operator=(const OverflowReport&) = delete;

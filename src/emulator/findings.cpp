@@ -18,6 +18,7 @@ const char* kind_name(FindingKind kind) {
     case FindingKind::kPendingCopy: return "pending-copy";
     case FindingKind::kRace: return "race";
     case FindingKind::kDivergence: return "divergence";
+    case FindingKind::kInvalidOperand: return "invalid-operand";
     case FindingKind::kDeadlock: return "deadlock";
     case FindingKind::kException: return "exception";
   }

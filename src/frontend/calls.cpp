@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls: what is the DSL's becomes an op, what is std's is known by name, everything else with a body is inlined.
+// Calls: what is the DSL's becomes an op, what is std's is known by name, everything else with a body is
+// inlined.
 #include "clang/AST/DeclTemplate.h"
 #include "clang/Basic/Builtins.h"
 #include "frontend/place.h"
@@ -20,7 +21,8 @@ Cell Interpreter::eval_call(const CallExpr* e) {
   const FunctionDecl* callee = e->getDirectCallee();
   if (auto* op = dyn_cast<CXXOperatorCallExpr>(e); op && callee) return eval_operator_call(op, callee);
   if (callee && callee->getBuiltinID() && !callee->isInStdNamespace()) return eval_builtin(e, callee);
-  if (callee && callee->getIdentifier() && callee->getName() == "assume" && text_.is_dsl(callee->getLocation())) {
+  if (callee && callee->getIdentifier() && callee->getName() == "assume" &&
+      text_.is_dsl(callee->getLocation())) {
     assume(e->getArg(0), true);
     return make_cell({});
   }
@@ -67,7 +69,8 @@ Cell Interpreter::eval_builtin(const CallExpr* e, const FunctionDecl* callee) {
   std::vector<Sym> numbers;
   for (const Expr* a : e->arguments()) {
     Cell c = eval(a);
-    if (!std::holds_alternative<Sym>(c->value)) refuse("unsupported-call", "`" + name.str() + "` is not followed");
+    if (!std::holds_alternative<Sym>(c->value))
+      refuse("unsupported-call", "`" + name.str() + "` is not followed");
     numbers.push_back(sym_of(c));
   }
   if (auto s = math_call(name, numbers, e->getType())) return make_cell(*s);
@@ -103,8 +106,10 @@ Cell Interpreter::call(const FunctionDecl* f, const Cell& self, const std::vecto
 }
 
 // A lambda, a function pointer or a std::function; `chosen` is the specialisation that Clang picked.
-Cell Interpreter::call_callable(const Cell& callee, const FunctionDecl* chosen, const std::vector<Cell>& args) {
-  if (auto* function = std::get_if<FunctionRef>(&callee->value)) return call(function->function, nullptr, args);
+Cell Interpreter::call_callable(const Cell& callee, const FunctionDecl* chosen,
+                                const std::vector<Cell>& args) {
+  if (auto* function = std::get_if<FunctionRef>(&callee->value))
+    return call(function->function, nullptr, args);
   auto* closure = std::get_if<Closure>(&callee->value);
   if (!closure) refuse("unsupported-call", "a call of " + std::string(kind_of(callee->value)));
   if (!chosen) {
@@ -113,7 +118,8 @@ Cell Interpreter::call_callable(const Cell& callee, const FunctionDecl* chosen, 
     if (auto* generic = op ? op->getDescribedFunctionTemplate() : nullptr) {
       chosen = nullptr;
       for (const FunctionDecl* spec : generic->specializations()) {
-        if (chosen) refuse("unsupported-call", "a generic lambda behind std::function", "name its parameter types");
+        if (chosen)
+          refuse("unsupported-call", "a generic lambda behind std::function", "name its parameter types");
         chosen = spec;
       }
     }
@@ -133,13 +139,15 @@ Cell Interpreter::enter(const FunctionDecl* f, Frame frame, const std::vector<Ce
   const Stmt* body = f->getBody(definition);
   if (!body) {
     if (f->isNoReturn()) throw PathThrows{};
-    refuse("no-body", "`" + name + "` has no body in this file", "define it in this file or in an included header");
+    refuse("no-body", "`" + name + "` has no body in this file",
+           "define it in this file or in an included header");
   }
   if (!isa<CompoundStmt>(body)) refuse("unsupported-statement", "`" + name + "` is a try block as a whole");
   if (callers_.size() >= static_cast<std::size_t>(limits_.call_depth)) {
     bool again = std::find(callers_.begin(), callers_.end(), definition) != callers_.end();
     refuse(again ? "recursion" : "too-large",
-           again ? "`" + name + "` calls itself without an end known when translating" : "the call chain is too deep",
+           again ? "`" + name + "` calls itself without an end known when translating"
+                 : "the call chain is too deep",
            "use a loop with a known trip count");
   }
   if (definition->isVariadic() || definition->getNumParams() > args.size())

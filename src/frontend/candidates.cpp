@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "clang/AST/ASTContext.h"
 #include "clang/AST/Attr.h"
@@ -39,7 +40,8 @@ class Search {
       else if (auto* t = dyn_cast<FunctionTemplateDecl>(d)) functions_of(t);
       else if (auto* t = dyn_cast<ClassTemplateDecl>(d)) {
         for (const auto* s : t->specializations())
-          if (s->hasDefinition() && s->getTemplateSpecializationKind() != TSK_ExplicitSpecialization) context(s);
+          if (s->hasDefinition() && s->getTemplateSpecializationKind() != TSK_ExplicitSpecialization)
+            context(s);
       } else if (auto* inner = dyn_cast<DeclContext>(d)) {
         if (isa<NamespaceDecl>(d) || isa<LinkageSpecDecl>(d) || isa<CXXRecordDecl>(d)) context(inner);
       }
@@ -55,7 +57,8 @@ class Search {
       else callees(f->getBody(), called);
     }
     for (const FunctionDecl* f : defined_)
-      if (!text_.is_main(f->getLocation()) && (is_marked(f) || (called.count(f) && is_candidate(f)))) out.push_back(f);
+      if (!text_.is_main(f->getLocation()) && (is_marked(f) || (called.count(f) && is_candidate(f))))
+        out.push_back(f);
     return out;
   }
 
@@ -73,8 +76,10 @@ class Search {
     if (is_marked(f)) return true;
     // A lambda as a parameter: the caller is read, with the lambda in hand.
     for (const ParmVarDecl* p : f->parameters())
-      if (auto* r = p->getType().getNonReferenceType()->getAsCXXRecordDecl(); r && r->isLambda()) return false;
-    if (f->isConstexpr() || f->isMain() || !holds_tensor(f->getReturnType(), 4) || !takes_tensor(f)) return false;
+      if (auto* r = p->getType().getNonReferenceType()->getAsCXXRecordDecl(); r && r->isLambda())
+        return false;
+    if (f->isConstexpr() || f->isMain() || !holds_tensor(f->getReturnType(), 4) || !takes_tensor(f))
+      return false;
     std::set<const FunctionDecl*> seen;
     return reaches_op(f, seen);
   }
@@ -87,7 +92,8 @@ class Search {
     if (!record || depth == 0 || !record->hasDefinition()) return false;
     if (is_tensor(record)) return true;
     if (text_.is_dsl(record->getLocation())) return record->getName().starts_with("Tensor");
-    if (auto* special = dyn_cast<ClassTemplateSpecializationDecl>(record); special && record->isInStdNamespace()) {
+    if (auto* special = dyn_cast<ClassTemplateSpecializationDecl>(record);
+        special && record->isInStdNamespace()) {
       auto args = special->getTemplateArgs().asArray();
       if (args.size() == 1 && args[0].getKind() == TemplateArgument::Pack) args = args[0].getPackAsArray();
       for (const TemplateArgument& a : args)
@@ -121,13 +127,14 @@ class Search {
     return false;
   }
   bool is_op(const FunctionDecl* f) const {
-    return !isa<CXXConstructorDecl>(f) && f->getOverloadedOperator() != OO_Equal && f->getOverloadedOperator() != OO_Subscript &&
-           holds_tensor(f->getReturnType(), 2);
+    return !isa<CXXConstructorDecl>(f) && f->getOverloadedOperator() != OO_Equal &&
+           f->getOverloadedOperator() != OO_Subscript && holds_tensor(f->getReturnType(), 2);
   }
 
   void callees(const Stmt* s, std::set<const FunctionDecl*>& out) const {
     if (!s) return;
-    if (auto* call = dyn_cast<CallExpr>(s); call && call->getDirectCallee()) out.insert(call->getDirectCallee());
+    if (auto* call = dyn_cast<CallExpr>(s); call && call->getDirectCallee())
+      out.insert(call->getDirectCallee());
     if (auto* c = dyn_cast<CXXConstructExpr>(s)) out.insert(c->getConstructor());
     if (auto* name = dyn_cast<DeclRefExpr>(s))
       if (auto* f = dyn_cast<FunctionDecl>(name->getDecl())) out.insert(f);
@@ -154,7 +161,8 @@ std::string template_tag(const FunctionDecl* f, ASTContext& ast) {
     const NamedDecl* p = t->getTemplateParameters()->getParam(i);
     const TemplateArgument& a = args->get(i);
     bool invented = isa<TemplateTypeParmDecl>(p) && cast<TemplateTypeParmDecl>(p)->isImplicit();
-    if (!p->getIdentifier() || invented || a.getKind() == TemplateArgument::Pack || a.getKind() == TemplateArgument::Template) {
+    if (!p->getIdentifier() || invented || a.getKind() == TemplateArgument::Pack ||
+        a.getKind() == TemplateArgument::Template) {
       nameless = true;
     } else if (a.getKind() == TemplateArgument::Type) {
       add("std::is_same_v<" + p->getNameAsString() + ", " + spell(a.getAsType(), ast) + ">");
@@ -179,17 +187,21 @@ std::string template_tag(const FunctionDecl* f, ASTContext& ast) {
 std::vector<const FunctionDecl*> find_candidates(ASTContext& ast, const SourceText& text) {
   Search search(text);
   search.context(ast.getTranslationUnitDecl());
-  auto found = search.result();
-  std::stable_sort(found.begin(), found.end(), [&](const FunctionDecl* a, const FunctionDecl* b) {
-    bool in_main = text.is_main(a->getLocation());
-    if (in_main != text.is_main(b->getLocation())) return in_main;
-    return in_main && text.sources().getFileOffset(text.sources().getFileLoc(a->getLocation())) <
-                          text.sources().getFileOffset(text.sources().getFileLoc(b->getLocation()));
-  });
+  // In the order of the text; instantiations of one template in theirs.
+  std::vector<std::tuple<bool, unsigned, std::size_t, const FunctionDecl*>> order;
+  for (const FunctionDecl* f : search.result()) {
+    bool in_main = text.is_main(f->getLocation());
+    unsigned offset = in_main ? text.sources().getFileOffset(text.sources().getFileLoc(f->getLocation())) : 0;
+    order.emplace_back(!in_main, offset, order.size(), f);
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<const FunctionDecl*> found;
+  for (const auto& entry : order) found.push_back(std::get<3>(entry));
   return found;
 }
 
-Diagnostic remark(const SourceText& text, SourceLocation where, std::string id, std::string what, std::string hint) {
+Diagnostic remark(const SourceText& text, SourceLocation where, std::string id, std::string what,
+                  std::string hint) {
   Diagnostic d;
   d.severity = Severity::Remark;
   d.id = std::move(id);
@@ -205,7 +217,8 @@ FunctionSource describe(const FunctionDecl* f, ASTContext& ast, const SourceText
   out.name = f->getNameAsString();
   out.qualified_name = f->getQualifiedNameAsString();
   out.result_type = spell(f->getReturnType(), ast);
-  for (const ParmVarDecl* p : f->parameters()) out.parameters.push_back({p->getNameAsString(), spell(p->getType(), ast)});
+  for (const ParmVarDecl* p : f->parameters())
+    out.parameters.push_back({p->getNameAsString(), spell(p->getType(), ast)});
   out.location = text.location(f->getLocation());
   out.in_main_file = text.is_main(f->getLocation());
   out.must_fuse = is_marked(f);
@@ -215,7 +228,9 @@ FunctionSource describe(const FunctionDecl* f, ASTContext& ast, const SourceText
   auto refuse = [&](const char* id, const char* what, const char* hint) {
     out.refusal = remark(text, f->getLocation(), id, what, hint);
   };
-  if (!body) refuse("unsupported-statement", "the function is a try block as a whole", "put the try block inside the body");
+  if (!body)
+    refuse("unsupported-statement", "the function is a try block as a whole",
+           "put the try block inside the body");
   else if (f->isConstexpr()) refuse("unsupported-type", "a constexpr function", "drop constexpr");
   else if (f->getReturnType()->isVoidType())
     refuse("unsupported-type", "the function returns nothing", "return the result by value");

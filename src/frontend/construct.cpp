@@ -66,7 +66,8 @@ Cell Interpreter::construct_object(const CXXConstructExpr* e, const CXXRecordDec
     refuse("unsupported-call", "a constructor with a variable number of arguments");
   for (unsigned i = 0; i < definition->getNumParams(); ++i)
     frame.variables[definition->getParamDecl(i)] = eval(e->getArg(i));
-  if (callers_.size() >= static_cast<std::size_t>(limits_.call_depth)) refuse("recursion", "constructors call themselves");
+  if (callers_.size() >= static_cast<std::size_t>(limits_.call_depth))
+    refuse("recursion", "constructors call themselves");
   struct Restore {
     Interpreter& i;
     Frame* outer;
@@ -85,7 +86,8 @@ Cell Interpreter::construct_object(const CXXConstructExpr* e, const CXXRecordDec
     } else if (init->isBaseInitializer()) {
       std::size_t at = 0;
       for (const CXXBaseSpecifier& b : record->bases()) {
-        if (b.getType()->getAsCXXRecordDecl() == init->getBaseClass()->getAsCXXRecordDecl()) fields[at] = value;
+        if (b.getType()->getAsCXXRecordDecl() == init->getBaseClass()->getAsCXXRecordDecl())
+          fields[at] = value;
         ++at;
       }
     } else if (init->isMemberInitializer()) {
@@ -111,7 +113,8 @@ Cell Interpreter::eval_init_list(const InitListExpr* e) {
   }
   if (auto* array = ast_.getAsConstantArrayType(type)) {
     std::uint64_t size = array->getSize().getZExtValue();
-    if (size > static_cast<std::uint64_t>(limits_.trip_count)) refuse("unsupported-type", "an array of this length");
+    if (size > static_cast<std::uint64_t>(limits_.trip_count))
+      refuse("unsupported-type", "an array of this length");
     std::vector<Cell> cells;
     for (std::uint64_t i = 0; i < size; ++i) {
       const Expr* init = i < e->getNumInits() ? e->getInit(i) : e->getArrayFiller();
@@ -139,27 +142,32 @@ Cell Interpreter::default_value(QualType type) {
   type = type.getCanonicalType().getUnqualifiedType();
   if (type->isBooleanType()) return make_bool(false);
   if (type->isFloatingType()) return make_cell(Sym(0.0));
-  if (type->isIntegralOrEnumerationType()) return make_cell(*from_constant(APValue(ast_.MakeIntValue(0, ast_.LongTy)), type));
+  if (type->isIntegralOrEnumerationType())
+    return make_cell(*from_constant(APValue(ast_.MakeIntValue(0, ast_.LongTy)), type));
   if (type->isPointerType() || type->isNullPtrType()) return make_cell({});
   if (auto* array = ast_.getAsConstantArrayType(type)) {
     std::uint64_t size = array->getSize().getZExtValue();
-    if (size > static_cast<std::uint64_t>(limits_.trip_count)) refuse("unsupported-type", "an array of this length");
+    if (size > static_cast<std::uint64_t>(limits_.trip_count))
+      refuse("unsupported-type", "an array of this length");
     std::vector<Cell> cells;
     for (std::uint64_t i = 0; i < size; ++i) cells.push_back(default_value(array->getElementType()));
     return make_fields(std::move(cells));
   }
   auto* record = type->getAsCXXRecordDecl();
-  if (!record || !record->getIdentifier()) refuse("unsupported-type", "`" + spelled(type) + "` is not followed");
+  if (!record || !record->getIdentifier())
+    refuse("unsupported-type", "`" + spelled(type) + "` is not followed");
   StringRef name = record->getName();
   auto* special = dyn_cast<ClassTemplateSpecializationDecl>(record);
   auto args = special ? special->getTemplateArgs().asArray() : ArrayRef<TemplateArgument>();
   bool dsl = text_.is_dsl(record->getLocation());
   if (dsl && name == "Tensor") return make_cell(TensorValue{});
-  if ((dsl || record->isInStdNamespace()) && (name == "Optional" || name == "optional")) return make_cell(OptionalValue{});
+  if ((dsl || record->isInStdNamespace()) && (name == "Optional" || name == "optional"))
+    return make_cell(OptionalValue{});
   if (record->isInStdNamespace() && name == "array" && args.size() == 2) {
     std::vector<Cell> cells;
     std::uint64_t size = args[1].getAsIntegral().getZExtValue();
-    if (size > static_cast<std::uint64_t>(limits_.trip_count)) refuse("unsupported-type", "an array of this length");
+    if (size > static_cast<std::uint64_t>(limits_.trip_count))
+      refuse("unsupported-type", "an array of this length");
     for (std::uint64_t i = 0; i < size; ++i) cells.push_back(default_value(args[0].getAsType()));
     return make_fields(std::move(cells));
   }
@@ -176,7 +184,8 @@ Cell Interpreter::default_value(QualType type) {
     return make_fields(std::move(cells));
   }
   if (dsl && name == "Scalar") return make_cell(Sym(0));
-  if ((dsl || !text_.is_user(record->getLocation())) && (name == "Sizes" || name == "TensorList" || name == "vector"))
+  if ((dsl || !text_.is_user(record->getLocation())) &&
+      (name == "Sizes" || name == "TensorList" || name == "vector"))
     return make_fields({});
   if (text_.is_user(record->getLocation()) && !record->isUnion()) return init_fields(record, {});
   refuse("unsupported-type", "`" + spelled(type) + "` is not followed");

@@ -84,8 +84,8 @@ Cell Interpreter::base_of(const Cell& object, const CXXRecordDecl* type, const C
   if (!fields) return object;
   std::size_t i = 0;
   for (const CXXBaseSpecifier& b : type->bases()) {
-    if (b.getType()->getAsCXXRecordDecl()->getCanonicalDecl() == base->getCanonicalDecl() && i < fields->cells.size() &&
-        fields->cells[i])
+    if (b.getType()->getAsCXXRecordDecl()->getCanonicalDecl() == base->getCanonicalDecl() &&
+        i < fields->cells.size() && fields->cells[i])
       return fields->cells[i];
     ++i;
   }
@@ -111,8 +111,10 @@ Cell Interpreter::eval_cast(const CastExpr* e) {
     case CK_IntegralCast: {
       Cell c = eval(sub);
       if (auto* d = std::get_if<graph::DType>(&c->value)) return make_cell(Sym(static_cast<int>(*d)));
-      if (!std::holds_alternative<Sym>(c->value)) refuse("unsupported-expression", "a conversion of " + std::string(kind_of(c->value)));
-      if (auto constant = e->getType()->isEnumeralType() ? constant_of(e) : std::nullopt) return make_cell(*constant);
+      if (!std::holds_alternative<Sym>(c->value))
+        refuse("unsupported-expression", "a conversion of " + std::string(kind_of(c->value)));
+      if (auto constant = e->getType()->isEnumeralType() ? constant_of(e) : std::nullopt)
+        return make_cell(*constant);
       return make_cell(convert(sym_of(c), e->getType()));
     }
     case CK_IntegralToFloating:
@@ -147,7 +149,8 @@ Cell Interpreter::eval_cast(const CastExpr* e) {
       return pointer ? make_cell(Pointer{{object}, 0}) : object;
     }
     default:
-      refuse("unsupported-expression", std::string("a conversion of this kind is not followed (") + e->getCastKindName() + ")");
+      refuse("unsupported-expression",
+             std::string("a conversion of this kind is not followed (") + e->getCastKindName() + ")");
   }
 }
 

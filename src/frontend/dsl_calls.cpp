@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls of the DSL: arguments to graph::apply_op and back, storage shared by views, in-place ops, questions about dtypes.
+// Calls of the DSL: arguments to graph::apply_op and back, storage shared by views, in-place ops, questions
+// about dtypes.
 #include <set>
 
 #include "clang/AST/DeclTemplate.h"
@@ -16,8 +17,8 @@ namespace {
 // Ops whose result may share its argument's memory.
 bool may_alias(std::string_view op) {
   static const std::set<std::string_view> views = {
-      "transpose", "permute", "movedim", "mT",    "unsqueeze", "squeeze", "view",       "reshape", "flatten",
-      "unflatten", "expand",  "narrow",  "slice", "select",    "chunk",   "split",      "contiguous", "to"};
+      "transpose", "permute", "movedim", "mT",    "unsqueeze", "squeeze", "view",  "reshape",    "flatten",
+      "unflatten", "expand",  "narrow",  "slice", "select",    "chunk",   "split", "contiguous", "to"};
   return views.count(op) != 0;
 }
 
@@ -49,7 +50,8 @@ Cell Interpreter::dsl_call(const FunctionDecl* f, const Cell& self, const std::v
     if (name == "=") {
       assign(self, args.at(0)->value);
       bool moves = f->getParamDecl(0)->getType()->isRValueReferenceType();
-      if (auto* from = std::get_if<TensorValue>(&args[0]->value); moves && from && args[0] != self) *from = {};
+      if (auto* from = std::get_if<TensorValue>(&args[0]->value); moves && from && args[0] != self)
+        *from = {};
       return self;
     }
     if (name == "+=" || name == "-=" || name == "*=" || name == "/=") return dsl_in_place(name, self, args);
@@ -69,7 +71,8 @@ Cell Interpreter::dsl_call(const FunctionDecl* f, const Cell& self, const std::v
 }
 
 // What is asked about a tensor without being an op.
-std::optional<Cell> Interpreter::dsl_query(llvm::StringRef name, const Cell& self, const std::vector<Cell>& args) {
+std::optional<Cell> Interpreter::dsl_query(llvm::StringRef name, const Cell& self,
+                                           const std::vector<Cell>& args) {
   if (name == "is_floating" || name == "is_integer") {
     graph::Type wanted = name == "is_integer" ? graph::Type::Int : graph::Type::Float;
     if (auto* of = std::get_if<DTypeOf>(&self->value)) return dtype_is(*of, std::nullopt, wanted);
@@ -80,8 +83,10 @@ std::optional<Cell> Interpreter::dsl_query(llvm::StringRef name, const Cell& sel
   if (!t) return std::nullopt;
   if (name == "defined") return make_bool(t->view.node >= 0);
   if (name == "device") return make_cell(DeviceValue{});
-  if (auto* device = args.empty() ? nullptr : std::get_if<DeviceValue>(&args.back()->value); device && name == "to") {
-    if (!device->cuda) refuse("unsupported-call", "a tensor leaves the device", "move it before or after the call");
+  if (auto* device = args.empty() ? nullptr : std::get_if<DeviceValue>(&args.back()->value);
+      device && name == "to") {
+    if (!device->cuda)
+      refuse("unsupported-call", "a tensor leaves the device", "move it before or after the call");
     return copy_cell(self);
   }
   if (name == "dtype") {
@@ -91,7 +96,8 @@ std::optional<Cell> Interpreter::dsl_query(llvm::StringRef name, const Cell& sel
     return make_cell(DTypeOf{t->view});
   }
   if (name == "item" || name == "data" || name == "raw")
-    refuse(in_condition_ ? "dynamic-condition" : "unsupported-call", "`" + name.str() + "` reads a tensor's value on the host",
+    refuse(in_condition_ ? "dynamic-condition" : "unsupported-call",
+           "`" + name.str() + "` reads a tensor's value on the host",
            "write it with where(), or read the value before the call and pass it as a parameter");
   return std::nullopt;
 }
@@ -103,19 +109,19 @@ Cell Interpreter::apply(std::string_view op, const std::vector<Cell>& args) {
   graph::Arg result;
   try {
     result = graph::apply_op(builder_, op, list);
-  } catch (const graph::LoweringError& error) {
-    refuse(error.id, error.what(), error.hint);
-  }
+  } catch (const graph::LoweringError& error) { refuse(error.id, error.what(), error.hint); }
   std::shared_ptr<Storage> shared;
   if (auto* t = args.empty() ? nullptr : std::get_if<TensorValue>(&args[0]->value)) {
-    if (may_alias(op)) shared = op == "expand" ? std::make_shared<Storage>(Storage{false, t->storage}) : t->storage;
+    if (may_alias(op))
+      shared = op == "expand" ? std::make_shared<Storage>(Storage{false, t->storage}) : t->storage;
   }
   return from_arg(result, shared);
 }
 
 graph::Arg Interpreter::to_arg(const Value& v) {
   if (auto* t = std::get_if<TensorValue>(&v)) {
-    if (t->view.node < 0) refuse("unsupported-expression", "an undefined tensor takes part in an op", "give it a value first");
+    if (t->view.node < 0)
+      refuse("unsupported-expression", "an undefined tensor takes part in an op", "give it a value first");
     return t->view;
   }
   if (auto* s = std::get_if<Sym>(&v)) return *s;
@@ -154,9 +160,11 @@ Cell Interpreter::dsl_in_place(const std::string& op, const Cell& self, const st
   auto* t = std::get_if<TensorValue>(&self->value);
   if (!t || t->view.node < 0) refuse("unsupported-expression", "`" + op + "` on an undefined tensor");
   if (t->storage->external)
-    refuse("aliased-mutation", "`" + op + "` would write to the caller's tensor", "write `x = x " + op.substr(0, 1) + " y`");
+    refuse("aliased-mutation", "`" + op + "` would write to the caller's tensor",
+           "write `x = x " + op.substr(0, 1) + " y`");
   if (t->storage->behind)
-    refuse("aliased-mutation", "`" + op + "` writes to an expanded tensor, in which several elements share memory",
+    refuse("aliased-mutation",
+           "`" + op + "` writes to an expanded tensor, in which several elements share memory",
            "write `x = x " + op.substr(0, 1) + " y`");
   if (t->storage.use_count() > 1)
     refuse("aliased-mutation", "`" + op + "` writes to memory that another tensor shares",
@@ -193,8 +201,9 @@ Cell Interpreter::dtype_is(const DTypeOf& of, std::optional<graph::DType> exactl
     refuse("dynamic-condition", "the branch depends on a dtype that is known at launch only");
   std::string dtype = "(" + tensor_access_[param] + ").dtype()";
   std::string question = exactly ? dtype + " == flashlight::" + kDTypeNames[static_cast<int>(*exactly)]
-                                 : std::string("flashlight::") + (category == graph::Type::Float ? "is_floating" : "is_integer") +
-                                       "(" + dtype + ")";
+                                 : std::string("flashlight::") +
+                                       (category == graph::Type::Float ? "is_floating" : "is_integer") + "(" +
+                                       dtype + ")";
   if (!ask_at_launch(question)) return make_bool(false);
   if (category != graph::Type::Float && !types.count(param)) {
     reading_.category_asked.insert(param);
@@ -206,13 +215,16 @@ Cell Interpreter::dtype_is(const DTypeOf& of, std::optional<graph::DType> exactl
 Cell Interpreter::compare_dtypes(BinaryOperatorKind op, const Cell& a, const Cell& b) {
   auto* d = std::get_if<graph::DType>(&a->value);
   auto* e = std::get_if<graph::DType>(&b->value);
-  if (d && e) return make_cell(arithmetic(op, Sym(static_cast<int>(*d)), Sym(static_cast<int>(*e)), ast_.BoolTy));
+  if (d && e)
+    return make_cell(arithmetic(op, Sym(static_cast<int>(*d)), Sym(static_cast<int>(*e)), ast_.BoolTy));
   auto* here = std::get_if<DeviceValue>(&a->value);
   auto* there = std::get_if<DeviceValue>(&b->value);
-  if (here && there && (op == BO_EQ || op == BO_NE)) return make_bool((here->cuda == there->cuda) == (op == BO_EQ));
+  if (here && there && (op == BO_EQ || op == BO_NE))
+    return make_bool((here->cuda == there->cuda) == (op == BO_EQ));
   auto* of = std::get_if<DTypeOf>(d ? &b->value : &a->value);
   if (!of || !(d || e) || (op != BO_EQ && op != BO_NE))
-    refuse("dynamic-condition", "a comparison of " + std::string(kind_of(a->value)) + " with " + kind_of(b->value));
+    refuse("dynamic-condition",
+           "a comparison of " + std::string(kind_of(a->value)) + " with " + kind_of(b->value));
   graph::DType wanted = d ? *d : *e;
   Cell same = dtype_is(*of, wanted, category_of(wanted));
   bool equal = sym_of(same).real() != 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Following expressions: names, operators, members, lambdas.
+// Following expressions: literals, operators, and the dispatch to everything else.
 #include "clang/AST/DeclCXX.h"
 #include "frontend/place.h"
 
@@ -22,7 +22,8 @@ static const Expr* wrapped(const Expr* e) {
     case Stmt::ConstantExprClass: return cast<FullExpr>(e)->getSubExpr();
     case Stmt::MaterializeTemporaryExprClass: return cast<MaterializeTemporaryExpr>(e)->getSubExpr();
     case Stmt::CXXBindTemporaryExprClass: return cast<CXXBindTemporaryExpr>(e)->getSubExpr();
-    case Stmt::SubstNonTypeTemplateParmExprClass: return cast<SubstNonTypeTemplateParmExpr>(e)->getReplacement();
+    case Stmt::SubstNonTypeTemplateParmExprClass:
+      return cast<SubstNonTypeTemplateParmExpr>(e)->getReplacement();
     case Stmt::CXXStdInitializerListExprClass: return cast<CXXStdInitializerListExpr>(e)->getSubExpr();
     case Stmt::CXXDefaultArgExprClass: return cast<CXXDefaultArgExpr>(e)->getExpr();
     case Stmt::CXXDefaultInitExprClass: return cast<CXXDefaultInitExpr>(e)->getExpr();
@@ -41,9 +42,11 @@ Cell Interpreter::eval_node(const Expr* e) {
       if (v.getActiveBits() > 63) refuse("unsupported-expression", "an integer beyond 64 bits with sign");
       return make_cell(Sym(static_cast<long>(v.getZExtValue())));
     }
-    case Stmt::FloatingLiteralClass: return make_cell(Sym(cast<FloatingLiteral>(e)->getValueAsApproximateDouble()));
+    case Stmt::FloatingLiteralClass:
+      return make_cell(Sym(cast<FloatingLiteral>(e)->getValueAsApproximateDouble()));
     case Stmt::CXXBoolLiteralExprClass: return make_bool(cast<CXXBoolLiteralExpr>(e)->getValue());
-    case Stmt::CharacterLiteralClass: return make_cell(Sym(static_cast<long>(cast<CharacterLiteral>(e)->getValue())));
+    case Stmt::CharacterLiteralClass:
+      return make_cell(Sym(static_cast<long>(cast<CharacterLiteral>(e)->getValue())));
     case Stmt::StringLiteralClass: {
       auto* text = cast<StringLiteral>(e);
       if (text->getCharByteWidth() != 1) refuse("unsupported-expression", "a wide string");
@@ -89,7 +92,8 @@ Cell Interpreter::eval_node(const Expr* e) {
   }
   // sizeof, type traits, concepts, noexcept, folds of constants, ...
   if (auto constant = constant_of(e)) return make_cell(*constant);
-  refuse("unsupported-expression", std::string("an expression of this kind is not followed (") + e->getStmtClassName() + ")");
+  refuse("unsupported-expression",
+         std::string("an expression of this kind is not followed (") + e->getStmtClassName() + ")");
 }
 
 std::optional<Value> Interpreter::constant_of(const Expr* e) {
@@ -117,82 +121,8 @@ std::int64_t Interpreter::index_of(const Cell& c) {
 
 void Interpreter::assign(const Cell& to, const Value& v) {
   if (!assign_value(*to, v))
-    refuse("aliased-mutation", "this writes to a variable that belongs to the caller", "return the value instead");
-}
-
-Cell Interpreter::eval_name(const DeclRefExpr* e) {
-  const ValueDecl* d = e->getDecl();
-  if (auto found = frame_->variables.find(d); found != frame_->variables.end()) {
-    if (!found->second) refuse("unsupported-type", "`" + d->getNameAsString() + "` has a type that has no place in a kernel: `" + spelled(d->getType()) + "`",
-                              "pass numbers and tensors, or structs of them");
-    return found->second;
-  }
-  if (auto* enumerator = dyn_cast<EnumConstantDecl>(d))
-    return make_cell(*from_constant(APValue(enumerator->getInitVal()), e->getType()));
-  if (auto* function = dyn_cast<FunctionDecl>(d)) return make_cell(FunctionRef{function});
-  if (auto* variable = dyn_cast<VarDecl>(d)) return eval_global(variable);
-  if (auto* parameter = dyn_cast<TemplateParamObjectDecl>(d))
-    if (auto value = from_constant(parameter->getValue(), parameter->getType())) return make_cell(*value);
-  refuse("unsupported-expression", "`" + d->getNameAsString() + "` is not known here");
-}
-
-// Constants outside the function, and those of an enclosing function that a lambda uses without capturing them.
-Cell Interpreter::eval_global(const VarDecl* v) {
-  std::string name = v->getNameAsString();
-  QualType type = v->getType().getNonReferenceType();
-  auto* record = type->getAsCXXRecordDecl();
-  if (record && record->getIdentifier() && record->getName() == "nullopt_t") return make_cell({});
-  const VarDecl* definition = nullptr;
-  const Expr* init = v->getAnyInitializer(definition);
-  bool lambda = record && record->isLambda() && record->captures().empty();
-  bool fixed = v->isConstexpr() || type.isConstQualified() || lambda;
-  if (!fixed || !init)
-    refuse("unsupported-expression", "`" + name + "` lives outside the function and may change",
-           "make it constexpr, or pass it as a parameter");
-  if ((type->isArithmeticType() || type->isEnumeralType()) && !v->getType()->isReferenceType())
-    if (const APValue* value = definition->evaluateValue())
-      if (auto constant = from_constant(*value, type)) return make_cell(*constant);
-  auto& known = frame_->variables[v];
-  known = make_cell({});  // guards against a constant that needs itself
-  known = eval(init);
-  return known;
-}
-
-Cell Interpreter::eval_member(const MemberExpr* e) {
-  const ValueDecl* member = e->getMemberDecl();
-  if (auto* variable = dyn_cast<VarDecl>(member)) return eval_global(variable);
-  if (auto* enumerator = dyn_cast<EnumConstantDecl>(member))
-    return make_cell(*from_constant(APValue(enumerator->getInitVal()), e->getType()));
-  if (auto* method = dyn_cast<FunctionDecl>(member)) return make_cell(FunctionRef{method});
-  auto* field = dyn_cast<FieldDecl>(member);
-  if (!field) refuse("unsupported-expression", "a member of this kind is not followed");
-  Cell object = eval(e->getBase());
-  if (e->isArrow()) {
-    auto* pointer = std::get_if<Pointer>(&object->value);
-    if (!pointer) refuse("unsupported-expression", "a pointer to an unknown object");
-    object = pointer->cells.at(pointer->at);
-  }
-  auto* fields = std::get_if<Fields>(&object->value);
-  auto* record = cast<CXXRecordDecl>(field->getParent());
-  // std::pair has a base of its own that holds nothing.
-  std::size_t index = (record->isInStdNamespace() ? 0 : record->getNumBases()) + field->getFieldIndex();
-  if (!fields || index >= fields->cells.size())
-    refuse("unsupported-expression", "`" + field->getNameAsString() + "` is a member of " + kind_of(object->value));
-  if (!fields->cells[index])
-    refuse("unsupported-type", "`" + field->getNameAsString() + "` has a type that has no place in a kernel: `" +
-                                   spelled(field->getType()) + "`", "read it before the call and pass a number or a tensor");
-  return fields->cells[index];
-}
-
-Cell Interpreter::eval_subscript(const ArraySubscriptExpr* e) {
-  Cell base = eval(e->getBase());
-  std::int64_t index = index_of(eval(e->getIdx()));
-  auto* pointer = std::get_if<Pointer>(&base->value);
-  if (!pointer) refuse("unsupported-expression", "indexing " + std::string(kind_of(base->value)));
-  std::int64_t at = static_cast<std::int64_t>(pointer->at) + index;
-  if (at < 0 || at >= static_cast<std::int64_t>(pointer->cells.size()))
-    refuse("unsupported-expression", "index " + std::to_string(index) + " is out of range");
-  return pointer->cells[at];
+    refuse("aliased-mutation", "this writes to a variable that belongs to the caller",
+           "return the value instead");
 }
 
 Cell Interpreter::eval_unary(const UnaryOperator* e) {
@@ -218,7 +148,10 @@ Cell Interpreter::eval_unary(const UnaryOperator* e) {
     case UO_AddrOf:
       if (std::holds_alternative<FunctionRef>(operand->value)) return operand;
       return make_cell(Pointer{{operand}, 0});
-    case UO_PreInc: case UO_PreDec: case UO_PostInc: case UO_PostDec: {
+    case UO_PreInc:
+    case UO_PreDec:
+    case UO_PostInc:
+    case UO_PostDec: {
       Value old = copy_value(operand->value);
       bool up = op == UO_PreInc || op == UO_PostInc, before = op == UO_PreInc || op == UO_PreDec;
       if (auto* pointer = std::get_if<Pointer>(&operand->value)) {
@@ -251,7 +184,8 @@ Cell Interpreter::eval_binary(const BinaryOperator* e) {
   if (!std::holds_alternative<Sym>(a->value) || !std::holds_alternative<Sym>(b->value)) {
     if (BinaryOperator::isComparisonOp(op)) {
       if (auto* p = std::get_if<Pointer>(&a->value))
-        if (auto* q = std::get_if<Pointer>(&b->value)) return make_cell(arithmetic(op, Sym((long)p->at), Sym((long)q->at), e->getType()));
+        if (auto* q = std::get_if<Pointer>(&b->value))
+          return make_cell(arithmetic(op, Sym((long)p->at), Sym((long)q->at), e->getType()));
       return compare_dtypes(op, a, b);
     }
   }
@@ -303,33 +237,13 @@ Cell Interpreter::eval_conditional(const AbstractConditionalOperator* e) {
   // A number picked at launch stays one expression; anything else is a branch.
   bool number = e->getType()->isArithmeticType() && e->isPRValue();
   if (number && is_pure(e->getTrueExpr()) && is_pure(e->getFalseExpr()))
-    return make_cell(graph::make_sym(SymOp::Select, {condition, eval_sym(e->getTrueExpr()), eval_sym(e->getFalseExpr())}));
+    return make_cell(
+        graph::make_sym(SymOp::Select, {condition, eval_sym(e->getTrueExpr()), eval_sym(e->getFalseExpr())}));
   bool taken = [&] {
     Place place(*this, e->getCond()->getExprLoc());
     return decide_sym(condition);
   }();
   return eval(taken ? e->getTrueExpr() : e->getFalseExpr());
-}
-
-Cell Interpreter::eval_lambda(const LambdaExpr* e) {
-  Closure closure;
-  closure.type = e->getLambdaClass();
-  auto init = e->capture_init_begin();
-  for (const LambdaCapture& capture : e->captures()) {
-    const Expr* value = *init++;
-    if (capture.capturesThis()) {
-      closure.self = capture.getCaptureKind() == LCK_StarThis ? copy_cell(frame_->self) : frame_->self;
-    } else if (capture.capturesVariable()) {
-      const ValueDecl* v = capture.getCapturedVar();
-      bool by_reference = capture.getCaptureKind() == LCK_ByRef || v->getType()->isReferenceType();
-      bool init_capture = isa<VarDecl>(v) && cast<VarDecl>(v)->isInitCapture();
-      Cell cell = eval(init_capture ? cast<VarDecl>(v)->getInit() : value);
-      // A copy of a parameter that is a reference is a copy: only [&] and [&x = y] share.
-      bool shares = capture.getCaptureKind() == LCK_ByRef || (init_capture && by_reference);
-      closure.captures[v] = shares ? cell : copy_cell(cell);
-    }
-  }
-  return make_cell(std::move(closure));
 }
 
 Cell Interpreter::eval_array_copy(const ArrayInitLoopExpr* e) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Follows one function of the user's program, statement by statement, with tensors as graph values. What it meets on the
-// way is inlined: helpers, lambdas, small classes. Nothing of the program is executed.
+// Follows one function of the user's program, statement by statement, with tensors as graph values. What it
+// meets on the way is inlined: helpers, lambdas, small classes. Nothing of the program is executed.
 #pragma once
 #include <map>
 #include <optional>
@@ -23,8 +23,8 @@ namespace flashlight::frontend {
 // Caps that keep a hostile or runaway program from running for ever.
 struct Limits {
   int call_depth = 64;
-  int nesting = 2500;       // expressions and statements inside one another
-  long steps = 3'000'000;    // per function, all readings together
+  int nesting = 2500;      // expressions and statements inside one another
+  long steps = 3'000'000;  // per function, all readings together
   int trip_count = 4096;
 };
 
@@ -33,15 +33,16 @@ class Interpreter {
   // What the readings of one function share.
   struct Reading {
     Paths paths;
-    long steps = Limits().steps;         // left for all readings together
-    std::set<int> category_asked;        // tensor parameters whose category this path asked for at launch
+    long steps = Limits().steps;          // left for all readings together
+    std::set<int> category_asked;         // tensor parameters whose category this path asked for at launch
     clang::SourceLocation last_question;  // the newest branch on a scalar parameter
   };
   Interpreter(clang::ASTContext& ast, const SourceText& text, graph::Builder& builder, Reading& reading)
       : ast_(ast), text_(text), builder_(builder), reading_(reading) {}
 
-  // Reads the function: declares its parameters, follows the body, returns the outputs. Throws Refusal, PathThrows,
-  // graph::LoweringError and graph::NeedFacts; where() then is the innermost place in the user's text.
+  // Reads the function: declares its parameters, follows the body, returns the outputs. Throws Refusal,
+  // PathThrows, graph::LoweringError and graph::NeedFacts; where() then is the innermost place in the user's
+  // text.
   std::vector<graph::Output> run(const clang::FunctionDecl*);
   clang::SourceLocation where() const { return where_; }
   const std::string& result_expression() const { return result_expression_; }
@@ -54,7 +55,7 @@ class Interpreter {
     Cell self;    // *this
     Cell result;  // of return
   };
-  class Place;     // sets where_ for the time of one construct
+  class Place;  // sets where_ for the time of one construct
 
   // statements.cpp
   Flow exec(const clang::Stmt*);
@@ -67,8 +68,12 @@ class Interpreter {
   void declare(const clang::Decl*);
   void declare_variable(const clang::VarDecl*);
   void bind_structure(const clang::DecompositionDecl*, const Cell&);
-  bool decide_sym(const graph::Sym& condition);
   bool loop_goes_on(const clang::Expr* condition, int& trips);
+
+  // conditions.cpp
+  graph::Sym eval_condition(const clang::Expr*);
+  bool decide_sym(const graph::Sym& condition);
+  static bool over_scalars_only(const graph::Sym&);
   bool leaves_by_throw(const clang::Stmt*) const;
   void assume(const clang::Expr*, bool holds);
   bool assume_rank(const clang::Expr*, bool holds);
@@ -76,23 +81,24 @@ class Interpreter {
   // expressions.cpp: every expression yields a cell; a glvalue the place itself, a prvalue a fresh one.
   Cell eval(const clang::Expr*);
   Cell eval_node(const clang::Expr*);
-  Cell eval_name(const clang::DeclRefExpr*);
-  Cell eval_global(const clang::VarDecl*);
-  Cell eval_member(const clang::MemberExpr*);
   Cell eval_unary(const clang::UnaryOperator*);
   Cell eval_binary(const clang::BinaryOperator*);
   Cell eval_compound_assignment(const clang::CompoundAssignOperator*);
   Cell eval_logical(const clang::BinaryOperator*);
   Cell eval_conditional(const clang::AbstractConditionalOperator*);
-  Cell eval_subscript(const clang::ArraySubscriptExpr*);
-  Cell eval_lambda(const clang::LambdaExpr*);
   Cell eval_array_copy(const clang::ArrayInitLoopExpr*);
   std::optional<Value> constant_of(const clang::Expr*);
   graph::Sym sym_of(const Cell&);
   graph::Sym eval_sym(const clang::Expr* e) { return sym_of(eval(e)); }
-  graph::Sym eval_condition(const clang::Expr*);
   std::int64_t index_of(const Cell&);
   void assign(const Cell& to, const Value&);
+
+  // names.cpp
+  Cell eval_name(const clang::DeclRefExpr*);
+  Cell eval_global(const clang::VarDecl*);
+  Cell eval_member(const clang::MemberExpr*);
+  Cell eval_subscript(const clang::ArraySubscriptExpr*);
+  Cell eval_lambda(const clang::LambdaExpr*);
 
   // conversions.cpp
   Cell eval_cast(const clang::CastExpr*);
@@ -102,7 +108,8 @@ class Interpreter {
   Cell base_of(const Cell& object, const clang::CXXRecordDecl* type, const clang::CXXRecordDecl* base);
 
   // math.cpp
-  graph::Sym arithmetic(clang::BinaryOperatorKind, const graph::Sym&, const graph::Sym&, clang::QualType result);
+  graph::Sym arithmetic(clang::BinaryOperatorKind, const graph::Sym&, const graph::Sym&,
+                        clang::QualType result);
   graph::Sym rounded(const graph::Sym&, clang::QualType) const;
   std::optional<graph::Sym> math_call(llvm::StringRef name, const std::vector<graph::Sym>& args,
                                       clang::QualType result);
@@ -136,7 +143,8 @@ class Interpreter {
 
   // library.cpp: std and the DSL's containers, by name
   std::optional<Cell> library_construct(const clang::CXXConstructExpr*, llvm::StringRef type);
-  std::optional<Cell> library_method(const clang::CXXMethodDecl*, const Cell& self, const std::vector<Cell>& args);
+  std::optional<Cell> library_method(const clang::CXXMethodDecl*, const Cell& self,
+                                     const std::vector<Cell>& args);
   std::optional<Cell> list_method(llvm::StringRef name, const Cell& self, const std::vector<Cell>& args);
   std::optional<Cell> optional_method(llvm::StringRef name, const clang::CXXMethodDecl*, const Cell& self,
                                       const std::vector<Cell>& args);
@@ -146,12 +154,15 @@ class Interpreter {
   // parameters.cpp
   Cell parameter(const clang::ParmVarDecl*);
   Cell parameter(clang::QualType, const std::string& name, const std::string& access, bool referenced);
-  Cell struct_parameter(const clang::CXXRecordDecl*, const std::string& name, const std::string& access, bool inside);
+  Cell struct_parameter(const clang::CXXRecordDecl*, const std::string& name, const std::string& access,
+                        bool inside);
   Cell scalar_parameter(graph::SymType, const std::string& name, const std::string& access);
-  void results(const Cell&, clang::QualType, const std::string& path, std::vector<graph::Output>&, std::string& text);
+  void results(const Cell&, clang::QualType, const std::string& path, std::vector<graph::Output>&,
+               std::string& text);
 
   [[noreturn]] void refuse(std::string id, std::string text, std::string hint = {}) const;
-  [[noreturn]] void refuse_at(clang::SourceLocation, std::string id, std::string text, std::string hint = {}) const;
+  [[noreturn]] void refuse_at(clang::SourceLocation, std::string id, std::string text,
+                              std::string hint = {}) const;
   std::string spelled(clang::QualType) const;
 
   clang::ASTContext& ast_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// std and the DSL's containers by name: their constructors and free functions. Bodies of the standard library are never
-// followed.
+// std and the DSL's containers by name: their constructors and free functions. Bodies of the standard library
+// are never followed.
 #include <cmath>
 
 #include "clang/AST/DeclTemplate.h"
@@ -40,7 +40,8 @@ std::optional<Cell> Interpreter::library_construct(const CXXConstructExpr* e, St
   auto* list = args.empty() ? nullptr : std::get_if<Fields>(&args[0]->value);
 
   if (name == "Optional" || name == "optional") {
-    if (args.empty() || std::holds_alternative<std::monostate>(args[0]->value)) return make_cell(OptionalValue{});
+    if (args.empty() || std::holds_alternative<std::monostate>(args[0]->value))
+      return make_cell(OptionalValue{});
     if (auto* other = std::get_if<OptionalValue>(&args[0]->value))
       return make_cell(OptionalValue{other->content ? element(other->content, 0) : nullptr});
     if (args.size() == 1) return make_cell(OptionalValue{element(args[0], 0)});
@@ -56,11 +57,12 @@ std::optional<Cell> Interpreter::library_construct(const CXXConstructExpr* e, St
     for (std::size_t i = 0; i < args.size(); ++i) cells.push_back(element(args[i], i));
     return make_fields(std::move(cells));
   }
-  bool passes = llvm::StringSwitch<bool>(name)
-                    .Cases("Scalar", "TextView", "Text", "Literal", "function", true)
-                    .Cases("basic_string", "basic_string_view", "initializer_list", "Tensors", "nullptr_t", true)
-                    .Cases("Sizes", "TensorList", "vector", "array", "span", true)
-                    .Default(false);
+  bool passes =
+      llvm::StringSwitch<bool>(name)
+          .Cases("Scalar", "TextView", "Text", "Literal", "function", true)
+          .Cases("basic_string", "basic_string_view", "initializer_list", "Tensors", "nullptr_t", true)
+          .Cases("Sizes", "TensorList", "vector", "array", "span", true)
+          .Default(false);
   if (!passes) return std::nullopt;
   if (args.empty()) {
     if (name == "basic_string" || name == "basic_string_view") return make_cell(std::string());
@@ -79,7 +81,8 @@ std::optional<Cell> Interpreter::library_construct(const CXXConstructExpr* e, St
     auto* last = std::get_if<Pointer>(&args[1]->value);
     std::size_t end = last ? last->at : first->at + static_cast<std::size_t>(index_of(args[1]));
     std::vector<Cell> cells;
-    for (std::size_t i = first->at; i < end && i < first->cells.size(); ++i) cells.push_back(copy_cell(first->cells[i]));
+    for (std::size_t i = first->at; i < end && i < first->cells.size(); ++i)
+      cells.push_back(copy_cell(first->cells[i]));
     return make_fields(std::move(cells));
   }
   if (name == "vector" && args.size() <= 2) {  // (count) or (count, value)
@@ -99,7 +102,8 @@ namespace {
 int get_index(const FunctionDecl* f) {
   auto* args = f->getTemplateSpecializationArgs();
   if (!args || args->size() == 0) return -1;
-  if (args->get(0).getKind() == TemplateArgument::Integral) return static_cast<int>(args->get(0).getAsIntegral().getExtValue());
+  if (args->get(0).getKind() == TemplateArgument::Integral)
+    return static_cast<int>(args->get(0).getAsIntegral().getExtValue());
   if (args->get(0).getKind() != TemplateArgument::Type || f->getNumParams() != 1) return -1;
   auto* record = f->getParamDecl(0)->getType().getNonReferenceType()->getAsCXXRecordDecl();
   int at = 0;
@@ -145,7 +149,8 @@ std::optional<Cell> Interpreter::library_function(const FunctionDecl* f, const s
       for (const Cell& c : args) {
         auto* fields = std::get_if<Fields>(&c->value);
         if (!fields) return std::nullopt;
-        for (const Cell& element : fields->cells) cells.push_back(fields->references ? element : copy_cell(element));
+        for (const Cell& element : fields->cells)
+          cells.push_back(fields->references ? element : copy_cell(element));
       }
       return make_fields(std::move(cells));
     }
@@ -165,7 +170,8 @@ std::optional<Cell> Interpreter::library_function(const FunctionDecl* f, const s
       auto& cells = std::get<Fields>(args[0]->value).cells;
       if ((name == "max" || name == "min") && !cells.empty()) {
         Sym best = sym_of(cells[0]);
-        for (const Cell& c : cells) best = graph::make_sym(name == "max" ? graph::SymOp::Max : graph::SymOp::Min, {best, sym_of(c)});
+        for (const Cell& c : cells)
+          best = graph::make_sym(name == "max" ? graph::SymOp::Max : graph::SymOp::Min, {best, sym_of(c)});
         return make_cell(best);
       }
       return list_method(name, args[0], {});  // std::size, std::begin, std::end, std::data, std::empty
@@ -178,14 +184,19 @@ std::optional<Cell> Interpreter::library_function(const FunctionDecl* f, const s
     numbers.push_back(*s);
   }
   if (numbers.empty()) {  // std::numeric_limits<float>::infinity() and other constants
-    if (auto* method = dyn_cast<CXXMethodDecl>(f); method && method->getParent()->getName() == "numeric_limits") {
+    if (auto* method = dyn_cast<CXXMethodDecl>(f);
+        method && method->getParent()->getName() == "numeric_limits") {
       bool single = ast_.getTypeSize(f->getReturnType()) == 32;
       if (name == "infinity") return make_cell(Sym(HUGE_VAL));
       if (!f->getReturnType()->isFloatingType()) return std::nullopt;
-      if (name == "lowest") return make_cell(Sym(single ? -3.40282346638528859812e+38 : -1.79769313486231570815e+308));
-      if (name == "max") return make_cell(Sym(single ? 3.40282346638528859812e+38 : 1.79769313486231570815e+308));
-      if (name == "min") return make_cell(Sym(single ? 1.17549435082228750797e-38 : 2.22507385850720138309e-308));
-      if (name == "epsilon") return make_cell(Sym(single ? 1.1920928955078125e-07 : 2.22044604925031308085e-16));
+      if (name == "lowest")
+        return make_cell(Sym(single ? -3.40282346638528859812e+38 : -1.79769313486231570815e+308));
+      if (name == "max")
+        return make_cell(Sym(single ? 3.40282346638528859812e+38 : 1.79769313486231570815e+308));
+      if (name == "min")
+        return make_cell(Sym(single ? 1.17549435082228750797e-38 : 2.22507385850720138309e-308));
+      if (name == "epsilon")
+        return make_cell(Sym(single ? 1.1920928955078125e-07 : 2.22044604925031308085e-16));
     }
   }
   if (auto s = math_call(name, numbers, f->getReturnType().getNonReferenceType())) return make_cell(*s);
@@ -218,8 +229,9 @@ std::optional<Cell> Interpreter::comparison(OverloadedOperatorKind op, const Cel
   Sym equal = Sym::boolean(true);
   for (std::size_t i = 0; i < x->cells.size(); ++i) {
     if (!std::holds_alternative<Sym>(x->cells[i]->value)) return std::nullopt;
-    equal = graph::make_sym(graph::SymOp::And,
-                            {equal, graph::make_sym(graph::SymOp::Eq, {sym_of(x->cells[i]), sym_of(y->cells[i])})});
+    equal = graph::make_sym(
+        graph::SymOp::And,
+        {equal, graph::make_sym(graph::SymOp::Eq, {sym_of(x->cells[i]), sym_of(y->cells[i])})});
   }
   return answer(equal);
 }

@@ -8,7 +8,8 @@ namespace flashlight::frontend {
 using graph::Sym;
 using namespace clang;
 
-std::optional<Cell> Interpreter::library_method(const CXXMethodDecl* m, const Cell& self, const std::vector<Cell>& args) {
+std::optional<Cell> Interpreter::library_method(const CXXMethodDecl* m, const Cell& self,
+                                                const std::vector<Cell>& args) {
   std::string name = m->getNameAsString();
   if (isa<CXXConversionDecl>(m)) name = "conversion";
   if (auto* o = std::get_if<OptionalValue>(&self->value); o || name == "reset" || name == "emplace")
@@ -16,7 +17,8 @@ std::optional<Cell> Interpreter::library_method(const CXXMethodDecl* m, const Ce
   if (std::holds_alternative<Fields>(self->value)) {
     if (name == "get") {
       auto* I = m->getTemplateSpecializationArgs();
-      if (I && I->size() == 1) return list_method("at", self, {make_cell(Sym((long)I->get(0).getAsIntegral().getExtValue()))});
+      if (I && I->size() == 1)
+        return list_method("at", self, {make_cell(Sym((long)I->get(0).getAsIntegral().getExtValue()))});
     }
     return list_method(name, self, args);
   }
@@ -37,7 +39,8 @@ std::optional<Cell> Interpreter::library_method(const CXXMethodDecl* m, const Ce
       p->at += name == "operator++" ? 1 : -1;
       return args.empty() ? self : before;
     }
-    if ((name == "operator+" || name == "operator-") && args.size() == 1 && std::holds_alternative<Sym>(args[0]->value)) {
+    if ((name == "operator+" || name == "operator-") && args.size() == 1 &&
+        std::holds_alternative<Sym>(args[0]->value)) {
       std::int64_t by = index_of(args[0]);
       return make_cell(Pointer{p->cells, p->at + static_cast<std::size_t>(name == "operator+" ? by : -by)});
     }
@@ -77,7 +80,8 @@ std::optional<Cell> Interpreter::optional_method(StringRef name, const CXXMethod
   if (name == "has_value") return make_bool(o->content != nullptr);
   if (name == "conversion") {
     auto* conversion = cast<CXXConversionDecl>(m);
-    return conversion->getConversionType()->isBooleanType() ? make_bool(o->content != nullptr) : copy_cell(self);
+    return conversion->getConversionType()->isBooleanType() ? make_bool(o->content != nullptr)
+                                                            : copy_cell(self);
   }
   if (name == "operator->" || name == "operator*" || name == "value") {
     if (!o->content) refuse("unsupported-expression", "the value of an optional that is empty here");
@@ -105,24 +109,29 @@ std::optional<Cell> Interpreter::optional_method(StringRef name, const CXXMethod
   return std::nullopt;
 }
 
-std::optional<Cell> Interpreter::list_method(StringRef name, const Cell& self, const std::vector<Cell>& args) {
+std::optional<Cell> Interpreter::list_method(StringRef name, const Cell& self,
+                                             const std::vector<Cell>& args) {
   auto& cells = std::get<Fields>(self->value).cells;
   auto at = [&](std::int64_t i) {
     if (i < 0 || i >= static_cast<std::int64_t>(cells.size()))
-      refuse("unsupported-expression", "index " + std::to_string(i) + " into a list of " + std::to_string(cells.size()));
+      refuse("unsupported-expression",
+             "index " + std::to_string(i) + " into a list of " + std::to_string(cells.size()));
     return cells[static_cast<std::size_t>(i)];
   };
   auto position = [&](const Cell& c) -> std::size_t {
     auto* p = std::get_if<Pointer>(&c->value);
     std::int64_t i = p ? static_cast<std::int64_t>(p->at) : index_of(c);
     if (i < 0 || i > static_cast<std::int64_t>(cells.size()))
-      refuse("unsupported-expression", "position " + std::to_string(i) + " in a list of " + std::to_string(cells.size()));
+      refuse("unsupported-expression",
+             "position " + std::to_string(i) + " in a list of " + std::to_string(cells.size()));
     return static_cast<std::size_t>(i);
   };
-  bool writes = name == "push_back" || name == "emplace_back" || name == "pop_back" || name == "clear" || name == "insert" ||
-                name == "erase" || name == "fill" || name == "operator=" || name == "resize";
+  bool writes = name == "push_back" || name == "emplace_back" || name == "pop_back" || name == "clear" ||
+                name == "insert" || name == "erase" || name == "fill" || name == "operator=" ||
+                name == "resize";
   if (writes && self->readonly)
-    refuse("aliased-mutation", "this writes to a variable that belongs to the caller", "return the value instead");
+    refuse("aliased-mutation", "this writes to a variable that belongs to the caller",
+           "return the value instead");
   if (name == "size" || name == "ssize") return make_cell(Sym(static_cast<long>(cells.size())));
   if (name == "empty") return make_bool(cells.empty());
   if ((name == "operator[]" || name == "at") && args.size() == 1) return at(index_of(args[0]));
@@ -133,7 +142,8 @@ std::optional<Cell> Interpreter::list_method(StringRef name, const Cell& self, c
   if (name == "conversion") return copy_cell(self);
   if (name == "reserve" || name == "shrink_to_fit") return make_cell({});
   if ((name == "push_back" || name == "emplace_back") && args.size() == 1) {
-    if (cells.size() >= static_cast<std::size_t>(limits_.trip_count)) refuse("too-large", "a list of this length");
+    if (cells.size() >= static_cast<std::size_t>(limits_.trip_count))
+      refuse("too-large", "a list of this length");
     cells.push_back(copy_cell(args[0]));
     return cells.back();
   }

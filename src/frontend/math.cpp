@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Host arithmetic on symbolic numbers with C++'s rules: truncating division, wrap-around of constants, rounding to float.
+// Host arithmetic on symbolic numbers with C++'s rules: truncating division, wrap-around of constants,
+// rounding to float.
 #include <cmath>
 
 #include "frontend/place.h"
@@ -40,7 +41,12 @@ bool never_negative(const Sym& s) {
   switch (s.op()) {
     case SymOp::Integer: return s.integer() >= 0;
     case SymOp::Symbol: return s.symbol_id().kind != graph::SymbolId::Scalar;
-    case SymOp::Add: case SymOp::Mul: case SymOp::FloorDiv: case SymOp::Mod: case SymOp::Min: case SymOp::Max:
+    case SymOp::Add:
+    case SymOp::Mul:
+    case SymOp::FloorDiv:
+    case SymOp::Mod:
+    case SymOp::Min:
+    case SymOp::Max:
       for (const Sym& a : s.args())
         if (!never_negative(a)) return false;
       return true;
@@ -75,7 +81,8 @@ Sym Interpreter::arithmetic(BinaryOperatorKind op, const Sym& a, const Sym& b, Q
   bool by_zero = b.is_constant() && b.real() == 0;
   if (constant && !real && (BinaryOperator::isAdditiveOp(op) || BinaryOperator::isMultiplicativeOp(op))) {
     auto v = exact_integer(op, a.integer(), b.integer());
-    if (!v) refuse("unsupported-expression", "this integer expression has no value (overflow or division by zero)");
+    if (!v)
+      refuse("unsupported-expression", "this integer expression has no value (overflow or division by zero)");
     return rounded(Sym(static_cast<long>(*v)), result);
   }
   switch (op) {
@@ -155,7 +162,8 @@ Unary unary_function(llvm::StringRef name) {
 }  // namespace
 
 // A function of <cmath> or <algorithm> by name, with the float and builtin spellings; nullopt: none such.
-std::optional<Sym> Interpreter::math_call(llvm::StringRef name, const std::vector<Sym>& args, QualType result) {
+std::optional<Sym> Interpreter::math_call(llvm::StringRef name, const std::vector<Sym>& args,
+                                          QualType result) {
   name.consume_front("__builtin_");
   auto real = [&](double v) { return rounded(Sym(v), result); };
   if (args.empty()) {
@@ -182,7 +190,8 @@ std::optional<Sym> Interpreter::math_call(llvm::StringRef name, const std::vecto
     return graph::make_sym(SymOp::Call, {x}, name.str());
   }
   if (args.size() == 2) {
-    bool is_max = name == "max" || name == "fmax" || name == "fmaxf", is_min = name == "min" || name == "fmin" || name == "fminf";
+    bool is_max = name == "max" || name == "fmax" || name == "fmaxf",
+         is_min = name == "min" || name == "fmin" || name == "fminf";
     if (is_max || is_min) return graph::make_sym(is_max ? SymOp::Max : SymOp::Min, args);
     if (name == "pow" || name == "powf") {
       if (constant) return real(std::pow(args[0].real(), args[1].real()));
@@ -192,7 +201,8 @@ std::optional<Sym> Interpreter::math_call(llvm::StringRef name, const std::vecto
   }
   if (args.size() == 3 && name == "clamp")
     return graph::make_sym(SymOp::Min, {graph::make_sym(SymOp::Max, {args[0], args[1]}), args[2]});
-  if (args.size() == 3 && name == "fma" && constant) return real(std::fma(args[0].real(), args[1].real(), args[2].real()));
+  if (args.size() == 3 && name == "fma" && constant)
+    return real(std::fma(args[0].real(), args[1].real(), args[2].real()));
   return std::nullopt;
 }
 

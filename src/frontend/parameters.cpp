@@ -38,20 +38,23 @@ std::vector<graph::Output> Interpreter::run(const FunctionDecl* f) {
   for (const ParmVarDecl* p : f->parameters()) frame.variables[p] = parameter(p);
   where_ = f->getLocation();
   exec(f->getBody());
-  if (!frame.result) refuse_at(f->getLocation(), "unsupported-statement", "the function ends without a return");
+  if (!frame.result)
+    refuse_at(f->getLocation(), "unsupported-statement", "the function ends without a return");
   std::vector<graph::Output> outputs;
   std::string text;
   results(frame.result, f->getReturnType(), "", outputs, text);
   if (outputs.empty()) refuse_at(f->getLocation(), "unsupported-type", "the function returns no tensor");
   // A deduced return type cannot be deduced from a braced list.
-  if (text[0] == '{' && f->getDeclaredReturnType()->getContainedDeducedType()) text = spelled(f->getReturnType().getCanonicalType()) + text;
+  if (text[0] == '{' && f->getDeclaredReturnType()->getContainedDeducedType())
+    text = spelled(f->getReturnType().getCanonicalType()) + text;
   result_expression_ = text;
   return outputs;
 }
 
 Cell Interpreter::parameter(const ParmVarDecl* p) {
   QualType type = p->getType();
-  Cell c = parameter(type.getNonReferenceType(), p->getNameAsString(), p->getNameAsString(), p->isReferenced() || p->isUsed());
+  Cell c = parameter(type.getNonReferenceType(), p->getNameAsString(), p->getNameAsString(),
+                     p->isReferenced() || p->isUsed());
   bool callers = type->isLValueReferenceType() && !type.getNonReferenceType().isConstQualified();
   if (c && callers) {
     c->readonly = true;
@@ -67,7 +70,8 @@ Cell Interpreter::scalar_parameter(SymType type, const std::string& name, const 
 }
 
 // Null: a type that has no place in a kernel; that matters only where the function uses it.
-Cell Interpreter::parameter(QualType type, const std::string& name, const std::string& access, bool referenced) {
+Cell Interpreter::parameter(QualType type, const std::string& name, const std::string& access,
+                            bool referenced) {
   type = type.getNonReferenceType().getCanonicalType().getUnqualifiedType();
   if (name.empty() || !referenced) return nullptr;
   if (type->isBooleanType()) return scalar_parameter(SymType::Boolean, name, access);
@@ -83,11 +87,12 @@ Cell Interpreter::parameter(QualType type, const std::string& name, const std::s
   bool dsl = text_.is_dsl(record->getLocation()), std = record->isInStdNamespace();
   if (dsl && kind == "Tensor") {
     tensor_access_.push_back(access);
-    auto storage = std::make_shared<Storage>(Storage{true});
+    auto storage = std::make_shared<Storage>(Storage{true, nullptr});
     return make_cell(TensorValue{builder_.input(tensors_++, name, access), storage});
   }
   if (dsl && kind == "Scalar") {
-    if (ask_at_launch(access + ".is_float()")) return scalar_parameter(SymType::Real, name, access + ".to_double()");
+    if (ask_at_launch(access + ".is_float()"))
+      return scalar_parameter(SymType::Real, name, access + ".to_double()");
     return scalar_parameter(SymType::Integer, name, access + ".to_int()");
   }
   auto args = arguments_of(record);
@@ -107,25 +112,29 @@ Cell Interpreter::parameter(QualType type, const std::string& name, const std::s
   };
   auto indexed = [&](std::size_t i) { return access + "[" + std::to_string(i) + "]"; };
   if (std && kind == "array" && args.size() == 2)
-    return list(args[1].getAsIntegral().getZExtValue(), [&](std::size_t) { return args[0].getAsType(); }, indexed);
+    return list(
+        args[1].getAsIntegral().getZExtValue(), [&](std::size_t) { return args[0].getAsType(); }, indexed);
   if (dsl && kind == "Tensors" && args.size() == 1) {
-    QualType tensor = ast_.getRecordType(cast<CXXRecordDecl>(record->getDeclContext()->lookup(&ast_.Idents.get("Tensor")).front()));
+    QualType tensor = ast_.getRecordType(
+        cast<CXXRecordDecl>(record->getDeclContext()->lookup(&ast_.Idents.get("Tensor")).front()));
     return list(args[0].getAsIntegral().getZExtValue(), [&](std::size_t) { return tensor; }, indexed);
   }
   if (std && kind == "pair")
-    return list(2, [&](std::size_t i) { return args[i].getAsType(); },
-                [&](std::size_t i) { return access + (i ? ".second" : ".first"); });
+    return list(
+        2, [&](std::size_t i) { return args[i].getAsType(); },
+        [&](std::size_t i) { return access + (i ? ".second" : ".first"); });
   if (std && kind == "tuple")
-    return list(args.size(), [&](std::size_t i) { return args[i].getAsType(); },
-                [&](std::size_t i) { return "std::get<" + std::to_string(i) + ">(" + access + ")"; });
+    return list(
+        args.size(), [&](std::size_t i) { return args[i].getAsType(); },
+        [&](std::size_t i) { return "std::get<" + std::to_string(i) + ">(" + access + ")"; });
   if (!text_.is_user(record->getLocation()) || !record->hasDefinition() || record->isUnion()) return nullptr;
   return struct_parameter(record, name, access, false);
 }
 
-// The fields of a struct, or of *this from `inside` a member function. A field that has no place in a kernel is an error
-// only where it is used.
-Cell Interpreter::struct_parameter(const CXXRecordDecl* record, const std::string& name, const std::string& access,
-                                   bool inside) {
+// The fields of a struct, or of *this from `inside` a member function. A field that has no place in a kernel
+// is an error only where it is used.
+Cell Interpreter::struct_parameter(const CXXRecordDecl* record, const std::string& name,
+                                   const std::string& access, bool inside) {
   std::vector<Cell> cells;
   for (const CXXBaseSpecifier& b : record->bases()) {
     auto* base = b.getType()->getAsCXXRecordDecl();
@@ -133,9 +142,10 @@ Cell Interpreter::struct_parameter(const CXXRecordDecl* record, const std::strin
     cells.push_back(known ? struct_parameter(base, name, access, inside) : nullptr);
   }
   for (const FieldDecl* f : record->fields()) {
-    bool reachable = f->getIdentifier() && (inside || f->getAccess() == AS_public || f->getAccess() == AS_none);
+    bool reachable =
+        f->getIdentifier() && (inside || f->getAccess() == AS_public || f->getAccess() == AS_none);
     std::string field = f->getNameAsString();
-    cells.push_back(!reachable    ? nullptr
+    cells.push_back(!reachable     ? nullptr
                     : name.empty() ? parameter(f->getType(), field, "this->" + field, true)
                                    : parameter(f->getType(), name + "." + field, access + "." + field, true));
   }
@@ -154,11 +164,12 @@ std::string number_text(const Sym& s) {
 
 }  // namespace
 
-void Interpreter::results(const Cell& c, QualType type, const std::string& path, std::vector<graph::Output>& outputs,
-                          std::string& text) {
+void Interpreter::results(const Cell& c, QualType type, const std::string& path,
+                          std::vector<graph::Output>& outputs, std::string& text) {
   type = type.getCanonicalType();
-  if (type->isReferenceType()) refuse_at(frame_->function->getLocation(), "unsupported-type", "the function returns a reference",
-                                         "return the tensor by value");
+  if (type->isReferenceType())
+    refuse_at(frame_->function->getLocation(), "unsupported-type", "the function returns a reference",
+              "return the tensor by value");
   if (auto* t = std::get_if<TensorValue>(&c->value)) {
     if (t->view.node < 0) {
       text += "flashlight::Tensor()";
@@ -174,9 +185,11 @@ void Interpreter::results(const Cell& c, QualType type, const std::string& path,
   }
   auto* fields = std::get_if<Fields>(&c->value);
   auto* record = type->getAsCXXRecordDecl();
-  bool whole = fields && std::none_of(fields->cells.begin(), fields->cells.end(), [](const Cell& f) { return !f; });
+  bool whole =
+      fields && std::none_of(fields->cells.begin(), fields->cells.end(), [](const Cell& f) { return !f; });
   if (!whole || !record)
-    refuse_at(frame_->function->getLocation(), "unsupported-type", "the result holds " + std::string(kind_of(c->value)),
+    refuse_at(frame_->function->getLocation(), "unsupported-type",
+              "the result holds " + std::string(kind_of(c->value)),
               "return tensors, and pairs, tuples, arrays or structs of them");
   bool std = record->isInStdNamespace(), dsl = text_.is_dsl(record->getLocation());
   auto args = arguments_of(record);
@@ -193,12 +206,14 @@ void Interpreter::results(const Cell& c, QualType type, const std::string& path,
   } else if (std && record->getName() == "tuple") {
     for (std::size_t i = 0; i < n; ++i) descend(args[i].getAsType(), i, "[" + std::to_string(i) + "]");
   } else if (std || dsl) {  // array, vector, TensorList, Tensors
-    QualType element = std && !args.empty() && args[0].getKind() == TemplateArgument::Type ? args[0].getAsType() : ast_.VoidTy;
+    QualType element = std && !args.empty() && args[0].getKind() == TemplateArgument::Type
+                           ? args[0].getAsType()
+                           : ast_.VoidTy;
     for (std::size_t i = 0; i < n; ++i) descend(element, i, "[" + std::to_string(i) + "]");
   } else {
     if (!record->isAggregate())
-      refuse_at(frame_->function->getLocation(), "unsupported-type", "the result `" + spelled(type) + "` is no aggregate",
-                "return a struct without constructors");
+      refuse_at(frame_->function->getLocation(), "unsupported-type",
+                "the result `" + spelled(type) + "` is no aggregate", "return a struct without constructors");
     std::size_t i = 0;
     for (const CXXBaseSpecifier& b : record->bases()) descend(b.getType(), i, ""), ++i;
     for (const FieldDecl* f : record->fields()) descend(f->getType(), i, "." + f->getNameAsString()), ++i;

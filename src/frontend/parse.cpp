@@ -39,7 +39,8 @@ class Collect : public DiagnosticConsumer {
   Collect(Program& program) : program_(program) {}
   void HandleDiagnostic(DiagnosticsEngine::Level level, const clang::Diagnostic& info) override {
     DiagnosticConsumer::HandleDiagnostic(level, info);
-    if (level == DiagnosticsEngine::Ignored || level == DiagnosticsEngine::Remark || level == DiagnosticsEngine::Warning) {
+    if (level == DiagnosticsEngine::Ignored || level == DiagnosticsEngine::Remark ||
+        level == DiagnosticsEngine::Warning) {
       last_dropped_ = true;
       return;
     }
@@ -51,7 +52,8 @@ class Collect : public DiagnosticConsumer {
     info.FormatDiagnostic(text);
     d.text = text.str().str();
     d.where.file = program_.path;
-    if (info.hasSourceManager() && info.getLocation().isValid()) place(d, info.getSourceManager(), info.getLocation());
+    if (info.hasSourceManager() && info.getLocation().isValid())
+      place(d, info.getSourceManager(), info.getLocation());
     program_.diagnostics.push_back(std::move(d));
   }
 
@@ -72,17 +74,60 @@ class Collect : public DiagnosticConsumer {
 
 // The options that write files, load code or change the action; the value says whether an argument follows.
 std::vector<std::string> harmless(const std::vector<std::string>& args) {
-  static const std::set<std::string> alone = {"-c", "-S", "-E", "-M", "-MM", "-MD", "-MMD", "-MP", "-MG", "-save-temps", "-v",
-                                              "-###", "-emit-llvm", "-pipe", "-g", "-Werror"};
-  static const std::set<std::string> with_argument = {"-o", "-MF", "-MT", "-MQ", "-MJ", "-Xclang", "-mllvm", "-load", "-x",
-                                                      "-Xlinker", "-Xassembler", "-Xpreprocessor", "-Xanalyzer", "--config",
-                                                      "--serialize-diagnostics", "-serialize-diagnostics", "-l", "-L", "-T"};
-  static const std::vector<std::string> prefixes = {"-fplugin",  "-fpass-plugin", "-save-temps=", "-ftime-trace", "-Wl,", "-Wa,",
-                                                    "-Wp,",      "-fprofile",     "-fcoverage",   "-fmodule",     "-fcrash-diagnostics",
-                                                    "-gen-reproducer", "-fsave-optimization-record", "-foptimization-record",
-                                                    "-l",        "-L",            "@",            "-fdiagnostics", "-o", "-MF", "-MT",
-                                                    "-MQ", "-fsanitize", "-flto", "-O", "-ftemplate-backtrace", "-fproc-stat",
-                                                    "--config", "-fimplicit-module", "-fmodules", "-cc1", "-fintegrated"};
+  static const std::set<std::string> alone = {"-c",         "-S",    "-E",  "-M",          "-MM", "-MD",
+                                              "-MMD",       "-MP",   "-MG", "-save-temps", "-v",  "-###",
+                                              "-emit-llvm", "-pipe", "-g",  "-Werror"};
+  static const std::set<std::string> with_argument = {"-o",
+                                                      "-MF",
+                                                      "-MT",
+                                                      "-MQ",
+                                                      "-MJ",
+                                                      "-Xclang",
+                                                      "-mllvm",
+                                                      "-load",
+                                                      "-x",
+                                                      "-Xlinker",
+                                                      "-Xassembler",
+                                                      "-Xpreprocessor",
+                                                      "-Xanalyzer",
+                                                      "--config",
+                                                      "--serialize-diagnostics",
+                                                      "-serialize-diagnostics",
+                                                      "-l",
+                                                      "-L",
+                                                      "-T"};
+  static const std::vector<std::string> prefixes = {"-fplugin",
+                                                    "-fpass-plugin",
+                                                    "-save-temps=",
+                                                    "-ftime-trace",
+                                                    "-Wl,",
+                                                    "-Wa,",
+                                                    "-Wp,",
+                                                    "-fprofile",
+                                                    "-fcoverage",
+                                                    "-fmodule",
+                                                    "-fcrash-diagnostics",
+                                                    "-gen-reproducer",
+                                                    "-fsave-optimization-record",
+                                                    "-foptimization-record",
+                                                    "-l",
+                                                    "-L",
+                                                    "@",
+                                                    "-fdiagnostics",
+                                                    "-o",
+                                                    "-MF",
+                                                    "-MT",
+                                                    "-MQ",
+                                                    "-fsanitize",
+                                                    "-flto",
+                                                    "-O",
+                                                    "-ftemplate-backtrace",
+                                                    "-fproc-stat",
+                                                    "--config",
+                                                    "-fimplicit-module",
+                                                    "-fmodules",
+                                                    "-cc1",
+                                                    "-fintegrated"};
   std::vector<std::string> out;
   for (std::size_t i = 0; i < args.size(); ++i) {
     const std::string& a = args[i];
@@ -130,7 +175,8 @@ void restrict(CompilerInvocation& invocation) {
 
 class Consumer : public ASTConsumer {
  public:
-  Consumer(const std::function<void(ASTContext&)>& with_ast, Program& program) : with_ast_(with_ast), program_(program) {}
+  Consumer(const std::function<void(ASTContext&)>& with_ast, Program& program)
+      : with_ast_(with_ast), program_(program) {}
   void HandleTranslationUnit(ASTContext& ast) override {
     if (ast.getDiagnostics().hasErrorOccurred()) return;
     program_.parsed = true;
@@ -148,7 +194,8 @@ class Consumer : public ASTConsumer {
 
 class Action : public ASTFrontendAction {
  public:
-  Action(const std::function<void(ASTContext&)>& with_ast, Program& program) : with_ast_(with_ast), program_(program) {}
+  Action(const std::function<void(ASTContext&)>& with_ast, Program& program)
+      : with_ast_(with_ast), program_(program) {}
   std::unique_ptr<ASTConsumer> CreateASTConsumer(CompilerInstance&, StringRef) override {
     return std::make_unique<Consumer>(with_ast_, program_);
   }
@@ -203,7 +250,8 @@ void parse(Program& program, const ReadOptions& options, const std::function<voi
   if (!read_main_file(program, *files)) return;
 
   Collect collect(program);
-  auto diagnostics = CompilerInstance::createDiagnostics(new DiagnosticOptions, &collect, /*ShouldOwnClient=*/false);
+  auto diagnostics =
+      CompilerInstance::createDiagnostics(new DiagnosticOptions, &collect, /*ShouldOwnClient=*/false);
   std::vector<std::string> args = command_line(program, options);
   std::vector<const char*> pointers;
   for (const std::string& a : args) pointers.push_back(a.c_str());
@@ -212,7 +260,8 @@ void parse(Program& program, const ReadOptions& options, const std::function<voi
   how.VFS = files;
   std::shared_ptr<CompilerInvocation> invocation = createInvocation(pointers, how);
   if (!invocation || diagnostics->hasErrorOccurred()) {
-    if (program.diagnostics.empty()) fail(program, "bad-arguments", "the compiler arguments do not describe one compilation");
+    if (program.diagnostics.empty())
+      fail(program, "bad-arguments", "the compiler arguments do not describe one compilation");
     return;
   }
   restrict(*invocation);

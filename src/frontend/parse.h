@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs Clang on one file and hands the AST to a callback. Nothing of the file is executed and nothing is written.
+// Runs Clang on one file and hands the AST to a callback. Nothing of the file is executed and nothing is
+// written.
 #pragma once
 #include <functional>
 
@@ -11,8 +12,8 @@ class ASTContext;
 
 namespace flashlight::frontend {
 
-// Parses program.path, fills program.text, diagnostics, dependencies and parsed; calls `with_ast` while the AST lives, only
-// if the file compiles.
+// Parses program.path, fills program.text, diagnostics, dependencies and parsed; calls `with_ast` while the
+// AST lives, only if the file compiles.
 void parse(Program& program, const ReadOptions&, const std::function<void(clang::ASTContext&)>& with_ast);
 
 // The headers' folder in the form that file names of the AST begin with.

@@ -38,7 +38,8 @@ bool Paths::decide(const Sym& condition) {
   Sym c = under_answers(condition);
   if (auto known = settled(c)) return *known;
   if (at_ < steps_.size()) {
-    if (!(steps_[at_].condition == c)) throw std::logic_error("a path asks another question on its second reading");
+    if (!(steps_[at_].condition == c))
+      throw std::logic_error("a path asks another question on its second reading");
     bool opens_path = at_ + 1 == steps_.size() && read_ > 0;
     if (opens_path && with_result_ >= limit_) throw TooManyPaths{limit_};
     return steps_[at_++].answer;
@@ -53,7 +54,8 @@ std::optional<Sym> Paths::condition() const {
   if (at_ == 0) return std::nullopt;
   std::vector<Sym> terms;
   for (std::size_t i = 0; i < at_; ++i)
-    terms.push_back(steps_[i].answer ? steps_[i].condition : graph::make_sym(SymOp::Not, {steps_[i].condition}));
+    terms.push_back(steps_[i].answer ? steps_[i].condition
+                                     : graph::make_sym(SymOp::Not, {steps_[i].condition}));
   return terms.size() == 1 ? terms[0] : graph::make_sym(SymOp::And, terms);
 }
 

@@ -13,8 +13,8 @@ struct TooManyPaths {
   int limit;
 };
 
-// Enumerates the paths depth first. Each reading asks decide() in program order and gets the recorded answers back, then
-// `true` for a question not met before; next() turns the last `true` into `false`.
+// Enumerates the paths depth first. Each reading asks decide() in program order and gets the recorded answers
+// back, then `true` for a question not met before; next() turns the last `true` into `false`.
 class Paths {
  public:
   explicit Paths(int limit) : limit_(limit) {}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the frontend reads out of a source file: functions as Graphs, and the places in the text that the emitter needs.
+// What the frontend reads out of a source file: functions as Graphs, and the places in the text that the
+// emitter needs.
 #pragma once
 #include <string>
 #include <vector>
@@ -38,14 +39,16 @@ struct FunctionSource {
   std::string qualified_name;  // ns::Class::f
   std::string result_type;     // C++ spelling
   std::vector<Parameter> parameters;
-  Location location;           // of the name
+  Location location;            // of the name
   std::size_t body_offset = 0;  // byte offset in the main file just behind the body's '{'
   bool in_main_file = true;
-  bool must_fuse = false;      // FLASHLIGHT_FUSE
-  std::string template_tag;    // empty, or a C++ boolean expression over template parameters that selects this instantiation
-  std::vector<Variant> variants;      // empty: could not be read, `refusal` says why
+  bool must_fuse = false;    // FLASHLIGHT_FUSE
+  std::string template_tag;  // empty, or a C++ boolean expression over template parameters that selects this
+                             // instantiation
+  std::vector<Variant> variants;  // empty: could not be read, `refusal` says why
   std::optional<Diagnostic> refusal;
-  // How the results go back: a C++ expression with $0, $1, ... for the output tensors, e.g. "$0" or "{$0, $1}".
+  // How the results go back: a C++ expression with $0, $1, ... for the output tensors, e.g. "$0" or "{$0,
+  // $1}".
   std::string result_expression;
 };
 
@@ -66,8 +69,8 @@ struct ReadOptions {
   int max_variants = 8;                    // runtime branches per function
 };
 
-// Parses `path` (Clang, std-light DSL headers) and reads every function that marks FLASHLIGHT_FUSE or calls DSL ops.
-// Never throws for bad input: what went wrong is in `diagnostics`.
+// Parses `path` (Clang, std-light DSL headers) and reads every function that marks FLASHLIGHT_FUSE or calls
+// DSL ops. Never throws for bad input: what went wrong is in `diagnostics`.
 Program read_program(const std::string& path, const ReadOptions&);
 
 }  // namespace flashlight::frontend

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a program: finds its functions and follows each until its facts are settled and its branches enumerated.
+// Reads a program: finds its functions and follows each until its facts are settled and its branches
+// enumerated.
 #include <pthread.h>
 
 #include <algorithm>
@@ -60,9 +61,7 @@ class FunctionReader {
         Variant v{reading_.paths.condition(), builder.finish(name, std::move(outputs))};
         graph::verify(v.function);
         return v;
-      } catch (const PathThrows&) {
-        return std::nullopt;
-      } catch (const Refusal&) {
+      } catch (const PathThrows&) { return std::nullopt; } catch (const Refusal&) {
         // What the reading learned up to here may settle what stopped it: an assume() before the loop.
         if (!learn(facts, builder)) throw;
       } catch (const graph::LoweringError& e) {
@@ -82,12 +81,13 @@ class FunctionReader {
 };
 
 bool is_wanted(const FunctionSource& f, const std::vector<std::string>& only) {
-  return only.empty() || std::any_of(only.begin(), only.end(),
-                                     [&](const std::string& n) { return n == f.name || n == f.qualified_name; });
+  return only.empty() || std::any_of(only.begin(), only.end(), [&](const std::string& n) {
+           return n == f.name || n == f.qualified_name;
+         });
 }
 
-void read_function(const clang::FunctionDecl* f, clang::ASTContext& ast, const SourceText& text, const ReadOptions& options,
-                   Program& program) {
+void read_function(const clang::FunctionDecl* f, clang::ASTContext& ast, const SourceText& text,
+                   const ReadOptions& options, Program& program) {
   FunctionSource out = describe(f, ast, text);
   if (!is_wanted(out, options.only)) return;
   if (!out.refusal) {
@@ -96,17 +96,18 @@ void read_function(const clang::FunctionDecl* f, clang::ASTContext& ast, const S
     } catch (const Refusal& r) {
       out.refusal = remark(text, r.where.isValid() ? r.where : f->getLocation(), r.id, r.text, r.hint);
     } catch (const std::exception& e) {
-      out.refusal = remark(text, f->getLocation(), "internal", std::string("the translator failed: ") + e.what(),
-                           "please report this function");
+      out.refusal = remark(text, f->getLocation(), "internal",
+                           std::string("the translator failed: ") + e.what(), "please report this function");
     }
   }
   if (out.refusal) {
     out.variants.clear();
     // A helper that cannot be followed is one finding, however many functions call it.
-    bool known = std::any_of(program.diagnostics.begin(), program.diagnostics.end(), [&](const Diagnostic& d) {
-      return d.id == out.refusal->id && d.where.file == out.refusal->where.file && d.where.line == out.refusal->where.line &&
-             d.where.column == out.refusal->where.column;
-    });
+    bool known =
+        std::any_of(program.diagnostics.begin(), program.diagnostics.end(), [&](const Diagnostic& d) {
+          return d.id == out.refusal->id && d.where.file == out.refusal->where.file &&
+                 d.where.line == out.refusal->where.line && d.where.column == out.refusal->where.column;
+        });
     if (!known) program.diagnostics.push_back(*out.refusal);
   }
   program.functions.push_back(std::move(out));
@@ -115,7 +116,8 @@ void read_function(const clang::FunctionDecl* f, clang::ASTContext& ast, const S
 void read(Program& program, const ReadOptions& options) {
   parse(program, options, [&](clang::ASTContext& ast) {
     SourceText text(ast.getSourceManager(), program.path, include_folder(options));
-    for (const clang::FunctionDecl* f : find_candidates(ast, text)) read_function(f, ast, text, options, program);
+    for (const clang::FunctionDecl* f : find_candidates(ast, text))
+      read_function(f, ast, text, options, program);
   });
 }
 
@@ -128,12 +130,14 @@ void on_large_stack(void (*run)(void*), void* argument) {
   pthread_attr_t attributes;
   pthread_t thread;
   pthread_attr_init(&attributes);
-  bool started = pthread_attr_setstacksize(&attributes, kStack) == 0 &&
-                 pthread_create(&thread, &attributes, [](void* p) -> void* {
-                   auto* j = static_cast<Job*>(p);
-                   j->run(j->argument);
-                   return nullptr;
-                 }, &job) == 0;
+  bool started = pthread_attr_setstacksize(&attributes, kStack) == 0 && pthread_create(
+                                                                            &thread, &attributes,
+                                                                            [](void* p) -> void* {
+                                                                              auto* j = static_cast<Job*>(p);
+                                                                              j->run(j->argument);
+                                                                              return nullptr;
+                                                                            },
+                                                                            &job) == 0;
   pthread_attr_destroy(&attributes);
   if (started) pthread_join(thread, nullptr);
   else run(argument);
@@ -147,19 +151,21 @@ Program read_program(const std::string& path, const ReadOptions& options) {
     const ReadOptions& options;
   } work{{}, options};
   work.program.path = path;
-  on_large_stack([](void* p) {
-    auto& w = *static_cast<Work*>(p);
-    try {
-      read(w.program, w.options);
-    } catch (const std::exception& e) {
-      Diagnostic d;
-      d.id = "internal";
-      d.where.file = w.program.path;
-      d.text = std::string("reading the program failed: ") + e.what();
-      w.program.diagnostics.push_back(std::move(d));
-      w.program.parsed = false;
-    }
-  }, &work);
+  on_large_stack(
+      [](void* p) {
+        auto& w = *static_cast<Work*>(p);
+        try {
+          read(w.program, w.options);
+        } catch (const std::exception& e) {
+          Diagnostic d;
+          d.id = "internal";
+          d.where.file = w.program.path;
+          d.text = std::string("reading the program failed: ") + e.what();
+          w.program.diagnostics.push_back(std::move(d));
+          w.program.parsed = false;
+        }
+      },
+      &work);
   return std::move(work.program);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How following a function ends when it cannot be followed: thrown by the interpreter, turned into a Diagnostic by the reader.
+// How following a function ends when it cannot be followed: thrown by the interpreter, turned into a
+// Diagnostic by the reader.
 #pragma once
 #include <string>
 

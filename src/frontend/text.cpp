@@ -18,7 +18,8 @@ SourceText::Owner SourceText::owner(clang::SourceLocation loc) const {
   bool dsl = !include_dir_.empty() && name.starts_with(include_dir_ + "/flashlight/");
   if (file == sources_.getMainFileID()) it->second = Owner::User;
   else if (dsl) it->second = Owner::Dsl;
-  else if (!name.empty() && !name.starts_with("<") && !sources_.isInSystemHeader(loc)) it->second = Owner::User;
+  else if (!name.empty() && !name.starts_with("<") && !sources_.isInSystemHeader(loc))
+    it->second = Owner::User;
   return it->second;
 }
 

@@ -20,11 +20,13 @@ class SourceText {
   bool is_user(clang::SourceLocation) const;
   bool is_dsl(clang::SourceLocation) const;
   bool is_main(clang::SourceLocation loc) const { return sources_.isInMainFile(sources_.getFileLoc(loc)); }
-  // Where the text itself stands: a macro's use, its argument's own place; physical lines, #line is not followed.
+  // Where the text itself stands: a macro's use, its argument's own place; physical lines, #line is not
+  // followed.
   Location location(clang::SourceLocation) const;
   graph::SourceRange range(clang::SourceLocation) const;
   std::string line(clang::SourceLocation) const;
-  // Byte offset in the main file just behind the token at `loc`; 0 where it is not plain text of the main file.
+  // Byte offset in the main file just behind the token at `loc`; 0 where it is not plain text of the main
+  // file.
   std::size_t offset_behind(clang::SourceLocation) const;
 
  private:

@@ -40,8 +40,9 @@ bool assign_value(Slot& to, const Value& from) {
 }
 
 const char* kind_of(const Value& v) {
-  static constexpr const char* names[] = {"no value", "a tensor",   "a number",   "a dtype",   "a string", "a list",
-                                          "an optional", "a lambda", "a function", "a pointer", "a dtype", "a device"};
+  static constexpr const char* names[] = {"no value",   "a tensor",  "a number",    "a dtype",
+                                          "a string",   "a list",    "an optional", "a lambda",
+                                          "a function", "a pointer", "a dtype",     "a device"};
   return names[v.index()];
 }
 

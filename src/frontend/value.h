@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an expression of the user's program yields while it is followed: tensors as graph values, host numbers as
-// symbolic expressions, everything else as itself.
+// What an expression of the user's program yields while it is followed: tensors as graph values, host numbers
+// as symbolic expressions, everything else as itself.
 #pragma once
 #include <map>
 #include <memory>
@@ -22,11 +22,12 @@ struct Slot;
 // A place in the program's memory. References, by-reference captures and pointers share it.
 using Cell = std::shared_ptr<Slot>;
 
-// The identity of a tensor's memory: every handle and view of it holds one reference, so that the count tells whether
-// an in-place op could be seen through another name.
+// The identity of a tensor's memory: every handle and view of it holds one reference, so that the count tells
+// whether an in-place op could be seen through another name.
 struct Storage {
-  bool external = false;           // belongs to the caller (a parameter)
-  std::shared_ptr<Storage> behind;  // of an expanded view, in which several elements are one: never written to
+  bool external = false;  // belongs to the caller (a parameter)
+  std::shared_ptr<Storage>
+      behind;  // of an expanded view, in which several elements are one: never written to
 };
 
 struct TensorValue {
@@ -34,8 +35,8 @@ struct TensorValue {
   std::shared_ptr<Storage> storage;
 };
 
-// Arrays, containers, pairs, tuples and structs (bases first, then fields in order of declaration). A null cell is a field
-// of a parameter whose type has no place in a kernel.
+// Arrays, containers, pairs, tuples and structs (bases first, then fields in order of declaration). A null
+// cell is a field of a parameter whose type has no place in a kernel.
 struct Fields {
   std::vector<Cell> cells;
   bool references = false;  // std::tie and its kin: a copy shares the cells
@@ -71,8 +72,8 @@ struct DeviceValue {
   bool cuda = true;
 };
 
-using Value = std::variant<std::monostate, TensorValue, graph::Sym, graph::DType, std::string, Fields, OptionalValue,
-                           Closure, FunctionRef, Pointer, DTypeOf, DeviceValue>;
+using Value = std::variant<std::monostate, TensorValue, graph::Sym, graph::DType, std::string, Fields,
+                           OptionalValue, Closure, FunctionRef, Pointer, DTypeOf, DeviceValue>;
 
 struct Slot {
   Value value;
@@ -88,7 +89,8 @@ inline Cell make_bool(bool b) { return make_cell(graph::Sym::boolean(b)); }
 Value copy_value(const Value&);
 inline Cell copy_cell(const Cell& c) { return c ? make_cell(copy_value(c->value)) : nullptr; }
 
-// Assigns element by element, so that references into `to` stay valid; false where a readonly cell would change.
+// Assigns element by element, so that references into `to` stay valid; false where a readonly cell would
+// change.
 bool assign_value(Slot& to, const Value& from);
 
 // For messages: "a tensor", "a number", ...

@@ -69,7 +69,20 @@ class Extraction {
   // Stays opaque to the algebra: no reduction below, and nothing the laws could use.
   bool is_point(const Access& access) {
     if (dependence_.has_reduction(access.node)) return false;
-    return graph_[access.node].type != Type::Float || !(dependence_(access) & bit(plan_.stream));
+    return graph_[access.node].type != Type::Float || !(dependence_(access) & bit(plan_.stream)) || is_value(access);
+  }
+
+  // Of what varies with key and column, products are left to the laws; anything else is an operand of a contraction,
+  // filled as it is written.
+  bool is_value(const Access& access) {
+    const Fn fn = graph_[access.node].fn;
+    if (fn == Fn::Mul || fn == Fn::Pow) return false;
+    const LoopSet loops = dependence_(access);
+    if (loops & bit(plan_.row)) return false;
+    for (std::size_t l = 0; l < plan_.loops.size(); ++l) {
+      if (plan_.loops[l].role == Role::Column && (loops >> l & 1)) return true;
+    }
+    return false;
   }
 
   std::vector<Expr> operands(const Access& access) {
@@ -142,9 +155,18 @@ class Extraction {
     return static_cast<int>(plan_.loops.size()) - 1;
   }
 
+  // An op without a law below is the reason to give, whatever reads it.
+  void refuse_opaque(graph::NodeId id) {
+    if (!dependence_.has_reduction(id)) return;
+    const graph::Node& node = graph_[id];
+    if (node.op == Op::Opaque) compute({id, {}});
+    for (const graph::Operand& operand : node.operands) refuse_opaque(operand.node);
+  }
+
   // A sum over features of a product: factors without the feature leave it, the others are the two sides.
   Expr contraction(const Access& access) {
     const graph::Node& node = graph_[access.node];
+    refuse_opaque(node.operands[0].node);
     if (node.reduce != graph::ReduceKind::Sum) {
       refuse(access.node, "unsupported-reduction", "a reduction that is neither over the keys nor a contraction is not fused yet", "");
     }

@@ -219,6 +219,7 @@ Function Builder::finish(std::string name, std::vector<Output> outputs) {
   function_.name = std::move(name);
   function_.outputs = std::move(outputs);
   for (Check& c : function_.checks) c.condition = canonical(c.condition);
+  std::erase_if(function_.checks, [](const Check& c) { return c.condition == Sym::boolean(true); });  // parameters' shapes say it
   function_.graph = std::move(g);
   table_.clear();
   return std::move(function_);

@@ -13,10 +13,11 @@ using Table = std::unordered_map<std::string_view, decltype(OpRow::lower)>;
 
 Table gather_rows() {
   Table table;
-  for (auto rows : {pointwise_ops(), unary_ops(), reduce_ops(), contract_ops(), view_ops(), slice_ops(), reshape_ops(),
-                    index_ops(), create_ops(), query_ops(), attention_ops()})
+  for (auto rows : {pointwise_ops(), unary_ops(), reduce_ops(), contract_ops(), view_ops(), slice_ops(),
+                    reshape_ops(), index_ops(), create_ops(), query_ops(), attention_ops()})
     for (const OpRow& row : rows)
-      if (!table.emplace(row.name, row.lower).second) throw std::logic_error("op twice: " + std::string(row.name));
+      if (!table.emplace(row.name, row.lower).second)
+        throw std::logic_error("op twice: " + std::string(row.name));
   return table;
 }
 

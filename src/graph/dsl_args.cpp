@@ -48,14 +48,16 @@ const Sym& Args::sym(int i) const {
 
 std::int64_t Args::integer(int i) const {
   if (auto value = sym(i).as_integer()) return *value;
-  fail("not-constant", "argument " + std::to_string(i + 1) + " must be known when translating, it is " + to_string(sym(i)));
+  fail("not-constant",
+       "argument " + std::to_string(i + 1) + " must be known when translating, it is " + to_string(sym(i)));
 }
 
 bool Args::flag_or(int i, bool otherwise) const {
   if (!has(i)) return otherwise;
   const Sym& value = sym(i);
   if (!value.is_constant())
-    fail("not-constant", "argument " + std::to_string(i + 1) + " must be known when translating, it is " + to_string(value));
+    fail("not-constant",
+         "argument " + std::to_string(i + 1) + " must be known when translating, it is " + to_string(value));
   return value.real() != 0;
 }
 

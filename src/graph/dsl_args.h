@@ -12,7 +12,8 @@ namespace flashlight::graph {
 // "[pack, 4, q1]": a shape for messages.
 std::string describe(const TensorView&);
 
-// The arguments of one call. Reading past the end reads an absent argument: trailing defaults may be left out.
+// The arguments of one call. Reading past the end reads an absent argument: trailing defaults may be left
+// out.
 class Args {
  public:
   Args(std::string_view op, const ArgList& list) : op_(op), list_(list) {}
@@ -25,14 +26,14 @@ class Args {
   bool is_sym(int i) const { return std::holds_alternative<Sym>(at(i)); }
 
   const TensorView& tensor(int i) const;
-  std::vector<TensorView> tensors(int i) const;      // a list of tensors; a single one is a list of one
+  std::vector<TensorView> tensors(int i) const;  // a list of tensors; a single one is a list of one
   const Sym& sym(int i) const;
   Sym sym_or(int i, const Sym& otherwise) const { return has(i) ? sym(i) : otherwise; }
-  std::int64_t integer(int i) const;                 // must be known when translating
+  std::int64_t integer(int i) const;  // must be known when translating
   std::int64_t integer_or(int i, std::int64_t otherwise) const { return has(i) ? integer(i) : otherwise; }
-  bool flag_or(int i, bool otherwise) const;         // must be known when translating
-  std::vector<Sym> sizes(int i) const;               // a list, or one number; absent: empty
-  std::vector<std::int64_t> dims(int i) const;       // as sizes, all known when translating
+  bool flag_or(int i, bool otherwise) const;    // must be known when translating
+  std::vector<Sym> sizes(int i) const;          // a list, or one number; absent: empty
+  std::vector<std::int64_t> dims(int i) const;  // as sizes, all known when translating
 
   [[noreturn]] void fail(std::string id, const std::string& text, std::string hint = {}) const;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ops that stand for small programs: normalisations and scaled_dot_product_attention, lowered to what they compute.
+// Ops that stand for small programs: normalisations and scaled_dot_product_attention, lowered to what they
+// compute.
 #include <algorithm>
 #include <numeric>
 
@@ -9,10 +10,13 @@
 namespace flashlight::graph {
 namespace {
 
-TensorView call(Builder& b, std::string_view name, const ArgList& args) { return std::get<TensorView>(apply_op(b, name, args)); }
+TensorView call(Builder& b, std::string_view name, const ArgList& args) {
+  return std::get<TensorView>(apply_op(b, name, args));
+}
 
 // The trailing axes that a weight normalises over: as many as it has, one without it.
-std::vector<int> normalised_axes(Builder& b, const TensorView& x, const Args& a, std::initializer_list<int> weights) {
+std::vector<int> normalised_axes(Builder& b, const TensorView& x, const Args& a,
+                                 std::initializer_list<int> weights) {
   int count = 1;
   for (int i : weights)
     if (a.has(i)) need_exact(b, a.tensor(i), -1, 1, a), count = std::max(count, rank_of(a.tensor(i)));
@@ -83,13 +87,16 @@ Arg scaled_dot_product_attention(Builder& b, const Args& a) {
   }
   if (options.has(0)) {
     const TensorView& mask = options.tensor(0);
-    scores = mask.type == Type::Bool ? call(b, "where", {mask, scores, nothing}) : call(b, "+", {scores, mask});
+    scores =
+        mask.type == Type::Bool ? call(b, "where", {mask, scores, nothing}) : call(b, "+", {scores, mask});
   }
   return matmul(b, call(b, "softmax", {scores, Sym(-1)}), v, a);
 }
 
 constexpr OpRow kRows[] = {
-    {"rms_norm", rms_norm}, {"layer_norm", layer_norm}, {"scaled_dot_product_attention", scaled_dot_product_attention},
+    {"rms_norm", rms_norm},
+    {"layer_norm", layer_norm},
+    {"scaled_dot_product_attention", scaled_dot_product_attention},
 };
 
 }  // namespace

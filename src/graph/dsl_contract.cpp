@@ -10,7 +10,9 @@
 namespace flashlight::graph {
 namespace {
 
-bool holds(const Letters& letters, int letter) { return std::find(letters.begin(), letters.end(), letter) != letters.end(); }
+bool holds(const Letters& letters, int letter) {
+  return std::find(letters.begin(), letters.end(), letter) != letters.end();
+}
 
 std::string describe(const std::vector<Factor>& factors) {
   std::string text;
@@ -19,7 +21,8 @@ std::string describe(const std::vector<Factor>& factors) {
 }
 
 // The size of every letter. Summed axes and axes of one operand must agree, others broadcast.
-std::map<int, Sym> sizes_of(Builder& b, const std::vector<Factor>& factors, const Letters& out, const Args& a) {
+std::map<int, Sym> sizes_of(Builder& b, const std::vector<Factor>& factors, const Letters& out,
+                            const Args& a) {
   std::map<int, Sym> sizes;
   std::string what = a.op() + " of " + describe(factors);
   for (const Factor& f : factors)
@@ -28,14 +31,16 @@ std::map<int, Sym> sizes_of(Builder& b, const std::vector<Factor>& factors, cons
       auto [at, is_new] = sizes.emplace(letter, f.view.shape[k]);
       if (is_new) continue;
       bool summed = !holds(out, letter);
-      at->second = summed ? b.unify(at->second, f.view.shape[k], what + ": the sizes of the summed dims")
-                          : b.unify_broadcast(at->second, f.view.shape[k], what + ": the sizes of a common dim");
+      at->second = summed
+                       ? b.unify(at->second, f.view.shape[k], what + ": the sizes of the summed dims")
+                       : b.unify_broadcast(at->second, f.view.shape[k], what + ": the sizes of a common dim");
     }
   return sizes;
 }
 
 // The factor over the axes of `iteration`: an axis of size 1 is read at 0.
-TensorView over(const TensorView& view, const Letters& letters, const Letters& iteration, const Shape& shape, bool pack) {
+TensorView over(const TensorView& view, const Letters& letters, const Letters& iteration, const Shape& shape,
+                bool pack) {
   std::vector<Sym> axes;
   for (std::size_t k = 0; k < letters.size(); ++k) {
     auto at = std::find(iteration.begin(), iteration.end(), letters[k]) - iteration.begin();
@@ -98,7 +103,8 @@ Arg linear(Builder& b, const Args& a) {
   need_trailing(b, x, 1, a);
   need_exact(b, w, 2, 2, a);
   Letters batch = leading_letters(x, 1);
-  TensorView out = contract(b, {{x, with(batch, {kSummed})}, {w, {kColumn, kSummed}}}, with(batch, {kColumn}), a);
+  TensorView out =
+      contract(b, {{x, with(batch, {kSummed})}, {w, {kColumn, kSummed}}}, with(batch, {kColumn}), a);
   if (!a.has(2)) return out;
   need_exact(b, a.tensor(2), 1, 1, a);
   return Math{b, a}.add(out, a.tensor(2));
@@ -125,7 +131,8 @@ TensorView matmul(Builder& b, const TensorView& x, const TensorView& y, const Ar
   std::vector<TensorView> views{x, y};
   std::vector<int> own;
   for (const TensorView& v : views) {
-    if (v.shape.empty()) a.fail("shape-mismatch", "needs tensors with dims, got " + describe(x) + " and " + describe(y));
+    if (v.shape.empty())
+      a.fail("shape-mismatch", "needs tensors with dims, got " + describe(x) + " and " + describe(y));
     own.push_back(!v.pack && rank_of(v) == 1 ? 1 : 2);
     need_trailing(b, v, own.back(), a);
   }

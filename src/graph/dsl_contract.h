@@ -5,8 +5,9 @@
 
 namespace flashlight::graph {
 
-// A letter for each axis of an operand or result. Two operands that share a letter share the axis; so do two axes of one
-// operand (a diagonal). Letters < 0 stand for batch axes: they broadcast, and kPackLetter is the pack.
+// A letter for each axis of an operand or result. Two operands that share a letter share the axis; so do two
+// axes of one operand (a diagonal). Letters < 0 stand for batch axes: they broadcast, and kPackLetter is the
+// pack.
 using Letters = std::vector<int>;
 inline constexpr int kPackLetter = -1000;
 

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ops that make tensors: ranges, constants, triangles. A constant of any shape is a Scalar seen through an empty index.
+// Ops that make tensors: ranges, constants, triangles. A constant of any shape is a Scalar seen through an
+// empty index.
 #include "graph/dsl_ops.h"
 
 namespace flashlight::graph {
 namespace {
 
-TensorView constant(Builder& b, const Sym& value, Type type) { return convert(b, scalar_view(b, value), type); }
+TensorView constant(Builder& b, const Sym& value, Type type) {
+  return convert(b, scalar_view(b, value), type);
+}
 
 TensorView filled(Builder& b, const Sym& value, const Shape& shape, bool pack, const Kind& kind) {
   TensorView out = spread(constant(b, value, kind.type), shape, pack);
@@ -49,7 +52,8 @@ Arg arange(Builder& b, const Args& a) {
   int numbers = a.is_sym(1) ? 2 : 1;
   Sym start = numbers == 1 ? Sym(0) : a.sym(0), end = a.sym(numbers - 1);
   Sym step = numbers == 2 && a.is_sym(2) ? a.sym(2) : Sym(1);
-  bool integer = start.type() == SymType::Integer && end.type() == SymType::Integer && step.type() == SymType::Integer;
+  bool integer =
+      start.type() == SymType::Integer && end.type() == SymType::Integer && step.type() == SymType::Integer;
   TensorView out = iota_view(b, steps(start, end, step));
   Math m{b, a};
   Kind kind{integer ? Type::Int : Type::Float, default_rule(integer ? Type::Int : Type::Float)};
@@ -76,7 +80,8 @@ TensorView triangle(Builder& b, const Args& a, const TensorView& x, bool lower) 
   Math m{b, a};
   TensorView i = positions(b, x.shape, rank - 2, x.pack), j = positions(b, x.shape, rank - 1, x.pack);
   TensorView bound = m.add(i, scalar_view(b, a.sym_or(1, Sym(0))));
-  TensorView keep = map(b, Fn::Le, lower ? std::vector{j, bound} : std::vector{bound, j}, default_rule(Type::Bool), a);
+  TensorView keep =
+      map(b, Fn::Le, lower ? std::vector{j, bound} : std::vector{bound, j}, default_rule(Type::Bool), a);
   TensorView zero = constant(b, Sym(0), x.type);
   return map(b, Fn::Where, {keep, x, zero}, x.dtype, a);
 }
@@ -87,7 +92,8 @@ Arg triu(Builder& b, const Args& a) { return triangle(b, a, a.tensor(0), false);
 Arg eye(Builder& b, const Args& a) {
   Shape shape{a.sym(0), a.sym_or(1, a.sym(0))};
   Kind kind = kind_or(a, 2, {Type::Float, default_rule(Type::Float)});
-  TensorView same = map(b, Fn::Eq, {positions(b, shape, 0, false), positions(b, shape, 1, false)}, default_rule(Type::Bool), a);
+  TensorView same = map(b, Fn::Eq, {positions(b, shape, 0, false), positions(b, shape, 1, false)},
+                        default_rule(Type::Bool), a);
   return convert(b, same, kind);
 }
 
@@ -116,8 +122,10 @@ Arg tensor(Builder& b, const Args& a) {
   std::vector<Sym> numbers;
   Shape shape = read_numbers(a, a.at(0), numbers);
   if (numbers.size() > kMostNumbers)
-    a.fail("unsupported-op", "of " + std::to_string(numbers.size()) + " numbers is not translated (at most " +
-                                 std::to_string(kMostNumbers) + ")", "pass the tensor as a parameter");
+    a.fail("unsupported-op",
+           "of " + std::to_string(numbers.size()) + " numbers is not translated (at most " +
+               std::to_string(kMostNumbers) + ")",
+           "pass the tensor as a parameter");
   std::vector<TensorView> views;
   for (const Sym& number : numbers) views.push_back(scalar_view(b, number));
   Kind kind = kind_or(a, 1, promote(views));
@@ -131,7 +139,8 @@ Arg tensor(Builder& b, const Args& a) {
   TensorView out = convert(b, views.back(), kind);
   for (std::size_t k = numbers.size() - 1; k-- > 0;) {
     if (numbers[k] == numbers.back() && out.index.empty()) continue;
-    TensorView here = map(b, Fn::Eq, {at, scalar_view(b, Sym(static_cast<std::int64_t>(k)))}, default_rule(Type::Bool), a);
+    TensorView here =
+        map(b, Fn::Eq, {at, scalar_view(b, Sym(static_cast<std::int64_t>(k)))}, default_rule(Type::Bool), a);
     out = map(b, Fn::Where, {here, convert(b, views[k], kind), out}, kind.dtype, a);
   }
   out = out.shape.empty() ? spread(out, shape, false) : reindex(out, {linear}, shape, false);
@@ -140,9 +149,19 @@ Arg tensor(Builder& b, const Args& a) {
 }
 
 constexpr OpRow kRows[] = {
-    {"arange", arange}, {"zeros", full_of<0>}, {"ones", full_of<1>}, {"empty", full_of<0>}, {"full", full},
-    {"zeros_like", full_of_like<0>}, {"ones_like", full_of_like<1>}, {"empty_like", full_of_like<0>},
-    {"full_like", full_like}, {"eye", eye}, {"tril", tril}, {"triu", triu}, {"tensor", tensor},
+    {"arange", arange},
+    {"zeros", full_of<0>},
+    {"ones", full_of<1>},
+    {"empty", full_of<0>},
+    {"full", full},
+    {"zeros_like", full_of_like<0>},
+    {"ones_like", full_of_like<1>},
+    {"empty_like", full_of_like<0>},
+    {"full_like", full_like},
+    {"eye", eye},
+    {"tril", tril},
+    {"triu", triu},
+    {"tensor", tensor},
 };
 
 }  // namespace

@@ -30,7 +30,8 @@ Term read_term(std::string_view text, const Args& a) {
     } else if (std::isalpha(static_cast<unsigned char>(c))) {
       (term.ellipsis ? term.after : term.before).push_back(c);
     } else {
-      a.fail("bad-equation", "unexpected '" + std::string(1, c) + "' in the equation", "write it as \"bhid,bhjd->bhij\"");
+      a.fail("bad-equation", "unexpected '" + std::string(1, c) + "' in the equation",
+             "write it as \"bhid,bhjd->bhij\"");
     }
   }
   return term;
@@ -78,8 +79,8 @@ Factor lay_out(const TensorView& v, const Term& term) {
 TensorView einsum(Builder& b, std::string_view text, const std::vector<TensorView>& operands, const Args& a) {
   Equation equation = read_equation(text, a);
   if (equation.terms.size() != operands.size())
-    a.fail("bad-equation", "the equation has " + std::to_string(equation.terms.size()) + " operands, the call " +
-                               std::to_string(operands.size()));
+    a.fail("bad-equation", "the equation has " + std::to_string(equation.terms.size()) +
+                               " operands, the call " + std::to_string(operands.size()));
   std::vector<int> own;
   std::vector<TensorView> batched;
   for (std::size_t k = 0; k < operands.size(); ++k) {

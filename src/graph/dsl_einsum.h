@@ -5,7 +5,8 @@
 
 namespace flashlight::graph {
 
-// "bhid,bhjd->bhij", also with "..." for leading (batch) axes, repeated letters and no "->" (letters that occur once, sorted).
+// "bhid,bhjd->bhij", also with "..." for leading (batch) axes, repeated letters and no "->" (letters that
+// occur once, sorted).
 TensorView einsum(Builder&, std::string_view equation, const std::vector<TensorView>& operands, const Args&);
 
 }  // namespace flashlight::graph

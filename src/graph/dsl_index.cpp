@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading at computed positions: index, index_select, gather. Positions made of iotas become index maps, others Gather.
+// Reading at computed positions: index, index_select, gather. Positions made of iotas become index maps,
+// others Gather.
 #include <algorithm>
 
 #include "graph/dsl_ops.h"
@@ -33,11 +34,13 @@ std::optional<Sym> as_expression(const Builder& b, NodeId id, const std::vector<
 
 bool is_free(const Sym& e) { return !contains(e, SymOp::Axis) && !contains(e, SymOp::Datum); }
 
-// The largest value of an expression that grows with every axis(k) < shape[k]; nullopt where that is not in sight.
+// The largest value of an expression that grows with every axis(k) < shape[k]; nullopt where that is not in
+// sight.
 std::optional<Sym> largest(const Sym& e, const Shape& shape) {
   switch (e.op()) {
     case SymOp::Axis: return shape[e.integer()] - Sym(1);
-    case SymOp::Add: case SymOp::Mul: {
+    case SymOp::Add:
+    case SymOp::Mul: {
       std::vector<Sym> args;
       for (const Sym& arg : e.args()) {
         auto most = largest(arg, shape);
@@ -46,7 +49,8 @@ std::optional<Sym> largest(const Sym& e, const Shape& shape) {
       }
       return make_sym(e.op(), args);
     }
-    case SymOp::FloorDiv: case SymOp::Mod: {
+    case SymOp::FloorDiv:
+    case SymOp::Mod: {
       const Sym& divisor = e.args()[1];
       if (!is_free(divisor) || !proves_nonnegative(divisor, shape)) return std::nullopt;
       if (e.op() == SymOp::Mod) return divisor - Sym(1);
@@ -57,13 +61,15 @@ std::optional<Sym> largest(const Sym& e, const Shape& shape) {
   }
 }
 
-// The index as a plain map: it is never negative, and below `size`, which is checked at launch where it is not proven.
+// The index as a plain map: it is never negative, and below `size`, which is checked at launch where it is
+// not proven.
 std::optional<Sym> plain_index(Builder& b, const TensorView& index, const Sym& size, const Args& a) {
   auto e = as_expression(b, index.node, index.index);
   if (!e) return std::nullopt;
   Sym value = simplify_index(*e, index.shape);
   if (!proves_nonnegative(value, index.shape)) return std::nullopt;
-  const Sym& bound = value.op() == SymOp::FloorDiv ? value.args()[0] : value;  // a quotient is no more than its dividend
+  const Sym& bound =
+      value.op() == SymOp::FloorDiv ? value.args()[0] : value;  // a quotient is no more than its dividend
   if (proves_nonnegative(size - Sym(1) - bound, index.shape)) return value;
   auto most = largest(value, index.shape);
   if (!most) return std::nullopt;
@@ -105,15 +111,17 @@ Arg index(Builder& b, const Args& a) {
   std::vector<TensorView> positions;
   if (auto* list = std::get_if<ArgList>(&a.at(1)))
     for (const Arg& item : *list)
-      positions.push_back(std::holds_alternative<Sym>(item) ? scalar_view(b, std::get<Sym>(item)) : std::get<TensorView>(item));
-  else
-    positions = a.tensors(1);
+      positions.push_back(std::holds_alternative<Sym>(item) ? scalar_view(b, std::get<Sym>(item))
+                                                            : std::get<TensorView>(item));
+  else positions = a.tensors(1);
   int count = static_cast<int>(positions.size());
   if (x.pack) need_exact(b, x, -1, raw_parameter(b, x) >= 0 ? count : std::max(count, kUsualRank), a);
   if (count > rank_of(x))
-    a.fail("shape-mismatch", std::to_string(count) + " indices for " + describe(x), "give at most one index a dim");
+    a.fail("shape-mismatch", std::to_string(count) + " indices for " + describe(x),
+           "give at most one index a dim");
   for (TensorView& p : positions) {
-    if (p.type == Type::Bool) a.fail("unsupported-op", "by a kBool tensor has a size known at run time only", "use where");
+    if (p.type == Type::Bool)
+      a.fail("unsupported-op", "by a kBool tensor has a size known at run time only", "use where");
     p = to_int(b, p, a);
   }
   broadcast(b, positions, a);
@@ -131,7 +139,8 @@ Arg index(Builder& b, const Args& a) {
       shape.push_back(x.shape[k]);
     }
   }
-  for (TensorView& p : positions) p.shape = shape;  // the trailing axes are not theirs, their index does not use them
+  for (TensorView& p : positions)
+    p.shape = shape;  // the trailing axes are not theirs, their index does not use them
   return read_at(b, x, axes, at, positions, shape, pack, a);
 }
 
@@ -146,7 +155,8 @@ Arg index_select(Builder& b, const Args& a) {
   return read_at(b, x, identity_index(shape.size()), {axis}, {position}, shape, x.pack, a);
 }
 
-// out[.., i, ..] = x[.., index[.., i, ..], ..]: the index has as many dims as x and may be shorter in the others.
+// out[.., i, ..] = x[.., index[.., i, ..], ..]: the index has as many dims as x and may be shorter in the
+// others.
 Arg gather(Builder& b, const Args& a) {
   const TensorView& x = a.tensor(0);
   TensorView position = to_int(b, a.tensor(2), a);
@@ -156,11 +166,13 @@ Arg gather(Builder& b, const Args& a) {
   if (x.pack && !position.pack) need_exact(b, x, rank_of(position), 0, a);
   if (position.pack && !x.pack) need_exact(b, position, rank_of(x), 0, a);
   if (rank_of(position) != rank_of(x))
-    a.fail("shape-mismatch", "needs an index of as many dims, got " + describe(x) + " and " + describe(position));
+    a.fail("shape-mismatch",
+           "needs an index of as many dims, got " + describe(x) + " and " + describe(position));
   for (int k = 0; k < rank_of(x); ++k)
     if (k != axis && !(x.shape[k] == position.shape[k]) && !(x.pack && k == 0))
-      position.shape[k] = b.unify(x.shape[k], position.shape[k], "gather: dim " + std::to_string(k) + " of " + describe(x) +
-                                                                     " and of the index " + describe(position));
+      position.shape[k] = b.unify(x.shape[k], position.shape[k],
+                                  "gather: dim " + std::to_string(k) + " of " + describe(x) +
+                                      " and of the index " + describe(position));
   std::vector<Sym> axes = identity_index(x.shape.size());
   for (int k = 0; k < rank_of(x); ++k)
     if (k != axis && position.shape[k].is_integer(1)) axes[k] = Sym(0);

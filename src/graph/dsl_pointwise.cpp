@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ops of two and three tensors or Scalars, point by point: arithmetic, comparisons, logic, where and clamping.
+// Ops of two and three tensors or Scalars, point by point: arithmetic, comparisons, logic, where and
+// clamping.
 #include <algorithm>
 
 #include "graph/dsl_ops.h"
@@ -66,15 +67,16 @@ Arg logaddexp(Builder& b, const Args& a) {
   return m.apply(Fn::Log, m.add(m.apply(Fn::Exp, v[0]), m.apply(Fn::Exp, v[1])));
 }
 
-// Whether two Float values that are compared must be integers: two parameters as they came, or integer arithmetic
-// around them with an iota on either side (j - offset[id] <= i - offset[id]).
+// Whether two Float values that are compared must be integers: two parameters as they came, or integer
+// arithmetic around them with an iota on either side (j - offset[id] <= i - offset[id]).
 void infer_compared(Builder& b, const Args& a, const Views& v) {
   for (int k = 0; k < 2; ++k)
     if (v[k].type == Type::Int && a.is_tensor(k)) need_int(b, v[1 - k]);
   if (!a.is_tensor(0) || !a.is_tensor(1) || v[0].type != Type::Float || v[1].type != Type::Float) return;
   bool raw = raw_parameter(b, v[0]) >= 0 && raw_parameter(b, v[1]) >= 0;
   bool positions = looks_like_int(b, v[0]) && looks_like_int(b, v[1]);
-  for (int k = 0; k < 2; ++k) positions = positions || (looks_like_int(b, v[k]) && raw_parameter(b, v[1 - k]) >= 0);
+  for (int k = 0; k < 2; ++k)
+    positions = positions || (looks_like_int(b, v[k]) && raw_parameter(b, v[1 - k]) >= 0);
   if (raw || positions) need_int(b, v[0]), need_int(b, v[1]);
 }
 
@@ -94,7 +96,8 @@ std::optional<bool> same_dtype(const Args& a) {
   auto marker = std::get_if<TensorView>(&a.at(0));
   auto dtype = std::get_if<DType>(&a.at(1));
   if (!marker) marker = std::get_if<TensorView>(&a.at(1)), dtype = std::get_if<DType>(&a.at(0));
-  if (auto left = std::get_if<DType>(&a.at(0)), right = std::get_if<DType>(&a.at(1)); left && right) return *left == *right;
+  if (auto left = std::get_if<DType>(&a.at(0)), right = std::get_if<DType>(&a.at(1)); left && right)
+    return *left == *right;
   if (!marker || marker->node >= 0 || !dtype) return std::nullopt;
   if (marker->type != category(*dtype)) return false;
   if (marker->type == Type::Bool) return true;
@@ -177,23 +180,50 @@ Arg in_place(Builder& b, const Args& a) {
 }
 
 constexpr OpRow kRows[] = {
-    {"+", arithmetic<Fn::Add>}, {"add", arithmetic<Fn::Add>}, {"+=", in_place<arithmetic<Fn::Add>>},
-    {"-", subtract}, {"sub", subtract}, {"-=", in_place<subtract>},
-    {"*", arithmetic<Fn::Mul>}, {"mul", arithmetic<Fn::Mul>}, {"*=", in_place<arithmetic<Fn::Mul>>},
-    {"/", divide}, {"div", divide}, {"/=", in_place<divide>},
-    {"%", integer_division<Fn::Mod>}, {"remainder", integer_division<Fn::Mod>},
+    {"+", arithmetic<Fn::Add>},
+    {"add", arithmetic<Fn::Add>},
+    {"+=", in_place<arithmetic<Fn::Add>>},
+    {"-", subtract},
+    {"sub", subtract},
+    {"-=", in_place<subtract>},
+    {"*", arithmetic<Fn::Mul>},
+    {"mul", arithmetic<Fn::Mul>},
+    {"*=", in_place<arithmetic<Fn::Mul>>},
+    {"/", divide},
+    {"div", divide},
+    {"/=", in_place<divide>},
+    {"%", integer_division<Fn::Mod>},
+    {"remainder", integer_division<Fn::Mod>},
     {"floor_divide", integer_division<Fn::FloorDiv>},
     {"pow", arithmetic<Fn::Pow>},
-    {"maximum", extremum<Fn::Max, Fn::Or>}, {"minimum", extremum<Fn::Min, Fn::And>}, {"logaddexp", logaddexp},
-    {"<", compare<Fn::Lt>}, {"lt", compare<Fn::Lt>}, {"<=", compare<Fn::Le>}, {"le", compare<Fn::Le>},
-    {">", compare<Fn::Lt, Order::Swapped>}, {"gt", compare<Fn::Lt, Order::Swapped>},
-    {">=", compare<Fn::Le, Order::Swapped>}, {"ge", compare<Fn::Le, Order::Swapped>},
-    {"==", equal}, {"eq", equal}, {"!=", not_equal}, {"ne", not_equal},
-    {"&", bitwise<Fn::And>}, {"bitwise_and", bitwise<Fn::And>}, {"|", bitwise<Fn::Or>}, {"bitwise_or", bitwise<Fn::Or>},
-    {"^", bitwise<Fn::Ne>}, {"bitwise_xor", bitwise<Fn::Ne>},
-    {"logical_and", logical<Fn::And>}, {"logical_or", logical<Fn::Or>},
-    {"where", where}, {"masked_fill", masked_fill},
-    {"clamp", clamp}, {"clamp_min", clamp_min}, {"clamp_max", clamp_max},
+    {"maximum", extremum<Fn::Max, Fn::Or>},
+    {"minimum", extremum<Fn::Min, Fn::And>},
+    {"logaddexp", logaddexp},
+    {"<", compare<Fn::Lt>},
+    {"lt", compare<Fn::Lt>},
+    {"<=", compare<Fn::Le>},
+    {"le", compare<Fn::Le>},
+    {">", compare<Fn::Lt, Order::Swapped>},
+    {"gt", compare<Fn::Lt, Order::Swapped>},
+    {">=", compare<Fn::Le, Order::Swapped>},
+    {"ge", compare<Fn::Le, Order::Swapped>},
+    {"==", equal},
+    {"eq", equal},
+    {"!=", not_equal},
+    {"ne", not_equal},
+    {"&", bitwise<Fn::And>},
+    {"bitwise_and", bitwise<Fn::And>},
+    {"|", bitwise<Fn::Or>},
+    {"bitwise_or", bitwise<Fn::Or>},
+    {"^", bitwise<Fn::Ne>},
+    {"bitwise_xor", bitwise<Fn::Ne>},
+    {"logical_and", logical<Fn::And>},
+    {"logical_or", logical<Fn::Or>},
+    {"where", where},
+    {"masked_fill", masked_fill},
+    {"clamp", clamp},
+    {"clamp_min", clamp_min},
+    {"clamp_max", clamp_max},
 };
 
 }  // namespace

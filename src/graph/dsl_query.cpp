@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Queries (sizes as symbols, the storage type as a marker), conversions, and the DSL's ops that have no place in a kernel.
+// Queries (sizes as symbols, the storage type as a marker), conversions, and the DSL's ops that have no place
+// in a kernel.
 #include "graph/dsl_ops.h"
 
 namespace flashlight::graph {
 namespace {
 
-// A size that the program reads does not broadcast: the value must be the same whichever tensor it is read from.
+// A size that the program reads does not broadcast: the value must be the same whichever tensor it is read
+// from.
 Sym read_size(Builder& b, const Sym& size) {
   b.exact(size);
   return size;
@@ -34,7 +36,8 @@ Arg numel(Builder& b, const Args& a) {
   return n;
 }
 
-// A storage type that is known at launch only is a tensor that has it, here one without a node: x.to(y.dtype()).
+// A storage type that is known at launch only is a tensor that has it, here one without a node:
+// x.to(y.dtype()).
 Arg dtype(Builder&, const Args& a) {
   const TensorView& x = a.tensor(0);
   if (x.dtype.inputs.empty() && x.dtype.constant) return *x.dtype.constant;
@@ -46,7 +49,8 @@ Arg dtype(Builder&, const Args& a) {
 
 Arg always(Builder&, const Args&) { return Sym::boolean(true); }
 
-// to(dtype), to(x.dtype()), to(device). Float storage types differ in rounding only, which a kernel moves or drops.
+// to(dtype), to(x.dtype()), to(device). Float storage types differ in rounding only, which a kernel moves or
+// drops.
 Arg to(Builder& b, const Args& a) {
   const TensorView& x = a.tensor(0);
   Kind kind = kind_or(a, 1, {x.type, x.dtype});
@@ -64,15 +68,34 @@ Arg assume_rank(Builder& b, const Args& a) {
 }
 
 Arg no_kernel(Builder&, const Args& a) {
-  a.fail("unsupported-op", "cannot be part of a kernel", "call it outside and pass the tensor as a parameter");
+  a.fail("unsupported-op", "cannot be part of a kernel",
+         "call it outside and pass the tensor as a parameter");
 }
 
 constexpr OpRow kRows[] = {
-    {"dim", dim}, {"size", size}, {"sizes", sizes}, {"numel", numel}, {"dtype", dtype}, {"is_contiguous", always},
-    {"defined", always}, {"to", to}, {"assume_rank", assume_rank},
-    {"randn", no_kernel}, {"rand", no_kernel}, {"randint", no_kernel}, {"from_blob", no_kernel}, {"load_npy", no_kernel},
-    {"save_npy", no_kernel}, {"allclose", no_kernel}, {"max_abs_diff", no_kernel}, {"to_text", no_kernel},
-    {"item", no_kernel}, {"data", no_kernel}, {"stride", no_kernel}, {"strides", no_kernel}, {"device", no_kernel},
+    {"dim", dim},
+    {"size", size},
+    {"sizes", sizes},
+    {"numel", numel},
+    {"dtype", dtype},
+    {"is_contiguous", always},
+    {"defined", always},
+    {"to", to},
+    {"assume_rank", assume_rank},
+    {"randn", no_kernel},
+    {"rand", no_kernel},
+    {"randint", no_kernel},
+    {"from_blob", no_kernel},
+    {"load_npy", no_kernel},
+    {"save_npy", no_kernel},
+    {"allclose", no_kernel},
+    {"max_abs_diff", no_kernel},
+    {"to_text", no_kernel},
+    {"item", no_kernel},
+    {"data", no_kernel},
+    {"stride", no_kernel},
+    {"strides", no_kernel},
+    {"device", no_kernel},
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ranks: which axes of a view are meant, and what their use says about the ranks of the function's parameters.
+// Ranks: which axes of a view are meant, and what their use says about the ranks of the function's
+// parameters.
 #include "graph/dsl_rank.h"
 
 #include <algorithm>
@@ -8,11 +9,13 @@ namespace flashlight::graph {
 namespace {
 
 bool has_pack(const Node& n) {
-  return !n.shape.empty() && n.shape[0].op() == SymOp::Symbol && n.shape[0].symbol_id().kind == SymbolId::Pack;
+  return !n.shape.empty() && n.shape[0].op() == SymOp::Symbol &&
+         n.shape[0].symbol_id().kind == SymbolId::Pack;
 }
 
 // Input nodes that `id` depends on. With `pack_only`, those whose pack is the pack of `id`.
-void collect_inputs(const Builder& b, NodeId id, bool pack_only, std::set<NodeId>& seen, std::vector<NodeId>& out) {
+void collect_inputs(const Builder& b, NodeId id, bool pack_only, std::set<NodeId>& seen,
+                    std::vector<NodeId>& out) {
   if (!seen.insert(id).second) return;
   const Node& n = b.node(id);
   if (pack_only && !has_pack(n)) return;
@@ -39,20 +42,23 @@ NodeId input_to_raise(const Builder& b, const TensorView& v, const Args& args) {
     for (NodeId id = 0; id <= v.node; ++id)
       if (b.node(id).op == Op::Input && has_pack(b.node(id))) inputs.push_back(id);
   if (inputs.empty())
-    args.fail("rank-unknown", "the rank of " + describe(v) + " cannot be inferred", "state it: assume(x.dim() == 4)");
+    args.fail("rank-unknown", "the rank of " + describe(v) + " cannot be inferred",
+              "state it: assume(x.dim() == 4)");
   return *std::min_element(inputs.begin(), inputs.end(), [&](NodeId p, NodeId q) {
     return explicit_axes(b.node(p)) < explicit_axes(b.node(q));
   });
 }
 
-// Asks for a parameter with so many axes that the view gets `count` besides its pack, or `count` in all if `known`.
+// Asks for a parameter with so many axes that the view gets `count` besides its pack, or `count` in all if
+// `known`.
 [[noreturn]] void raise(Builder& b, const TensorView& v, int count, bool known, const Args& args) {
   const Node& input = b.node(input_to_raise(b, v, args));
   int axes = explicit_axes(input) + count - explicit_axes(v);
   b.need_rank(input.input, {known, axes});
 }
 
-// Whether some parameter supplies all the axes of the view: then its rank is meant, and not one of a view made to broadcast.
+// Whether some parameter supplies all the axes of the view: then its rank is meant, and not one of a view
+// made to broadcast.
 bool has_rank_of_a_parameter(const Builder& b, const TensorView& v) {
   auto inputs = inputs_behind(b, v.node, false);
   return std::any_of(inputs.begin(), inputs.end(), [&](NodeId id) {
@@ -65,7 +71,8 @@ bool has_rank_of_a_parameter(const Builder& b, const TensorView& v) {
 void need_trailing(Builder& b, const TensorView& v, int count, const Args& args) {
   if (explicit_axes(v) >= count) return;
   if (v.pack) raise(b, v, count, false, args);
-  args.fail("dim-out-of-range", "needs a tensor of at least " + std::to_string(count) + " dims, got " + describe(v));
+  args.fail("dim-out-of-range",
+            "needs a tensor of at least " + std::to_string(count) + " dims, got " + describe(v));
 }
 
 void need_exact(Builder& b, const TensorView& v, int rank, int guess, const Args& args) {
@@ -96,7 +103,8 @@ int axis_of(Builder& b, const TensorView& v, std::int64_t dim, const Args& args,
   return static_cast<int>(axis);
 }
 
-std::vector<int> axes_of(Builder& b, const TensorView& v, std::span<const std::int64_t> dims, const Args& args) {
+std::vector<int> axes_of(Builder& b, const TensorView& v, std::span<const std::int64_t> dims,
+                         const Args& args) {
   std::int64_t most = -1;
   for (std::int64_t dim : dims) most = std::max(most, dim);
   if (most >= 0) axis_of(b, v, most, args);
@@ -105,7 +113,8 @@ std::vector<int> axes_of(Builder& b, const TensorView& v, std::span<const std::i
   return axes;
 }
 
-void align_leading(Builder& b, std::span<const TensorView> views, std::span<const int> own, const Args& args) {
+void align_leading(Builder& b, std::span<const TensorView> views, std::span<const int> own,
+                   const Args& args) {
   int most = 0;
   for (std::size_t k = 0; k < views.size(); ++k) most = std::max(most, explicit_axes(views[k]) - own[k]);
   for (std::size_t k = 0; k < views.size(); ++k) {

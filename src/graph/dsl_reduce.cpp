@@ -24,7 +24,8 @@ TensorView reciprocal_of(Builder& b, const Sym& n) {
   return scalar_view(b, divide(Sym(1.0), make_sym(SymOp::ToReal, {n})));
 }
 
-TensorView mean_over(Builder& b, const Args& a, const TensorView& x, const std::vector<int>& axes, bool keepdim) {
+TensorView mean_over(Builder& b, const Args& a, const TensorView& x, const std::vector<int>& axes,
+                     bool keepdim) {
   TensorView total = reduce(b, ReduceKind::Sum, x, axes, keepdim, x.dtype, a);
   return Math{b, a}.mul(total, reciprocal_of(b, points(x, axes)));
 }
@@ -42,7 +43,8 @@ template <ReduceKind kind, ReduceKind on_bool>
 Arg extremum(Builder& b, const Args& a) {
   const TensorView& x = a.tensor(0);
   bool keepdim = a.flag_or(2, false);
-  return reduce(b, x.type == Type::Bool ? on_bool : kind, x, axes_to_reduce(b, x, a, 1, keepdim), keepdim, x.dtype, a);
+  return reduce(b, x.type == Type::Bool ? on_bool : kind, x, axes_to_reduce(b, x, a, 1, keepdim), keepdim,
+                x.dtype, a);
 }
 
 template <ReduceKind kind>
@@ -101,7 +103,8 @@ Arg log_softmax(Builder& b, const Args& a) {
   TensorView x = softmax_input(b, a);
   int axis = axis_of(b, x, a.integer(1), a);
   TensorView shifted = less_maximum(b, a, x, axis);
-  return m.sub(shifted, m.apply(Fn::Log, reduce(b, ReduceKind::Sum, m.apply(Fn::Exp, shifted), {axis}, true, x.dtype, a)));
+  return m.sub(shifted, m.apply(Fn::Log, reduce(b, ReduceKind::Sum, m.apply(Fn::Exp, shifted), {axis}, true,
+                                                x.dtype, a)));
 }
 
 Arg cumsum(Builder& b, const Args& a) {
@@ -121,13 +124,15 @@ TensorView flattened(Builder& b, const TensorView& x) {
 Arg argmax(Builder& b, const Args& a) {
   TensorView x = a.tensor(0);
   if (x.type == Type::Bool) x = convert(b, x, Type::Int);
-  if (!a.has(1)) return reduce(b, ReduceKind::ArgMax, flattened(b, x), {0}, false, default_rule(Type::Int), a);
+  if (!a.has(1))
+    return reduce(b, ReduceKind::ArgMax, flattened(b, x), {0}, false, default_rule(Type::Int), a);
   int axis = axis_of(b, x, a.integer(1), a);
   return reduce(b, ReduceKind::ArgMax, x, {axis}, a.flag_or(2, false), default_rule(Type::Int), a);
 }
 
 // Values and indices of an op without a law, as two opaque nodes over the axes of the result.
-Arg opaque_pair(Builder& b, const Args& a, const TensorView& x, const Shape& shape, std::vector<Operand> operands) {
+Arg opaque_pair(Builder& b, const Args& a, const TensorView& x, const Shape& shape,
+                std::vector<Operand> operands) {
   auto result = [&](const char* part, Type type, const DTypeRule& dtype) {
     return Arg(whole(b, b.opaque(a.op() + part, type, shape, operands), x.pack, dtype));
   };
@@ -151,16 +156,27 @@ Arg topk(Builder& b, const Args& a) {
   Shape shape = x.shape;
   shape[axis] = a.sym(1);
   TensorView first = reindex(x, identity_index(shape.size()), shape, x.pack);
-  return opaque_pair(b, a, first, shape,
-                     {all_of(x), number(b, axis), number(b, a.sym(1)), number(b, a.flag_or(3, true) ? 1 : 0)});
+  return opaque_pair(
+      b, a, first, shape,
+      {all_of(x), number(b, axis), number(b, a.sym(1)), number(b, a.flag_or(3, true) ? 1 : 0)});
 }
 
 constexpr OpRow kRows[] = {
-    {"sum", accumulate<ReduceKind::Sum>}, {"prod", accumulate<ReduceKind::Prod>}, {"mean", mean},
-    {"amax", extremum<ReduceKind::Max, ReduceKind::Any>}, {"amin", extremum<ReduceKind::Min, ReduceKind::All>},
-    {"any", logical<ReduceKind::Any>}, {"all", logical<ReduceKind::All>},
-    {"logsumexp", logsumexp}, {"var", var}, {"softmax", softmax}, {"log_softmax", log_softmax},
-    {"cumsum", cumsum}, {"argmax", argmax}, {"sort", sort}, {"topk", topk},
+    {"sum", accumulate<ReduceKind::Sum>},
+    {"prod", accumulate<ReduceKind::Prod>},
+    {"mean", mean},
+    {"amax", extremum<ReduceKind::Max, ReduceKind::Any>},
+    {"amin", extremum<ReduceKind::Min, ReduceKind::All>},
+    {"any", logical<ReduceKind::Any>},
+    {"all", logical<ReduceKind::All>},
+    {"logsumexp", logsumexp},
+    {"var", var},
+    {"softmax", softmax},
+    {"log_softmax", log_softmax},
+    {"cumsum", cumsum},
+    {"argmax", argmax},
+    {"sort", sort},
+    {"topk", topk},
 };
 
 }  // namespace

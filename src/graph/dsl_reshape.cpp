@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Views that split and merge axes: view, reshape, flatten, unflatten, as mixed-radix index maps.
 //
-// Both shapes are cut into groups of equal products. Inside a group an old axis is (l div stride) mod size of the group's
-// linear index l; groups of one old axis, or of one new, are plain splits and merges. What cannot be cut is refused: such
-// a view would shear axes that a kernel tiles.
+// Both shapes are cut into groups of equal products. Inside a group an old axis is (l div stride) mod size of
+// the group's linear index l; groups of one old axis, or of one new, are plain splits and merges. What cannot
+// be cut is refused: such a view would shear axes that a kernel tiles.
 #include <algorithm>
 
 #include "graph/dsl_ops.h"
@@ -48,7 +48,9 @@ struct Group {
 
 using Sizes = std::vector<Sym>;
 
-Sizes part(const Sizes& sizes, std::size_t from, std::size_t to) { return {sizes.begin() + from, sizes.begin() + to}; }
+Sizes part(const Sizes& sizes, std::size_t from, std::size_t to) {
+  return {sizes.begin() + from, sizes.begin() + to};
+}
 
 // The number of new axes from t[j] on that split `size` as written: {.., size / (product of the others), ..}.
 std::size_t split_of(const Sym& size, const Sizes& t, std::size_t j, std::size_t end) {
@@ -61,7 +63,8 @@ std::size_t split_of(const Sym& size, const Sizes& t, std::size_t j, std::size_t
   return 0;
 }
 
-// The smallest group that starts at s[g.s0] and t[g.t0], from the sizes as they are written; false: none in sight.
+// The smallest group that starts at s[g.s0] and t[g.t0], from the sizes as they are written; false: none in
+// sight.
 bool find_group(const Sizes& s, std::size_t s_end, const Sizes& t, std::size_t t_end, Group& g) {
   if (g.s0 == s_end || g.t0 == t_end) return false;
   Sym ps = s[g.s0], pt = t[g.t0];
@@ -82,7 +85,8 @@ void infer_size(Builder& b, const Sizes& s, Sizes& t, const Args& a, const std::
   auto is_hole = [](const Sym& e) { return e.is_integer(-1); };
   auto hole = std::find_if(t.begin(), t.end(), is_hole);
   if (hole == t.end()) return;
-  if (std::find_if(hole + 1, t.end(), is_hole) != t.end()) a.fail("shape-mismatch", "only one size may be -1");
+  if (std::find_if(hole + 1, t.end(), is_hole) != t.end())
+    a.fail("shape-mismatch", "only one size may be -1");
   std::size_t at = hole - t.begin();
   Group tail{0, 0, 0, 0}, g{0, 0, 0, 0};
   Sizes back_s(s.rbegin(), s.rend()), back_t(t.rbegin(), t.rend());
@@ -125,7 +129,8 @@ std::vector<Group> cut(Builder& b, const Sizes& s, const Sizes& t, const Args& a
 }
 
 // Regroups axes [from, to) of x into axes of the given sizes.
-TensorView regrouped(Builder& b, const TensorView& x, std::size_t from, std::size_t to, Sizes sizes, const Args& a) {
+TensorView regrouped(Builder& b, const TensorView& x, std::size_t from, std::size_t to, Sizes sizes,
+                     const Args& a) {
   Sizes old = part(x.shape, from, to), s, t;
   for (Sizes* list : {&old, &sizes})
     for (Sym& size : *list) size = b.canonical(size);
@@ -150,7 +155,8 @@ TensorView regrouped(Builder& b, const TensorView& x, std::size_t from, std::siz
   shape.insert(shape.end(), x.shape.begin() + to, x.shape.end());
   std::vector<Sym> axes(x.shape.size(), Sym(0));
   for (std::size_t k = 0; k < from; ++k) axes[k] = Sym::axis(static_cast<int>(k));
-  for (std::size_t k = to; k < x.shape.size(); ++k) axes[k] = Sym::axis(static_cast<int>(k + sizes.size() - old.size()));
+  for (std::size_t k = to; k < x.shape.size(); ++k)
+    axes[k] = Sym::axis(static_cast<int>(k + sizes.size() - old.size()));
   for (const Group& g : cut(b, s, t, a, what)) {
     Sym linear(0), stride(1);
     for (std::size_t j = g.t1; j-- > g.t0;) {

@@ -40,7 +40,8 @@ void require_at_most(Builder& b, const Sym& low, const Sym& high, const std::str
   b.check(at_most(low, high), a.op() + ": " + text);
 }
 
-// A position that may count from the end. Symbolic positions are taken to count from the front, checked at launch.
+// A position that may count from the end. Symbolic positions are taken to count from the front, checked at
+// launch.
 Sym from_front(Builder& b, const Sym& position, const Sym& size, const Args& a) {
   if (auto n = position.as_integer()) return *n < 0 ? size + position : position;
   require_at_most(b, Sym(0), position, "a position that is known at launch only must not be negative", a);
@@ -62,7 +63,8 @@ Arg slice(Builder& b, const Args& a) {
   const Sym& size = x.shape[axis];
   Sym start = a.has(2) ? from_front(b, a.sym(2), size, a) : Sym(0);
   Sym end = size;
-  if (a.has(3) && !a.sym(3).is_integer(std::numeric_limits<std::int64_t>::max())) end = from_front(b, a.sym(3), size, a);
+  if (a.has(3) && !a.sym(3).is_integer(std::numeric_limits<std::int64_t>::max()))
+    end = from_front(b, a.sym(3), size, a);
   std::int64_t step = a.integer_or(4, 1);
   if (step <= 0) a.fail("dim-out-of-range", "the step must be positive, got " + std::to_string(step));
   auto known_size = size.as_integer(), known_end = end.as_integer();
@@ -78,7 +80,8 @@ Arg select(Builder& b, const Args& a) {
   const TensorView& x = a.tensor(0);
   int axis = axis_of(b, x, a.integer(1), a);
   Sym position = from_front(b, a.sym(2), x.shape[axis], a);
-  require_at_most(b, position + Sym(1), x.shape[axis], "index " + to_string(a.sym(2)) + " must lie within " + describe(x), a);
+  require_at_most(b, position + Sym(1), x.shape[axis],
+                  "index " + to_string(a.sym(2)) + " must lie within " + describe(x), a);
   require_at_most(b, Sym(0), position, "index " + to_string(a.sym(2)) + " must lie within " + describe(x), a);
   return selected(x, axis, position);
 }
@@ -98,7 +101,8 @@ Arg chunk(Builder& b, const Args& a) {
   const TensorView& x = a.tensor(0);
   std::int64_t count = a.integer(1);
   int axis = axis_of(b, x, a.integer_or(2, 0), a);
-  if (count <= 0) a.fail("shape-mismatch", "the number of chunks must be positive, got " + std::to_string(count));
+  if (count <= 0)
+    a.fail("shape-mismatch", "the number of chunks must be positive, got " + std::to_string(count));
   const Sym& size = x.shape[axis];
   std::vector<Sym> sizes;
   if (auto n = size.as_integer()) {
@@ -106,7 +110,8 @@ Arg chunk(Builder& b, const Args& a) {
     for (std::int64_t from = 0; from < *n; from += each) sizes.push_back(std::min(each, *n - from));
   } else {
     Sym each = floor_div(size, Sym(count));
-    b.unify(each * Sym(count), size, "chunk: the size of dim " + std::to_string(axis) + " of " + describe(x) + " and its parts");
+    b.unify(each * Sym(count), size,
+            "chunk: the size of dim " + std::to_string(axis) + " of " + describe(x) + " and its parts");
     sizes.assign(count, each);
   }
   return parts(x, axis, sizes);
@@ -130,7 +135,8 @@ Arg split(Builder& b, const Args& a) {
   if (sizes.size() == 1) {
     auto count = count_of(size, sizes[0]);
     if (!count)
-      a.fail("not-constant", "the number of parts of size " + to_string(sizes[0]) + " of " + describe(x) + " is not known",
+      a.fail("not-constant",
+             "the number of parts of size " + to_string(sizes[0]) + " of " + describe(x) + " is not known",
              "use chunk(n, dim), or split({sizes}, dim)");
     if (auto n = size.as_integer(), each = sizes[0].as_integer(); n && each) {
       sizes.assign(*count, Sym(*each));
@@ -141,7 +147,9 @@ Arg split(Builder& b, const Args& a) {
   }
   Sym total(0);
   for (const Sym& each : sizes) total = total + each;
-  b.unify(total, size, "split: the size of dim " + std::to_string(axis) + " of " + describe(x) + " and the sum of its parts");
+  b.unify(
+      total, size,
+      "split: the size of dim " + std::to_string(axis) + " of " + describe(x) + " and the sum of its parts");
   return parts(x, axis, sizes);
 }
 
@@ -154,8 +162,10 @@ TensorView joined(Builder& b, std::vector<TensorView> views, int axis, const Arg
     v = convert(b, v, kind);
     for (int k = 0; k < rank_of(v); ++k) {
       if (k == axis) continue;
-      std::string what = a.op() + ": dim " + std::to_string(k - rank_of(v)) + " of " + describe(views[0]) + " and " + describe(v);
-      shape[k] = v.pack && k == 0 ? b.unify_broadcast(shape[k], v.shape[k], what) : b.unify(shape[k], v.shape[k], what);
+      std::string what = a.op() + ": dim " + std::to_string(k - rank_of(v)) + " of " + describe(views[0]) +
+                         " and " + describe(v);
+      shape[k] = v.pack && k == 0 ? b.unify_broadcast(shape[k], v.shape[k], what)
+                                  : b.unify(shape[k], v.shape[k], what);
     }
     total = total + v.shape[axis];
   }
@@ -170,7 +180,8 @@ TensorView joined(Builder& b, std::vector<TensorView> views, int axis, const Arg
     sizes.push_back(v.shape[axis]);
     offset = offset + v.shape[axis];
   }
-  return computed(b, b.segment(shape, axis, std::move(segments), std::move(sizes)), views[0].pack, kind.dtype);
+  return computed(b, b.segment(shape, axis, std::move(segments), std::move(sizes)), views[0].pack,
+                  kind.dtype);
 }
 
 Arg cat(Builder& b, const Args& a) {
@@ -183,19 +194,21 @@ Arg cat(Builder& b, const Args& a) {
   int axis = axis_of(b, views[0], a.integer_or(1, 0), a);
   for (const TensorView& v : views)
     if (v.shape.size() != views[0].shape.size())
-      a.fail("shape-mismatch", "needs tensors of the same number of dims, got " + describe(views[0]) + " and " + describe(v));
+      a.fail("shape-mismatch",
+             "needs tensors of the same number of dims, got " + describe(views[0]) + " and " + describe(v));
   return views.size() == 1 ? views[0] : joined(b, views, axis, a);
 }
 
 Arg stack(Builder& b, const Args& a) {
   ArgList raised;
-  for (const TensorView& v : a.tensors(0)) raised.emplace_back(apply_op(b, "unsqueeze", {v, a.has(1) ? a.at(1) : Arg(Sym(0))}));
+  for (const TensorView& v : a.tensors(0))
+    raised.emplace_back(apply_op(b, "unsqueeze", {v, a.has(1) ? a.at(1) : Arg(Sym(0))}));
   return apply_op(b, "cat", {raised, a.has(1) ? a.at(1) : Arg(Sym(0))});
 }
 
 constexpr OpRow kRows[] = {
-    {"narrow", narrow}, {"slice", slice}, {"select", select}, {"chunk", chunk}, {"split", split},
-    {"cat", cat}, {"stack", stack},
+    {"narrow", narrow}, {"slice", slice}, {"select", select}, {"chunk", chunk},
+    {"split", split},   {"cat", cat},     {"stack", stack},
 };
 
 }  // namespace

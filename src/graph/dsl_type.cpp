@@ -50,8 +50,9 @@ TensorView convert(Builder& b, TensorView v, Type type) {
   bool weak = v.dtype == DTypeRule{};
   if (n.op == Op::Scalar) {
     SymOp op = type == Type::Float ? SymOp::ToReal : SymOp::ToInteger;
-    Sym value = type == Type::Bool ? make_sym(SymOp::Ne, {n.value, n.value.type() == SymType::Real ? Sym(0.0) : Sym(0)})
-                                   : make_sym(op, {n.value});
+    Sym value = type == Type::Bool
+                    ? make_sym(SymOp::Ne, {n.value, n.value.type() == SymType::Real ? Sym(0.0) : Sym(0)})
+                    : make_sym(op, {n.value});
     v.node = b.scalar(value, type);
   } else {
     Fn fn = type == Type::Float ? Fn::ToFloat : type == Type::Int ? Fn::ToInt : Fn::ToBool;
@@ -85,21 +86,30 @@ TensorView to_bool(Builder& b, const TensorView& v, const Args& args, bool any_n
   if (v.type == Type::Bool) return v;
   if (int param = raw_parameter(b, v); param >= 0 && v.type == Type::Float) b.need_type(param, Type::Bool);
   if (any_number) return convert(b, v, Type::Bool);
-  args.fail("type-mismatch", "needs a kBool tensor, got " + std::string(name_of(v.type)), "compare it: x != 0");
+  args.fail("type-mismatch", "needs a kBool tensor, got " + std::string(name_of(v.type)),
+            "compare it: x != 0");
 }
 
 namespace {
 
 struct IntegerLook {
-  bool arithmetic = true;      // nothing but integer arithmetic
-  bool integer = false;        // some leaf is an integer for certain
+  bool arithmetic = true;       // nothing but integer arithmetic
+  bool integer = false;         // some leaf is an integer for certain
   std::vector<int> parameters;  // Float parameters among the leaves
 };
 
 bool is_integer_arithmetic(Fn fn) {
   switch (fn) {
-    case Fn::Add: case Fn::Mul: case Fn::Max: case Fn::Min: case Fn::FloorDiv: case Fn::Mod: case Fn::Where:
-    case Fn::Abs: case Fn::Sign: case Fn::ToFloat: return true;
+    case Fn::Add:
+    case Fn::Mul:
+    case Fn::Max:
+    case Fn::Min:
+    case Fn::FloorDiv:
+    case Fn::Mod:
+    case Fn::Where:
+    case Fn::Abs:
+    case Fn::Sign:
+    case Fn::ToFloat: return true;
     default: return false;
   }
 }
@@ -114,7 +124,8 @@ void look(const Builder& b, NodeId id, IntegerLook& out) {
     look(b, n.operands[0].node, out);
   } else if (n.op == Op::Scalar) {
     auto value = n.value.as_real();
-    bool converted = n.value.op() == SymOp::ToReal || (value && *value == static_cast<double>(static_cast<long>(*value)));
+    bool converted =
+        n.value.op() == SymOp::ToReal || (value && *value == static_cast<double>(static_cast<long>(*value)));
     out.arithmetic = out.arithmetic && converted;
   } else if (n.op == Op::Map && is_integer_arithmetic(n.fn)) {
     for (const Operand& operand : n.operands) look(b, operand.node, out);

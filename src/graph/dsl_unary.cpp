@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ops of one tensor, point by point. Composites are expanded here, so that rules and update laws meet few functions.
+// Ops of one tensor, point by point. Composites are expanded here, so that rules and update laws meet few
+// functions.
 #include <cmath>
 #include <numbers>
 
@@ -20,7 +21,9 @@ TensorView number(Builder& b, const Args& a) {
 }
 
 template <Fn fn>
-Arg same_function(Builder& b, const Args& a) { return Math{b, a}.apply(fn, number(b, a)); }
+Arg same_function(Builder& b, const Args& a) {
+  return Math{b, a}.apply(fn, number(b, a));
+}
 
 template <Fn fn>
 Arg rounding(Builder& b, const Args& a) {
@@ -106,17 +109,39 @@ Arg nan_to_num(Builder& b, const Args& a) {
 }
 
 constexpr OpRow kRows[] = {
-    {"unary-", neg}, {"neg", neg}, {"abs", same_function<Fn::Abs>}, {"sign", same_function<Fn::Sign>},
-    {"floor", rounding<Fn::Floor>}, {"ceil", rounding<Fn::Ceil>},
-    {"square", square}, {"relu", relu},
-    {"reciprocal", reciprocal}, {"sqrt", square_root}, {"rsqrt", rsqrt},
-    {"exp", float_function<Fn::Exp>}, {"exp2", exp2}, {"expm1", float_function<Fn::Expm1>},
-    {"log", float_function<Fn::Log>}, {"log2", log2}, {"log1p", float_function<Fn::Log1p>},
-    {"sin", float_function<Fn::Sin>}, {"cos", float_function<Fn::Cos>}, {"tanh", float_function<Fn::Tanh>},
-    {"erf", float_function<Fn::Erf>}, {"sigmoid", float_function<Fn::Sigmoid>},
-    {"silu", silu}, {"gelu", gelu}, {"softplus", softplus}, {"log_sigmoid", log_sigmoid},
-    {"isnan", classify<Fn::IsNan>}, {"isinf", classify<Fn::IsInf>}, {"nan_to_num", nan_to_num},
-    {"~", bitwise_not}, {"bitwise_not", bitwise_not}, {"!", logical_not}, {"logical_not", logical_not},
+    {"unary-", neg},
+    {"neg", neg},
+    {"abs", same_function<Fn::Abs>},
+    {"sign", same_function<Fn::Sign>},
+    {"floor", rounding<Fn::Floor>},
+    {"ceil", rounding<Fn::Ceil>},
+    {"square", square},
+    {"relu", relu},
+    {"reciprocal", reciprocal},
+    {"sqrt", square_root},
+    {"rsqrt", rsqrt},
+    {"exp", float_function<Fn::Exp>},
+    {"exp2", exp2},
+    {"expm1", float_function<Fn::Expm1>},
+    {"log", float_function<Fn::Log>},
+    {"log2", log2},
+    {"log1p", float_function<Fn::Log1p>},
+    {"sin", float_function<Fn::Sin>},
+    {"cos", float_function<Fn::Cos>},
+    {"tanh", float_function<Fn::Tanh>},
+    {"erf", float_function<Fn::Erf>},
+    {"sigmoid", float_function<Fn::Sigmoid>},
+    {"silu", silu},
+    {"gelu", gelu},
+    {"softplus", softplus},
+    {"log_sigmoid", log_sigmoid},
+    {"isnan", classify<Fn::IsNan>},
+    {"isinf", classify<Fn::IsInf>},
+    {"nan_to_num", nan_to_num},
+    {"~", bitwise_not},
+    {"bitwise_not", bitwise_not},
+    {"!", logical_not},
+    {"logical_not", logical_not},
 };
 
 }  // namespace

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Builds nodes under views: broadcasting, maps and reductions.
 //
-// The Builder gives a node the axes that its operands need and puts a copy around it where the program sees more, fewer
-// or others; resolved() turns that copy back into the view's index map, so that a view always shows the node itself.
+// The Builder gives a node the axes that its operands need and puts a copy around it where the program sees
+// more, fewer or others; resolved() turns that copy back into the view's index map, so that a view always
+// shows the node itself.
 #include "graph/dsl_value.h"
 
 #include <algorithm>
@@ -19,7 +20,9 @@ TensorView computed(Builder& b, NodeId id, bool pack, DTypeRule dtype) {
 }
 
 TensorView scalar_view(Builder& b, const Sym& value) {
-  Type type = value.type() == SymType::Real ? Type::Float : value.type() == SymType::Integer ? Type::Int : Type::Bool;
+  Type type = value.type() == SymType::Real      ? Type::Float
+              : value.type() == SymType::Integer ? Type::Int
+                                                 : Type::Bool;
   return whole(b, b.scalar(value, type), false, {});
 }
 
@@ -65,14 +68,16 @@ void broadcast(Builder& b, std::vector<TensorView>& views, const Args& args) {
     pack = pack || v.pack;
     rank = std::max(rank, v.shape.size());
   }
-  // A view without a pack may have no more axes than one with a pack has besides it, so the pack stays in front.
+  // A view without a pack may have no more axes than one with a pack has besides it, so the pack stays in
+  // front.
   for (const TensorView& v : views)
     if (pack && !v.pack) rank = std::max(rank, v.shape.size() + 1);
   Shape shape(rank, Sym(1));
   for (const TensorView& v : views)
     for (std::size_t k = 0; k < v.shape.size(); ++k) {
       std::size_t at = v.pack && k == 0 ? 0 : k + rank - v.shape.size();
-      std::string dim = v.pack && k == 0 ? "the leading dims" : "the sizes of dim " + std::to_string(int(at) - int(rank));
+      std::string dim =
+          v.pack && k == 0 ? "the leading dims" : "the sizes of dim " + std::to_string(int(at) - int(rank));
       shape[at] = b.unify_broadcast(shape[at], v.shape[k], args.op() + ": " + dim);
     }
   for (TensorView& v : views) {
@@ -92,8 +97,8 @@ TensorView map(Builder& b, Fn fn, std::vector<TensorView> views, const DTypeRule
   return computed(b, b.map(fn, views[0].shape, std::move(operands)), views[0].pack, dtype);
 }
 
-TensorView reduce(Builder& b, ReduceKind kind, const TensorView& x, const std::vector<int>& axes, bool keepdim,
-                  const DTypeRule& dtype, const Args& args) {
+TensorView reduce(Builder& b, ReduceKind kind, const TensorView& x, const std::vector<int>& axes,
+                  bool keepdim, const DTypeRule& dtype, const Args& args) {
   std::vector<bool> is_reduced(x.shape.size(), false);
   for (int axis : axes) {
     if (is_reduced[axis]) args.fail("dim-out-of-range", "a dim appears twice");

@@ -6,7 +6,8 @@
 namespace flashlight::graph {
 
 // ---- Views
-// A host value as a tensor without axes. Its DTypeRule is empty: a Scalar promotes no tensor of its own category.
+// A host value as a tensor without axes. Its DTypeRule is empty: a Scalar promotes no tensor of its own
+// category.
 TensorView scalar_view(Builder&, const Sym&);
 // A tensor argument or a Scalar.
 TensorView operand(Builder&, const Args&, int i);
@@ -35,20 +36,23 @@ struct Kind {
   DTypeRule dtype;
 };
 Kind promote(std::span<const TensorView>);
-// What a dtype argument says: a storage type, or a tensor of the wanted one (y.dtype()). Others and none: `otherwise`.
+// What a dtype argument says: a storage type, or a tensor of the wanted one (y.dtype()). Others and none:
+// `otherwise`.
 Kind kind_or(const Args&, int i, Kind otherwise);
-Kind float_kind(std::span<const TensorView>);   // of an op that makes floats: integers become kFloat32
-Kind number_kind(std::span<const TensorView>);  // of arithmetic: Bool becomes kInt64
+Kind float_kind(std::span<const TensorView>);    // of an op that makes floats: integers become kFloat32
+Kind number_kind(std::span<const TensorView>);   // of arithmetic: Bool becomes kInt64
 TensorView convert(Builder&, TensorView, Type);  // keeps the DTypeRule if the category stays
 TensorView convert(Builder&, TensorView, const Kind&);
 TensorView to_float(Builder&, const TensorView&);
-// A condition: a parameter that stands here must be Bool, other numbers are compared with 0 where `any_number`.
+// A condition: a parameter that stands here must be Bool, other numbers are compared with 0 where
+// `any_number`.
 TensorView to_bool(Builder&, const TensorView&, const Args&, bool any_number = false);
 // An integer tensor: parameters that a Float value is made of by integer arithmetic alone must be Int.
 TensorView to_int(Builder&, const TensorView&, const Args&);
 // Asks for Int parameters in a Float value that integer arithmetic alone has made; returns if there are none.
 void need_int(Builder&, const TensorView&);
-// Whether integer arithmetic alone has made the value of parameters and of at least one true integer (an iota).
+// Whether integer arithmetic alone has made the value of parameters and of at least one true integer (an
+// iota).
 bool looks_like_int(const Builder&, const TensorView&);
 
 // ---- Nodes
@@ -57,8 +61,8 @@ void broadcast(Builder&, std::vector<TensorView>&, const Args&);
 // fn point by point, broadcasting; categories are the caller's business.
 TensorView map(Builder&, Fn, std::vector<TensorView>, const DTypeRule&, const Args&);
 // Reduces the given axes of the view (positions in its shape).
-TensorView reduce(Builder&, ReduceKind, const TensorView&, const std::vector<int>& axes, bool keepdim, const DTypeRule&,
-                  const Args&);
+TensorView reduce(Builder&, ReduceKind, const TensorView&, const std::vector<int>& axes, bool keepdim,
+                  const DTypeRule&, const Args&);
 
 // Arithmetic on views of one category, as used by composite ops.
 struct Math {

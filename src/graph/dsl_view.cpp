@@ -108,13 +108,15 @@ Arg squeeze(Builder& b, const Args& a) {
   std::vector<bool> drop(x.shape.size(), false);
   if (a.has(1)) {
     int axis = axis_of(b, x, a.integer(1), a);
-    b.unify(x.shape[axis], Sym(1), "squeeze: the size of dim " + std::to_string(a.integer(1)) + " of " + describe(x));
+    b.unify(x.shape[axis], Sym(1),
+            "squeeze: the size of dim " + std::to_string(a.integer(1)) + " of " + describe(x));
     drop[axis] = true;
   } else {
     need_exact(b, x, -1, kUsualRank, a);
     for (std::size_t k = 0; k < drop.size(); ++k) {
       if (!x.shape[k].is_constant())
-        a.fail("not-constant", "which dims of " + describe(x) + " have size 1 is not known", "name the dim: x.squeeze(0)");
+        a.fail("not-constant", "which dims of " + describe(x) + " have size 1 is not known",
+               "name the dim: x.squeeze(0)");
       drop[k] = x.shape[k].is_integer(1);
     }
   }
@@ -127,14 +129,16 @@ Arg expand(Builder& b, const Args& a) {
   int rank = static_cast<int>(sizes.size());
   if (x.pack) need_exact(b, x, rank, rank, a);
   int added = rank - rank_of(x);
-  if (added < 0) a.fail("shape-mismatch", "cannot expand " + describe(x) + " to " + std::to_string(rank) + " dims");
+  if (added < 0)
+    a.fail("shape-mismatch", "cannot expand " + describe(x) + " to " + std::to_string(rank) + " dims");
   std::vector<Sym> axes;
   for (int k = 0; k < rank; ++k) {
     if (k < added) continue;
     const Sym& have = x.shape[k - added];
     if (sizes[k].is_integer(-1)) sizes[k] = have;
     if (sizes[k].is_integer(1) && !have.is_integer(1)) b.unify(have, sizes[k], "expand of " + describe(x));
-    else sizes[k] = b.unify_broadcast(have, sizes[k], "expand of " + describe(x) + ": dim " + std::to_string(k));
+    else
+      sizes[k] = b.unify_broadcast(have, sizes[k], "expand of " + describe(x) + ": dim " + std::to_string(k));
     axes.push_back(have.is_integer(1) ? Sym(0) : Sym::axis(k));
   }
   return reindex(x, axes, sizes, false);
@@ -160,20 +164,25 @@ Arg repeat(Builder& b, const Args& a) {
   int rank = static_cast<int>(times.size());
   if (x.pack) need_exact(b, x, rank, rank, a);
   int added = rank - rank_of(x);
-  if (added < 0) a.fail("shape-mismatch", "needs at least as many counts as dims, got " + std::to_string(rank) + " for " + describe(x));
+  if (added < 0)
+    a.fail("shape-mismatch",
+           "needs at least as many counts as dims, got " + std::to_string(rank) + " for " + describe(x));
   std::vector<Sym> axes;
   for (int k = 0; k < rank; ++k) {
     shape.push_back(k < added ? times[k] : times[k] * x.shape[k - added]);
-    if (k >= added) axes.push_back(x.shape[k - added].is_integer(1) ? Sym(0) : mod(Sym::axis(k), x.shape[k - added]));
+    if (k >= added)
+      axes.push_back(x.shape[k - added].is_integer(1) ? Sym(0) : mod(Sym::axis(k), x.shape[k - added]));
   }
   return reindex(x, axes, shape, false);
 }
 
 constexpr OpRow kRows[] = {
-    {"transpose", transpose}, {"mT", matrix_transpose}, {"permute", permute}, {"movedim", movedim},
-    {"unsqueeze", unsqueeze}, {"squeeze", squeeze}, {"expand", expand},
-    {"repeat_interleave", repeat_interleave}, {"repeat", repeat},
-    {"contiguous", identity}, {"clone", identity},
+    {"transpose", transpose}, {"mT", matrix_transpose},
+    {"permute", permute},     {"movedim", movedim},
+    {"unsqueeze", unsqueeze}, {"squeeze", squeeze},
+    {"expand", expand},       {"repeat_interleave", repeat_interleave},
+    {"repeat", repeat},       {"contiguous", identity},
+    {"clone", identity},
 };
 
 }  // namespace

@@ -17,7 +17,8 @@ using Values = std::vector<double>;
 
 class Evaluation {
  public:
-  Evaluation(const Function& f, const Binding& binding) : graph_(f.graph), binding_(binding), values_(f.graph.size()) {}
+  Evaluation(const Function& f, const Binding& binding)
+      : graph_(f.graph), binding_(binding), values_(f.graph.size()) {}
 
   // The values of a node, row-major over its shape.
   const Values& of(NodeId id) {
@@ -80,7 +81,9 @@ class Evaluation {
   Values map(const Node& n) {
     Extents shape = binding_.extents(n.shape);
     Values out(count(shape));
-    map_rows(n, n.operands, shape, [&](std::int64_t flat, const Values& row) { std::copy(row.begin(), row.end(), out.begin() + flat); });
+    map_rows(n, n.operands, shape, [&](std::int64_t flat, const Values& row) {
+      std::copy(row.begin(), row.end(), out.begin() + flat);
+    });
     return out;
   }
 
@@ -94,7 +97,8 @@ class Evaluation {
   Values reduce(const Node& n) {
     const Operand& operand = n.operands[0];
     const Node& inner = graph_[operand.node];
-    bool product = n.reduce == ReduceKind::Sum && inner.op == Op::Map && inner.fn == Fn::Mul && !values_[operand.node];
+    bool product =
+        n.reduce == ReduceKind::Sum && inner.op == Op::Map && inner.fn == Fn::Mul && !values_[operand.node];
     std::vector<Operand> operands{operand};
     if (product) {
       operands = inner.operands;
@@ -157,7 +161,8 @@ class Evaluation {
           std::int64_t position = codes[m].run(here.data(), data.data());
           if (is_datum[m] && position < 0) position += extents[m];
           if (position < 0 || position >= extents[m])
-            throw std::invalid_argument("evaluate: gather at " + std::to_string(position) + " of size " + std::to_string(extents[m]));
+            throw std::invalid_argument("evaluate: gather at " + std::to_string(position) + " of size " +
+                                        std::to_string(extents[m]));
           at += position * strides[m];
         }
         out[flat + i] = source[at];
@@ -170,20 +175,23 @@ class Evaluation {
     Values out = map(n);
     Extents shape = binding_.extents(n.shape), strides = strides_of(shape);
     for (std::size_t i = 0; i < out.size(); ++i)
-      if ((static_cast<std::int64_t>(i) / strides[n.axis]) % shape[n.axis] != 0) out[i] += out[i - strides[n.axis]];
+      if ((static_cast<std::int64_t>(i) / strides[n.axis]) % shape[n.axis] != 0)
+        out[i] += out[i - strides[n.axis]];
     return out;
   }
 
   // Segment s lies behind the ones before it; its operand is indexed for the joined axis.
   Values segment(const Node& n) {
-    Extents shape = binding_.extents(n.shape), strides = strides_of(shape), sizes = binding_.extents(n.segments);
+    Extents shape = binding_.extents(n.shape), strides = strides_of(shape),
+            sizes = binding_.extents(n.segments);
     Values out(count(shape));
     std::int64_t offset = 0;
     for (std::size_t s = 0; s < n.operands.size(); offset += sizes[s++]) {
       Extents part = shape;
       part[n.axis] = sizes[s];
       std::vector<Sym> axes;
-      for (int k = 0; k < static_cast<int>(shape.size()); ++k) axes.push_back(Sym::axis(k) + Sym(k == n.axis ? offset : 0));
+      for (int k = 0; k < static_cast<int>(shape.size()); ++k)
+        axes.push_back(Sym::axis(k) + Sym(k == n.axis ? offset : 0));
       Operand shifted = n.operands[s];
       for (Sym& e : shifted.index) e = substitute_axes(binding_.bound(e), axes);
       Extents part_strides = strides_of(part);
@@ -209,7 +217,9 @@ Array output(Evaluation& evaluation, const Binding& binding, const TensorView& v
   Extents shape = binding.extents(view.shape);
   RowReader reader = evaluation.reader({view.node, view.index}, shape);
   Array out{shape, Values(count(shape))};
-  for_each_row(shape, [&](const std::int64_t* point, std::int64_t flat) { reader.read(point, out.data.data() + flat); });
+  for_each_row(shape, [&](const std::int64_t* point, std::int64_t flat) {
+    reader.read(point, out.data.data() + flat);
+  });
   if (view.pack) {
     out.shape.erase(out.shape.begin());
     out.shape.insert(out.shape.begin(), binding.leading().begin(), binding.leading().end());
@@ -219,7 +229,8 @@ Array output(Evaluation& evaluation, const Binding& binding, const TensorView& v
 
 }  // namespace
 
-std::vector<Array> evaluate(const Function& f, const std::vector<Array>& tensors, const std::vector<double>& scalars) {
+std::vector<Array> evaluate(const Function& f, const std::vector<Array>& tensors,
+                            const std::vector<double>& scalars) {
   Binding binding(f, tensors, scalars);
   Evaluation evaluation(f, binding);
   std::vector<Array> out;

@@ -20,7 +20,9 @@ std::string text_of(const Extents& shape) {
 
 int own_axes(const TensorParam& p) { return static_cast<int>(p.shape.size()) - (p.pack ? 1 : 0); }
 
-bool may_broadcast(const TensorParam& p, int k) { return k < static_cast<int>(p.may_broadcast.size()) && p.may_broadcast[k]; }
+bool may_broadcast(const TensorParam& p, int k) {
+  return k < static_cast<int>(p.may_broadcast.size()) && p.may_broadcast[k];
+}
 
 }  // namespace
 
@@ -41,7 +43,8 @@ Binding::Binding(const Function& f, const std::vector<Array>& tensors, const std
   if (tensors.size() != f.tensors.size() || scalars.size() != f.scalars.size())
     throw std::invalid_argument(f.name + ": needs " + std::to_string(f.tensors.size()) + " tensors and " +
                                 std::to_string(f.scalars.size()) + " scalars");
-  for (std::size_t s = 0; s < scalars.size(); ++s) values_[{SymbolId::Scalar, static_cast<int>(s), 0}] = scalars[s];
+  for (std::size_t s = 0; s < scalars.size(); ++s)
+    values_[{SymbolId::Scalar, static_cast<int>(s), 0}] = scalars[s];
   for (std::size_t t = 0; t < tensors.size(); ++t)
     if (count(tensors[t].shape) != static_cast<std::int64_t>(tensors[t].data.size()))
       fail(f, static_cast<int>(t), "shape " + text_of(tensors[t].shape) + " does not match its data");
@@ -54,11 +57,13 @@ Extents Binding::own_extents(int t) const {
   const TensorParam& p = function_.tensors[t];
   const Extents& shape = arrays_[t].shape;
   int rank = static_cast<int>(shape.size()), own = own_axes(p);
-  if (!p.pack && rank != own) fail(function_, t, "needs " + std::to_string(own) + " dims, got " + text_of(shape));
+  if (!p.pack && rank != own)
+    fail(function_, t, "needs " + std::to_string(own) + " dims, got " + text_of(shape));
   if (rank >= own) return {shape.end() - own, shape.end()};
   Extents out(own - rank, 1);  // a tensor of fewer dims broadcasts, where its leading axes may
   for (int k = 0; k < own - rank; ++k)
-    if (!may_broadcast(p, k + 1)) fail(function_, t, "needs at least " + std::to_string(own) + " dims, got " + text_of(shape));
+    if (!may_broadcast(p, k + 1))
+      fail(function_, t, "needs at least " + std::to_string(own) + " dims, got " + text_of(shape));
   out.insert(out.end(), shape.begin(), shape.end());
   return out;
 }
@@ -81,7 +86,8 @@ void Binding::bind_pack() {
       std::int64_t& common = leading_[leading_.size() - mine.size() + k];
       if (common == 1) common = mine[k];
       else if (mine[k] != 1 && mine[k] != common)
-        fail(function_, static_cast<int>(t), "its leading dims " + text_of(mine) + " do not broadcast with " + text_of(leading_));
+        fail(function_, static_cast<int>(t),
+             "its leading dims " + text_of(mine) + " do not broadcast with " + text_of(leading_));
     }
   }
   if (!any) return;
@@ -110,7 +116,9 @@ void Binding::bind_sizes() {
       }
     }
   for (int t = 0; t < tensors; ++t)
-    for (int k = function_.tensors[t].pack ? 1 : 0; k < static_cast<int>(function_.tensors[t].shape.size()); ++k) bind_axis(t, k);
+    for (int k = function_.tensors[t].pack ? 1 : 0; k < static_cast<int>(function_.tensors[t].shape.size());
+         ++k)
+      bind_axis(t, k);
 }
 
 void Binding::bind_axis(int t, int k) {
@@ -118,8 +126,9 @@ void Binding::bind_axis(int t, int k) {
   std::int64_t actual = own_extents(t)[k - (p.pack ? 1 : 0)];
   auto wanted = static_cast<std::int64_t>(value(p.shape[k]));
   if (actual == wanted || (actual == 1 && may_broadcast(p, k))) return;
-  fail(function_, t, "dim " + std::to_string(k - static_cast<int>(p.shape.size())) + " must have size " + std::to_string(wanted) +
-                         ", got " + text_of(arrays_[t].shape));
+  fail(function_, t,
+       "dim " + std::to_string(k - static_cast<int>(p.shape.size())) + " must have size " +
+           std::to_string(wanted) + ", got " + text_of(arrays_[t].shape));
 }
 
 void Binding::run_checks() const {
@@ -153,7 +162,8 @@ std::vector<double> Binding::input(int t) const {
     have.insert(have.begin(), leading_.size() - have.size(), 1);
     full = leading_;
   }
-  Extents own = own_extents(t), own_full = extents(p.pack ? Shape(p.shape.begin() + 1, p.shape.end()) : p.shape);
+  Extents own = own_extents(t),
+          own_full = extents(p.pack ? Shape(p.shape.begin() + 1, p.shape.end()) : p.shape);
   have.insert(have.end(), own.begin(), own.end());
   full.insert(full.end(), own_full.begin(), own_full.end());
   if (have == full) return arrays_[t].data;

@@ -76,7 +76,12 @@ double unary(Fn fn, double x) {
 
 double apply(Fn fn, Type, const double* x, int count) {
   switch (fn) {
-    case Fn::Add: case Fn::Mul: case Fn::And: case Fn::Or: case Fn::Max: case Fn::Min: return fold(fn, x, count);
+    case Fn::Add:
+    case Fn::Mul:
+    case Fn::And:
+    case Fn::Or:
+    case Fn::Max:
+    case Fn::Min: return fold(fn, x, count);
     case Fn::Pow: return power(x[0], x[1]);
     case Fn::FloorDiv: return floor_quotient(x[0], x[1]);
     case Fn::Mod: return floor_remainder(x[0], x[1]);
@@ -91,7 +96,8 @@ double apply(Fn fn, Type, const double* x, int count) {
 
 double initial(ReduceKind kind) {
   switch (kind) {
-    case ReduceKind::Prod: case ReduceKind::All: return 1;
+    case ReduceKind::Prod:
+    case ReduceKind::All: return 1;
     case ReduceKind::Max: return -kInfinity;
     case ReduceKind::Min: return kInfinity;
     default: return 0;

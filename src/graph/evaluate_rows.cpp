@@ -14,7 +14,8 @@ std::int64_t floor_quotient(std::int64_t a, std::int64_t b) {
 }
 
 [[noreturn]] void out_of_range(std::int64_t position, std::int64_t extent) {
-  throw std::invalid_argument("index " + std::to_string(position) + " is out of range for size " + std::to_string(extent));
+  throw std::invalid_argument("index " + std::to_string(position) + " is out of range for size " +
+                              std::to_string(extent));
 }
 
 // The one axis that e depends on; -1: none, -2: several or a datum.
@@ -22,7 +23,8 @@ int only_axis(const Sym& e) {
   int axis = -1;
   substitute(e, [&](const Sym& leaf) -> std::optional<Sym> {
     if (leaf.op() == SymOp::Datum) axis = -2;
-    if (leaf.op() == SymOp::Axis && axis != leaf.integer()) axis = axis == -1 ? static_cast<int>(leaf.integer()) : -2;
+    if (leaf.op() == SymOp::Axis && axis != leaf.integer())
+      axis = axis == -1 ? static_cast<int>(leaf.integer()) : -2;
     return std::nullopt;
   });
   return axis;
@@ -31,14 +33,16 @@ int only_axis(const Sym& e) {
 }  // namespace
 
 IndexCode::IndexCode(const Sym& e) : op(e.op()) {
-  if (op == SymOp::Integer || op == SymOp::Axis || op == SymOp::Datum || op == SymOp::Boolean) constant = e.integer();
+  if (op == SymOp::Integer || op == SymOp::Axis || op == SymOp::Datum || op == SymOp::Boolean)
+    constant = e.integer();
   for (const Sym& arg : e.args()) args.emplace_back(arg);
 }
 
 std::int64_t IndexCode::run(const std::int64_t* axes, const std::int64_t* data) const {
   auto arg = [&](std::size_t k) { return args[k].run(axes, data); };
   switch (op) {
-    case SymOp::Integer: case SymOp::Boolean: return constant;
+    case SymOp::Integer:
+    case SymOp::Boolean: return constant;
     case SymOp::Axis: return axes[constant];
     case SymOp::Datum: return data[constant];
     case SymOp::Add: {
@@ -56,9 +60,11 @@ std::int64_t IndexCode::run(const std::int64_t* axes, const std::int64_t* data) 
       std::int64_t n = arg(0), d = arg(1);
       return n - floor_quotient(n, d) * d;
     }
-    case SymOp::Min: case SymOp::Max: {
+    case SymOp::Min:
+    case SymOp::Max: {
       std::int64_t best = arg(0);
-      for (std::size_t k = 1; k < args.size(); ++k) best = op == SymOp::Min ? std::min(best, arg(k)) : std::max(best, arg(k));
+      for (std::size_t k = 1; k < args.size(); ++k)
+        best = op == SymOp::Min ? std::min(best, arg(k)) : std::max(best, arg(k));
       return best;
     }
     case SymOp::Lt: return arg(0) < arg(1);
@@ -81,7 +87,8 @@ RowReader::RowReader(const std::vector<double>& array, const std::vector<std::in
       general_.push_back({IndexCode(index[m]), stride, extents[m]});
       continue;
     }
-    std::vector<std::int64_t> low(iteration.size(), 0), high(iteration.size(), 0), point(iteration.size() + 1, 0);
+    std::vector<std::int64_t> low(iteration.size(), 0), high(iteration.size(), 0),
+        point(iteration.size() + 1, 0);
     std::vector<std::vector<std::int64_t>> value(iteration.size());
     std::int64_t least = 0, most = 0;
     for (const Sym& term : terms) {

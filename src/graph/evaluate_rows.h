@@ -18,16 +18,17 @@ struct IndexCode {
   std::int64_t run(const std::int64_t* axes, const std::int64_t* data) const;
 };
 
-// An index map over iteration axes of known extents. An index that is a sum of functions of one axis each is kept as a
-// table an axis (an affine map is the common case); any other is evaluated point by point.
+// An index map over iteration axes of known extents. An index that is a sum of functions of one axis each is
+// kept as a table an axis (an affine map is the common case); any other is evaluated point by point.
 class RowReader {
  public:
-  // `index`: bound expressions, one per axis of the array of the given extents. Throws std::invalid_argument where the
-  // map leaves the array.
-  RowReader(const std::vector<double>& array, const std::vector<std::int64_t>& extents, const std::vector<Sym>& index,
-            const std::vector<std::int64_t>& iteration);
+  // `index`: bound expressions, one per axis of the array of the given extents. Throws std::invalid_argument
+  // where the map leaves the array.
+  RowReader(const std::vector<double>& array, const std::vector<std::int64_t>& extents,
+            const std::vector<Sym>& index, const std::vector<std::int64_t>& iteration);
 
-  // Reads the points (prefix.., 0 .. last) where `point` holds the iteration axes; row has the last extent's length.
+  // Reads the points (prefix.., 0 .. last) where `point` holds the iteration axes; row has the last extent's
+  // length.
   void read(const std::int64_t* point, double* row) const;
 
  private:
@@ -42,7 +43,8 @@ class RowReader {
   std::int64_t row_length_;
 };
 
-// Runs over the points of `extents` row by row: calls row(point, flat) with the last axis at 0 and the row's flat position.
+// Runs over the points of `extents` row by row: calls row(point, flat) with the last axis at 0 and the row's
+// flat position.
 template <class F>
 void for_each_row(const std::vector<std::int64_t>& extents, F&& row) {
   std::int64_t total = 1;

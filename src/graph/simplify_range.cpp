@@ -242,8 +242,8 @@ class Ranges {
 
 Sym simplify_index(const Sym& e, const std::vector<Sym>& extents) {
   // A rewrite may flatten operations into one that the ranges decide further.
-  Sym out = Ranges(extents).simplify(e);
-  for (int round = 0; round < 8 && !out.args().empty(); ++round) {
+  Sym out = e;
+  for (int round = 0; round < 8; ++round) {
     const Sym next = Ranges(extents).simplify(out);
     if (next == out) break;
     out = next;

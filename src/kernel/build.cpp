@@ -40,6 +40,10 @@ class Lowering {
     throw Refused{{std::move(id), std::move(text), std::move(hint), {}}};
   }
 
+  [[noreturn]] void refuse_argmax() {
+    refuse("unsupported-argmax", "a selection by the row's maximum is not fused yet", "use softmax");
+  }
+
   Expr temporary(Space space, const std::string& name) {
     const int id = static_cast<int>(program_.plan->leaves.size() + program_.temporaries.size());
     program_.temporaries[id] = space;
@@ -75,6 +79,7 @@ class Lowering {
 
   // A running maximum: reduce the tile, join, make finite; the state itself moves after the accumulators have.
   void lower(const alg::Reference& reference, std::vector<Step>& later) {
+    if (reference.kind == alg::ReferenceKind::kArgMax) refuse_argmax();
     if (reference.kind != alg::ReferenceKind::kRunningMax) {
       refuse("unsupported-reference", "a reference other than a running maximum is not fused yet", "write the statistic with plain sums");
     }
@@ -105,7 +110,7 @@ class Lowering {
   }
 
   void lower(const alg::Accumulator& a) {
-    if (a.argmax >= 0) refuse("unsupported-argmax", "a selection by the row's maximum is not fused yet", "use softmax");
+    if (a.argmax >= 0) refuse_argmax();
     if (!a.powers.empty()) refuse("unsupported-moment", "a centred moment is not fused yet", "write the statistic with plain sums");
     std::vector<Expr> left;
     Operand right = split_factors(a, left);
@@ -128,6 +133,12 @@ class Lowering {
       const Expr moved = exp2_of(r.state, c, r.finite);
       move = move ? move * moved : moved;
       guarded = guarded || (!a.guard && !r.guard) || (guard && r.guard && guard == r.guard);
+    }
+    for (Expr part : {weight, guard}) {
+      if (part && (space_of(program_, part) & kColumn)) {
+        refuse("rank-three", "a streamed sum selects or weighs by the output column: " + alg::to_string(part),
+               "write it as a product of a term over (query, key) and a term over (key, column)");
+      }
     }
     if (keep) weight = where(keep, weight, 0.0);  // a weight of 0 must not meet an infinite factor
     if (!guarded) weight = masked("p" + std::to_string(out_->masked.size()), weight, guard, 0);
@@ -276,14 +287,31 @@ class Lowering {
     return static_cast<int>(all.size()) - 1;
   }
 
+  // x^-n in the fix-ups, for a sum x that may be empty where the row is not: of a stream of its own, or without a
+  // reference. It counts as 0 there.
+  std::map<Expr, Expr> quotients_of(const alg::Sweep& sweep) {
+    std::map<Expr, Expr> result;
+    for (Expr fixup : sweep.fixups) {
+      for (Expr power : alg::collect(fixup, {alg::Op::kPow})) {
+        if (power.value() >= 0) continue;
+        for (const alg::Accumulator& a : sweep.accumulators) {
+          const bool settled = references_.size() == 1 && !a.exponents.empty() && a.exponents[0].reference == 0;
+          if (a.node == power.arg(0) && !settled) result[power] = where(eq(states_.at(a.node), 0.0), 0.0, pow(states_.at(a.node), power.value()));
+        }
+      }
+    }
+    return result;
+  }
+
   // Fix-ups over the final states; a row without any key takes the empty value.
   void finish(const alg::Sweep& sweep, bool last) {
     std::vector<Expr> none;
     if (!strict_nan_) {
       for (const LoweredReference& r : references_) none.push_back(eq(r.state, -kInf));
     }
+    const std::map<Expr, Expr> quotients = strict_nan_ ? std::map<Expr, Expr>() : quotients_of(sweep);
     for (std::size_t t = 0; t < sweep.fixups.size(); ++t) {
-      Expr value = known(substitute(sweep.fixups[t], states_));
+      Expr value = known(substitute(substitute(sweep.fixups[t], quotients), states_));
       if (!none.empty()) value = where(alg::all_of(none), known(sweep.empty[t]), value);
       if (last) {
         store(static_cast<int>(t), value);

@@ -79,16 +79,38 @@ class Analysis {
     }
   }
 
+  // The f of |f|; nothing for another value.
+  std::optional<Access> magnitude(const Access& at) const {
+    const graph::Node& node = graph_[at.node];
+    if (node.op != Op::Map || node.fn != Fn::Abs) return std::nullopt;
+    return fusion::compose(node.operands[0], at.index);
+  }
+
+  // |f| <= g where f <= g and -f <= g; g <= |f| where g <= f or g <= -f.
+  Cover compare_magnitude(Fn fn, const Access& inside, const Access& other, bool left, bool negated) {
+    const auto f = integer(inside), g = integer(other);
+    if (!f || !g) return {};
+    std::vector<Cover> args;
+    for (const Sym& side : {*f, -*f}) args.push_back(ordered(fn, left ? side - *g : *g - side, negated));
+    return combine(left != negated, std::move(args));
+  }
+
   Cover compare(Fn fn, const Access& x, const Access& y, bool negated) {
     if (graph_[x.node].type != graph::Type::Int || graph_[y.node].type != graph::Type::Int) return {};
+    if (fn == Fn::Le || fn == Fn::Lt) {
+      if (const auto inside = magnitude(x)) return compare_magnitude(fn, *inside, y, true, negated);
+      if (const auto inside = magnitude(y)) return compare_magnitude(fn, *inside, x, false, negated);
+    }
     const auto a = integer(x), b = integer(y);
     if (!a || !b) return {};
-    const Sym difference = *a - *b;
-    switch (fn) {
-      case Fn::Le: return negated ? leaf(Cover::AtMostZero, 1 - difference) : leaf(Cover::AtMostZero, difference);
-      case Fn::Lt: return negated ? leaf(Cover::AtMostZero, -difference) : leaf(Cover::AtMostZero, difference + 1);
-      default: return leaf((fn == Fn::Eq) != negated ? Cover::Zero : Cover::NotZero, difference);
-    }
+    if (fn == Fn::Le || fn == Fn::Lt) return ordered(fn, *a - *b, negated);
+    return leaf((fn == Fn::Eq) != negated ? Cover::Zero : Cover::NotZero, *a - *b);
+  }
+
+  // difference <= 0, or < 0 for Lt.
+  Cover ordered(Fn fn, const Sym& difference, bool negated) {
+    if (fn == Fn::Le) return leaf(Cover::AtMostZero, negated ? 1 - difference : difference);
+    return leaf(Cover::AtMostZero, negated ? -difference : difference + 1);
   }
 
   Cover leaf(Cover::Kind kind, const Sym& form) {
@@ -163,7 +185,8 @@ CoverOf cover_of_any(const Program& program, const std::vector<Expr>& conditions
 
 bool is_interval(const Cover& cover) {
   if (cover.kind == Cover::And) return std::all_of(cover.args.begin(), cover.args.end(), is_interval);
-  return cover.kind == Cover::AtMostZero || cover.kind == Cover::Constant || (cover.kind == Cover::Zero && cover.b != 0);
+  // A condition on the row alone drops all keys or none, which no loop bound says.
+  return cover.kind == Cover::Constant || ((cover.kind == Cover::AtMostZero || cover.kind == Cover::Zero) && cover.b != 0);
 }
 
 bool has_unknown(const Cover& cover) {

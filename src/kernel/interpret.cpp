@@ -278,7 +278,7 @@ class Interpretation {
     for (std::int64_t i = 0; i < place_.rows; ++i) {
       for (std::int64_t j = 0; j < place_.keys; ++j) {
         double& best = result.at(i, 0);
-        best = max ? std::fmax(best, x.at(i, j)) : std::fmin(best, x.at(i, j));
+        best = max ? greatest(best, x.at(i, j)) : least(best, x.at(i, j));
       }
     }
     return result;

@@ -38,7 +38,7 @@ double called(Expr e, const std::vector<double>& x) {
   return graph::apply(static_cast<graph::Fn>(e.function_id()), graph::Type::Float, x.data(), static_cast<int>(x.size()));
 }
 
-// One element. Maxima pass over NaN, as the device's do.
+// One element.
 double element(Expr e, const std::vector<double>& x) {
   switch (e.op()) {
     case alg::Op::kAdd: {
@@ -51,8 +51,8 @@ double element(Expr e, const std::vector<double>& x) {
     case alg::Op::kExp: return std::exp(x[0]);
     case alg::Op::kLog: return std::log(x[0]);
     case alg::Op::kWhere: return x[0] != 0 ? x[1] : x[2];
-    case alg::Op::kMax2: return std::fmax(x[0], x[1]);
-    case alg::Op::kMin2: return std::fmin(x[0], x[1]);
+    case alg::Op::kMax2: return greatest(x[0], x[1]);
+    case alg::Op::kMin2: return least(x[0], x[1]);
     case alg::Op::kGt: return x[0] > x[1];
     case alg::Op::kGe: return x[0] >= x[1];
     case alg::Op::kEq: return x[0] == x[1];
@@ -69,6 +69,9 @@ double element(Expr e, const std::vector<double>& x) {
 }
 
 }  // namespace
+
+double greatest(double a, double b) { return a > b || std::isnan(a) ? a : b; }
+double least(double a, double b) { return a < b || std::isnan(a) ? a : b; }
 
 TileEvaluator::TileEvaluator(const Program& program, Points& points, TilePlace& place, Variables variable)
     : program_(program), points_(points), place_(place), variable_(std::move(variable)) {}

@@ -24,6 +24,10 @@ struct TileValues {
   double& at(std::int64_t row, std::int64_t column) { return data[offset(row, column)]; }
 };
 
+// NaN where either is, as on the device.
+double greatest(double a, double b);
+double least(double a, double b);
+
 // Where the CTA stands. Point values past the last row or key repeat it.
 struct TilePlace {
   std::vector<std::int64_t> loops;  // by loop; row, key, column and feature are set while values are computed

@@ -29,7 +29,11 @@ class Verification {
     need(!program_.sweeps.empty(), "has no sweep");
     for (std::size_t o = 0; o < program_.operands.size(); ++o) operand(o);
     for (std::size_t c = 0; c < program_.contractions.size(); ++c) contraction(c);
-    for (std::size_t s = 0; s < program_.sweeps.size(); ++s) sweep(program_.sweeps[s], "sweep " + std::to_string(s + 1));
+    for (std::size_t s = 0; s < program_.sweeps.size(); ++s) {
+      const std::string name = "sweep " + std::to_string(s + 1);
+      sweep(program_.sweeps[s], name);
+      states_are_read(program_.sweeps[s], name, s + 1 == program_.sweeps.size());
+    }
     stores();
   }
 
@@ -153,6 +157,26 @@ class Verification {
       reads(final.value, {Lives::State, Lives::Final}, nullptr);
       fits(final.value, kRow);
       define(final.target, Lives::Final, kRow, "defines no temporary");
+    }
+  }
+
+  static bool holds(Expr e, Expr part) {
+    if (!e || e == part) return bool(e);
+    if (e.is(alg::Op::kLeaf)) return false;
+    return std::any_of(e.args().begin(), e.args().end(), [&](Expr arg) { return holds(arg, part); });
+  }
+
+  // A state that nothing reads wastes registers, and hides that something reads another one in its place.
+  void states_are_read(const Sweep& sweep, const std::string& name, bool last) {
+    for (std::size_t s = 0; s < sweep.states.size(); ++s) {
+      place_ = name + ", state " + std::to_string(s);
+      const Expr node = sweep.states[s].node;
+      const bool by_steps = std::any_of(sweep.steps.begin(), sweep.steps.end(), [&](const Step& step) {
+        return step.index != static_cast<int>(s) && holds(step.value, node);
+      });
+      const bool by_finals = std::any_of(sweep.finals.begin(), sweep.finals.end(), [&](const Step& f) { return holds(f.value, node); });
+      const bool by_stores = last && std::any_of(program_.stores.begin(), program_.stores.end(), [&](const Store& store) { return holds(store.value, node); });
+      need(by_steps || by_finals || by_stores, "is never read");
     }
   }
 

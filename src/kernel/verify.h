@@ -17,7 +17,7 @@ namespace flashlight::kernel {
 //   - a masked value is made of leaves, contractions of its sweep, finals of earlier sweeps and other masked values, in no
 //     cycle; what enters a reduction over the keys reads a masked value, for the end of the keys counts;
 //   - tiles are left out by `live` only where every masked value's predicate is listed there;
-//   - every result is stored once.
+//   - every state is read by something beyond the steps that update it; every result is stored once.
 void verify(const Program&);
 
 }  // namespace flashlight::kernel

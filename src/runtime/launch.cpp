@@ -155,12 +155,20 @@ void Launch::fill(const Bound& b, int rank, void*& base, int& dtype, long long* 
   for (int k = 0; k < rank; ++k) stride[k] = b.tensor.size(leading + k) != 1 ? b.tensor.stride(leading + k) : 0;
 }
 
-Tensor Launch::result(bool pack, std::initializer_list<long long> sizes, DType dtype) const {
+Tensor Launch::result(int number, bool pack, std::initializer_list<long long> sizes, DType dtype) const {
   Sizes all;
   if (pack) {
     for (std::int64_t size : pack_sizes_) all.push_back(size);
   }
   for (long long size : sizes) all.push_back(size);
+  if (!given_.empty()) {
+    const std::string name = "result " + std::to_string(number + 1);
+    if (static_cast<std::size_t>(number) >= given_.size()) fail("no tensor is given for " + name);
+    const Tensor& given = given_[static_cast<std::size_t>(number)];
+    if (!(given.sizes() == all)) fail(name + " does not have the sizes that the function returns");
+    if (given.dtype() != dtype) fail(name + " is " + type_name(given.dtype()) + " where the function returns " + type_name(dtype));
+    return given;
+  }
   return empty(all, dtype, Device::kCUDA);
 }
 

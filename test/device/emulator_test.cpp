@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The emulated device itself: launches, schedules, options, counters, findings; its clocks and shadow memory on their own.
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 #include <stdexcept>
 #include <thread>
@@ -93,6 +94,31 @@ TEST_F(EmulatorTest, ExceptionsBecomeFindings) {
   EXPECT_EQ(findings[0].kind, FindingKind::kException);
   EXPECT_EQ(findings[0].thread, 7);
   EXPECT_NE(findings[0].text.find("lost"), std::string::npos);
+}
+
+struct Depth {
+  int frames;
+};
+int recurse(int frames) {
+  volatile char frame[4096];
+  frame[0] = static_cast<char>(frames);
+  return frames == 0 ? 0 : recurse(frames - 1) + frame[0];
+}
+FL_KERNEL(32) overflow(FL_PARAMS(Depth) p) { static_cast<void>(recurse(p.frames)); }
+
+TEST_F(EmulatorTest, StackOverflowNamesTheKernel) {
+  FL_EXPECT_RUNS(launch(overflow, 1, 32, 0, nullptr, {8}, "shallow"));
+  EXPECT_DEATH(launch(overflow, 1, 32, 0, nullptr, {1 << 20}, "deep"), "stack overflow of a thread of kernel deep");
+}
+
+TEST_F(EmulatorTest, OptionsComeFromTheEnvironment) {
+  const char* const seed = std::getenv("FLASHLIGHT_EMULATOR_SEED");
+  const char* const checks = std::getenv("FLASHLIGHT_EMULATOR_CHECKS");
+  EXPECT_EQ(emulator::options().seed, seed ? std::stoull(seed) : 1u);
+  EXPECT_EQ(emulator::options().checks, !checks                        ? emulator::Checks::kFull
+                                        : std::string(checks) == "off"  ? emulator::Checks::kOff
+                                        : std::string(checks) == "fast" ? emulator::Checks::kFast
+                                                                        : emulator::Checks::kFull);
 }
 
 struct Destructions {

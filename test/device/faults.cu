@@ -155,6 +155,30 @@ FL_KERNEL(kThreads) multiplies_different_tiles(FL_PARAMS(Params)) {
   multiply_transposed(acc, tile, lane_index() == 9 ? other : tile, warp_index());  // FAULT: divergence
 }
 
+FL_KERNEL(kThreads) multiplies_more_rows_than_there_are(FL_PARAMS(Params) p) {
+  FL_SHARED_MEMORY(smem);
+  const Tile tile{smem};
+  load_tile_async(tile, p.in, 0, kThreads);
+  commit_group();
+  wait_group<0>();
+  sync_threads();
+  Acc<2, 64> acc;
+  acc.fill(0);
+  multiply_transposed(acc, tile, tile, warp_index());  // FAULT: invalid-operand
+}
+
+FL_KERNEL(kThreads) splits_inside_a_column_block(FL_PARAMS(Params) p) {
+  FL_SHARED_MEMORY(smem);
+  const Tile tile{smem};
+  load_tile_async(tile, p.in, 0, kThreads);
+  commit_group();
+  wait_group<0>();
+  sync_threads();
+  Acc<1, 40> acc;
+  acc.fill(0);
+  multiply(acc, tile, tile, warp_index(), 8);  // FAULT: invalid-operand
+}
+
 FL_KERNEL(kThreads) reads_an_unwritten_accumulator(FL_PARAMS(Params) p) {
   Acc<1, 64> acc;
   RowVec<1> sum;
@@ -216,6 +240,7 @@ const Entry kKernels[] = {
     FL_ENTRY(meets_at_two_barriers, 1),             FL_ENTRY(misses_a_lane, 1),
     FL_ENTRY(multiplies_different_tiles, 1),        FL_ENTRY(reads_an_unwritten_accumulator, 1),
     FL_ENTRY(accumulates_into_nothing, 1),          FL_ENTRY(threads_write_one_place, 1),
+    FL_ENTRY(multiplies_more_rows_than_there_are, 1), FL_ENTRY(splits_inside_a_column_block, 1),
     FL_ENTRY(blocks_write_one_place, 2),            FL_ENTRY(copies_from_a_misaligned_row, 1),
 };
 

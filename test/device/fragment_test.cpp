@@ -86,6 +86,7 @@ TYPED_TEST_SUITE(StoreTest, Types);
 TYPED_TEST(StoreTest, WritesWhatLiesInsideAndNothingElse) {
   this->template check<2, 64>({64, 64, 64, 1, true, 0, 0});
   this->template check<2, 64>({50, 64, 128, 1, true, 0, 64});
+  this->template check<2, 64>({50, 55, 64, 1, true, 0, 0});  // one column short of a whole 16 bytes
   this->template check<1, 40>({100, 37, 40, 1, true, 80, 0});
   this->template check<1, 32>({40, 29, 31, 1, false, 32, 0});
   this->template check<1, 32>({40, 32, 1, 97, false, 0, 0});

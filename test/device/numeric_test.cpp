@@ -79,9 +79,13 @@ TEST(Fast, Limits) {
   EXPECT_EQ(rsqrt_fast(4.0f), 0.5f);
 }
 
-TEST(Extremes, IgnoreNaN) {
-  EXPECT_EQ(greatest(NAN, 1.0f), 1.0f);
-  EXPECT_EQ(least(1.0f, NAN), 1.0f);
+TEST(Extremes, KeepNaN) {
+  EXPECT_TRUE(std::isnan(greatest(NAN, 1.0f)));
+  EXPECT_TRUE(std::isnan(greatest(1.0f, NAN)));
+  EXPECT_TRUE(std::isnan(least(NAN, 1.0f)));
+  EXPECT_TRUE(std::isnan(least(1.0f, NAN)));
+  EXPECT_EQ(greatest(-kInfinity, 1.0f), 1.0f);
+  EXPECT_EQ(least(2.0f, 1.0f), 1.0f);
   EXPECT_EQ(greatest(2, -3), 2);
   EXPECT_EQ(least(2LL, -3LL), -3);
 }

@@ -16,20 +16,38 @@ namespace {
 using Args = std::vector<std::string>;
 
 TEST(CompilerArgs, NvccFlagsGoAndHostFlagsStay) {
-  Args command = {"/usr/local/cuda/bin/nvcc", "-gencode", "arch=compute_80,code=sm_80", "-arch=sm_90a", "--expt-relaxed-constexpr",
-                  "-Xcompiler", "-Wall,-DHOST=1", "--compiler-options=-fPIC", "-Xptxas", "-v", "-rdc=true", "-lineinfo", "-DX=2", "-std=c++20",
-                  "--threads", "4", "-maxrregcount=128", "a.cu"};
-  EXPECT_EQ(portable_args(command, "/src", "a.cu"), (Args{"-Wall", "-DHOST=1", "-fPIC", "-DX=2", "-std=c++20"}));
+  Args command = {"/usr/local/cuda/bin/nvcc",
+                  "-gencode",
+                  "arch=compute_80,code=sm_80",
+                  "-arch=sm_90a",
+                  "--expt-relaxed-constexpr",
+                  "-Xcompiler",
+                  "-Wall,-DHOST=1",
+                  "--compiler-options=-fPIC",
+                  "-Xptxas",
+                  "-v",
+                  "-rdc=true",
+                  "-lineinfo",
+                  "-DX=2",
+                  "-std=c++20",
+                  "--threads",
+                  "4",
+                  "-maxrregcount=128",
+                  "a.cu"};
+  EXPECT_EQ(portable_args(command, "/src", "a.cu"),
+            (Args{"-Wall", "-DHOST=1", "-fPIC", "-DX=2", "-std=c++20"}));
 }
 
 TEST(CompilerArgs, FoldersBecomeAbsolute) {
   Args command = {"c++", "-Iinc", "-I", "../up", "-isystem", "sys", "-include", "pre.h", "-I/abs", "a.cpp"};
   EXPECT_EQ(portable_args(command, "/src/build", "/src/build/a.cpp"),
-            (Args{"-I", "/src/build/inc", "-I", "/src/up", "-isystem", "/src/build/sys", "-include", "/src/build/pre.h", "-I", "/abs"}));
+            (Args{"-I", "/src/build/inc", "-I", "/src/up", "-isystem", "/src/build/sys", "-include",
+                  "/src/build/pre.h", "-I", "/abs"}));
 }
 
 TEST(CompilerArgs, CommandsAreSplitAsAShellDoes) {
-  EXPECT_EQ(emit::split_command(R"(c++ "-DA=\"x y\"" -D'B=1 2' a\ b.cpp  '')"), (Args{"c++", "-DA=\"x y\"", "-DB=1 2", "a b.cpp", ""}));
+  EXPECT_EQ(emit::split_command(R"(c++ "-DA=\"x y\"" -D'B=1 2' a\ b.cpp  '')"),
+            (Args{"c++", "-DA=\"x y\"", "-DB=1 2", "a b.cpp", ""}));
   EXPECT_EQ(emit::split_command("unclosed 'quote"), (Args{"unclosed", "quote"}));
 }
 
@@ -41,7 +59,8 @@ class Database : public testing::Test {
     std::filesystem::create_directories(root_ + "/src/deep");
     std::ofstream(root_ + "/src/deep/a.cpp") << "";
     std::ofstream(root_ + "/compile_commands.json")
-        << R"([{"directory": ")" << root_ << R"(/src", "command": "c++ -DFROM_DB -c deep/a.cpp -o a.o", "file": "deep/a.cpp"}])";
+        << R"([{"directory": ")" << root_
+        << R"(/src", "command": "c++ -DFROM_DB -c deep/a.cpp -o a.o", "file": "deep/a.cpp"}])";
   }
   ~Database() override { std::filesystem::remove_all(root_); }
   std::string root_;
@@ -73,8 +92,8 @@ TEST_F(Database, OtherFilesHaveNoArguments) {
 }
 
 TEST(CompileCommands, MalformedOnesAreRefusedWithAReason) {
-  for (const char* text : {"", "{", "{}", "[1]", "[{}]", R"([{"directory": "/", "file": "a"}])", R"([{"directory": "/", "file": "a", "arguments": [1]}])",
-                           "[[[[[[[["})
+  for (const char* text : {"", "{", "{}", "[1]", "[{}]", R"([{"directory": "/", "file": "a"}])",
+                           R"([{"directory": "/", "file": "a", "arguments": [1]}])", "[[[[[[[["})
     EXPECT_THROW(emit::parse_compile_commands(text), std::invalid_argument) << text;
   std::string deep(200000, '[');
   EXPECT_THROW(emit::parse_compile_commands(deep), std::invalid_argument);

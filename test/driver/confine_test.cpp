@@ -42,12 +42,13 @@ TEST(Confine, AnEndlessLoopTimesOut) {
   auto begin = std::chrono::steady_clock::now();
   Limits limits = kSmall;
   limits.seconds = 0.3;
-  Outcome o = run_confined([]() -> std::string {
-    volatile int forever = 1;
-    while (forever) {
-    }
-    return {};
-  }, limits);
+  Outcome o = run_confined(
+      []() -> std::string {
+        volatile int forever = 1;
+        while (forever) {}
+        return {};
+      },
+      limits);
   EXPECT_EQ(o.kind, Outcome::TimedOut);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
 }
@@ -55,15 +56,24 @@ TEST(Confine, AnEndlessLoopTimesOut) {
 TEST(Confine, SleepTimesOutToo) {
   Limits limits = kSmall;
   limits.seconds = 0.2;
-  EXPECT_EQ(run_confined([] { sleep(100); return std::string(); }, limits).kind, Outcome::TimedOut);
+  EXPECT_EQ(run_confined(
+                [] {
+                  sleep(100);
+                  return std::string();
+                },
+                limits)
+                .kind,
+            Outcome::TimedOut);
 }
 
 TEST(Confine, MemoryIsLimited) {
-  Outcome o = run_confined([] {
-    std::vector<std::string> all;
-    while (true) all.emplace_back(16 << 20, 'x');
-    return std::string();
-  }, kSmall);
+  Outcome o = run_confined(
+      [] {
+        std::vector<std::string> all;
+        while (true) all.emplace_back(16 << 20, 'x');
+        return std::string();
+      },
+      kSmall);
   EXPECT_EQ(o.kind, Outcome::OutOfMemory);
 }
 
@@ -72,32 +82,40 @@ TEST(Confine, ADeepRecursionIsTold) {
 }
 
 TEST(Confine, ADeepRecursionOnAThreadOfTheWorkIsTold) {
-  Outcome o = run_confined([] {
-    std::thread([] { sink(1); }).join();
-    return std::string();
-  }, kSmall);
+  Outcome o = run_confined(
+      [] {
+        std::thread([] { sink(1); }).join();
+        return std::string();
+      },
+      kSmall);
   EXPECT_EQ(o.kind, Outcome::StackExhausted);
 }
 
 TEST(Confine, ABadAccessIsACrashAndNoRecursion) {
-  Outcome o = run_confined([] {
-    *reinterpret_cast<volatile int*>(std::uintptr_t{64}) = 1;
-    return std::string();
-  }, kSmall);
+  Outcome o = run_confined(
+      [] {
+        *reinterpret_cast<volatile int*>(std::uintptr_t{64}) = 1;
+        return std::string();
+      },
+      kSmall);
   EXPECT_EQ(o.kind, Outcome::Crashed);
   EXPECT_EQ(o.signal, SIGSEGV);
-  o = run_confined([] {
-    std::thread([] { *reinterpret_cast<volatile int*>(std::uintptr_t{64}) = 1; }).join();
-    return std::string();
-  }, kSmall);
+  o = run_confined(
+      [] {
+        std::thread([] { *reinterpret_cast<volatile int*>(std::uintptr_t{64}) = 1; }).join();
+        return std::string();
+      },
+      kSmall);
   EXPECT_EQ(o.kind, Outcome::Crashed);
 }
 
 TEST(Confine, AnAbortIsACrashWithItsLastWords) {
-  Outcome o = run_confined([]() -> std::string {
-    dprintf(2, "assertion failed\n");
-    std::abort();
-  }, kSmall);
+  Outcome o = run_confined(
+      []() -> std::string {
+        dprintf(2, "assertion failed\n");
+        std::abort();
+      },
+      kSmall);
   EXPECT_EQ(o.kind, Outcome::Crashed);
   EXPECT_EQ(o.signal, SIGABRT);
   EXPECT_EQ(o.standard_error, "assertion failed\n");
@@ -109,19 +127,23 @@ TEST(Confine, AnEarlyExitIsNoAnswer) {
 
 TEST(Confine, NoFileCanBeWritten) {
   std::string path = testing::TempDir() + "flashlight-confine-test";
-  Outcome o = run_confined([&] {
-    int fd = open(path.c_str(), O_CREAT | O_WRONLY, 0666);
-    return std::to_string(write(fd, "x", 1));
-  }, kSmall);
+  Outcome o = run_confined(
+      [&] {
+        int fd = open(path.c_str(), O_CREAT | O_WRONLY, 0666);
+        return std::to_string(write(fd, "x", 1));
+      },
+      kSmall);
   unlink(path.c_str());
   EXPECT_EQ(o.bytes, "-1");
 }
 
 TEST(Confine, NothingReachesStandardOutput) {
-  Outcome o = run_confined([] {
-    dprintf(1, "stray");
-    return std::string("answer");
-  }, kSmall);
+  Outcome o = run_confined(
+      [] {
+        dprintf(1, "stray");
+        return std::string("answer");
+      },
+      kSmall);
   EXPECT_EQ(o.bytes, "answer");
   EXPECT_EQ(o.standard_error, "stray");
 }

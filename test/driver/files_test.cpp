@@ -23,7 +23,9 @@ namespace fs = std::filesystem;
 class Faulty : public FileCalls {
  public:
   Faulty(int at, bool deadly) : at_(at), deadly_(deadly) {}
-  int open(const char* path, int flags, mode_t mode) override { return hit(ENOSPC) ? -1 : FileCalls::open(path, flags, mode); }
+  int open(const char* path, int flags, mode_t mode) override {
+    return hit(ENOSPC) ? -1 : FileCalls::open(path, flags, mode);
+  }
   ssize_t write(int fd, const void* data, std::size_t size) override {
     if (next() == at_) {
       ssize_t ignored = ::write(fd, data, size / 2);
@@ -37,7 +39,9 @@ class Faulty : public FileCalls {
     int result = FileCalls::close(fd);
     return hit(EDQUOT) ? -1 : result;
   }
-  int rename(const char* from, const char* to) override { return hit(EPERM) ? -1 : FileCalls::rename(from, to); }
+  int rename(const char* from, const char* to) override {
+    return hit(EPERM) ? -1 : FileCalls::rename(from, to);
+  }
   int calls() const { return calls_; }
 
  private:
@@ -74,11 +78,14 @@ class Files : public testing::Test {
     return text.str();
   }
   std::vector<OutputFile> outputs() {
-    return {{root_ + "/r.json", "new report\n"}, {root_ + "/x.d", "new dependencies\n"}, {root_ + "/x.cu", "new unit\n"}};
+    return {{root_ + "/r.json", "new report\n"},
+            {root_ + "/x.d", "new dependencies\n"},
+            {root_ + "/x.cu", "new unit\n"}};
   }
   // Old and new never mix, and the unit is new only where all others are.
   void expect_whole(int at) {
-    bool report = get("r.json") == "new report\n", deps = get("x.d") == "new dependencies\n", unit = get("x.cu") == "new unit\n";
+    bool report = get("r.json") == "new report\n", deps = get("x.d") == "new dependencies\n",
+         unit = get("x.cu") == "new unit\n";
     EXPECT_TRUE(report || get("r.json") == "old report\n") << at;
     EXPECT_TRUE(deps || get("x.d") == "old dependencies\n") << at;
     EXPECT_TRUE(unit || get("x.cu") == "old unit, which is longer than the new one\n") << at;
@@ -98,7 +105,8 @@ TEST_F(Files, AreWritten) {
   write_outputs(outputs(), calls);
   EXPECT_EQ(get("x.cu"), "new unit\n");
   EXPECT_EQ(get("r.json"), "new report\n");
-  EXPECT_EQ(std::distance(fs::directory_iterator(root_), fs::directory_iterator()), 3) << "no temporary is left";
+  EXPECT_EQ(std::distance(fs::directory_iterator(root_), fs::directory_iterator()), 3)
+      << "no temporary is left";
 }
 
 TEST_F(Files, EveryFailingCallIsReportedAndLeavesThemWhole) {
@@ -114,7 +122,8 @@ TEST_F(Files, EveryFailingCallIsReportedAndLeavesThemWhole) {
       EXPECT_EQ(f.diagnostic.id, "cannot-write");
     }
     expect_whole(at);
-    EXPECT_EQ(std::distance(fs::directory_iterator(root_), fs::directory_iterator()), 3) << "a temporary is left, call " << at;
+    EXPECT_EQ(std::distance(fs::directory_iterator(root_), fs::directory_iterator()), 3)
+        << "a temporary is left, call " << at;
     reset();
   }
 }

@@ -46,13 +46,17 @@ TEST(Hostile, BracketsNestedDeeply) {
   expect_refused(folder, {"a.cpp", "-o", "x.cu"}, "does-not-compile");
 }
 
-// A sum is nested without any bracket. Either it is translated or refused as too complex; it never crashes the program.
+// A sum is nested without any bracket. Either it is translated or refused as too complex; it never crashes
+// the program.
 TEST(Hostile, ExpressionOfAHundredThousandTerms) {
   Folder folder;
-  folder.write("a.cpp", "#include <flashlight/flashlight.h>\nflashlight::Tensor f(const flashlight::Tensor& x) { return x" +
-                            repeated(" + x", 100000) + "; }\n");
+  folder.write(
+      "a.cpp",
+      "#include <flashlight/flashlight.h>\nflashlight::Tensor f(const flashlight::Tensor& x) { return x" +
+          repeated(" + x", 100000) + "; }\n");
   Ended run = folder.translate({"a.cpp", "-o", "x.cu", "--max-seconds", "20"}, "timeout 60");
-  if (run.exit_code == 1) EXPECT_NE(run.err.find("[input-too-complex]"), std::string::npos) << run.err.substr(0, 2000);
+  if (run.exit_code == 1)
+    EXPECT_NE(run.err.find("[input-too-complex]"), std::string::npos) << run.err.substr(0, 2000);
   else EXPECT_EQ(run.exit_code, 0) << run.err.substr(0, 2000);
 }
 
@@ -60,15 +64,19 @@ TEST(Hostile, MacrosThatGrowWithoutMeasure) {
   Folder folder;
   std::string text = "#define X0 1+\n";
   for (int i = 1; i <= 30; ++i)
-    text += "#define X" + std::to_string(i) + " X" + std::to_string(i - 1) + " X" + std::to_string(i - 1) + "\n";
+    text +=
+        "#define X" + std::to_string(i) + " X" + std::to_string(i - 1) + " X" + std::to_string(i - 1) + "\n";
   folder.write("a.cpp", text + "int x = X30 1;\n");
-  expect_refused(folder, {"a.cpp", "-o", "x.cu", "--max-seconds", "10", "--max-memory", "1000"}, "input-too-complex");
+  expect_refused(folder, {"a.cpp", "-o", "x.cu", "--max-seconds", "10", "--max-memory", "1000"},
+                 "input-too-complex");
 }
 
 TEST(Hostile, TimeLimitHolds) {
   Folder folder;
-  std::string text = "template <int A, int B> struct F { static constexpr int v = F<A - 1, 2 * B>::v + F<A - 1, 2 * B + 1>::v; };\n"
-                     "template <int B> struct F<0, B> { static constexpr int v = B; };\nint x = F<24, 0>::v;\n";
+  std::string text =
+      "template <int A, int B> struct F { static constexpr int v = F<A - 1, 2 * B>::v + F<A - 1, 2 * B + "
+      "1>::v; };\n"
+      "template <int B> struct F<0, B> { static constexpr int v = B; };\nint x = F<24, 0>::v;\n";
   folder.write("a.cpp", text);
   auto begin = std::chrono::steady_clock::now();
   expect_refused(folder, {"a.cpp", "-o", "x.cu", "--max-seconds", "1"}, "input-too-complex");
@@ -79,10 +87,18 @@ TEST(Hostile, CompilerArgumentsThatWriteOrLoad) {
   Folder folder;
   folder.write("a.cpp", kAttention);
   folder.write("args.txt", "-o evil\n");
-  for (std::vector<std::string> extra :
-       {std::vector<std::string>{"-o", "evil"}, {"-MD", "-MF", "evil"}, {"-fplugin=./evil.so"}, {"-Xclang", "-load", "-Xclang", "./evil.so"},
-        {"-save-temps"}, {"-ftime-trace=evil"}, {"--serialize-diagnostics", "evil"}, {"@args.txt"}, {"-fmodules", "-fmodules-cache-path=evil"},
-        {"-c"}, {"-E"}, {"-x", "cuda"}}) {
+  for (std::vector<std::string> extra : {std::vector<std::string>{"-o", "evil"},
+                                         {"-MD", "-MF", "evil"},
+                                         {"-fplugin=./evil.so"},
+                                         {"-Xclang", "-load", "-Xclang", "./evil.so"},
+                                         {"-save-temps"},
+                                         {"-ftime-trace=evil"},
+                                         {"--serialize-diagnostics", "evil"},
+                                         {"@args.txt"},
+                                         {"-fmodules", "-fmodules-cache-path=evil"},
+                                         {"-c"},
+                                         {"-E"},
+                                         {"-x", "cuda"}}) {
     std::vector<std::string> arguments = {"a.cpp", "-o", "x.cu", "--"};
     arguments.insert(arguments.end(), extra.begin(), extra.end());
     Ended run = folder.translate(arguments, "timeout 60");

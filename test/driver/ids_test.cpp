@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every diagnostic id of the sources has its section in docs/diagnostics.md, and no section speaks of an id that is gone.
+// Every diagnostic id of the sources has its section in docs/diagnostics.md, and no section speaks of an id
+// that is gone.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -25,7 +26,8 @@ std::set<std::string> ids_of_sources() {
   const std::set<std::string> others = {"flashlight-translate", "list-rules"};
   std::set<std::string> out;
   for (const char* folder : {"driver", "emit", "frontend", "fusion", "graph", "kernel"})
-    for (const auto& entry : fs::recursive_directory_iterator(fs::path(FLASHLIGHT_SOURCE_DIR "/src") / folder)) {
+    for (const auto& entry :
+         fs::recursive_directory_iterator(fs::path(FLASHLIGHT_SOURCE_DIR "/src") / folder)) {
       if (entry.path().extension() != ".cpp") continue;
       std::string text = read(entry.path());
       for (std::sregex_iterator it(text.begin(), text.end(), id), end; it != end; ++it)
@@ -45,7 +47,8 @@ std::set<std::string> ids_of_page() {
 TEST(Ids, EachHasItsSection) {
   std::set<std::string> page = ids_of_page(), sources = ids_of_sources();
   EXPECT_GT(sources.size(), 30u) << "the pattern no longer finds the ids";
-  for (const std::string& id : sources) EXPECT_TRUE(page.count(id)) << id << " has no section in docs/diagnostics.md";
+  for (const std::string& id : sources)
+    EXPECT_TRUE(page.count(id)) << id << " has no section in docs/diagnostics.md";
 }
 
 TEST(Ids, NoSectionIsLeftOver) {
@@ -53,7 +56,8 @@ TEST(Ids, NoSectionIsLeftOver) {
   for (const auto& entry : fs::recursive_directory_iterator(FLASHLIGHT_SOURCE_DIR "/src"))
     if (entry.is_regular_file()) all += read(entry.path());
   for (const std::string& id : ids_of_page())
-    EXPECT_NE(all.find('"' + id + '"'), std::string::npos) << id << " is in docs/diagnostics.md and in no source";
+    EXPECT_NE(all.find('"' + id + '"'), std::string::npos)
+        << id << " is in docs/diagnostics.md and in no source";
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a run writes: the outputs asked for and no others, the same bytes anywhere, old files whole until the new are.
+// What a run writes: the outputs asked for and no others, the same bytes anywhere, old files whole until the
+// new are.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -108,10 +109,13 @@ TEST(Outputs, RemarksFollowTheirOptions) {
   Folder folder;
   folder.write("a.cpp", kAttention);
   folder.write("none.cpp", kPointwise);
-  EXPECT_NE(folder.translate({"a.cpp", "-o", "x.cu", "-Rpass=flash"}).err.find("remark: 'attention' became 1 kernel [-Rpass=flashlight]"),
+  EXPECT_NE(folder.translate({"a.cpp", "-o", "x.cu", "-Rpass=flash"})
+                .err.find("remark: 'attention' became 1 kernel [-Rpass=flashlight]"),
             std::string::npos);
   EXPECT_EQ(folder.translate({"a.cpp", "-o", "x.cu", "-Rpass=inline"}).err, "");
-  EXPECT_NE(folder.translate({"none.cpp", "-o", "x.cu", "-Rpass-missed=.*"}).err.find(",-Rpass-missed=flashlight]"), std::string::npos);
+  EXPECT_NE(
+      folder.translate({"none.cpp", "-o", "x.cu", "-Rpass-missed=.*"}).err.find(",-Rpass-missed=flashlight]"),
+      std::string::npos);
   EXPECT_EQ(folder.translate({"none.cpp", "-o", "x.cu", "-Rno-pass-missed"}).err, "");
 }
 
@@ -160,7 +164,8 @@ TEST(Outputs, HeadersAreFoundBesideTheExecutable) {
   folder.write("prefix/include/flashlight/flashlight.h", "#error the installed header\n");
   folder.write("prefix/bin/keep", "");
   folder.write("a.cpp", kAttention);
-  Ended run = folder.shell("cp " + quoted(FLASHLIGHT_TRANSLATE) + " prefix/bin && prefix/bin/flashlight-translate a.cpp -o x.cu");
+  Ended run = folder.shell("cp " + quoted(FLASHLIGHT_TRANSLATE) +
+                           " prefix/bin && prefix/bin/flashlight-translate a.cpp -o x.cu");
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_NE(run.err.find("the installed header"), std::string::npos) << run.err;
 }
@@ -170,7 +175,8 @@ TEST(Outputs, CompilerArgumentsComeFromTheDatabase) {
   folder.write("src/a.cpp", "#ifndef FROM_DATABASE\n#error no database\n#endif\n");
   EXPECT_EQ(folder.translate({"src/a.cpp", "-o", "a.cu"}).exit_code, 1);
   folder.write("build/compile_commands.json", "[{\"directory\": \"" + folder.path() +
-               "\", \"file\": \"src/a.cpp\", \"command\": \"nvcc -arch=sm_80 -DFROM_DATABASE -c src/a.cpp -o a.o\"}]");
+                                                  "\", \"file\": \"src/a.cpp\", \"command\": \"nvcc "
+                                                  "-arch=sm_80 -DFROM_DATABASE -c src/a.cpp -o a.o\"}]");
   Ended run = folder.translate({"src/a.cpp", "-o", "a.cu", "-p", "build", "-MD"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_NE(folder.read("a.d").find("compile_commands.json"), std::string::npos);
@@ -182,7 +188,8 @@ TEST(Outputs, TheSameBytesEverywhere) {
   one.write("deep/er/a.cpp", kAttention);
   other.write("a.cpp", kAttention);
   auto run = [](const Folder& folder, const std::string& in, const std::string& environment) {
-    std::string line = "cd " + quoted(folder / in) + " && " + environment + " " + quoted(FLASHLIGHT_TRANSLATE) +
+    std::string line = "cd " + quoted(folder / in) + " && " + environment + " " +
+                       quoted(FLASHLIGHT_TRANSLATE) +
                        " a.cpp -o a.cu --report r.json && cat a.cu r.json && rm a.cu r.json";
     Ended r = folder.shell(line);
     EXPECT_EQ(r.exit_code, 0) << r.err;

@@ -78,8 +78,8 @@ std::map<std::string, std::string> Folder::snapshot() const {
   for (const auto& entry : fs::recursive_directory_iterator(path_)) {
     struct stat s;
     if (lstat(entry.path().c_str(), &s) != 0) continue;
-    std::string state = std::to_string(s.st_mode) + " " + std::to_string(s.st_ino) + " " + std::to_string(s.st_mtim.tv_sec) + "." +
-                        std::to_string(s.st_mtim.tv_nsec);
+    std::string state = std::to_string(s.st_mode) + " " + std::to_string(s.st_ino) + " " +
+                        std::to_string(s.st_mtim.tv_sec) + "." + std::to_string(s.st_mtim.tv_nsec);
     out[entry.path().string()] = state + (S_ISREG(s.st_mode) ? " " + read_file(entry.path().string()) : "");
   }
   return out;
@@ -87,7 +87,8 @@ std::map<std::string, std::string> Folder::snapshot() const {
 
 Ended Folder::shell(const std::string& command) const {
   Folder streams;
-  std::string line = "cd " + quoted(path_) + " && { " + command + "\n} >" + quoted(streams / "out") + " 2>" + quoted(streams / "err");
+  std::string line = "cd " + quoted(path_) + " && { " + command + "\n} >" + quoted(streams / "out") + " 2>" +
+                     quoted(streams / "err");
   int status = std::system(line.c_str());
   Ended run;
   run.exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

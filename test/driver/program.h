@@ -25,7 +25,8 @@ class Folder {
   void write(const std::string& name, const std::string& text) const;
   std::string read(const std::string& name) const;
   bool has(const std::string& name) const;
-  // Every entry below the folder with its bytes and time of change: equal snapshots mean that nothing was touched.
+  // Every entry below the folder with its bytes and time of change: equal snapshots mean that nothing was
+  // touched.
   std::map<std::string, std::string> snapshot() const;
 
   // Runs the program here. `before` stands in front of the command: variables, ulimit.

@@ -52,8 +52,7 @@ TEST(Wire, LengthsBeyondTheEndAreRefused) {
     bad.replace(at, 8, std::string(8, '\xff'));
     try {
       from_bytes(bad);
-    } catch (const std::runtime_error&) {
-    }
+    } catch (const std::runtime_error&) {}
   }
 }
 

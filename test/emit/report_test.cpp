@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The report follows its published schema, word for word the same each time; baselines are compared as promised.
+// The report follows its published schema, word for word the same each time; baselines are compared as
+// promised.
 #include "emit/report.h"
 
 #include <gtest/gtest.h>
@@ -17,7 +18,8 @@ namespace {
 using fusion::Status;
 using nlohmann::json;
 
-// The keywords that the schema uses. Stricter than the standard in one point: what the schema does not describe is wrong.
+// The keywords that the schema uses. Stricter than the standard in one point: what the schema does not
+// describe is wrong.
 class Validator {
  public:
   explicit Validator(json schema) : schema_(std::move(schema)) {}
@@ -29,8 +31,12 @@ class Validator {
 
  private:
   static bool is(const std::string& type, const json& v) {
-    return type == "object" ? v.is_object() : type == "array" ? v.is_array() : type == "string" ? v.is_string()
-         : type == "integer" ? v.is_number_integer() : type == "boolean" ? v.is_boolean() : type == "null" && v.is_null();
+    return type == "object"    ? v.is_object()
+           : type == "array"   ? v.is_array()
+           : type == "string"  ? v.is_string()
+           : type == "integer" ? v.is_number_integer()
+           : type == "boolean" ? v.is_boolean()
+                               : type == "null" && v.is_null();
   }
   void wrong(const std::string& at, const std::string& what) { errors_.push_back(at + ": " + what); }
   void check_object(const json& s, const json& v, const std::string& at) {
@@ -42,18 +48,26 @@ class Validator {
     }
   }
   void check(const json& s, const json& v, const std::string& at) {
-    static const std::vector<std::string> known = {"$schema", "title", "description", "$defs", "type", "required", "properties", "items",
-                                                   "$ref", "const", "enum", "pattern", "minimum"};
+    static const std::vector<std::string> known = {"$schema",  "title",      "description", "$defs", "type",
+                                                   "required", "properties", "items",       "$ref",  "const",
+                                                   "enum",     "pattern",    "minimum"};
     for (const auto& [keyword, unused] : s.items())
-      if (std::find(known.begin(), known.end(), keyword) == known.end()) wrong(at, "the validator lacks the keyword " + keyword);
-    if (s.contains("$ref")) return check(schema_.at(json::json_pointer(s["$ref"].get<std::string>().substr(1))), v, at);
+      if (std::find(known.begin(), known.end(), keyword) == known.end())
+        wrong(at, "the validator lacks the keyword " + keyword);
+    if (s.contains("$ref"))
+      return check(schema_.at(json::json_pointer(s["$ref"].get<std::string>().substr(1))), v, at);
     if (s.contains("const") && v != s["const"]) wrong(at, "is not " + s["const"].dump());
-    if (s.contains("enum") && std::find(s["enum"].begin(), s["enum"].end(), v) == s["enum"].end()) wrong(at, "is none of " + s["enum"].dump());
+    if (s.contains("enum") && std::find(s["enum"].begin(), s["enum"].end(), v) == s["enum"].end())
+      wrong(at, "is none of " + s["enum"].dump());
     if (s.contains("type")) {
       json types = s["type"].is_array() ? s["type"] : json::array({s["type"]});
-      if (std::none_of(types.begin(), types.end(), [&](const json& t) { return is(t.get<std::string>(), v); })) return wrong(at, "has the wrong type");
+      if (std::none_of(types.begin(), types.end(),
+                       [&](const json& t) { return is(t.get<std::string>(), v); }))
+        return wrong(at, "has the wrong type");
     }
-    if (s.contains("pattern") && !std::regex_search(v.get<std::string>(), std::regex(s["pattern"].get<std::string>()))) wrong(at, "does not match");
+    if (s.contains("pattern") &&
+        !std::regex_search(v.get<std::string>(), std::regex(s["pattern"].get<std::string>())))
+      wrong(at, "does not match");
     if (s.contains("minimum") && v < s["minimum"]) wrong(at, "is too small");
     if (v.is_object()) check_object(s, v, at);
     if (v.is_array())
@@ -93,7 +107,9 @@ struct Fixture {
     refusal.text = "printf is not followed";
     sources[2].refusal = refusal;
   }
-  std::vector<ReportUnit> units() const { return {{"dir/a.cpp", "out.cu", &functions}, {"b.cpp", "", &none}}; }
+  std::vector<ReportUnit> units() const {
+    return {{"dir/a.cpp", "out.cu", &functions}, {"b.cpp", "", &none}};
+  }
   std::string report() const {
     ReportHeader h{"1.2.3", {"sm_80"}, {"bf16"}, {64, 128}, {"attention"}, true};
     return render_report(h, units());
@@ -144,7 +160,8 @@ TEST(Report, TheSameBytesEachTimeAndKeysInOrder) {
   EXPECT_EQ(f.report(), Fixture().report());
   std::string text = f.report();
   std::size_t last = 0;
-  for (const char* key : {"\"schema_version\"", "\"tool\"", "\"inputs\"", "\"options\"", "\"functions\": [\n    {", "\"summary\""}) {
+  for (const char* key : {"\"schema_version\"", "\"tool\"", "\"inputs\"", "\"options\"",
+                          "\"functions\": [\n    {", "\"summary\""}) {
     std::size_t at = text.find(key);
     ASSERT_NE(at, std::string::npos) << key;
     EXPECT_GT(at, last) << key;
@@ -168,8 +185,9 @@ TEST(Explain, SaysTheSameAsTheReport) {
   Fixture f;
   std::string fused = explain(f.functions[0]), unfused = explain(f.functions[1]);
   EXPECT_EQ(fused.rfind("attention (dir/a.cpp:10:3) with N == 2 is fused.\n", 0), 0u) << fused;
-  for (const char* part : {"Kernel attention_1 for sm_80", "folds: matmul, softmax", "4*B*S*D bytes instead of B*S*S", "    l: sum\n",
-                           "Rule stable-softmax (softmax.cpp:3) applied 2 times", "Numerics: rounding of P"})
+  for (const char* part :
+       {"Kernel attention_1 for sm_80", "folds: matmul, softmax", "4*B*S*D bytes instead of B*S*S",
+        "    l: sum\n", "Rule stable-softmax (softmax.cpp:3) applied 2 times", "Numerics: rounding of P"})
     EXPECT_NE(fused.find(part), std::string::npos) << part << "\n" << fused;
   EXPECT_NE(unfused.find("Why: a logarithm [inseparable-log], at inc.h:5:6."), std::string::npos) << unfused;
 }
@@ -234,13 +252,16 @@ TEST(Baseline, OtherFilesDoNotCount) {
 }
 
 TEST(Baseline, MalformedOnesAreRefusedWithAReason) {
-  for (std::string text : {"", "null", "[]", "{}", "{\"schema_version\": 1}", "{\"schema_version\": \"1\", \"functions\": []}",
-                           "{\"schema_version\": 1, \"functions\": {\"a\": 1}}", "{\"schema_version\": 1, \"functions\": [{}]}",
-                           "{\"schema_version\": 1e400, \"functions\": []}", "{\"schema_version\": 1, \"functions\": []} trailing"})
+  for (std::string text :
+       {"", "null", "[]", "{}", "{\"schema_version\": 1}", "{\"schema_version\": \"1\", \"functions\": []}",
+        "{\"schema_version\": 1, \"functions\": {\"a\": 1}}", "{\"schema_version\": 1, \"functions\": [{}]}",
+        "{\"schema_version\": 1e400, \"functions\": []}",
+        "{\"schema_version\": 1, \"functions\": []} trailing"})
     EXPECT_THROW(parse_baseline(text), std::invalid_argument) << text;
   EXPECT_THROW(parse_baseline(std::string(1000000, '[')), std::invalid_argument);
   std::string good = Fixture().report();
-  for (std::size_t size = 0; size + 2 < good.size(); size += 7) EXPECT_THROW(parse_baseline(good.substr(0, size)), std::invalid_argument);
+  for (std::size_t size = 0; size + 2 < good.size(); size += 7)
+    EXPECT_THROW(parse_baseline(good.substr(0, size)), std::invalid_argument);
 }
 
 }  // namespace

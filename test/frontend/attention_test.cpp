@@ -42,7 +42,8 @@ std::vector<double> weights(const Problem& p, const Score& s, int b, int h, int 
   return w;
 }
 
-void expect_attention(const Problem& p, const Array& out, const std::function<std::vector<double>(int, int, int)>& row) {
+void expect_attention(const Problem& p, const Array& out,
+                      const std::function<std::vector<double>(int, int, int)>& row) {
   ASSERT_EQ(out.shape, (std::vector<std::int64_t>{p.b, p.h, p.sq, p.dv}));
   for (int b = 0; b < p.b; ++b)
     for (int h = 0; h < p.h; ++h)
@@ -82,7 +83,9 @@ FLASHLIGHT_FUSE Tensor causal_attention(const Tensor& q, const Tensor& k, const 
   Problem p;
   auto out = graph::evaluate(only_variant(program, "causal_attention"), {p.q, p.k, p.v}, {});
   ASSERT_EQ(out.size(), 1u);
-  auto score = [&](int b, int h, int i, int j) { return j <= i ? dot(p, b, h, i, j, 0, p.d) / std::sqrt(8.0) : -INFINITY; };
+  auto score = [&](int b, int h, int i, int j) {
+    return j <= i ? dot(p, b, h, i, j, 0, p.d) / std::sqrt(8.0) : -INFINITY;
+  };
   expect_attention(p, out[0], [&](int b, int h, int i) { return weights(p, score, b, h, i); });
   EXPECT_TRUE(function(program, "causal_attention").must_fuse);
 }
@@ -121,7 +124,8 @@ Tensor f(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& ids, i
   auto out = graph::evaluate(only_variant(program, "f"), {p.q, p.k, p.v, ids}, {3});
   ASSERT_EQ(out.size(), 1u);
   auto score = [&](int b, int h, int i, int j) {
-    bool in = j <= i && i - j < 3 && ids.data[static_cast<std::size_t>(b * 5 + i)] == ids.data[static_cast<std::size_t>(b * 5 + j)];
+    bool in = j <= i && i - j < 3 &&
+              ids.data[static_cast<std::size_t>(b * 5 + i)] == ids.data[static_cast<std::size_t>(b * 5 + j)];
     return in ? dot(p, b, h, i, j, 0, p.d) * 0.5 - (i - j) * 0.25 * (h + 1) : -INFINITY;
   };
   expect_attention(p, out[0], [&](int b, int h, int i) { return weights(p, score, b, h, i); });
@@ -145,7 +149,9 @@ std::pair<Tensor, Tensor> f(const Tensor& q, const Tensor& k, const Tensor& v) {
 }
 
 TEST(Attention, NodesKnowTheirPlaceAndName) {
-  Program program = read("Tensor f(const Tensor& q, const Tensor& k) {\n  Tensor s = matmul(q, k.mT());\n  Tensor weights = softmax(s, -1);\n  return weights * 2;\n}");
+  Program program = read(
+      "Tensor f(const Tensor& q, const Tensor& k) {\n  Tensor s = matmul(q, k.mT());\n  Tensor weights = "
+      "softmax(s, -1);\n  return weights * 2;\n}");
   const graph::Function& f = only_variant(program, "f");
   bool found = false;
   for (graph::NodeId id = 0; id < f.graph.size(); ++id)

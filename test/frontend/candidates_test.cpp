@@ -14,19 +14,22 @@ std::vector<std::string> names(const Program& p) {
 }
 
 TEST(Candidates, FunctionsThatReturnTensorsAndReachAnOp) {
-  Program p = read("namespace a { struct S { static Tensor g(const Tensor& x) { return exp(x); } }; }\n"
-                   "Tensor h(const Tensor& x) { return a::S::g(x); }\n"
-                   "Tensor same(const Tensor& x) { return x; }\n"
-                   "double number(const Tensor& x) { return x.sum().item<double>(); }\n"
-                   "namespace { Tensor hidden(const Tensor& x) { return x + 1; } }\n"
-                   "Tensor declared(const Tensor& x);\n"
-                   "int main() { Tensor t = ones({2}); return h(t + 1).dim(); }");
+  Program p = read(
+      "namespace a { struct S { static Tensor g(const Tensor& x) { return exp(x); } }; }\n"
+      "Tensor h(const Tensor& x) { return a::S::g(x); }\n"
+      "Tensor same(const Tensor& x) { return x; }\n"
+      "double number(const Tensor& x) { return x.sum().item<double>(); }\n"
+      "namespace { Tensor hidden(const Tensor& x) { return x + 1; } }\n"
+      "Tensor declared(const Tensor& x);\n"
+      "int main() { Tensor t = ones({2}); return h(t + 1).dim(); }");
   EXPECT_EQ(names(p), (std::vector<std::string>{"a::S::g", "h", "(anonymous namespace)::hidden"})) << said(p);
 }
 
 TEST(Candidates, Mark) {
-  Program p = read("FLASHLIGHT_FUSE Tensor f(const Tensor& q) { return exp(q); }\nTensor g(const Tensor& q) { return exp(q); }\n"
-                   "FLASHLIGHT_FUSE Tensor late(const Tensor& q);\nTensor late(const Tensor& q) { return exp(q); }");
+  Program p = read(
+      "FLASHLIGHT_FUSE Tensor f(const Tensor& q) { return exp(q); }\nTensor g(const Tensor& q) { return "
+      "exp(q); }\n"
+      "FLASHLIGHT_FUSE Tensor late(const Tensor& q);\nTensor late(const Tensor& q) { return exp(q); }");
   EXPECT_TRUE(function(p, "f").must_fuse);
   EXPECT_FALSE(function(p, "g").must_fuse);
   EXPECT_TRUE(function(p, "late").must_fuse);
@@ -38,8 +41,10 @@ TEST(Candidates, Only) {
 }
 
 TEST(Candidates, TextPlaces) {
-  std::string text = "struct Two { Tensor a, b; };\n"
-                     "std::pair<Tensor, Two> f(const Tensor& q, Tensor k, float scale) /* { */ {\n  return {q + k, {k * scale, q}}; }";
+  std::string text =
+      "struct Two { Tensor a, b; };\n"
+      "std::pair<Tensor, Two> f(const Tensor& q, Tensor k, float scale) /* { */ {\n  return {q + k, {k * "
+      "scale, q}}; }";
   Program p = read("#include <utility>\n" + text);
   const FunctionSource& f = function(p, "f");
   EXPECT_EQ(f.location.line, 5u);
@@ -57,8 +62,11 @@ TEST(Candidates, TextPlaces) {
 }
 
 TEST(Candidates, ParametersAreFlattened) {
-  Program p = read("#include <array>\nstruct In { Tensor q; struct { double scale; } o; std::array<Tensor, 2> kv; int window; };\n"
-                   "Tensor f(const In& in, bool b) { return matmul(in.q * in.o.scale, in.kv[0]) + in.kv[1] * in.window * b; }");
+  Program p = read(
+      "#include <array>\nstruct In { Tensor q; struct { double scale; } o; std::array<Tensor, 2> kv; int "
+      "window; };\n"
+      "Tensor f(const In& in, bool b) { return matmul(in.q * in.o.scale, in.kv[0]) + in.kv[1] * in.window * "
+      "b; }");
   const FunctionSource& f = function(p, "f");
   ASSERT_EQ(f.variants.size(), 1u) << said(p);
   const graph::Function& g = f.variants[0].function;
@@ -72,27 +80,30 @@ TEST(Candidates, ParametersAreFlattened) {
 }
 
 TEST(Candidates, Results) {
-  Program p = read("#include <array>\n#include <tuple>\n"
-                   "std::array<Tensor, 2> two(const Tensor& q) { return {exp(q), q + 1}; }\n"
-                   "std::tuple<Tensor, Tensor> tuple(const Tensor& q) { return {exp(q), q + 1}; }\n"
-                   "auto deduced(const Tensor& q) { return std::make_pair(exp(q), q + 1); }\n"
-                   "Tensors<2> parts(const Tensor& q) { return q.sort(-1); }\n"
-                   "struct S { Tensor t; int n; }; S mixed(const Tensor& q) { return {exp(q), 3}; }");
+  Program p = read(
+      "#include <array>\n#include <tuple>\n"
+      "std::array<Tensor, 2> two(const Tensor& q) { return {exp(q), q + 1}; }\n"
+      "std::tuple<Tensor, Tensor> tuple(const Tensor& q) { return {exp(q), q + 1}; }\n"
+      "auto deduced(const Tensor& q) { return std::make_pair(exp(q), q + 1); }\n"
+      "Tensors<2> parts(const Tensor& q) { return q.sort(-1); }\n"
+      "struct S { Tensor t; int n; }; S mixed(const Tensor& q) { return {exp(q), 3}; }");
   EXPECT_EQ(function(p, "two").result_expression, "{$0, $1}") << said(p);
   EXPECT_EQ(function(p, "tuple").result_expression, "{$0, $1}");
-  EXPECT_EQ(function(p, "deduced").result_expression, "std::pair<flashlight::Tensor, flashlight::Tensor>{$0, $1}");
+  EXPECT_EQ(function(p, "deduced").result_expression,
+            "std::pair<flashlight::Tensor, flashlight::Tensor>{$0, $1}");
   EXPECT_EQ(function(p, "parts").result_expression, "flashlight::Tensors<2>(flashlight::TensorList{$0, $1})");
   EXPECT_EQ(function(p, "mixed").result_expression, "{$0, 3}");
 }
 
 TEST(Candidates, TemplatesAsInstantiated) {
-  Program p = read("enum class E { A, B };\n"
-                   "template <bool C, int W, class T, E e> Tensor g(const Tensor& q, T x) { return C ? q * W : q + x; }\n"
-                   "template Tensor g<true, 4, float, E::B>(const Tensor&, float);\n"
-                   "int main() { g<false, 2, int, E::A>(ones({2}), 3); }\n"
-                   "Tensor a(const Tensor& q, auto n) { return q * n; }\nTensor b(const Tensor& q) { return a(q, 3); }\n"
-                   "template <class T> struct S { static Tensor s(const Tensor& q) { return q * T(2); } };\n"
-                   "Tensor c(const Tensor& q) { return S<float>::s(q); }\n");
+  Program p = read(
+      "enum class E { A, B };\n"
+      "template <bool C, int W, class T, E e> Tensor g(const Tensor& q, T x) { return C ? q * W : q + x; }\n"
+      "template Tensor g<true, 4, float, E::B>(const Tensor&, float);\n"
+      "int main() { g<false, 2, int, E::A>(ones({2}), 3); }\n"
+      "Tensor a(const Tensor& q, auto n) { return q * n; }\nTensor b(const Tensor& q) { return a(q, 3); }\n"
+      "template <class T> struct S { static Tensor s(const Tensor& q) { return q * T(2); } };\n"
+      "Tensor c(const Tensor& q) { return S<float>::s(q); }\n");
   std::vector<std::string> tags;
   for (const FunctionSource& f : p.functions)
     if (f.name == "g") tags.push_back(f.template_tag);
@@ -106,8 +117,9 @@ TEST(Candidates, TemplatesAsInstantiated) {
 }
 
 TEST(Candidates, MemberFunctionsReadTheirObject) {
-  Program p = read("class A { double scale_ = 1; Tensor w_; public:\n"
-                   "  Tensor f(const Tensor& x) const { return matmul(x, w_) * scale_; } };\n");
+  Program p = read(
+      "class A { double scale_ = 1; Tensor w_; public:\n"
+      "  Tensor f(const Tensor& x) const { return matmul(x, w_) * scale_; } };\n");
   const FunctionSource& f = function(p, "f");
   ASSERT_EQ(f.variants.size(), 1u) << said(p);
   EXPECT_EQ(f.variants[0].function.tensors[0].access, "this->w_");

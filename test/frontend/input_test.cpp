@@ -13,7 +13,8 @@ namespace flashlight::frontend::test {
 namespace {
 
 TEST(Input, ErrorsAreStructured) {
-  Program p = read("Tensor f(const Tensor& q) {\n  return q + nothing;\n}\nTensor g(const Tensor& q) { return q + q; }");
+  Program p = read(
+      "Tensor f(const Tensor& q) {\n  return q + nothing;\n}\nTensor g(const Tensor& q) { return q + q; }");
   EXPECT_FALSE(p.parsed);
   EXPECT_TRUE(p.functions.empty());
   ASSERT_GE(p.diagnostics.size(), 1u);
@@ -27,7 +28,9 @@ TEST(Input, ErrorsAreStructured) {
 }
 
 TEST(Input, WarningsAreNotOurs) {
-  Program p = read("int g() { int x = 3.5; return 1; }\n#warning hello\nTensor f(const Tensor& q) { return q + 1; }", {"-Wall", "-Wconversion"});
+  Program p =
+      read("int g() { int x = 3.5; return 1; }\n#warning hello\nTensor f(const Tensor& q) { return q + 1; }",
+           {"-Wall", "-Wconversion"});
   EXPECT_TRUE(p.parsed) << said(p);
   EXPECT_TRUE(p.diagnostics.empty()) << said(p);
 }
@@ -71,10 +74,26 @@ TEST(Input, BadArgumentsAreAnError) {
 TEST(Input, ArgumentsThatWriteOrLoadAreDropped) {
   char pattern[] = "/tmp/flashlight_out_XXXXXX";
   std::string folder = mkdtemp(pattern);
-  Program p = read("Tensor f(const Tensor& q) { return q * 2; }",
-                   {"-o", folder + "/out.o", "-MD", "-MF", folder + "/out.d", "-c", "-S", "-save-temps=" + folder, "-fplugin=/nonexistent.so",
-                    "-Xclang", "-load", "-Xclang", "/nonexistent.so", "-ftime-trace=" + folder + "/t.json", "-mllvm", "-help",
-                    "-fprofile-generate=" + folder, "-E", "-emit-llvm", "-o" + folder + "/x.o"});
+  Program p = read("Tensor f(const Tensor& q) { return q * 2; }", {"-o",
+                                                                   folder + "/out.o",
+                                                                   "-MD",
+                                                                   "-MF",
+                                                                   folder + "/out.d",
+                                                                   "-c",
+                                                                   "-S",
+                                                                   "-save-temps=" + folder,
+                                                                   "-fplugin=/nonexistent.so",
+                                                                   "-Xclang",
+                                                                   "-load",
+                                                                   "-Xclang",
+                                                                   "/nonexistent.so",
+                                                                   "-ftime-trace=" + folder + "/t.json",
+                                                                   "-mllvm",
+                                                                   "-help",
+                                                                   "-fprofile-generate=" + folder,
+                                                                   "-E",
+                                                                   "-emit-llvm",
+                                                                   "-o" + folder + "/x.o"});
   EXPECT_EQ(function(p, "f").variants.size(), 1u) << said(p);
   EXPECT_TRUE(std::filesystem::is_empty(folder));
   std::filesystem::remove_all(folder);
@@ -102,11 +121,14 @@ TEST(Input, DeepNestingEndsInAMessage) {
 TEST(Input, HeadersOfTheUser) {
   char pattern[] = "/tmp/flashlight_hdr_XXXXXX";
   std::string folder = mkdtemp(pattern);
-  std::ofstream(folder + "/mine.h") << "#pragma once\n#include <flashlight/flashlight.h>\n"
-                                       "inline flashlight::Tensor half(const flashlight::Tensor& x) { return x * 0.5; }\n"
-                                       "inline flashlight::Tensor other(const flashlight::Tensor& x) { return x * 0.5; }\n";
-  Program p = read("#include \"mine.h\"\nTensor f(const Tensor& q) { return half(q) + 1; }\nint main() { return other(ones({2})).dim(); }",
-                   {"-I" + folder});
+  std::ofstream(folder + "/mine.h")
+      << "#pragma once\n#include <flashlight/flashlight.h>\n"
+         "inline flashlight::Tensor half(const flashlight::Tensor& x) { return x * 0.5; }\n"
+         "inline flashlight::Tensor other(const flashlight::Tensor& x) { return x * 0.5; }\n";
+  Program p = read(
+      "#include \"mine.h\"\nTensor f(const Tensor& q) { return half(q) + 1; }\nint main() { return "
+      "other(ones({2})).dim(); }",
+      {"-I" + folder});
   EXPECT_EQ(function(p, "f").variants.size(), 1u) << said(p);
   ASSERT_EQ(p.functions.size(), 2u);
   EXPECT_EQ(p.functions[1].name, "other");  // called by code that is not translated itself

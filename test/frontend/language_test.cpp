@@ -8,37 +8,44 @@ namespace flashlight::frontend::test {
 namespace {
 
 const std::string kPlain =
-    "Tensor f(const Tensor& q, const Tensor& k) { return matmul(softmax(matmul(q, k.transpose(-2, -1)) * 0.5, -1), k); }";
+    "Tensor f(const Tensor& q, const Tensor& k) { return matmul(softmax(matmul(q, k.transpose(-2, -1)) * "
+    "0.5, -1), k); }";
 
 TEST(Language, RenamingChangesNothing) {
   expect_same(kPlain,
-              "Tensor f(const Tensor& a, const Tensor& b) { Tensor rows = matmul(a, b.transpose(-2, -1)); Tensor p = rows * 0.5;\n"
+              "Tensor f(const Tensor& a, const Tensor& b) { Tensor rows = matmul(a, b.transpose(-2, -1)); "
+              "Tensor p = rows * 0.5;\n"
               "  Tensor w = softmax(p, -1); return matmul(w, b); }");
 }
 
 TEST(Language, SpellingOfAContractionChangesNothing) {
-  expect_same("Tensor f(const Tensor& q, const Tensor& k) { assume(q.dim() == 4); assume(k.dim() == 4);\n"
-              "  return matmul(q, k.transpose(-2, -1)); }",
-              "Tensor f(const Tensor& q, const Tensor& k) { return einsum(\"bhid,bhjd->bhij\", {q, k}); }");
+  expect_same(
+      "Tensor f(const Tensor& q, const Tensor& k) { assume(q.dim() == 4); assume(k.dim() == 4);\n"
+      "  return matmul(q, k.transpose(-2, -1)); }",
+      "Tensor f(const Tensor& q, const Tensor& k) { return einsum(\"bhid,bhjd->bhij\", {q, k}); }");
 }
 
 TEST(Language, MethodsAndFreeFunctionsAreOne) {
   expect_same(kPlain,
-              "Tensor f(const Tensor& q, const Tensor& k) { return q.matmul(transpose(k, -1, -2)).mul(0.5).softmax(-1).matmul(k); }");
+              "Tensor f(const Tensor& q, const Tensor& k) { return q.matmul(transpose(k, -1, "
+              "-2)).mul(0.5).softmax(-1).matmul(k); }");
 }
 
 TEST(Language, Helpers) {
   expect_same(kPlain,
-              "namespace lib { struct Ops { static Tensor scores(Tensor q, const Tensor& k) { return matmul(q, k.mT()); } };\n"
+              "namespace lib { struct Ops { static Tensor scores(Tensor q, const Tensor& k) { return "
+              "matmul(q, k.mT()); } };\n"
               "template <class T> T half(const T& x) { return x * 0.5; }\n"
               "inline auto attend(const Tensor& s, const Tensor& v) { return matmul(softmax(s, -1), v); } }\n"
-              "Tensor f(const Tensor& q, const Tensor& k) { return lib::attend(lib::half(lib::Ops::scores(q, k)), k); }");
+              "Tensor f(const Tensor& q, const Tensor& k) { return lib::attend(lib::half(lib::Ops::scores(q, "
+              "k)), k); }");
 }
 
 TEST(Language, DefaultArguments) {
   expect_same(kPlain,
               "Tensor scaled(const Tensor& x, double c = 1.0 / 2) { return x * c; }\n"
-              "Tensor f(const Tensor& q, const Tensor& k) { return matmul(softmax(scaled(matmul(q, k.mT())), -1), k); }");
+              "Tensor f(const Tensor& q, const Tensor& k) { return matmul(softmax(scaled(matmul(q, k.mT())), "
+              "-1), k); }");
 }
 
 TEST(Language, Lambdas) {
@@ -51,7 +58,8 @@ TEST(Language, Lambdas) {
 
 TEST(Language, LambdaCopiesWhatItCapturesByValue) {
   expect_same("Tensor f(const Tensor& q) { return q * 2; }",
-              "Tensor f(const Tensor& q) { int n = 2; auto g = [n](const Tensor& x) { return x * n; }; n = 5; return g(q); }");
+              "Tensor f(const Tensor& q) { int n = 2; auto g = [n](const Tensor& x) { return x * n; }; n = "
+              "5; return g(q); }");
 }
 
 TEST(Language, LambdaKeepsItsState) {
@@ -68,8 +76,10 @@ TEST(Language, LambdasAsArguments) {
 
 TEST(Language, LambdasOutsideFunctions) {
   expect_same("Tensor f(const Tensor& q) { return exp(q) + 1; }",
-              "auto plus_one = [](const auto& x) { return x + 1; };\nconst auto e = [](const Tensor& x) { return exp(x); };\n"
-              "Tensor f(const Tensor& q) { static auto id = [](const Tensor& x) { return x; }; return id(plus_one(e(q))); }");
+              "auto plus_one = [](const auto& x) { return x + 1; };\nconst auto e = [](const Tensor& x) { "
+              "return exp(x); };\n"
+              "Tensor f(const Tensor& q) { static auto id = [](const Tensor& x) { return x; }; return "
+              "id(plus_one(e(q))); }");
 }
 
 TEST(Language, FunctionObjects) {
@@ -87,13 +97,15 @@ TEST(Language, TheDeviceIsTheKernels) {
 TEST(Language, FunctionsAsArguments) {
   expect_same("Tensor f(const Tensor& q) { return tanh(q) + exp(q); }",
               "static Tensor plus_exp(const Tensor& x, const Tensor& y) { return x + exp(y); }\n"
-              "Tensor with(const Tensor& x, Tensor (*g)(const Tensor&, const Tensor&), Tensor (*h)(const Tensor&)) { return g(h(x), x); }\n"
+              "Tensor with(const Tensor& x, Tensor (*g)(const Tensor&, const Tensor&), Tensor (*h)(const "
+              "Tensor&)) { return g(h(x), x); }\n"
               "Tensor f(const Tensor& q) { return with(q, plus_exp, flashlight::tanh); }");
 }
 
 TEST(Language, ReferencesNameTheSamePlace) {
   expect_same("Tensor f(const Tensor& q) { return exp(q) + 2; }",
-              "Tensor f(const Tensor& q) { Tensor x = q; Tensor& y = x; y = exp(y); int n = 1; int& m = n; m++; return x + n; }");
+              "Tensor f(const Tensor& q) { Tensor x = q; Tensor& y = x; y = exp(y); int n = 1; int& m = n; "
+              "m++; return x + n; }");
 }
 
 TEST(Language, ParametersByReferenceOfAHelper) {
@@ -104,44 +116,56 @@ TEST(Language, ParametersByReferenceOfAHelper) {
 
 TEST(Language, Reassignment) {
   expect_same(kPlain,
-              "Tensor f(const Tensor& q, const Tensor& k) { Tensor s; s = matmul(q, k.mT()); s = s * 0.5; s = softmax(s, -1);\n"
+              "Tensor f(const Tensor& q, const Tensor& k) { Tensor s; s = matmul(q, k.mT()); s = s * 0.5; s "
+              "= softmax(s, -1);\n"
               "  return matmul(s, k); }");
 }
 
 TEST(Language, HostArithmetic) {
   expect_same("Tensor f(const Tensor& q) { assume(q.size(-1) == 64); return q * 0.125; }",
-              "Tensor f(const Tensor& q) { assume(q.size(-1) == 64); auto d = q.size(-1); return q * (1 / std::sqrt(double(d))); }");
+              "Tensor f(const Tensor& q) { assume(q.size(-1) == 64); auto d = q.size(-1); return q * (1 / "
+              "std::sqrt(double(d))); }");
   expect_same("Tensor f(const Tensor& q) { return q * 7; }",
-              "Tensor f(const Tensor& q) { int a = 17, b = 5; return q * (a / b + a % b + (a > b ? 1 : 0) + !a + (a & 1)); }");
+              "Tensor f(const Tensor& q) { int a = 17, b = 5; return q * (a / b + a % b + (a > b ? 1 : 0) + "
+              "!a + (a & 1)); }");
   expect_same("Tensor f(const Tensor& q) { return q * -3; }",
               "Tensor f(const Tensor& q) { int a = -7; return q * (a / 2); }");  // C++ truncates
 }
 
 TEST(Language, FloatConstantsAreRoundedAsWritten) {
-  expect_same("Tensor f(const Tensor& q) { return q * 0.10000000149011612; }", "Tensor f(const Tensor& q) { return q * 0.1f; }");
-  expect_same("Tensor f(const Tensor& q) { return q * 0.3333333432674408; }", "Tensor f(const Tensor& q) { return q * (1.0f / 3); }");
+  expect_same("Tensor f(const Tensor& q) { return q * 0.10000000149011612; }",
+              "Tensor f(const Tensor& q) { return q * 0.1f; }");
+  expect_same("Tensor f(const Tensor& q) { return q * 0.3333333432674408; }",
+              "Tensor f(const Tensor& q) { return q * (1.0f / 3); }");
 }
 
 TEST(Language, SizesAreSymbols) {
-  std::string text = printed("Tensor f(const Tensor& q, const Tensor& k) { return q / std::sqrt(q.size(-1)); }");
+  std::string text =
+      printed("Tensor f(const Tensor& q, const Tensor& k) { return q / std::sqrt(q.size(-1)); }");
   EXPECT_NE(text.find("^(-0.5)"), std::string::npos) << text;
 }
 
 TEST(Language, Mathematics) {
   expect_same("Tensor f(const Tensor& q) { return q * 2; }",
-              "#include <algorithm>\nTensor f(const Tensor& q) { return q * (std::pow(2.0, 3) - std::max(3, 6) + std::floor(0.5) + std::abs(-0.0)); }");
+              "#include <algorithm>\nTensor f(const Tensor& q) { return q * (std::pow(2.0, 3) - std::max(3, "
+              "6) + std::floor(0.5) + std::abs(-0.0)); }");
   expect_same("Tensor f(const Tensor& q) { return q.masked_fill(q > 0, -INFINITY); }",
-              "#include <limits>\nTensor f(const Tensor& q) { return q.masked_fill(q > 0, -std::numeric_limits<float>::infinity()); }");
-  expect_same("Tensor f(const Tensor& q) { return q + 3.14159265358979323846; }", "Tensor f(const Tensor& q) { return q + M_PI; }");
+              "#include <limits>\nTensor f(const Tensor& q) { return q.masked_fill(q > 0, "
+              "-std::numeric_limits<float>::infinity()); }");
+  expect_same("Tensor f(const Tensor& q) { return q + 3.14159265358979323846; }",
+              "Tensor f(const Tensor& q) { return q + M_PI; }");
 }
 
 TEST(Language, Constants) {
   expect_same("Tensor f(const Tensor& q) { return q * 12; }",
-              "constexpr int kTwo = 2; static const int table[] = {1, 3, 5}; enum { kOne = 1 }; enum class E { A = 1 };\n"
+              "constexpr int kTwo = 2; static const int table[] = {1, 3, 5}; enum { kOne = 1 }; enum class E "
+              "{ A = 1 };\n"
               "struct S { static constexpr int value = 2; };\n"
               "constexpr int square(int x) { return x * x; }\n"
-              "Tensor f(const Tensor& q) { static constexpr int local = 0; using T = int; static_assert(sizeof(T) == 4);\n"
-              "  return q * (kTwo * table[1] + square(kOne) + S::value + static_cast<int>(E::A) + local + int(sizeof(short))); }");
+              "Tensor f(const Tensor& q) { static constexpr int local = 0; using T = int; "
+              "static_assert(sizeof(T) == 4);\n"
+              "  return q * (kTwo * table[1] + square(kOne) + S::value + static_cast<int>(E::A) + local + "
+              "int(sizeof(short))); }");
 }
 
 TEST(Language, Templates) {
@@ -150,9 +174,12 @@ TEST(Language, Templates) {
       "  Tensor i = arange(s.size(-2)).unsqueeze(-1), j = arange(s.size(-1));\n"
       "  if constexpr (Causal) return where(j <= i, s, -INFINITY);\n"
       "  else return where(i - j <= W, s, -INFINITY); }\n";
-  std::string head = "Tensor f(const Tensor& s) { Tensor i = arange(s.size(-2)).unsqueeze(-1), j = arange(s.size(-1)); ";
-  expect_same(head + "return where(j <= i, s, -INFINITY); }", std::string(text) + "Tensor f(const Tensor& s) { return g<true, 3>(s); }");
-  expect_same(head + "return where(i - j <= 3, s, -INFINITY); }", std::string(text) + "Tensor f(const Tensor& s) { return g<false, 3>(s); }");
+  std::string head =
+      "Tensor f(const Tensor& s) { Tensor i = arange(s.size(-2)).unsqueeze(-1), j = arange(s.size(-1)); ";
+  expect_same(head + "return where(j <= i, s, -INFINITY); }",
+              std::string(text) + "Tensor f(const Tensor& s) { return g<true, 3>(s); }");
+  expect_same(head + "return where(i - j <= 3, s, -INFINITY); }",
+              std::string(text) + "Tensor f(const Tensor& s) { return g<false, 3>(s); }");
 }
 
 TEST(Language, VariadicTemplatesAndFolds) {
@@ -167,14 +194,16 @@ TEST(Language, Structs) {
               "struct Attention : Base { Tensor keys; int axis;\n"
               "  Attention(const Tensor& k, int a) : keys(k), axis(a) { axis = -axis; }\n"
               "  Tensor scores(const Tensor& q) const { return matmul(q, keys.mT()) * scale; }\n"
-              "  Tensor operator()(const Tensor& q) const { return matmul(softmax(this->scores(q), axis), keys); } };\n"
+              "  Tensor operator()(const Tensor& q) const { return matmul(softmax(this->scores(q), axis), "
+              "keys); } };\n"
               "Tensor f(const Tensor& q, const Tensor& k) { Attention a(k, 1); return a(q); }");
 }
 
 TEST(Language, StructsAreCopied) {
   expect_same("Tensor f(const Tensor& q) { return q * 1 + q * 5; }",
               "struct P { int n = 1; Tensor x; };\n"
-              "Tensor f(const Tensor& q) { P a{.x = q}; P b = a; b.n = 5; P& c = b; c.x = q; return a.x * a.n + b.x * b.n; }");
+              "Tensor f(const Tensor& q) { P a{.x = q}; P b = a; b.n = 5; P& c = b; c.x = q; return a.x * "
+              "a.n + b.x * b.n; }");
 }
 
 TEST(Language, AssumeDimGivesTheRank) {

@@ -15,52 +15,73 @@ TEST(Mutation, FreshStorage) {
 TEST(Mutation, SeenThroughReferences) {
   expect_same("Tensor f(const Tensor& q) { return exp(q) + 1 + 2; }",
               "void add(Tensor& x, int n) { x += n; }\n"
-              "Tensor f(const Tensor& q) { Tensor x = exp(q); Tensor& y = x; y += 1; auto g = [&x] { x += 2; }; g(); return y; }");
+              "Tensor f(const Tensor& q) { Tensor x = exp(q); Tensor& y = x; y += 1; auto g = [&x] { x += 2; "
+              "}; g(); return y; }");
 }
 
 TEST(Mutation, AfterTheOtherNameIsGone) {
   expect_same("Tensor f(const Tensor& q) { return exp(q) + 1; }",
               "Tensor f(const Tensor& q) { Tensor x = exp(q); { Tensor y = x; } x += 1; return x; }");
   expect_same("Tensor f(const Tensor& q) { return exp(q) + 1; }",
-              "Tensor f(const Tensor& q) { Tensor x = exp(q); Tensor y = static_cast<Tensor&&>(x); y += 1; return y; }");
+              "Tensor f(const Tensor& q) { Tensor x = exp(q); Tensor y = static_cast<Tensor&&>(x); y += 1; "
+              "return y; }");
 }
 
 TEST(Mutation, Accumulation) {
-  expect_same("Tensor f(const Tensor& q) { return q * 0 + q * 1 + q * 2; }",
-              "Tensor f(const Tensor& q) { Tensor x = q * 0; for (int i = 1; i < 3; ++i) x += q * i; return x; }");
+  expect_same(
+      "Tensor f(const Tensor& q) { return q * 0 + q * 1 + q * 2; }",
+      "Tensor f(const Tensor& q) { Tensor x = q * 0; for (int i = 1; i < 3; ++i) x += q * i; return x; }");
 }
 
 TEST(Mutation, CloneIsFresh) {
-  expect_same("Tensor f(const Tensor& q) { return q + 1; }", "Tensor f(const Tensor& q) { Tensor x = q.clone(); x += 1; return x; }");
+  expect_same("Tensor f(const Tensor& q) { return q + 1; }",
+              "Tensor f(const Tensor& q) { Tensor x = q.clone(); x += 1; return x; }");
 }
 
 TEST(Mutation, OfAParameter) {
   expect_refused("Tensor f(Tensor q) { q /*!*/+= 1; return q; }", "aliased-mutation");
   expect_refused("Tensor f(const Tensor& q) { Tensor x = q; x /*!*/*= 2; return x; }", "aliased-mutation");
-  expect_refused("Tensor f(const Tensor& q) { Tensor x = q.transpose(0, 1); x /*!*/*= 2; return x; }", "aliased-mutation");
-  expect_refused("Tensor f(const Tensor& q) { Tensor x = q.contiguous(); x /*!*/-= 2; return x; }", "aliased-mutation");
-  expect_refused("Tensor f(const Tensor& q) { Tensor x = q.to(kFloat32); x /*!*/-= 2; return x; }", "aliased-mutation");
+  expect_refused("Tensor f(const Tensor& q) { Tensor x = q.transpose(0, 1); x /*!*/*= 2; return x; }",
+                 "aliased-mutation");
+  expect_refused("Tensor f(const Tensor& q) { Tensor x = q.contiguous(); x /*!*/-= 2; return x; }",
+                 "aliased-mutation");
+  expect_refused("Tensor f(const Tensor& q) { Tensor x = q.to(kFloat32); x /*!*/-= 2; return x; }",
+                 "aliased-mutation");
 }
 
 TEST(Mutation, OfSharedStorage) {
-  expect_refused("Tensor f(const Tensor& q) { Tensor x = exp(q), y = x; x /*!*/+= 1; return x + y; }", "aliased-mutation");
-  expect_refused("Tensor f(const Tensor& q) { Tensor x = exp(q), y = x.mT(); y /*!*/+= 1; return x; }", "aliased-mutation");
-  expect_refused("Tensor f(const Tensor& q) { Tensor x = exp(q); x.select(0, 1) /*!*/+= 1; return x; }", "aliased-mutation");
-  expect_refused("Tensor f(const Tensor& q) { Tensor x = exp(q); auto g = [x] { return x; }; x /*!*/+= 1; return g(); }", "aliased-mutation");
-  expect_refused("struct S { Tensor t; };\nTensor f(const Tensor& q) { Tensor x = exp(q); S s{x}; s.t /*!*/+= 1; return x; }", "aliased-mutation");
-  expect_refused("Tensor g(Tensor x) { x /*!*/+= 1; return x; }\nTensor f(const Tensor& q) { Tensor y = exp(q); return g(y) + y; }", "aliased-mutation");
+  expect_refused("Tensor f(const Tensor& q) { Tensor x = exp(q), y = x; x /*!*/+= 1; return x + y; }",
+                 "aliased-mutation");
+  expect_refused("Tensor f(const Tensor& q) { Tensor x = exp(q), y = x.mT(); y /*!*/+= 1; return x; }",
+                 "aliased-mutation");
+  expect_refused("Tensor f(const Tensor& q) { Tensor x = exp(q); x.select(0, 1) /*!*/+= 1; return x; }",
+                 "aliased-mutation");
+  expect_refused(
+      "Tensor f(const Tensor& q) { Tensor x = exp(q); auto g = [x] { return x; }; x /*!*/+= 1; return g(); }",
+      "aliased-mutation");
+  expect_refused(
+      "struct S { Tensor t; };\nTensor f(const Tensor& q) { Tensor x = exp(q); S s{x}; s.t /*!*/+= 1; return "
+      "x; }",
+      "aliased-mutation");
+  expect_refused(
+      "Tensor g(Tensor x) { x /*!*/+= 1; return x; }\nTensor f(const Tensor& q) { Tensor y = exp(q); return "
+      "g(y) + y; }",
+      "aliased-mutation");
 }
 
 TEST(Mutation, OfExpandedViews) {
-  const std::string head = "Tensor f(const Tensor& q) { assume(q.dim() == 2); assume(q.size(0) == 1); Tensor x = exp(q); ";
+  const std::string head =
+      "Tensor f(const Tensor& q) { assume(q.dim() == 2); assume(q.size(0) == 1); Tensor x = exp(q); ";
   expect_refused(head + "x = x.expand({3, -1}); x /*!*/+= 1; return x; }", "aliased-mutation");
   expect_refused(head + "Tensor y = x.expand({3, -1}); x /*!*/+= 1; return y; }", "aliased-mutation");
 }
 
 TEST(Mutation, OfTheCallersVariables) {
-  expect_refused("Tensor f(const Tensor& q, Tensor& out) { out /*!*/= exp(q); return out; }", "aliased-mutation");
+  expect_refused("Tensor f(const Tensor& q, Tensor& out) { out /*!*/= exp(q); return out; }",
+                 "aliased-mutation");
   expect_refused("Tensor f(const Tensor& q, int& n) { n /*!*/= 3; return q * n; }", "aliased-mutation");
-  expect_refused("struct S { int n; };\nTensor f(const Tensor& q, S& s) { s.n /*!*/+= 3; return exp(q); }", "aliased-mutation");
+  expect_refused("struct S { int n; };\nTensor f(const Tensor& q, S& s) { s.n /*!*/+= 3; return exp(q); }",
+                 "aliased-mutation");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What cannot be followed: one remark with a stable id at the exact line and column, and the function stays as it was.
+// What cannot be followed: one remark with a stable id at the exact line and column, and the function stays
+// as it was.
 #include <gtest/gtest.h>
 
 #include "support.h"
@@ -8,21 +9,31 @@ namespace flashlight::frontend::test {
 namespace {
 
 TEST(Refusal, UnsupportedStatement) {
-  expect_refused("Tensor f(const Tensor& q) {\n  /*!*/goto end;\nend:\n  return q + 1;\n}", "unsupported-statement");
-  expect_refused("Tensor f(const Tensor& q) {\n  /*!*/try { return q + 1; } catch (...) { return q; }\n}", "unsupported-statement");
-  expect_refused("Tensor f(const Tensor& q) {\n  static int /*!*/calls = 0;\n  return q + ++calls;\n}", "unsupported-statement");
+  expect_refused("Tensor f(const Tensor& q) {\n  /*!*/goto end;\nend:\n  return q + 1;\n}",
+                 "unsupported-statement");
+  expect_refused("Tensor f(const Tensor& q) {\n  /*!*/try { return q + 1; } catch (...) { return q; }\n}",
+                 "unsupported-statement");
+  expect_refused("Tensor f(const Tensor& q) {\n  static int /*!*/calls = 0;\n  return q + ++calls;\n}",
+                 "unsupported-statement");
 }
 
 TEST(Refusal, UnsupportedCall) {
-  expect_refused("#include <string>\nTensor f(const Tensor& q) { return q + int(/*!*/std::stoi(\"3\")); }", "unsupported-call");
+  expect_refused("#include <string>\nTensor f(const Tensor& q) { return q + int(/*!*/std::stoi(\"3\")); }",
+                 "unsupported-call");
   expect_refused("Tensor f(const Tensor& q) { return exp(q) * q./*!*/item<float>(); }", "unsupported-call");
-  expect_refused("struct B { virtual Tensor g(const Tensor& x) const { return x + 1; } };\n"
-                 "Tensor f(const Tensor& q) { B b; return b./*!*/g(q); }", "unsupported-call");
+  expect_refused(
+      "struct B { virtual Tensor g(const Tensor& x) const { return x + 1; } };\n"
+      "Tensor f(const Tensor& q) { B b; return b./*!*/g(q); }",
+      "unsupported-call");
 }
 
 TEST(Refusal, Output) {
-  expect_refused("#include <cstdio>\nTensor f(const Tensor& q) { /*!*/std::printf(\"%d\", 3); return exp(q); }", "unsupported-call");
-  expect_refused("#include <iostream>\nTensor f(const Tensor& q) { std::cout /*!*/<< \"here\"; return exp(q); }", "unsupported-expression");
+  expect_refused(
+      "#include <cstdio>\nTensor f(const Tensor& q) { /*!*/std::printf(\"%d\", 3); return exp(q); }",
+      "unsupported-call");
+  expect_refused(
+      "#include <iostream>\nTensor f(const Tensor& q) { /*!*/std::cout << \"here\"; return exp(q); }",
+      "unsupported-expression");
 }
 
 TEST(Refusal, UnsupportedOp) {
@@ -30,31 +41,53 @@ TEST(Refusal, UnsupportedOp) {
 }
 
 TEST(Refusal, UnsupportedType) {
-  expect_refused("#include <vector>\nTensor f(const std::vector<Tensor>& xs) { return cat(/*!*/xs, 0); }", "unsupported-type");
-  expect_refused("#include <complex>\nTensor f(const Tensor& q) { std::complex<float> /*!*/c(1, 2); return exp(q); }", "unsupported-type");
-  expect_refused("Tensor f(const Tensor& q, const char* s) { return exp(q) + (/*!*/s ? 1 : 2); }", "unsupported-type");
-  expect_refused("struct R { Tensor a; int n; };\nR /*!*/f(const Tensor& q, int n) { return {exp(q), n}; }", "unsupported-type");
+  expect_refused("#include <vector>\nTensor f(const std::vector<Tensor>& xs) { return cat(/*!*/xs, 0); }",
+                 "unsupported-type");
+  expect_refused(
+      "#include <complex>\nTensor f(const Tensor& q) { std::complex<float> /*!*/c(1, 2); return exp(q); }",
+      "unsupported-type");
+  expect_refused("Tensor f(const Tensor& q, const char* s) { return exp(q) + (/*!*/s ? 1 : 2); }",
+                 "unsupported-type");
+  expect_refused("struct R { Tensor a; int n; };\nR /*!*/f(const Tensor& q, int n) { return {exp(q), n}; }",
+                 "unsupported-type");
 }
 
 TEST(Refusal, UnsupportedExpression) {
-  expect_refused("int counter = 0;\nTensor f(const Tensor& q) { return exp(q) * /*!*/counter; }", "unsupported-expression");
+  expect_refused("int counter = 0;\nTensor f(const Tensor& q) { return exp(q) * /*!*/counter; }",
+                 "unsupported-expression");
   expect_refused("Tensor f(const Tensor& q) { int n; return exp(q) * /*!*/n; }", "unsupported-expression");
   expect_refused("Tensor f(const Tensor& q) { Tensor x; return exp(q) /*!*/* x; }", "unsupported-expression");
-  expect_refused("Tensor f(const Tensor& q) { int z = 0; return exp(q) * (1 /*!*// z); }", "unsupported-expression");
-  expect_refused("Tensor f(const Tensor& q) { int a[2] = {1, 2}; int i = 2; return exp(q) * /*!*/a[i]; }", "unsupported-expression");
+  expect_refused("Tensor f(const Tensor& q) { int z = 0; return exp(q) * (1 /*!*// z); }",
+                 "unsupported-expression");
+  expect_refused("Tensor f(const Tensor& q) { int a[2] = {1, 2}; int i = 2; return exp(q) * /*!*/a[i]; }",
+                 "unsupported-expression");
 }
 
 TEST(Refusal, DynamicCondition) {
-  expect_refused("Tensor f(const Tensor& q) {\n  if (q.size(-1) /*!*/> 64)\n    return q * 2;\n  return q * 3;\n}", "dynamic-condition");
-  expect_refused("Tensor f(const Tensor& q) { if (q.sum()./*!*/item<float>() > 0) return q * 2; return q * 3; }", "dynamic-condition");
-  expect_refused("Tensor f(const Tensor& q) { return q.size(-1) /*!*/== 3 ? q * 2 : q * 3; }", "dynamic-condition");
+  expect_refused(
+      "Tensor f(const Tensor& q) {\n  if (q.size(-1) /*!*/> 64)\n    return q * 2;\n  return q * 3;\n}",
+      "dynamic-condition");
+  expect_refused(
+      "Tensor f(const Tensor& q) { if (q.sum()./*!*/item<float>() > 0) return q * 2; return q * 3; }",
+      "dynamic-condition");
+  expect_refused("Tensor f(const Tensor& q) { return q.size(-1) /*!*/== 3 ? q * 2 : q * 3; }",
+                 "dynamic-condition");
 }
 
 TEST(Refusal, LoopNotStatic) {
-  expect_refused("Tensor f(const Tensor& q) { Tensor x = q; for (int i = 0; i /*!*/< q.size(-1); ++i) x = x * 2; return x; }", "loop-not-static");
-  expect_refused("Tensor f(const Tensor& q, int n) { Tensor x = q; for (int i = 0; i /*!*/< n; ++i) x = x * 2; return x; }", "loop-not-static");
-  expect_refused("Tensor f(const Tensor& q) { Tensor x = q; int n = 0; while (n /*!*/>= 0) n++; return x * 2; }", "loop-not-static");
-  expect_refused("Tensor f(const Tensor& q) { Tensor x = q; /*!*/for (;;) x = q; return x * 2; }", "loop-not-static");
+  expect_refused(
+      "Tensor f(const Tensor& q) { Tensor x = q; for (int i = 0; i /*!*/< q.size(-1); ++i) x = x * 2; return "
+      "x; }",
+      "loop-not-static");
+  expect_refused(
+      "Tensor f(const Tensor& q, int n) { Tensor x = q; for (int i = 0; i /*!*/< n; ++i) x = x * 2; return "
+      "x; }",
+      "loop-not-static");
+  expect_refused(
+      "Tensor f(const Tensor& q) { Tensor x = q; int n = 0; while (n /*!*/>= 0) n++; return x * 2; }",
+      "loop-not-static");
+  expect_refused("Tensor f(const Tensor& q) { Tensor x = q; /*!*/for (;;) x = q; return x * 2; }",
+                 "loop-not-static");
 }
 
 TEST(Refusal, Recursion) {
@@ -62,12 +95,16 @@ TEST(Refusal, Recursion) {
 }
 
 TEST(Refusal, NoBody) {
-  expect_refused("Tensor helper(const Tensor&);\nTensor f(const Tensor& q) {\n  return exp(\n      /*!*/helper(q));\n}", "no-body");
+  expect_refused(
+      "Tensor helper(const Tensor&);\nTensor f(const Tensor& q) {\n  return exp(\n      /*!*/helper(q));\n}",
+      "no-body");
 }
 
 TEST(Refusal, TooLarge) {
-  Program p = read("Tensor f(const Tensor& q) { int n = 0; for (int i = 0; i < 4000; ++i) for (int j = 0; j < 4000; ++j) n = n + j;\n"
-                   "return q * n; }");
+  Program p = read(
+      "Tensor f(const Tensor& q) { int n = 0; for (int i = 0; i < 4000; ++i) for (int j = 0; j < 4000; ++j) "
+      "n = n + j;\n"
+      "return q * n; }");
   ASSERT_TRUE(function(p, "f").refusal);
   EXPECT_EQ(function(p, "f").refusal->id, "too-large");
   EXPECT_EQ(function(p, "f").refusal->where.line, 3u);
@@ -81,31 +118,40 @@ TEST(Refusal, TooManyVariants) {
 }
 
 TEST(Refusal, AssumptionViolated) {
-  expect_refused("Tensor f(const Tensor& q) { int n = 3; assume(n /*!*/== 4); return exp(q); }", "assumption-violated");
+  expect_refused("Tensor f(const Tensor& q) { int n = 3; assume(n /*!*/== 4); return exp(q); }",
+                 "assumption-violated");
 }
 
 TEST(Refusal, LoweringErrorsPassThrough) {
-  expect_refused("Tensor f(const Tensor& q) { assume(q.dim() == 2); return exp(q)./*!*/transpose(0, 3); }", "dim-out-of-range");
-  expect_refused("Tensor f(const Tensor& q) { assume(q.size(-1) == 3); return exp(q) /*!*/+ arange(4); }", "shape-mismatch");
+  expect_refused("Tensor f(const Tensor& q) { assume(q.dim() == 2); return exp(q)./*!*/transpose(0, 3); }",
+                 "dim-out-of-range");
+  expect_refused("Tensor f(const Tensor& q) { assume(q.size(-1) == 3); return exp(q) /*!*/+ arange(4); }",
+                 "shape-mismatch");
 }
 
 TEST(Refusal, InAHelperTheHelpersLineIsNamed) {
-  expect_refused("static Tensor g(const Tensor& x) {\n  int z;\n  return x * /*!*/z;\n}\nTensor f(const Tensor& q) { return g(exp(q)); }",
-                 "unsupported-expression");
+  expect_refused(
+      "static Tensor g(const Tensor& x) {\n  int z;\n  return x * /*!*/z;\n}\nTensor f(const Tensor& q) { "
+      "return g(exp(q)); }",
+      "unsupported-expression");
 }
 
 TEST(Refusal, InADslHeaderTheCallIsNamed) {
-  expect_refused("Tensor f(const Tensor& q, const Tensor& k) { assume(q.dim() == 4); assume(k.dim() == 2);\n"
-                 "  return /*!*/flex_attention(q, k, k, [](auto s, auto, auto, auto, auto) { return s; }); }",
-                 "dim-out-of-range");
+  expect_refused(
+      "Tensor f(const Tensor& q, const Tensor& k) { assume(q.dim() == 4); assume(k.dim() == 2);\n"
+      "  return /*!*/flex_attention(q, k, k, [](auto s, auto, auto, auto, auto) { return s; }); }",
+      "dim-out-of-range");
 }
 
 TEST(Refusal, InAMacroTheUseIsNamed) {
-  expect_refused("#define GO goto end\nTensor f(const Tensor& q) { /*!*/GO; end: return q + 1; }", "unsupported-statement");
+  expect_refused("#define GO goto end\nTensor f(const Tensor& q) { /*!*/GO; end: return q + 1; }",
+                 "unsupported-statement");
 }
 
 TEST(Refusal, OthersAreReadAllTheSame) {
-  Program p = read("int n;\nTensor bad(const Tensor& q) { return q * n; }\nTensor good(const Tensor& q) { return q * 2; }");
+  Program p = read(
+      "int n;\nTensor bad(const Tensor& q) { return q * n; }\nTensor good(const Tensor& q) { return q * 2; "
+      "}");
   EXPECT_TRUE(function(p, "bad").refusal);
   EXPECT_FALSE(function(p, "good").refusal);
   EXPECT_EQ(function(p, "good").variants.size(), 1u);

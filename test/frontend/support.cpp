@@ -49,8 +49,8 @@ Program read(const std::string& text, std::vector<std::string> compiler_args, in
 std::string said(const Program& p) {
   std::string out;
   for (const Diagnostic& d : p.diagnostics)
-    out += std::to_string(d.where.line) + ":" + std::to_string(d.where.column) + " [" + d.id + "] " + d.text + "\n  " +
-           d.source_line + "\n";
+    out += std::to_string(d.where.line) + ":" + std::to_string(d.where.column) + " [" + d.id + "] " + d.text +
+           "\n  " + d.source_line + "\n";
   return out;
 }
 
@@ -63,10 +63,13 @@ const FunctionSource& function(const Program& p, const std::string& name) {
 }
 
 std::string printed(graph::Function f) {
-  for (std::size_t i = 0; i < f.tensors.size(); ++i) f.tensors[i].name = f.tensors[i].access = "p" + std::to_string(i);
-  for (std::size_t i = 0; i < f.scalars.size(); ++i) f.scalars[i].name = f.scalars[i].access = "s" + std::to_string(i);
+  for (std::size_t i = 0; i < f.tensors.size(); ++i)
+    f.tensors[i].name = f.tensors[i].access = "p" + std::to_string(i);
+  for (std::size_t i = 0; i < f.scalars.size(); ++i)
+    f.scalars[i].name = f.scalars[i].access = "s" + std::to_string(i);
   std::string text = graph::to_string(f), out;
-  // Nodes that nothing uses leave gaps in the numbers; names of variables follow as comments. Neither is the Graph's.
+  // Nodes that nothing uses leave gaps in the numbers; names of variables follow as comments. Neither is the
+  // Graph's.
   std::map<std::string, std::string> numbers;
   for (std::size_t i = 0; i < text.size();) {
     if (text.compare(i, 4, "  //") == 0) {
@@ -108,7 +111,8 @@ void expect_refused(const std::string& text, const std::string& id, std::vector<
   std::size_t mark = text.find("/*!*/");
   ASSERT_NE(mark, std::string::npos) << "the test marks no place";
   mark += 5;
-  unsigned line = 3 + static_cast<unsigned>(std::count(text.begin(), text.begin() + static_cast<long>(mark), '\n'));
+  unsigned line =
+      3 + static_cast<unsigned>(std::count(text.begin(), text.begin() + static_cast<long>(mark), '\n'));
   std::size_t begin = text.rfind('\n', mark) + 1;
   EXPECT_EQ(f.refusal->where.line, line) << said(p);
   EXPECT_EQ(f.refusal->where.column, mark - begin + 1) << said(p);

@@ -25,6 +25,7 @@ std::string printed(graph::Function);
 void expect_same(const std::string& a, const std::string& b);
 
 // The program's `f` must be refused with this id, at the place that the text marks with /*!*/ in front of it.
-void expect_refused(const std::string& text, const std::string& id, std::vector<std::string> compiler_args = {});
+void expect_refused(const std::string& text, const std::string& id,
+                    std::vector<std::string> compiler_args = {});
 
 }  // namespace flashlight::frontend::test

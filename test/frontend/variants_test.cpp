@@ -28,14 +28,18 @@ TEST(Variants, IfOnABool) {
 }
 
 TEST(Variants, SwitchOnAnEnum) {
-  Program p = read("enum class Mode { A, B, C };\n"
-                   "Tensor f(const Tensor& q, Mode m) { switch (m) { case Mode::A: return q * 2; case Mode::B: return q * 3; default: return q * 4; } }");
+  Program p = read(
+      "enum class Mode { A, B, C };\n"
+      "Tensor f(const Tensor& q, Mode m) { switch (m) { case Mode::A: return q * 2; case Mode::B: return q * "
+      "3; default: return q * 4; } }");
   ASSERT_EQ(function(p, "f").variants.size(), 3u) << said(p);
   EXPECT_EQ(function(p, "f").variants[0].function.scalars[0].access, "static_cast<long>(m)");
 }
 
 TEST(Variants, ComparisonsWithConstants) {
-  Program p = read("Tensor f(const Tensor& q, int w) { Tensor x = q; if (w > 0) x = exp(x); if (w > 0) x = x + 1; else x = x - 1; return x; }");
+  Program p = read(
+      "Tensor f(const Tensor& q, int w) { Tensor x = q; if (w > 0) x = exp(x); if (w > 0) x = x + 1; else x "
+      "= x - 1; return x; }");
   EXPECT_EQ(function(p, "f").variants.size(), 2u) << said(p);  // the second question is settled by the first
 }
 
@@ -45,8 +49,10 @@ TEST(Variants, NumbersPickedAtLaunchNeedNoVariant) {
 }
 
 TEST(Variants, OptionalTensor) {
-  Program p = read("#include <optional>\nTensor f(const Tensor& q, const std::optional<Tensor>& m, std::optional<float> s) {\n"
-                   "  Tensor x = q * s.value_or(2.0f); if (m) x = x + *m; return x; }");
+  Program p = read(
+      "#include <optional>\nTensor f(const Tensor& q, const std::optional<Tensor>& m, std::optional<float> "
+      "s) {\n"
+      "  Tensor x = q * s.value_or(2.0f); if (m) x = x + *m; return x; }");
   const FunctionSource& f = function(p, "f");
   ASSERT_EQ(f.variants.size(), 4u) << said(p);
   EXPECT_EQ(f.variants[0].function.tensors.size(), 2u);
@@ -61,27 +67,34 @@ TEST(Variants, UnusedOptionalAsksNothing) {
 }
 
 TEST(Variants, ChecksThatThrowAreNoVariants) {
-  Program p = read("Tensor f(const Tensor& q, int n) { if (n < 0) throw Error(\"n\"); if (n > 9) throw Error(\"n\"); return q * n; }");
+  Program p = read(
+      "Tensor f(const Tensor& q, int n) { if (n < 0) throw Error(\"n\"); if (n > 9) throw Error(\"n\"); "
+      "return q * n; }");
   const FunctionSource& f = function(p, "f");
   ASSERT_EQ(f.variants.size(), 1u) << said(p);
   EXPECT_TRUE(f.variants[0].condition);
 }
 
 TEST(Variants, ChecksOfSizesBecomeLaunchChecks) {
-  Program p = read("Tensor f(const Tensor& q) { if (q.size(-1) % 8 != 0) throw Error(\"size\"); return q * 2; }");
+  Program p =
+      read("Tensor f(const Tensor& q) { if (q.size(-1) % 8 != 0) throw Error(\"size\"); return q * 2; }");
   const FunctionSource& f = function(p, "f");
   ASSERT_EQ(f.variants.size(), 1u) << said(p);
   EXPECT_EQ(f.variants[0].function.checks.size(), 1u);
 }
 
 TEST(Variants, DTypeOfAMaskIsAskedAtLaunch) {
-  Program p = read("Tensor f(const Tensor& q, const Tensor& k, const Tensor& m) { return scaled_dot_product_attention(q, k, k, {.mask = m}); }");
+  Program p = read(
+      "Tensor f(const Tensor& q, const Tensor& k, const Tensor& m) { return scaled_dot_product_attention(q, "
+      "k, k, {.mask = m}); }");
   const FunctionSource& f = function(p, "f");
   ASSERT_EQ(f.variants.size(), 2u) << said(p);
   EXPECT_EQ(conditions(p)[0], "(m).dtype() == flashlight::kBool");
   EXPECT_EQ(f.variants[0].function.tensors[2].type, graph::Type::Bool);
   EXPECT_EQ(f.variants[1].function.tensors[2].type, graph::Type::Float);
-  Program known = read("Tensor f(const Tensor& q, const Tensor& k) { return scaled_dot_product_attention(q, k, k, {.mask = q.matmul(k.mT()) > 0}); }");
+  Program known = read(
+      "Tensor f(const Tensor& q, const Tensor& k) { return scaled_dot_product_attention(q, k, k, {.mask = "
+      "q.matmul(k.mT()) > 0}); }");
   EXPECT_EQ(function(known, "f").variants.size(), 1u) << said(known);
 }
 

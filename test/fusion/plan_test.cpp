@@ -143,6 +143,16 @@ TEST(Reasons, ResultsOfDifferentScores) {
   expect_reason(reason, "outputs-differ", "result 2");
 }
 
+TEST(Reasons, ANormOfTheKeys) {  // the scores are q k^T, whichever contraction is met first
+  for (bool norm_first : {false, true}) {
+    const Reason reason = reason_of(3, [&](const Tensors& t) -> Tensors {
+      T norm = T(T(t[1] * t[1]).op("sum", Sym(-1), graph::flag(false))).op("unsqueeze", Sym(-2));
+      return {graph::matmul(softmax(norm_first ? norm * Sym(-0.5) + scores(t) : scores(t) - norm), t[2])};
+    });
+    expect_reason(reason, "unsupported-reduction", "one side only");
+  }
+}
+
 TEST(Reasons, NothingButColumnsOfKeys) {  // softmax over the queries: one value per key remains
   const Reason reason = reason_of(2, [](const Tensors& t) -> Tensors {
     return {T(T(scores_of(t[0], t[1]).op("logsumexp", Sym(-1), graph::flag(false))).op("sum", Sym(-1), graph::flag(false)))};

@@ -19,9 +19,14 @@ bool has_gather(const Function& f) {
 TEST(Index, ByOneAndSeveralTensors) {
   auto one = [](const Tensors& t) -> Tensors { return {t[0].op("index", list({t[1]}))}; };
   expect_near(run(one, {array({4}, {5, 6, 7, 8}), array({3}, {2, 0, -1})}), array({3}, {7, 5, 8}));
-  auto pair = [](const Tensors& t) -> Tensors { return {t[0].op("index", list({t[1].op("unsqueeze", Sym(-1)), t[2]}))}; };
-  expect_near(run(pair, {counting({3, 4}), array({2}, {2, 0}), array({3}, {1, 1, 3})}), array({2, 3}, {9, 9, 11, 1, 1, 3}));
-  auto rows = [](const Tensors& t) -> Tensors { return {with_rank(t[0], 2).op("index", list({with_rank(t[1], 2)}))}; };
+  auto pair = [](const Tensors& t) -> Tensors {
+    return {t[0].op("index", list({t[1].op("unsqueeze", Sym(-1)), t[2]}))};
+  };
+  expect_near(run(pair, {counting({3, 4}), array({2}, {2, 0}), array({3}, {1, 1, 3})}),
+              array({2, 3}, {9, 9, 11, 1, 1, 3}));
+  auto rows = [](const Tensors& t) -> Tensors {
+    return {with_rank(t[0], 2).op("index", list({with_rank(t[1], 2)}))};
+  };
   expect_near(run(rows, {counting({3, 2}), array({1, 2}, {2, 0})}), array({1, 2, 2}, {4, 5, 0, 1}));
   EXPECT_THROW(run(one, {array({2}, {5, 6}), array({1}, {2})}), std::invalid_argument);
   EXPECT_THROW(run(one, {array({2}, {5, 6}), array({1}, {-3})}), std::invalid_argument);
@@ -50,11 +55,15 @@ TEST(Index, PositionsOfIotasAreIndexMaps) {
   expect_near(got[0], counting({3, 2}));
   expect_near(got[1], array({3, 2}, {0, 1, 0, 1, 2, 3}));
   // Not provably in range: checked at launch. Possibly negative: a gather, which wraps.
-  auto shifted = [](const Tensors& t) -> Tensors { return {t[0].op("index", list({arange(Sym(3)) + Sym(2)}))}; };
+  auto shifted = [](const Tensors& t) -> Tensors {
+    return {t[0].op("index", list({arange(Sym(3)) + Sym(2)}))};
+  };
   EXPECT_FALSE(has_gather(read(1, shifted)));
   expect_near(run(shifted, {counting({5})}), array({3}, {2, 3, 4}));
   EXPECT_THROW(run(shifted, {counting({4})}), std::invalid_argument);
-  auto negative = [](const Tensors& t) -> Tensors { return {t[0].op("index", list({arange(Sym(3)) - Sym(1)}))}; };
+  auto negative = [](const Tensors& t) -> Tensors {
+    return {t[0].op("index", list({arange(Sym(3)) - Sym(1)}))};
+  };
   EXPECT_TRUE(has_gather(read(1, negative)));
   expect_near(run(negative, {counting({5})}), array({3}, {4, 0, 1}));
 }
@@ -75,29 +84,48 @@ TEST(Index, RelativeBiasByAClampedDistance) {
 }
 
 TEST(Index, SelectAndGather) {
-  auto body = [](const Tensors& t) -> Tensors { return {t[0].op("index_select", Sym(-1), t[1]), t[0].op("gather", Sym(-1), t[2])}; };
-  auto got = evaluate(read(3, body), {counting({2, 3}), array({2}, {2, 0}), array({2, 4}, {0, 1, 2, 2, 1, 1, 0, 2})}, {});
+  auto body = [](const Tensors& t) -> Tensors {
+    return {t[0].op("index_select", Sym(-1), t[1]), t[0].op("gather", Sym(-1), t[2])};
+  };
+  auto got = evaluate(read(3, body),
+                      {counting({2, 3}), array({2}, {2, 0}), array({2, 4}, {0, 1, 2, 2, 1, 1, 0, 2})}, {});
   expect_near(got[0], array({2, 2}, {2, 0, 5, 3}));
   expect_near(got[1], array({2, 4}, {0, 1, 2, 2, 4, 4, 3, 5}));
-  auto first = [](const Tensors& t) -> Tensors { return {with_rank(t[0], 2).op("index_select", Sym(0), t[1])}; };
+  auto first = [](const Tensors& t) -> Tensors {
+    return {with_rank(t[0], 2).op("index_select", Sym(0), t[1])};
+  };
   expect_near(run(first, {counting({3, 2}), array({2}, {2, 1})}), array({2, 2}, {4, 5, 2, 3}));
 }
 
 TEST(Index, Misuse) {
-  EXPECT_EQ(error_of(1, [](const Tensors& t) -> Tensors { return {with_rank(t[0], 1).op("index", list({arange(Sym(2)), arange(Sym(2))}))}; }),
+  EXPECT_EQ(error_of(1,
+                     [](const Tensors& t) -> Tensors {
+                       return {with_rank(t[0], 1).op("index", list({arange(Sym(2)), arange(Sym(2))}))};
+                     }),
             "shape-mismatch");
-  EXPECT_EQ(error_of(1, [](const Tensors& t) -> Tensors { return {t[0].op("index", list({arange(Sym(2)) < Sym(1)}))}; }), "unsupported-op");
-  EXPECT_EQ(error_of(2, [](const Tensors& t) -> Tensors { return {t[0].op("index", list({t[1].op("exp")}))}; }), "type-mismatch");
+  EXPECT_EQ(
+      error_of(
+          1, [](const Tensors& t) -> Tensors { return {t[0].op("index", list({arange(Sym(2)) < Sym(1)}))}; }),
+      "unsupported-op");
+  EXPECT_EQ(
+      error_of(2, [](const Tensors& t) -> Tensors { return {t[0].op("index", list({t[1].op("exp")}))}; }),
+      "type-mismatch");
 }
 
 TEST(Create, Ranges) {
   auto body = [](const Tensors&) -> Tensors {
-    return {arange(Sym(3)), call("arange", Sym(2), Sym(5)), call("arange", Sym(1), Sym(8), Sym(3)), call("arange", Sym(5), Sym(0), Sym(-2)),
-            call("arange", real(0.5), real(2.4), real(0.5)), call("arange", Sym(3), DType::Float32), call("arange", Sym(1))};
+    return {arange(Sym(3)),
+            call("arange", Sym(2), Sym(5)),
+            call("arange", Sym(1), Sym(8), Sym(3)),
+            call("arange", Sym(5), Sym(0), Sym(-2)),
+            call("arange", real(0.5), real(2.4), real(0.5)),
+            call("arange", Sym(3), DType::Float32),
+            call("arange", Sym(1))};
   };
   Function f = read(0, body);
   auto got = evaluate(f, {}, {});
-  const std::vector<std::vector<double>> wanted = {{0, 1, 2}, {2, 3, 4}, {1, 4, 7}, {5, 3, 1}, {0.5, 1, 1.5, 2}, {0, 1, 2}, {0}};
+  const std::vector<std::vector<double>> wanted = {{0, 1, 2},        {2, 3, 4}, {1, 4, 7}, {5, 3, 1},
+                                                   {0.5, 1, 1.5, 2}, {0, 1, 2}, {0}};
   for (std::size_t k = 0; k < wanted.size(); ++k) EXPECT_EQ(got[k].data, wanted[k]) << k;
   EXPECT_EQ(f.outputs[0].value.dtype, (DTypeRule{{}, DType::Int64}));
   EXPECT_EQ(f.outputs[4].value.dtype, (DTypeRule{{}, DType::Float32}));
@@ -106,9 +134,15 @@ TEST(Create, Ranges) {
 
 TEST(Create, ConstantsAndTriangles) {
   auto body = [](const Tensors& t) -> Tensors {
-    return {call("full", sizes({2, 2}), real(1.5)), T(call("ones_like", t[0])), T(call("full_like", t[0], Sym(3))), t[0].op("tril"),
-            t[0].op("triu", Sym(1)), call("eye", Sym(2), Sym(3)), call("tensor", list({Sym(4), Sym(5), Sym(4)})),
-            call("tensor", list({list({real(1), real(2)}), list({real(3), real(4)})})), call("tensor", real(2.5)),
+    return {call("full", sizes({2, 2}), real(1.5)),
+            T(call("ones_like", t[0])),
+            T(call("full_like", t[0], Sym(3))),
+            t[0].op("tril"),
+            t[0].op("triu", Sym(1)),
+            call("eye", Sym(2), Sym(3)),
+            call("tensor", list({Sym(4), Sym(5), Sym(4)})),
+            call("tensor", list({list({real(1), real(2)}), list({real(3), real(4)})})),
+            call("tensor", real(2.5)),
             T(call("ones", sizes({2, 3}))).op("tril", Sym(-1))};
   };
   Function f = read(1, body);
@@ -126,7 +160,11 @@ TEST(Create, ConstantsAndTriangles) {
   EXPECT_EQ(f.outputs[2].value.dtype, (DTypeRule{{0}, {}}));
   ArgList many(65, Sym(1));
   EXPECT_EQ(error_of(0, [&](const Tensors&) -> Tensors { return {call("tensor", many)}; }), "unsupported-op");
-  EXPECT_EQ(error_of(0, [](const Tensors&) -> Tensors { return {call("tensor", list({list({Sym(1)}), list({Sym(1), Sym(2)})}))}; }), "shape-mismatch");
+  EXPECT_EQ(error_of(0,
+                     [](const Tensors&) -> Tensors {
+                       return {call("tensor", list({list({Sym(1)}), list({Sym(1), Sym(2)})}))};
+                     }),
+            "shape-mismatch");
 }
 
 Array product(const Array& a, const Array& b) {  // [m, k] [k, n]
@@ -134,7 +172,8 @@ Array product(const Array& a, const Array& b) {  // [m, k] [k, n]
   Array out{{m, n}, std::vector<double>(std::size_t(m * n), 0)};
   for (std::int64_t i = 0; i < m; ++i)
     for (std::int64_t j = 0; j < n; ++j)
-      for (std::int64_t k = 0; k < d; ++k) out.data[std::size_t(i * n + j)] += a.data[std::size_t(i * d + k)] * b.data[std::size_t(k * n + j)];
+      for (std::int64_t k = 0; k < d; ++k)
+        out.data[std::size_t(i * n + j)] += a.data[std::size_t(i * d + k)] * b.data[std::size_t(k * n + j)];
   return out;
 }
 
@@ -163,7 +202,9 @@ TEST(Contract, MatmulOfAllRanks) {
 
 TEST(Contract, LinearAndBmm) {
   Array x = random({2, 3}, 1), w = random({4, 3}, 2), bias = random({4}, 3);
-  auto body = [](const Tensors& t) -> Tensors { return {call("linear", t[0], t[1], t[2]), call("linear", t[0], t[1])}; };
+  auto body = [](const Tensors& t) -> Tensors {
+    return {call("linear", t[0], t[1], t[2]), call("linear", t[0], t[1])};
+  };
   Facts facts;
   Function f = read(3, body, &facts);
   EXPECT_EQ(facts.ranks[1], (Facts::Rank{true, 2}));
@@ -184,10 +225,17 @@ TEST(Contract, LinearAndBmm) {
 
 TEST(Contract, Einsum) {
   Array a = random({2, 3, 4}, 1), b = random({2, 5, 4}, 2), s = random({3, 3}, 3);
-  auto at = [](const Array& x, int i, int j, int k) { return x.data[std::size_t((i * x.shape[1] + j) * x.shape[2] + k)]; };
+  auto at = [](const Array& x, int i, int j, int k) {
+    return x.data[std::size_t((i * x.shape[1] + j) * x.shape[2] + k)];
+  };
   auto body = [](const Tensors& t) -> Tensors {
-    return {einsum("bid,bjd->bij", {t[0], t[1]}), einsum("bid,bjd", {t[0], t[1]}), einsum("...id,...jd->...ji", {t[0], t[1]}),
-            einsum("bid->b", {t[0]}), einsum("bid->dib", {t[0]}), einsum("ii->i", {t[2]}), einsum("ii", {t[2]}),
+    return {einsum("bid,bjd->bij", {t[0], t[1]}),
+            einsum("bid,bjd", {t[0], t[1]}),
+            einsum("...id,...jd->...ji", {t[0], t[1]}),
+            einsum("bid->b", {t[0]}),
+            einsum("bid->dib", {t[0]}),
+            einsum("ii->i", {t[2]}),
+            einsum("ii", {t[2]}),
             einsum("bid,ij,bje->bde", {t[0], t[2], t[0]})};
   };
   auto got = evaluate(read(3, body), {a, b, s}, {});
@@ -212,13 +260,24 @@ TEST(Contract, Einsum) {
 
 TEST(Contract, Misuse) {
   auto zeros = [](std::initializer_list<Sym> shape) { return call("zeros", sizes(shape)); };
-  EXPECT_EQ(error_of(0, [&](const Tensors&) -> Tensors { return {call("matmul", zeros({2, 3}), zeros({4, 2}))}; }), "shape-mismatch");
-  EXPECT_EQ(error_of(0, [&](const Tensors&) -> Tensors { return {call("matmul", zeros({2, 2, 3}), zeros({3, 3, 2}))}; }), "shape-mismatch");
-  EXPECT_EQ(error_of(0, [&](const Tensors&) -> Tensors { return {call("bmm", zeros({2, 3}), zeros({3, 2}))}; }), "shape-mismatch");
-  EXPECT_EQ(error_of(0, [&](const Tensors&) -> Tensors { return {einsum("ij,jk->ik", {zeros({2, 3})})}; }), "bad-equation");
-  EXPECT_EQ(error_of(0, [&](const Tensors&) -> Tensors { return {einsum("ij->iq", {zeros({2, 3})})}; }), "bad-equation");
-  EXPECT_EQ(error_of(0, [&](const Tensors&) -> Tensors { return {einsum("i!->i", {zeros({2, 3})})}; }), "bad-equation");
-  EXPECT_EQ(error_of(0, [&](const Tensors&) -> Tensors { return {einsum("ijk->i", {zeros({2, 3})})}; }), "shape-mismatch");
+  EXPECT_EQ(
+      error_of(0, [&](const Tensors&) -> Tensors { return {call("matmul", zeros({2, 3}), zeros({4, 2}))}; }),
+      "shape-mismatch");
+  EXPECT_EQ(
+      error_of(
+          0, [&](const Tensors&) -> Tensors { return {call("matmul", zeros({2, 2, 3}), zeros({3, 3, 2}))}; }),
+      "shape-mismatch");
+  EXPECT_EQ(
+      error_of(0, [&](const Tensors&) -> Tensors { return {call("bmm", zeros({2, 3}), zeros({3, 2}))}; }),
+      "shape-mismatch");
+  EXPECT_EQ(error_of(0, [&](const Tensors&) -> Tensors { return {einsum("ij,jk->ik", {zeros({2, 3})})}; }),
+            "bad-equation");
+  EXPECT_EQ(error_of(0, [&](const Tensors&) -> Tensors { return {einsum("ij->iq", {zeros({2, 3})})}; }),
+            "bad-equation");
+  EXPECT_EQ(error_of(0, [&](const Tensors&) -> Tensors { return {einsum("i!->i", {zeros({2, 3})})}; }),
+            "bad-equation");
+  EXPECT_EQ(error_of(0, [&](const Tensors&) -> Tensors { return {einsum("ijk->i", {zeros({2, 3})})}; }),
+            "shape-mismatch");
 }
 
 }  // namespace

@@ -55,11 +55,15 @@ TEST(Pointwise, UnaryOps) {
 
 TEST(Pointwise, NanAndInfinity) {
   const Array x = array({5}, {std::nan(""), kInf, -kInf, 1, -2});
-  auto body = [](const char* name) { return [name](const Tensors& t) -> Tensors { return {t[0].op(name)}; }; };
+  auto body = [](const char* name) {
+    return [name](const Tensors& t) -> Tensors { return {t[0].op(name)}; };
+  };
   expect_near(run(body("isnan"), {x}), array({5}, {1, 0, 0, 0, 0}));
   expect_near(run(body("isinf"), {x}), array({5}, {0, 1, 1, 0, 0}));
   expect_near(run(body("relu"), {x}), array({5}, {std::nan(""), kInf, 0, 1, 0}));
-  auto replaced = [](const Tensors& t) -> Tensors { return {t[0].op("nan_to_num", real(7), real(8), real(-9))}; };
+  auto replaced = [](const Tensors& t) -> Tensors {
+    return {t[0].op("nan_to_num", real(7), real(8), real(-9))};
+  };
   expect_near(run(replaced, {x}), array({5}, {7, 8, -9, 1, -2}));
   auto defaults = [](const Tensors& t) -> Tensors { return {t[0].op("nan_to_num")}; };
   EXPECT_EQ(run(defaults, {x}).data[1], 3.4028234663852886e38);
@@ -100,7 +104,8 @@ TEST(Pointwise, BinaryOpsOfTensorsAndScalars) {
   for (const Binary& op : table) {
     SCOPED_TRACE(op.name);
     auto both = [&](const Tensors& t) -> Tensors {
-      return {T(t[0] * Sym(1.0)).op(op.name, t[1] * Sym(2.0)), t[0].op(op.name, real(2)), call(op.name, real(2), t[0])};
+      return {T(t[0] * Sym(1.0)).op(op.name, t[1] * Sym(2.0)), t[0].op(op.name, real(2)),
+              call(op.name, real(2), t[0])};
     };
     auto got = evaluate(read(2, both), {x, y}, {});
     Array wanted[3] = {x, x, x};
@@ -117,17 +122,33 @@ TEST(Pointwise, IntegersAndBools) {
   auto body = [](const Tensors&) -> Tensors {
     T i = arange(Sym(6));
     T odd = (i % Sym(2)) == Sym(1), small = i < Sym(3);
-    return {i / Sym(4), i.op("floor_divide", Sym(4)), (i - Sym(3)) % Sym(4), odd & small, odd | small, odd ^ small,
-            odd.op("~"), odd + small, i * i, i * Sym(0.5), odd.op("logical_and", i)};
+    return {i / Sym(4),
+            i.op("floor_divide", Sym(4)),
+            (i - Sym(3)) % Sym(4),
+            odd & small,
+            odd | small,
+            odd ^ small,
+            odd.op("~"),
+            odd + small,
+            i * i,
+            i * Sym(0.5),
+            odd.op("logical_and", i)};
   };
   Function f = read(0, body);
   auto got = evaluate(f, {}, {});
-  const std::vector<std::vector<double>> wanted = {
-      {0, 0.25, 0.5, 0.75, 1, 1.25}, {0, 0, 0, 0, 1, 1}, {1, 2, 3, 0, 1, 2}, {0, 1, 0, 0, 0, 0}, {1, 1, 1, 1, 0, 1},
-      {1, 0, 1, 1, 0, 1}, {1, 0, 1, 0, 1, 0}, {1, 2, 1, 1, 0, 1}, {0, 1, 4, 9, 16, 25}, {0, 0.5, 1, 1.5, 2, 2.5},
-      {0, 1, 0, 1, 0, 1}};
-  const Type types[] = {Type::Float, Type::Int, Type::Int, Type::Bool, Type::Bool, Type::Bool,
-                        Type::Bool, Type::Int, Type::Int, Type::Float, Type::Bool};
+  const std::vector<std::vector<double>> wanted = {{0, 0.25, 0.5, 0.75, 1, 1.25},
+                                                   {0, 0, 0, 0, 1, 1},
+                                                   {1, 2, 3, 0, 1, 2},
+                                                   {0, 1, 0, 0, 0, 0},
+                                                   {1, 1, 1, 1, 0, 1},
+                                                   {1, 0, 1, 1, 0, 1},
+                                                   {1, 0, 1, 0, 1, 0},
+                                                   {1, 2, 1, 1, 0, 1},
+                                                   {0, 1, 4, 9, 16, 25},
+                                                   {0, 0.5, 1, 1.5, 2, 2.5},
+                                                   {0, 1, 0, 1, 0, 1}};
+  const Type types[] = {Type::Float, Type::Int, Type::Int, Type::Bool,  Type::Bool, Type::Bool,
+                        Type::Bool,  Type::Int, Type::Int, Type::Float, Type::Bool};
   for (std::size_t k = 0; k < wanted.size(); ++k) {
     EXPECT_EQ(got[k].data, wanted[k]) << k;
     EXPECT_EQ(f.outputs[k].value.type, types[k]) << k;
@@ -160,27 +181,51 @@ TEST(Pointwise, WhereMaskedFillAndClamp) {
 
 TEST(Pointwise, BroadcastingAlignsTrailingAxes) {
   auto body = [](const Tensors& t) -> Tensors { return {T(t[0].op("unsqueeze", Sym(-1))) + t[1]}; };
-  expect_near(run(body, {array({2}, {1, 2}), array({3}, {10, 20, 30})}), array({2, 3}, {11, 21, 31, 12, 22, 32}));
+  expect_near(run(body, {array({2}, {1, 2}), array({3}, {10, 20, 30})}),
+              array({2, 3}, {11, 21, 31, 12, 22, 32}));
   // A parameter's axis of size 1 broadcasts at launch.
   auto sum = [](const Tensors& t) -> Tensors { return {T(t[0].op("exp")) + T(t[1].op("mT"))}; };
   Array x = array({2, 1}, {0, 0}), y = array({3, 2}, {1, 2, 3, 4, 5, 6});
   expect_near(run(sum, {x, y}), array({2, 3}, {2, 4, 6, 3, 5, 7}));
 }
 
-DTypeRule rule(std::vector<int> inputs, std::optional<DType> constant = {}) { return {std::move(inputs), constant}; }
+DTypeRule rule(std::vector<int> inputs, std::optional<DType> constant = {}) {
+  return {std::move(inputs), constant};
+}
 
 TEST(Pointwise, StorageTypesFollowPromotion) {
   auto body = [](const Tensors& t) -> Tensors {
     T i = arange(Sym(3));
     T narrow = t[0].op("to", DType::Float16);
-    return {t[0] + t[1], t[0] * Sym(2.0), t[0] + i, t[0] < t[1] * Sym(2.0), i + Sym(1), i * Sym(1.5), narrow, narrow * t[1],
-            T(narrow.op("to", DType::BFloat16)) + narrow, i / Sym(2), t[0].op("sum"), i.op("sum"),
-            where(i < Sym(2), t[0], real(-kInf)), t[0].op("to", Arg((t[1] * Sym(1.0)).view))};
+    return {t[0] + t[1],
+            t[0] * Sym(2.0),
+            t[0] + i,
+            t[0] < t[1] * Sym(2.0),
+            i + Sym(1),
+            i * Sym(1.5),
+            narrow,
+            narrow * t[1],
+            T(narrow.op("to", DType::BFloat16)) + narrow,
+            i / Sym(2),
+            t[0].op("sum"),
+            i.op("sum"),
+            where(i < Sym(2), t[0], real(-kInf)),
+            t[0].op("to", Arg((t[1] * Sym(1.0)).view))};
   };
   Function f = read(2, body);
-  const DTypeRule wanted[] = {rule({0, 1}), rule({0}), rule({0}), rule({}, DType::Bool), rule({}, DType::Int64),
-                              rule({}, DType::Float32), rule({}, DType::Float16), rule({1}, DType::Float16),
-                              rule({}, DType::Float32), rule({}, DType::Float32), rule({0}), rule({}, DType::Int64), rule({0}),
+  const DTypeRule wanted[] = {rule({0, 1}),
+                              rule({0}),
+                              rule({0}),
+                              rule({}, DType::Bool),
+                              rule({}, DType::Int64),
+                              rule({}, DType::Float32),
+                              rule({}, DType::Float16),
+                              rule({1}, DType::Float16),
+                              rule({}, DType::Float32),
+                              rule({}, DType::Float32),
+                              rule({0}),
+                              rule({}, DType::Int64),
+                              rule({0}),
                               rule({1})};
   for (std::size_t k = 0; k < std::size(wanted); ++k) EXPECT_EQ(f.outputs[k].value.dtype, wanted[k]) << k;
 }
@@ -194,17 +239,27 @@ std::map<int, Type> types_of(int params, const Body& body) {
 TEST(Pointwise, UseTellsTheCategoryOfAParameter) {
   using Types = std::map<int, Type>;
   EXPECT_EQ(types_of(2, [](const Tensors& t) -> Tensors { return {t[0] + t[1]}; }), Types{});
-  EXPECT_EQ(types_of(1, [](const Tensors& t) -> Tensors { return {arange(Sym(4)) < t[0]}; }), (Types{{0, Type::Int}}));
-  EXPECT_EQ(types_of(1, [](const Tensors& t) -> Tensors { return {arange(Sym(4)) < t[0] + Sym(1)}; }), (Types{{0, Type::Int}}));
-  EXPECT_EQ(types_of(2, [](const Tensors& t) -> Tensors { return {t[0] == t[1]}; }), (Types{{0, Type::Int}, {1, Type::Int}}));
-  EXPECT_EQ(types_of(1, [](const Tensors& t) -> Tensors { return {t[0] % Sym(2)}; }), (Types{{0, Type::Int}}));
+  EXPECT_EQ(types_of(1, [](const Tensors& t) -> Tensors { return {arange(Sym(4)) < t[0]}; }),
+            (Types{{0, Type::Int}}));
+  EXPECT_EQ(types_of(1, [](const Tensors& t) -> Tensors { return {arange(Sym(4)) < t[0] + Sym(1)}; }),
+            (Types{{0, Type::Int}}));
+  EXPECT_EQ(types_of(2, [](const Tensors& t) -> Tensors { return {t[0] == t[1]}; }),
+            (Types{{0, Type::Int}, {1, Type::Int}}));
+  EXPECT_EQ(types_of(1, [](const Tensors& t) -> Tensors { return {t[0] % Sym(2)}; }),
+            (Types{{0, Type::Int}}));
   EXPECT_EQ(types_of(1, [](const Tensors& t) -> Tensors { return {t[0] % Sym(2.0)}; }), Types{});
-  EXPECT_EQ(types_of(2, [](const Tensors& t) -> Tensors { return {where(t[0], t[1], real(0))}; }), (Types{{0, Type::Bool}}));
-  EXPECT_EQ(types_of(2, [](const Tensors& t) -> Tensors { return {t[1].op("masked_fill", t[0], real(0))}; }), (Types{{0, Type::Bool}}));
-  EXPECT_EQ(types_of(1, [](const Tensors& t) -> Tensors { return {(arange(Sym(4)) < Sym(2)) | t[0]}; }), (Types{{0, Type::Bool}}));
-  EXPECT_EQ(types_of(1, [](const Tensors& t) -> Tensors { return {t[0].op("~")}; }), (Types{{0, Type::Bool}}));
-  EXPECT_EQ(types_of(2, [](const Tensors& t) -> Tensors { return {t[0].op("index", list({t[1]}))}; }), (Types{{1, Type::Int}}));
-  EXPECT_EQ(types_of(1, [](const Tensors& t) -> Tensors { return {t[0].op("to", DType::Int64)}; }), (Types{{0, Type::Int}}));
+  EXPECT_EQ(types_of(2, [](const Tensors& t) -> Tensors { return {where(t[0], t[1], real(0))}; }),
+            (Types{{0, Type::Bool}}));
+  EXPECT_EQ(types_of(2, [](const Tensors& t) -> Tensors { return {t[1].op("masked_fill", t[0], real(0))}; }),
+            (Types{{0, Type::Bool}}));
+  EXPECT_EQ(types_of(1, [](const Tensors& t) -> Tensors { return {(arange(Sym(4)) < Sym(2)) | t[0]}; }),
+            (Types{{0, Type::Bool}}));
+  EXPECT_EQ(types_of(1, [](const Tensors& t) -> Tensors { return {t[0].op("~")}; }),
+            (Types{{0, Type::Bool}}));
+  EXPECT_EQ(types_of(2, [](const Tensors& t) -> Tensors { return {t[0].op("index", list({t[1]}))}; }),
+            (Types{{1, Type::Int}}));
+  EXPECT_EQ(types_of(1, [](const Tensors& t) -> Tensors { return {t[0].op("to", DType::Int64)}; }),
+            (Types{{0, Type::Int}}));
   // Distances from a document's start are compared: the table of starts holds integers.
   auto inside = [](const Tensors& t) -> Tensors {
     T i = arange(Sym(4)).op("unsqueeze", Sym(-1)), j = arange(Sym(4));
@@ -218,14 +273,24 @@ TEST(Pointwise, UseTellsTheCategoryOfAParameter) {
 }
 
 TEST(Pointwise, Misuse) {
-  EXPECT_EQ(error_of(0, [](const Tensors&) -> Tensors { return {arange(Sym(3)) + arange(Sym(4))}; }), "shape-mismatch");
-  EXPECT_EQ(error_of(2, [](const Tensors& t) -> Tensors { return {where(t[0] * Sym(2.0), t[1], real(0))}; }), "type-mismatch");
-  EXPECT_EQ(error_of(0, [](const Tensors&) -> Tensors { return {arange(Sym(3)) & arange(Sym(3))}; }), "unsupported-op");
-  EXPECT_EQ(error_of(1, [](const Tensors& t) -> Tensors { return {t[0].op("clamp")}; }), "type-mismatch");
-  EXPECT_EQ(error_of(1, [](const Tensors& t) -> Tensors { return {t[0].op("frobnicate")}; }), "unsupported-op");
-  EXPECT_EQ(error_of(0, [](const Tensors&) -> Tensors { return {arange(Sym(3)).op("masked_fill", arange(Sym(3)) < Sym(2), real(0.5))}; }),
+  EXPECT_EQ(error_of(0, [](const Tensors&) -> Tensors { return {arange(Sym(3)) + arange(Sym(4))}; }),
+            "shape-mismatch");
+  EXPECT_EQ(error_of(2, [](const Tensors& t) -> Tensors { return {where(t[0] * Sym(2.0), t[1], real(0))}; }),
             "type-mismatch");
-  EXPECT_EQ(error_of(1, [](const Tensors& t) -> Tensors { return {T(t[0].op("sum")).op("+=", t[0].op("to", DType::Float32))}; }),
+  EXPECT_EQ(error_of(0, [](const Tensors&) -> Tensors { return {arange(Sym(3)) & arange(Sym(3))}; }),
+            "unsupported-op");
+  EXPECT_EQ(error_of(1, [](const Tensors& t) -> Tensors { return {t[0].op("clamp")}; }), "type-mismatch");
+  EXPECT_EQ(error_of(1, [](const Tensors& t) -> Tensors { return {t[0].op("frobnicate")}; }),
+            "unsupported-op");
+  EXPECT_EQ(error_of(0,
+                     [](const Tensors&) -> Tensors {
+                       return {arange(Sym(3)).op("masked_fill", arange(Sym(3)) < Sym(2), real(0.5))};
+                     }),
+            "type-mismatch");
+  EXPECT_EQ(error_of(1,
+                     [](const Tensors& t) -> Tensors {
+                       return {T(t[0].op("sum")).op("+=", t[0].op("to", DType::Float32))};
+                     }),
             "shape-mismatch");
   EXPECT_EQ(error_of(1, [](const Tensors& t) -> Tensors { return {t[0].op("randn")}; }), "unsupported-op");
   EXPECT_TRUE(is_op("masked_fill"));

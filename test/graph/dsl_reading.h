@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// For tests of the DSL's ops: reads a function written with operators, until nothing new is learned, and runs it.
+// For tests of the DSL's ops: reads a function written with operators, until nothing new is learned, and runs
+// it.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -25,7 +26,9 @@ struct T {
   T(TensorView v) : view(std::move(v)) {}
   T(const Arg& a) : view(std::get<TensorView>(a)) {}
   operator Arg() const { return view; }
-  template <class... A> T op(std::string_view name, A... args) const { return apply_op(*builder, name, {view, Arg(args)...}); }
+  template <class... A> T op(std::string_view name, A... args) const {
+    return apply_op(*builder, name, {view, Arg(args)...});
+  }
 };
 
 inline Sym real(double v) { return Sym(v); }
@@ -33,7 +36,9 @@ inline Sym flag(bool v) { return Sym::boolean(v); }
 inline Arg list(std::initializer_list<Arg> items) { return ArgList(items); }
 inline Arg sizes(std::initializer_list<Sym> items) { return ArgList(items.begin(), items.end()); }
 
-template <class... A> Arg call(std::string_view name, A... args) { return apply_op(*T::builder, name, {Arg(args)...}); }
+template <class... A> Arg call(std::string_view name, A... args) {
+  return apply_op(*T::builder, name, {Arg(args)...});
+}
 inline Sym size(const T& x, int dim) { return std::get<Sym>(call("size", x, Sym(dim))); }
 inline T matmul(const T& x, const T& y) { return call("matmul", x, y); }
 inline T softmax(const T& x) { return call("softmax", x, Sym(-1)); }
@@ -43,11 +48,13 @@ inline T where(const T& c, const T& x, const Arg& y) { return apply_op(*T::build
 inline T einsum(const char* equation, std::initializer_list<Arg> operands) {
   return call("einsum", std::string(equation), list(operands));
 }
-inline Sym host(const char* function, const Sym& x) { return make_sym(SymOp::Call, {make_sym(SymOp::ToReal, {x})}, function); }
+inline Sym host(const char* function, const Sym& x) {
+  return make_sym(SymOp::Call, {make_sym(SymOp::ToReal, {x})}, function);
+}
 
-#define FL_TEST_OPERATOR(symbol)                                                                        \
-  inline T operator symbol(const T& x, const T& y) { return call(#symbol, x, y); }                      \
-  inline T operator symbol(const T& x, const Sym& y) { return call(#symbol, x, y); }                    \
+#define FL_TEST_OPERATOR(symbol)                                                     \
+  inline T operator symbol(const T& x, const T& y) { return call(#symbol, x, y); }   \
+  inline T operator symbol(const T& x, const Sym& y) { return call(#symbol, x, y); } \
   inline T operator symbol(const Sym& x, const T& y) { return call(#symbol, x, y); }
 FL_TEST_OPERATOR(+)
 FL_TEST_OPERATOR(-)
@@ -68,7 +75,8 @@ FL_TEST_OPERATOR(^)
 using Tensors = std::vector<T>;
 using Body = std::function<Tensors(const Tensors&)>;
 
-// A function of `params` tensors (named a, b, c, ..) and of the given number of scalars, read with ever more facts.
+// A function of `params` tensors (named a, b, c, ..) and of the given number of scalars, read with ever more
+// facts.
 inline Function read(int params, const Body& body, Facts* facts_out = nullptr, int real_scalars = 0) {
   Facts facts;
   for (int round = 0; round < 50; ++round) {
@@ -76,8 +84,10 @@ inline Function read(int params, const Body& body, Facts* facts_out = nullptr, i
     T::builder = &builder;
     try {
       Tensors in;
-      for (int p = 0; p < params; ++p) in.push_back(builder.input(p, std::string(1, char('a' + p)), std::string(1, char('a' + p))));
-      for (int s = 0; s < real_scalars; ++s) builder.scalar_param(s, SymType::Real, "s" + std::to_string(s), "s");
+      for (int p = 0; p < params; ++p)
+        in.push_back(builder.input(p, std::string(1, char('a' + p)), std::string(1, char('a' + p))));
+      for (int s = 0; s < real_scalars; ++s)
+        builder.scalar_param(s, SymType::Real, "s" + std::to_string(s), "s");
       std::vector<Output> outputs;
       for (const T& result : body(in)) outputs.push_back({result.view, ""});
       Facts next = facts;
@@ -89,16 +99,16 @@ inline Function read(int params, const Body& body, Facts* facts_out = nullptr, i
         return f;
       }
       facts = next;
-    } catch (const NeedFacts& need) {
-      facts = need.facts;
-    }
+    } catch (const NeedFacts& need) { facts = need.facts; }
   }
   throw std::logic_error("facts do not settle");
 }
 
 inline Sym scalar(int s) { return Sym::symbol({SymbolId::Scalar, s, 0}, SymType::Real); }
 
-inline Array array(std::vector<std::int64_t> shape, std::vector<double> data) { return {std::move(shape), std::move(data)}; }
+inline Array array(std::vector<std::int64_t> shape, std::vector<double> data) {
+  return {std::move(shape), std::move(data)};
+}
 
 inline std::int64_t count_of(const std::vector<std::int64_t>& shape) {
   std::int64_t n = 1;

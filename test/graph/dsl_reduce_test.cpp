@@ -23,7 +23,11 @@ Array along(int axis, const std::function<double(const std::vector<double>&)>& f
   return out;
 }
 
-double total(const std::vector<double>& v) { double s = 0; for (double e : v) s += e; return s; }
+double total(const std::vector<double>& v) {
+  double s = 0;
+  for (double e : v) s += e;
+  return s;
+}
 
 struct Row {
   const char* name;
@@ -32,16 +36,28 @@ struct Row {
 const Row kRows[] = {
     {"sum", total},
     {"mean", [](const std::vector<double>& v) { return total(v) / double(v.size()); }},
-    {"prod", [](const std::vector<double>& v) { double p = 1; for (double e : v) p *= e; return p; }},
+    {"prod",
+     [](const std::vector<double>& v) {
+       double p = 1;
+       for (double e : v) p *= e;
+       return p;
+     }},
     {"amax", [](const std::vector<double>& v) { return *std::max_element(v.begin(), v.end()); }},
     {"amin", [](const std::vector<double>& v) { return *std::min_element(v.begin(), v.end()); }},
-    {"logsumexp", [](const std::vector<double>& v) { double s = 0; for (double e : v) s += std::exp(e); return std::log(s); }},
-    {"var", [](const std::vector<double>& v) {
+    {"logsumexp",
+     [](const std::vector<double>& v) {
+       double s = 0;
+       for (double e : v) s += std::exp(e);
+       return std::log(s);
+     }},
+    {"var",
+     [](const std::vector<double>& v) {
        double m = total(v) / double(v.size()), s = 0;
        for (double e : v) s += (e - m) * (e - m);
        return s / double(v.size() - 1);
      }},
-    {"argmax", [](const std::vector<double>& v) { return double(std::max_element(v.begin(), v.end()) - v.begin()); }},
+    {"argmax",
+     [](const std::vector<double>& v) { return double(std::max_element(v.begin(), v.end()) - v.begin()); }},
 };
 
 TEST(Reduce, OverOneDim) {
@@ -51,7 +67,8 @@ TEST(Reduce, OverOneDim) {
         SCOPED_TRACE(row.name);
         auto body = [&](const Tensors& t) -> Tensors {
           call("assume_rank", t[0], Sym(3));
-          if (std::string(row.name) == "var") return {t[0].op("var", Sym(axis - 3), flag(true), flag(keepdim))};
+          if (std::string(row.name) == "var")
+            return {t[0].op("var", Sym(axis - 3), flag(true), flag(keepdim))};
           return {t[0].op(row.name, Sym(axis - 3), flag(keepdim))};
         };
         expect_near(run(body, {x}), along(axis, row.f, keepdim));
@@ -75,8 +92,8 @@ TEST(Reduce, OverAllDimsAndSeveral) {
 TEST(Reduce, AnyAllAndIntegers) {
   auto body = [](const Tensors& t) -> Tensors {
     T positive = t[0] > Sym(0);
-    return {positive.op("any", Sym(-1)), positive.op("all", Sym(-1)), positive.op("sum", Sym(-1)), positive.op("amax", Sym(-1)),
-            t[0].op("argmax", Sym(-1))};
+    return {positive.op("any", Sym(-1)), positive.op("all", Sym(-1)), positive.op("sum", Sym(-1)),
+            positive.op("amax", Sym(-1)), t[0].op("argmax", Sym(-1))};
   };
   Function f = read(1, body);
   auto got = evaluate(f, {array({3, 2}, {-1, -2, 3, -4, 5, 5})}, {});
@@ -94,8 +111,9 @@ TEST(Reduce, ConstantsAndBroadcastsCountTheirPoints) {
   auto body = [](const Tensors& t) -> Tensors {
     T ones = call("ones", sizes({3, size(t[0], -1)}));
     T wide = t[0].op("unsqueeze", Sym(0)).op("expand", sizes({3, -1}));
-    return {ones.op("sum"), ones.op("mean", Sym(0)), wide.op("sum", Sym(0)), wide.op("sum", Sym(1)), wide.op("amax", Sym(0)),
-            wide.op("prod", Sym(0)), wide.op("argmax", Sym(0))};
+    return {ones.op("sum"),           ones.op("mean", Sym(0)), wide.op("sum", Sym(0)),
+            wide.op("sum", Sym(1)),   wide.op("amax", Sym(0)), wide.op("prod", Sym(0)),
+            wide.op("argmax", Sym(0))};
   };
   auto with_rank = [&](const Tensors& t) -> Tensors {
     call("assume_rank", t[0], Sym(1));
@@ -115,12 +133,17 @@ TEST(Reduce, SoftmaxOverAnyDim) {
   for (int axis = 0; axis < 3; ++axis) {
     auto body = [&](const Tensors& t) -> Tensors {
       call("assume_rank", t[0], Sym(3));
-      return {t[0].op("softmax", Sym(axis)), t[0].op("log_softmax", Sym(axis)), T(t[0].op("softmax", Sym(axis))).op("sum", Sym(axis))};
+      return {t[0].op("softmax", Sym(axis)), t[0].op("log_softmax", Sym(axis)),
+              T(t[0].op("softmax", Sym(axis))).op("sum", Sym(axis))};
     };
     auto got = evaluate(read(1, body), {x}, {});
     for (std::size_t i = 0; i < 24; ++i) EXPECT_NEAR(std::log(got[0].data[i]), got[1].data[i], 1e-12);
     for (double s : got[2].data) EXPECT_NEAR(s, 1, 1e-12);
-    Array lse = along(axis, [](const std::vector<double>& v) { double s = 0; for (double e : v) s += std::exp(e); return std::log(s); });
+    Array lse = along(axis, [](const std::vector<double>& v) {
+      double s = 0;
+      for (double e : v) s += std::exp(e);
+      return std::log(s);
+    });
     EXPECT_NEAR(got[1].data[0], x.data[0] - lse.data[0], 1e-12);
   }
   auto body = [](const Tensors& t) -> Tensors { return {t[0].op("softmax", Sym(-1), DType::Float32)}; };
@@ -131,7 +154,8 @@ TEST(Reduce, SoftmaxOverAnyDim) {
 
 TEST(Reduce, Cumsum) {
   auto body = [](const Tensors& t) -> Tensors {
-    return {t[0].op("cumsum", Sym(-1)), t[0].op("cumsum", Sym(-2)), T(call("ones", sizes({3}))).op("cumsum", Sym(0))};
+    return {t[0].op("cumsum", Sym(-1)), t[0].op("cumsum", Sym(-2)),
+            T(call("ones", sizes({3}))).op("cumsum", Sym(0))};
   };
   auto got = evaluate(read(1, body), {array({2, 3}, {1, 2, 3, 4, 5, 6})}, {});
   expect_near(got[0], array({2, 3}, {1, 3, 6, 4, 9, 15}));
@@ -141,7 +165,8 @@ TEST(Reduce, Cumsum) {
 
 TEST(Reduce, Normalisations) {
   auto body = [](const Tensors& t) -> Tensors {
-    return {t[0].op("rms_norm", t[1], real(1e-3)), t[0].op("layer_norm", t[1], t[2], real(1e-3)), t[0].op("rms_norm")};
+    return {t[0].op("rms_norm", t[1], real(1e-3)), t[0].op("layer_norm", t[1], t[2], real(1e-3)),
+            t[0].op("rms_norm")};
   };
   Facts facts;
   Function f = read(3, body, &facts);
@@ -149,7 +174,8 @@ TEST(Reduce, Normalisations) {
   Array a = array({2, 2}, {1, 3, -2, 4}), w = array({2}, {2, 5}), bias = array({2}, {10, 20});
   auto got = evaluate(f, {a, w, bias}, {});
   for (std::size_t r = 0; r < 2; ++r) {
-    double u = a.data[2 * r], v = a.data[2 * r + 1], m = (u + v) / 2, s2 = ((u - m) * (u - m) + (v - m) * (v - m)) / 2;
+    double u = a.data[2 * r], v = a.data[2 * r + 1], m = (u + v) / 2,
+           s2 = ((u - m) * (u - m) + (v - m) * (v - m)) / 2;
     double rms = std::sqrt((u * u + v * v) / 2 + 1e-3), sd = std::sqrt(s2 + 1e-3);
     EXPECT_NEAR(got[0].data[2 * r], u / rms * 2, 1e-12);
     EXPECT_NEAR(got[0].data[2 * r + 1], v / rms * 5, 1e-12);
@@ -170,7 +196,9 @@ TEST(Reduce, SortAndTopkAreBoundaries) {
 }
 
 TEST(Reduce, Misuse) {
-  auto over = [](Arg dims) { return [dims](const Tensors&) -> Tensors { return {T(call("zeros", sizes({2, 3}))).op("sum", dims)}; }; };
+  auto over = [](Arg dims) {
+    return [dims](const Tensors&) -> Tensors { return {T(call("zeros", sizes({2, 3}))).op("sum", dims)}; };
+  };
   EXPECT_EQ(error_of(0, over(Sym(2))), "dim-out-of-range");
   EXPECT_EQ(error_of(0, over(Sym(-3))), "dim-out-of-range");
   EXPECT_EQ(error_of(0, over(sizes({0, -2}))), "dim-out-of-range");

@@ -13,7 +13,8 @@ T with_rank(const T& x, int rank) {
 // Applies one op to a [2, 3, 4] array that counts from 0.
 template <class... A>
 Array viewed(const char* name, A... args) {
-  return run([&](const Tensors& t) -> Tensors { return {with_rank(t[0], 3).op(name, args...)}; }, {counting({2, 3, 4})});
+  return run([&](const Tensors& t) -> Tensors { return {with_rank(t[0], 3).op(name, args...)}; },
+             {counting({2, 3, 4})});
 }
 
 // The array of the given shape whose element at p is the input's at(p).
@@ -32,11 +33,14 @@ double at(int a, int b, int c) { return 12 * a + 4 * b + c; }
 using P = const std::vector<int>&;
 
 TEST(View, MovesAxes) {
-  expect_near(viewed("transpose", Sym(0), Sym(-1)), picked({4, 3, 2}, [](P p) { return at(p[2], p[1], p[0]); }));
+  expect_near(viewed("transpose", Sym(0), Sym(-1)),
+              picked({4, 3, 2}, [](P p) { return at(p[2], p[1], p[0]); }));
   expect_near(viewed("mT"), picked({2, 4, 3}, [](P p) { return at(p[0], p[2], p[1]); }));
-  expect_near(viewed("permute", sizes({2, 0, 1})), picked({4, 2, 3}, [](P p) { return at(p[1], p[2], p[0]); }));
+  expect_near(viewed("permute", sizes({2, 0, 1})),
+              picked({4, 2, 3}, [](P p) { return at(p[1], p[2], p[0]); }));
   expect_near(viewed("movedim", Sym(0), Sym(2)), picked({3, 4, 2}, [](P p) { return at(p[2], p[0], p[1]); }));
-  expect_near(viewed("movedim", sizes({0, 1}), sizes({-1, 0})), picked({3, 4, 2}, [](P p) { return at(p[2], p[0], p[1]); }));
+  expect_near(viewed("movedim", sizes({0, 1}), sizes({-1, 0})),
+              picked({3, 4, 2}, [](P p) { return at(p[2], p[0], p[1]); }));
   expect_near(viewed("unsqueeze", Sym(1)), picked({2, 1, 3, 4}, [](P p) { return at(p[0], p[2], p[3]); }));
   expect_near(viewed("contiguous"), counting({2, 3, 4}));
 }
@@ -50,8 +54,10 @@ TEST(View, Squeeze) {
 }
 
 TEST(View, RepeatsAndExpands) {
-  expect_near(viewed("repeat_interleave", Sym(2), Sym(1)), picked({2, 6, 4}, [](P p) { return at(p[0], p[1] / 2, p[2]); }));
-  expect_near(viewed("repeat", sizes({2, 1, 1, 2})), picked({2, 2, 3, 8}, [](P p) { return at(p[1], p[2], p[3] % 4); }));
+  expect_near(viewed("repeat_interleave", Sym(2), Sym(1)),
+              picked({2, 6, 4}, [](P p) { return at(p[0], p[1] / 2, p[2]); }));
+  expect_near(viewed("repeat", sizes({2, 1, 1, 2})),
+              picked({2, 2, 3, 8}, [](P p) { return at(p[1], p[2], p[3] % 4); }));
   auto body = [](const Tensors& t) -> Tensors {
     return {T(with_rank(t[0], 2).op("unsqueeze", Sym(1))).op("expand", sizes({5, -1, 4, -1}))};
   };
@@ -60,20 +66,25 @@ TEST(View, RepeatsAndExpands) {
 
 TEST(View, Reshapes) {
   auto like = [](std::function<std::vector<Sym>(const T&)> shape) {
-    return run([&](const Tensors& t) -> Tensors {
-      T x = with_rank(t[0], 3);
-      std::vector<Sym> wanted = shape(x);
-      return {x.op("view", ArgList(wanted.begin(), wanted.end()))};
-    }, {counting({2, 3, 4})});
+    return run(
+        [&](const Tensors& t) -> Tensors {
+          T x = with_rank(t[0], 3);
+          std::vector<Sym> wanted = shape(x);
+          return {x.op("view", ArgList(wanted.begin(), wanted.end()))};
+        },
+        {counting({2, 3, 4})});
   };
-  expect_near(like([](const T& x) { return std::vector<Sym>{size(x, 0) * size(x, 1), size(x, 2)}; }), counting({6, 4}));
+  expect_near(like([](const T& x) { return std::vector<Sym>{size(x, 0) * size(x, 1), size(x, 2)}; }),
+              counting({6, 4}));
   expect_near(like([](const T& x) { return std::vector<Sym>{-1, size(x, 2)}; }), counting({6, 4}));
   expect_near(like([](const T& x) { return std::vector<Sym>{size(x, 0), -1}; }), counting({2, 12}));
-  expect_near(like([](const T& x) { return std::vector<Sym>{size(x, 0), -1, 2, floor_div(size(x, 2), 2)}; }), counting({2, 3, 2, 2}));
+  expect_near(like([](const T& x) { return std::vector<Sym>{size(x, 0), -1, 2, floor_div(size(x, 2), 2)}; }),
+              counting({2, 3, 2, 2}));
   expect_near(viewed("reshape", sizes({-1})), counting({24}));
   auto constant = [](const Tensors&) -> Tensors {
     T x = arange(Sym(24)).op("view", sizes({2, 3, 4}));
-    return {x.op("view", sizes({6, 4})), x.op("view", sizes({1, 2, 3, -1, 1, 4})), x.op("reshape", sizes({2, 3, 2, 2}))};
+    return {x.op("view", sizes({6, 4})), x.op("view", sizes({1, 2, 3, -1, 1, 4})),
+            x.op("reshape", sizes({2, 3, 2, 2}))};
   };
   auto three = evaluate(read(0, constant), {}, {});
   expect_near(three[0], counting({6, 4}));
@@ -101,13 +112,15 @@ TEST(View, ReshapeOfATransposedViewReadsThroughBothMaps) {
   auto body = [](const Tensors& t) -> Tensors {
     return {with_rank(t[0], 3).op("transpose", Sym(0), Sym(1)).op("reshape", sizes({size(t[0], 1), -1}))};
   };
-  expect_near(run(body, {counting({2, 3, 4})}), picked({3, 8}, [](P p) { return at(p[1] / 4, p[0], p[1] % 4); }));
+  expect_near(run(body, {counting({2, 3, 4})}),
+              picked({3, 8}, [](P p) { return at(p[1] / 4, p[0], p[1] % 4); }));
 }
 
 TEST(View, ViewsMakeNoNodes) {
   auto body = [](const Tensors& t) -> Tensors {
     T x = with_rank(t[0], 4);
-    return {x.op("view", sizes({size(x, 0), 2, floor_div(size(x, 1), Sym(2)), -1})).op("permute", sizes({1, 0, 3, 2}))};
+    return {x.op("view", sizes({size(x, 0), 2, floor_div(size(x, 1), Sym(2)), -1}))
+                .op("permute", sizes({1, 0, 3, 2}))};
   };
   Function f = read(1, body);
   EXPECT_EQ(f.graph[f.outputs[0].value.node].op, Op::Input);
@@ -139,39 +152,60 @@ TEST(View, RanksFromUse) {
   EXPECT_EQ(ranks(one("view", {sizes({1, -1, 1, 1})})), (R{true, 1}));
   EXPECT_EQ(ranks([](const Tensors& t) -> Tensors { return {t[0] * size(t[0], -3)}; }), (R{false, 3}));
   EXPECT_EQ(ranks([](const Tensors& t) -> Tensors { return {t[0] * size(t[0], 0)}; }), (R{true, 4}));
-  EXPECT_EQ(ranks([](const Tensors& t) -> Tensors { return {t[0] * std::get<Sym>(call("dim", t[0]))}; }), (R{true, 4}));
-  EXPECT_EQ(ranks([](const Tensors& t) -> Tensors { return {T(t[0].op("exp")).op("sum", Sym(-1)).op("mT")}; }), (R{false, 3}));
+  EXPECT_EQ(ranks([](const Tensors& t) -> Tensors { return {t[0] * std::get<Sym>(call("dim", t[0]))}; }),
+            (R{true, 4}));
+  EXPECT_EQ(
+      ranks([](const Tensors& t) -> Tensors { return {T(t[0].op("exp")).op("sum", Sym(-1)).op("mT")}; }),
+      (R{false, 3}));
 }
 
 TEST(View, AKnownRankSpreadsToWhatMeetsIt) {
   Facts facts;
-  read(3, [](const Tensors& t) -> Tensors {
-    T s = einsum("bhid,bhjd->bhij", {t[0], t[1]});
-    return {s + t[2]};
-  }, &facts);
+  read(
+      3,
+      [](const Tensors& t) -> Tensors {
+        T s = einsum("bhid,bhjd->bhij", {t[0], t[1]});
+        return {s + t[2]};
+      },
+      &facts);
   EXPECT_EQ(facts.ranks[0], (Facts::Rank{true, 4}));
   EXPECT_EQ(facts.ranks[2], (Facts::Rank{true, 4}));
   // Behind computed values, too.
-  read(2, [](const Tensors& t) -> Tensors { return {matmul(T(t[0].op("exp")), transposed(t[1])) + with_rank(t[1], 4).op("exp").op("sum", Sym(-1), flag(true))}; },
-       &facts);
+  read(
+      2,
+      [](const Tensors& t) -> Tensors {
+        return {matmul(T(t[0].op("exp")), transposed(t[1])) +
+                with_rank(t[1], 4).op("exp").op("sum", Sym(-1), flag(true))};
+      },
+      &facts);
   EXPECT_EQ(facts.ranks[0], (Facts::Rank{true, 4}));
 }
 
 TEST(Slice, Parts) {
-  expect_near(viewed("narrow", Sym(1), Sym(1), Sym(2)), picked({2, 2, 4}, [](P p) { return at(p[0], p[1] + 1, p[2]); }));
-  expect_near(viewed("slice", Sym(-1), Sym(1), Sym(3)), picked({2, 3, 2}, [](P p) { return at(p[0], p[1], p[2] + 1); }));
-  expect_near(viewed("slice", Sym(-1), Sym(-3), Sym(-1)), picked({2, 3, 2}, [](P p) { return at(p[0], p[1], p[2] + 1); }));
-  expect_near(viewed("slice", Sym(-1), Arg(), Arg(), Sym(2)), picked({2, 3, 2}, [](P p) { return at(p[0], p[1], 2 * p[2]); }));
-  expect_near(viewed("slice", Sym(-1), Sym(1), Arg(), Sym(2)), picked({2, 3, 2}, [](P p) { return at(p[0], p[1], 2 * p[2] + 1); }));
+  expect_near(viewed("narrow", Sym(1), Sym(1), Sym(2)),
+              picked({2, 2, 4}, [](P p) { return at(p[0], p[1] + 1, p[2]); }));
+  expect_near(viewed("slice", Sym(-1), Sym(1), Sym(3)),
+              picked({2, 3, 2}, [](P p) { return at(p[0], p[1], p[2] + 1); }));
+  expect_near(viewed("slice", Sym(-1), Sym(-3), Sym(-1)),
+              picked({2, 3, 2}, [](P p) { return at(p[0], p[1], p[2] + 1); }));
+  expect_near(viewed("slice", Sym(-1), Arg(), Arg(), Sym(2)),
+              picked({2, 3, 2}, [](P p) { return at(p[0], p[1], 2 * p[2]); }));
+  expect_near(viewed("slice", Sym(-1), Sym(1), Arg(), Sym(2)),
+              picked({2, 3, 2}, [](P p) { return at(p[0], p[1], 2 * p[2] + 1); }));
   expect_near(viewed("select", Sym(1), Sym(-1)), picked({2, 4}, [](P p) { return at(p[0], 2, p[1]); }));
   expect_near(viewed("select", Sym(0), Sym(1)), picked({3, 4}, [](P p) { return at(1, p[0], p[1]); }));
   auto second = [](const char* name, Arg how, int dim, int part) {
-    return run([=](const Tensors& t) -> Tensors { return {std::get<ArgList>(call(name, with_rank(t[0], 3), how, Sym(dim)))[std::size_t(part)]}; },
-               {counting({2, 3, 4})});
+    return run(
+        [=](const Tensors& t) -> Tensors {
+          return {std::get<ArgList>(call(name, with_rank(t[0], 3), how, Sym(dim)))[std::size_t(part)]};
+        },
+        {counting({2, 3, 4})});
   };
-  expect_near(second("chunk", Sym(2), -1, 1), picked({2, 3, 2}, [](P p) { return at(p[0], p[1], p[2] + 2); }));
-  expect_near(second("split", sizes({1, 2}), 1, 1), picked({2, 2, 4}, [](P p) { return at(p[0], p[1] + 1, p[2]); }));
-  EXPECT_THROW(second("chunk", Sym(3), -1, 1), std::invalid_argument);    // a size known at launch must divide
+  expect_near(second("chunk", Sym(2), -1, 1),
+              picked({2, 3, 2}, [](P p) { return at(p[0], p[1], p[2] + 2); }));
+  expect_near(second("split", sizes({1, 2}), 1, 1),
+              picked({2, 2, 4}, [](P p) { return at(p[0], p[1] + 1, p[2]); }));
+  EXPECT_THROW(second("chunk", Sym(3), -1, 1), std::invalid_argument);  // a size known at launch must divide
   EXPECT_THROW(second("split", sizes({1, 1}), 1, 1), std::invalid_argument);
   auto uneven = [](const Tensors&) -> Tensors {
     ArgList parts = std::get<ArgList>(call("chunk", arange(Sym(7)), Sym(3), Sym(0)));
@@ -189,7 +223,8 @@ TEST(Slice, HalvesOfARotation) {
     ArgList halves = std::get<ArgList>(call("chunk", t[0], Sym(2), Sym(-1)));
     return {call("cat", list({T(T(halves[1]).op("neg")), halves[0]}), Sym(-1))};
   };
-  expect_near(run(body, {array({2, 4}, {1, 2, 3, 4, 5, 6, 7, 8})}), array({2, 4}, {-3, -4, 1, 2, -7, -8, 5, 6}));
+  expect_near(run(body, {array({2, 4}, {1, 2, 3, 4, 5, 6, 7, 8})}),
+              array({2, 4}, {-3, -4, 1, 2, -7, -8, 5, 6}));
 }
 
 TEST(Join, CatAndStack) {
@@ -237,15 +272,28 @@ TEST(View, Misuse) {
   EXPECT_EQ(on("select", {Sym(0), Sym(2)}), "dim-out-of-range");
   EXPECT_EQ(on("slice", {Sym(0), Arg(), Arg(), Sym(0)}), "dim-out-of-range");
   EXPECT_EQ(on("chunk", {Sym(0)}), "shape-mismatch");
-  EXPECT_EQ(error_of(1, [](const Tensors& t) -> Tensors { return {std::get<ArgList>(call("split", t[0], Sym(3), Sym(-1)))[0]}; }), "not-constant");
-  EXPECT_EQ(error_of(2, [](const Tensors& t) -> Tensors {
-              T x = with_rank(t[0], 2), y = with_rank(t[1], 2);
-              return {x.op("view", sizes({size(y, 0), size(y, 1)}))};
-            }), "unaligned-view");
-  EXPECT_EQ(error_of(1, [](const Tensors& t) -> Tensors { return {with_rank(t[0], 2).op("permute", sizes({0, 1, 2}))}; }), "shape-mismatch");
-  EXPECT_EQ(error_of(0, [](const Tensors&) -> Tensors {
-              return {call("cat", list({call("zeros", sizes({2, 3})), call("zeros", sizes({3, 3}))}), Sym(1))};
-            }), "shape-mismatch");
+  EXPECT_EQ(error_of(1,
+                     [](const Tensors& t) -> Tensors {
+                       return {std::get<ArgList>(call("split", t[0], Sym(3), Sym(-1)))[0]};
+                     }),
+            "not-constant");
+  EXPECT_EQ(error_of(2,
+                     [](const Tensors& t) -> Tensors {
+                       T x = with_rank(t[0], 2), y = with_rank(t[1], 2);
+                       return {x.op("view", sizes({size(y, 0), size(y, 1)}))};
+                     }),
+            "unaligned-view");
+  EXPECT_EQ(error_of(1,
+                     [](const Tensors& t) -> Tensors {
+                       return {with_rank(t[0], 2).op("permute", sizes({0, 1, 2}))};
+                     }),
+            "shape-mismatch");
+  EXPECT_EQ(error_of(0,
+                     [](const Tensors&) -> Tensors {
+                       return {call("cat", list({call("zeros", sizes({2, 3})), call("zeros", sizes({3, 3}))}),
+                                    Sym(1))};
+                     }),
+            "shape-mismatch");
 }
 
 }  // namespace

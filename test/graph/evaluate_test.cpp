@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The evaluator on Graphs built node by node: functions at their edges, index maps, launch conditions, large contractions.
+// The evaluator on Graphs built node by node: functions at their edges, index maps, launch conditions, large
+// contractions.
 #include "dsl_reading.h"
 
 namespace flashlight::graph {
 namespace {
 
 // A function of [n] inputs a, b, .. whose one result is what `build` makes.
-Function built(int params, const std::function<NodeId(Builder&, const std::vector<TensorView>&)>& build, int rank = 1) {
+Function built(int params, const std::function<NodeId(Builder&, const std::vector<TensorView>&)>& build,
+               int rank = 1) {
   Facts facts;
   for (int p = 0; p < params; ++p) facts.ranks[p] = {true, rank};
   Builder b(facts);
@@ -24,7 +26,9 @@ TEST(Evaluate, MaximumPropagatesNan) {
   for (Fn fn : {Fn::Max, Fn::Min}) {
     Function f = built(2, [&](Builder& b, auto& in) {
       Sym n = in[0].shape[0];
-      return b.map(fn, {n}, {{in[0].node, {Sym::axis(0)}}, {in[1].node, {b.unify(in[1].shape[0], n, "n").is_constant() ? Sym(0) : Sym::axis(0)}}});
+      return b.map(fn, {n},
+                   {{in[0].node, {Sym::axis(0)}},
+                    {in[1].node, {b.unify(in[1].shape[0], n, "n").is_constant() ? Sym(0) : Sym::axis(0)}}});
     });
     Array got = evaluate(f, {array({4}, {kNan, 1, 2, kInf}), array({4}, {1, kNan, 3, -kInf})}, {})[0];
     EXPECT_TRUE(std::isnan(got.data[0]));
@@ -32,7 +36,9 @@ TEST(Evaluate, MaximumPropagatesNan) {
     EXPECT_EQ(got.data[2], fn == Fn::Max ? 3 : 2);
     EXPECT_EQ(got.data[3], fn == Fn::Max ? kInf : -kInf);
   }
-  auto body = [](const Tensors& t) -> Tensors { return {t[0].op("amax", Sym(-1)), t[0].op("argmax", Sym(-1))}; };
+  auto body = [](const Tensors& t) -> Tensors {
+    return {t[0].op("amax", Sym(-1)), t[0].op("argmax", Sym(-1))};
+  };
   auto got = evaluate(read(1, body), {array({2, 3}, {1, kNan, 3, 4, 5, 5})}, {});
   EXPECT_TRUE(std::isnan(got[0].data[0]));
   EXPECT_EQ(got[0].data[1], 5);
@@ -41,7 +47,8 @@ TEST(Evaluate, MaximumPropagatesNan) {
 
 TEST(Evaluate, FloorDivisionAndRemainderRoundDown) {
   auto body = [](const Tensors& t) -> Tensors { return {t[0].op("floor_divide", t[1]), t[0] % t[1]}; };
-  auto got = evaluate(read(2, body), {array({6}, {7, -7, 7, -7, 6, 9007199254740991}), array({6}, {2, 2, -2, -2, 3, 3})}, {});
+  auto got = evaluate(
+      read(2, body), {array({6}, {7, -7, 7, -7, 6, 9007199254740991}), array({6}, {2, 2, -2, -2, 3, 3})}, {});
   EXPECT_EQ(got[0].data, (std::vector<double>{3, -4, -4, 3, 2, 3002399751580330}));
   EXPECT_EQ(got[1].data, (std::vector<double>{1, 1, -1, -1, 0, 1}));
 }
@@ -65,9 +72,10 @@ TEST(Evaluate, IndexMapsOfSeveralAxes) {
 }
 
 TEST(Evaluate, ScansAlongAnyAxis) {
-  Function f = built(1, [](Builder& b, auto& in) {
-    return b.scan(in[0].shape, 0, {in[0].node, {Sym::axis(0), Sym::axis(1)}});
-  }, 2);
+  Function f = built(
+      1,
+      [](Builder& b, auto& in) { return b.scan(in[0].shape, 0, {in[0].node, {Sym::axis(0), Sym::axis(1)}}); },
+      2);
   expect_near(evaluate(f, {array({3, 2}, {1, 2, 3, 4, 5, 6})}, {})[0], array({3, 2}, {1, 2, 4, 6, 9, 12}));
 }
 
@@ -77,9 +85,7 @@ TEST(Evaluate, LaunchConditionsNameTheParameter) {
   auto message = [&](const std::vector<Array>& in) -> std::string {
     try {
       evaluate(f, in, {});
-    } catch (const std::invalid_argument& e) {
-      return e.what();
-    }
+    } catch (const std::invalid_argument& e) { return e.what(); }
     return "";
   };
   EXPECT_NE(message({random({2, 3}, 1), random({4, 2}, 1)}).find("parameter b"), std::string::npos);
@@ -108,7 +114,8 @@ TEST(Evaluate, TensorsOfFewerDimsBroadcast) {
 
 TEST(Evaluate, ContractionsOfUsualSizesTakeNoTime) {
   auto body = [](const Tensors& t) -> Tensors {
-    T s = where(arange(size(t[1], -2)) <= T(arange(size(t[0], -2)).op("unsqueeze", Sym(-1))), matmul(t[0], transposed(t[1])), real(-kInf));
+    T s = where(arange(size(t[1], -2)) <= T(arange(size(t[0], -2)).op("unsqueeze", Sym(-1))),
+                matmul(t[0], transposed(t[1])), real(-kInf));
     return {matmul(softmax(s), t[2])};
   };
   Array q = random({1, 2, 257, 64}, 1), v = counting({1, 2, 257, 64});

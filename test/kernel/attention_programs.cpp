@@ -93,6 +93,32 @@ void add_masked(std::vector<AttentionProgram>& out) {
                  }, qkv});
 }
 
+void add_scores(std::vector<AttentionProgram>& out) {
+  out.push_back({"negative scale", [](const Tensors& t) -> Tensors { 
+                   return {attend(causal(t, graph::matmul(t[0], graph::transposed(t[1])) * Sym(-2.0)), t[2])};
+                 }, qkv});
+  out.push_back({"clamped scores", [](const Tensors& t) -> Tensors {
+                   return {attend(causal(t, scores_of(t).op("clamp", Sym(-0.3), Sym(0.2))), t[2])};
+                 }, qkv});
+  out.push_back({"hidden by the score", [](const Tensors& t) -> Tensors {
+                   T s = scores_of(t);
+                   return {attend(hidden_unless(T((s * Sym(4.0)).op("floor")) != Sym(0.0), s), t[2])};
+                 }, qkv});
+  out.push_back({"a score seen through two masks", [](const Tensors& t) -> Tensors {
+                   T s = scores_of(t), near = T(rows_of(t[0]) - keys_of(t[1])).op("abs") <= Sym(2);
+                   return {attend(causal(t, s), t[2]) - attend(hidden_unless(near, s), t[2]) * Sym(0.5)};
+                 }, [](const Sizes& s) { return qkv({s.sq, s.sq}); }, 1, {0}, {}, true});
+  out.push_back({"weighted features and heads", [](const Tensors& t) -> Tensors {
+                   T s = graph::einsum("bhid,bhjd,d,h->bhij", {t[0], t[1], t[3], t[4]});
+                   return {attend(causal(t, s), t[2])};
+                 }, with([](const Sizes& s) { return std::vector<std::vector<std::int64_t>>{{s.d}, {s.h}}; })});
+  out.push_back({"two pairs of queries and keys", [](const Tensors& t) -> Tensors {
+                   return {attend(causal(t, graph::matmul(t[0], graph::transposed(t[1])) + graph::matmul(t[3], graph::transposed(t[4]))), t[2])};
+                 }, with([](const Sizes& s) {
+                   return std::vector<std::vector<std::int64_t>>{{s.b, s.h, s.sq, s.d + 2}, {s.b, s.h, s.sk, s.d + 2}};
+                 })});
+}
+
 void add_captured(std::vector<AttentionProgram>& out) {
   out.push_back({"dense bias", [](const Tensors& t) -> Tensors { return {attend(scores_of(t) + t[3], t[2])}; },
                  [](const Sizes& s) {
@@ -190,6 +216,25 @@ void add_normalisers(std::vector<AttentionProgram>& out) {
                    T p = graph::where(keys_of(t[1]) < rows_of(t[0]), scores_of(t).op("sigmoid"), Sym(0.0));
                    return {graph::matmul(p / sum(p), t[2])};
                  }, qkv});
+  out.push_back({"divided by the norm of p", [](const Tensors& t) -> Tensors {
+                   T p = graph::softmax(causal(t, scores_of(t)));
+                   return {graph::matmul(p / T(sum(p.op("square"))).op("sqrt"), t[2])};
+                 }, qkv});
+  out.push_back({"p to a power, renormalised", [](const Tensors& t) -> Tensors {
+                   T p = T(graph::softmax(causal(t, scores_of(t)))).op("pow", Sym(1.5));
+                   return {graph::matmul(p / sum(p), t[2])};
+                 }, qkv});
+  out.push_back({"root of a product of unknown signs", [](const Tensors& t) -> Tensors {
+                   T g = T(t[3].op("clamp_max", Sym(1.0))) * T(t[4].op("clamp_max", Sym(1.0)));
+                   T p = graph::softmax(causal(t, scores_of(t))) * g;
+                   return {graph::matmul(T(p.op("sqrt")), t[2])};
+                 }, [](const Sizes& s) {
+                   Inputs all = with([](const Sizes& z) { return std::vector<std::vector<std::int64_t>>{{z.b, z.h, z.sq, 1}, {z.b, z.h, z.sq, 1}}; })(s);
+                   for (std::size_t t : {3, 4}) {
+                     for (double& x : all[t].data) x = -std::fabs(x);
+                   }
+                   return all;
+                 }, 2});
   out.push_back({"linear with decay", [](const Tensors& t) -> Tensors {
                    T distance = rows_of(t[0]) - keys_of(t[1]);
                    T decay = graph::where(distance >= Sym(0), exp(distance * Sym(-0.25)), Sym(0.0));
@@ -214,6 +259,14 @@ void add_results(std::vector<AttentionProgram>& out) {
                    T s = hidden_unless(keys_of(t[1]) < rows_of(t[0]), scores_of(t));
                    return {attend(s, t[2]), amax(s, false)};
                  }, qkv, 1, {0, -kInf}});
+  out.push_back({"least score beside it", [](const Tensors& t) -> Tensors {
+                   T s = scores_of(t);
+                   return {attend(causal(t, s), t[2]), s.op("amin", Sym(-1), graph::flag(false))};
+                 }, qkv, 1, {0, 0}});
+  out.push_back({"greatest squared score beside it", [](const Tensors& t) -> Tensors {
+                   T s = scores_of(t), squares = hidden_unless(keys_of(t[1]) < rows_of(t[0]), s.op("square"));
+                   return {attend(causal(t, s), t[2]), amax(squares, false)};
+                 }, qkv, 1, {0, -kInf}});
   out.push_back({"written as a logarithm", [](const Tensors& t) -> Tensors {
                    T s = causal(t, scores_of(t));
                    return {graph::matmul(exp(s - unsqueeze(logsumexp(s), -1)), t[2])};
@@ -226,6 +279,8 @@ void add_results(std::vector<AttentionProgram>& out) {
                    T v = graph::where(t[3] > t[2], t[2], Sym(0.0));
                    return {attend(causal(t, scores_of(t)), v)};
                  }, with([](const Sizes& s) { return std::vector<std::vector<std::int64_t>>{{s.b, s.h, s.sk, s.dv}}; })});
+  out.push_back({"a product of values", [](const Tensors& t) -> Tensors { return {attend(causal(t, scores_of(t)), t[2] * t[3])}; },
+                 with([](const Sizes& s) { return std::vector<std::vector<std::int64_t>>{{s.b, s.h, s.sk, s.dv}}; })});
   out.push_back({"functions of the values", [](const Tensors& t) -> Tensors {
                    return {attend(causal(t, scores_of(t)), exp(t[2]) * t[2] + T(t[2].op("tanh")))};
                  }, qkv});
@@ -295,6 +350,7 @@ const std::vector<AttentionProgram>& attention_programs() {
   static const std::vector<AttentionProgram> programs = [] {
     std::vector<AttentionProgram> all;
     add_masked(all);
+    add_scores(all);
     add_captured(all);
     add_heads(all);
     add_normalisers(all);

@@ -74,8 +74,19 @@ std::vector<Mask> affine_masks() {
   };
 }
 
+Array ranges(std::int64_t, std::int64_t sk) {  // [begin, end) of each batch element
+  const auto keys = static_cast<double>(sk);
+  return {{4}, {1, std::floor(keys / 3), std::floor(keys / 2), keys}};
+}
+T bound_of(const Tensors& t, int first) {
+  T b = batch_axis(graph::arange(graph::size(t[0], 0))) + Sym(first);
+  return t[3].op("index", graph::list({b}));
+}
+
 std::vector<Mask> captured_masks() {
   return {
+      {"a range of keys", [](auto&, auto& j, auto& t) { return (bound_of(t, 0) <= j) & (j < bound_of(t, 2)); },
+       [](const Pair& p) { return p.captured.data[p.b] <= p.j && p.j < p.captured.data[2 + p.b]; }, false, true, ranges},
       {"key lengths", [](auto&, auto& j, auto& t) { return j < batch_axis(t[3]); },
        [](const Pair& p) { return p.j < p.captured.data[p.b]; }, true, true, lengths},
       {"key lengths, causal", [](auto& i, auto& j, auto& t) { return (j < batch_axis(t[3])) & (j <= i); },

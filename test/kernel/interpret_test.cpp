@@ -68,6 +68,23 @@ TEST(Interpret, AnInnerSoftmaxWithoutKeysIsNothing) {
   expect_close(interpret(lower(3, twice(false))->program, inputs, {}, {2, 3, true, nullptr})[0], wanted[0], 0, "");
 }
 
+// A weight of nothing stays nothing, whatever it multiplies: the expected score of a row with hidden keys.
+TEST(Interpret, HiddenKeysWeighNothingBesideInfiniteFactors) {
+  auto expectation = [](bool guarded) {
+    return [guarded](const graph::Tensors& t) -> graph::Tensors {
+      const graph::T seen = keys_of(t[1]) <= rows_of(t[0]), s = hidden_unless(seen, scores_of(t)), p = graph::softmax(s);
+      graph::T weighed = p / t[3];  // 1 / 0 at the last key
+      if (guarded) weighed = graph::where(seen, weighed, graph::Sym(0.0));
+      return {graph::matmul(weighed, t[2])};
+    };
+  };
+  std::vector<graph::Array> inputs = qkv({6, 7});
+  inputs.push_back({{7}, {1, 2, 3, 4, 5, 6, 0}});
+  const auto wanted = graph::evaluate(graph::read(4, expectation(true)), inputs, {});
+  for (double x : wanted[0].data) ASSERT_TRUE(std::isfinite(x));
+  expect_close(interpret(lower(4, expectation(false))->program, inputs, {}, {2, 4, false, nullptr})[0], wanted[0], 0, "");
+}
+
 // Two streams, each with a mask of its own: row 0 sees a key in the first one only.
 TEST(Interpret, AStreamWithoutKeysCountsAsNothing) {
   auto difference = [](bool guarded) {
@@ -100,7 +117,7 @@ TEST(Interpret, StrictNan) {
 
 // Scores of +-1e4: the reference keeps exponentials in range.
 TEST(Interpret, LargeScores) {
-  for (const char* name : {"vanilla", "causal", "logsumexp beside it", "naive softmax", "off by one", "sliding window"}) {
+  for (const char* name : {"vanilla", "causal", "logsumexp beside it", "naive softmax", "off by one", "sliding window", "negative scale"}) {
     const AttentionProgram& program = attention_program(name);
     std::vector<graph::Array> inputs = program.inputs({7, 17});
     const auto lowered = lower(static_cast<int>(inputs.size()), program.body);

@@ -40,6 +40,12 @@ TEST(Print, Causal) {
 )");
 }
 
+// The scale of the scores is left to the exponential: the extremum is of the product alone.
+TEST(Print, ScaledScores) {
+  const std::string text = to_string(lower(3, attention_program("vanilla").body)->program);
+  EXPECT_NE(text.find("masked x = <a, b> else -inf\n"), std::string::npos) << text;
+}
+
 TEST(Print, IsTheSameForEqualPrograms) {
   for (const AttentionProgram& program : attention_programs()) {
     const auto params = static_cast<int>(program.inputs({}).size()), scalars = static_cast<int>(program.scalars.size());

@@ -42,6 +42,14 @@ TEST(Refusals, ValuesThatVaryWithTheQuery) {
             }), "rank-three");
 }
 
+TEST(Refusals, ASoftmaxForEachColumn) {
+  EXPECT_EQ(refusal_of(4, [](const Tensors& t) -> Tensors {
+              T s = graph::einsum("bid,bjd->bij", {t[0], t[1]});
+              T p = graph::call("softmax", T(s.op("unsqueeze", Sym(-1))) + T(t[3].op("unsqueeze", Sym(1))), Sym(2));
+              return {T(T(p * T(t[2].op("unsqueeze", Sym(1)))).op("sum", Sym(2), graph::flag(false)))};
+            }), "rank-three");
+}
+
 TEST(Refusals, AMaskOverTheResultsColumns) {  // p[i, j] where m[j, c]
   EXPECT_EQ(refusal_of(4, [](const Tensors& t) -> Tensors {
               T p = graph::softmax(graph::einsum("bid,bjd->bij", {t[0], t[1]}));

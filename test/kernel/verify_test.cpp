@@ -143,6 +143,11 @@ TEST_F(Tampering, TilesLeftOutThatCount) {
   expect("sweep 1, live", "leaves out tiles");
 }
 
+TEST_F(Tampering, StateThatNothingReads) {
+  for (Store& store : program_.stores) store.value = program_.plan->arena->constant(0);
+  expect("sweep 1, state", "never read");
+}
+
 TEST_F(Tampering, TemporaryDefinedTwice) {
   sweep_.steps.push_back(sweep_.steps[step(StepKind::Let)]);
   expect("sweep 1, step", "defined twice");

@@ -53,8 +53,11 @@ class Spelling : public testing::Test {
   // Equality that shows the first line that differs.
   static testing::AssertionResult same(const std::string& a, const std::string& b) {
     std::istringstream as(a), bs(b);
-    for (std::string x, y; bool(std::getline(as, x)) | bool(std::getline(bs, y)); x.clear(), y.clear())
+    while (as || bs) {
+      std::string x, y;
+      std::getline(as, x), std::getline(bs, y);
       if (x != y) return testing::AssertionFailure() << "kernels differ:\n  " << x << "\n  " << y;
+    }
     return testing::AssertionSuccess();
   }
 

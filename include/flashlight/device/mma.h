@@ -2,8 +2,8 @@
 // Matrix products of a warp: float accumulators, operands from shared tiles or from another accumulator.
 //
 // Every lane of the warp calls them together with the same tiles. `warp` picks the operand rows [warp * 16 MI, +16 MI);
-// `first_col`, a multiple of 8 (16-bit types: the accumulator's column blocks must lie inside b), picks the columns of b, so
-// that wide outputs can be split over warps.
+// `first_row`, a multiple of 8, the rows of b; `first_col` the columns of b, so that wide outputs can be split over warps: a
+// multiple of SharedTile::block, or of DV where DV divides the block.
 //
 //  multiply_transposed(Acc<MI, N>& c, SharedTile<T, M, D> a, SharedTile<T, NB, D> b, int warp, int first_row = 0)
 //      c += a[rows of warp][:] b[first_row + (0..N)][:]^T

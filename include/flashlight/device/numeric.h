@@ -161,13 +161,26 @@ FL_DEVICE float rsqrt_fast(float x) { return 1.0f / std::sqrt(detail::flush(x));
 FL_DEVICE float tanh_fast(float x) { return std::tanh(x); }
 #endif
 
-// The smaller and the larger of two values; of a NaN and a number the number.
+// The smaller and the larger of two values; of a NaN and a number NaN, so that a NaN score poisons its row.
 FL_HOST_DEVICE int least(int a, int b) { return b < a ? b : a; }
 FL_HOST_DEVICE int greatest(int a, int b) { return a < b ? b : a; }
 FL_HOST_DEVICE long long least(long long a, long long b) { return b < a ? b : a; }
 FL_HOST_DEVICE long long greatest(long long a, long long b) { return a < b ? b : a; }
-FL_HOST_DEVICE float least(float a, float b) { return __builtin_fminf(a, b); }
-FL_HOST_DEVICE float greatest(float a, float b) { return __builtin_fmaxf(a, b); }
+#if defined(__CUDA_ARCH__)
+FL_HOST_DEVICE float least(float a, float b) {
+  float r;
+  asm("min.NaN.f32 %0, %1, %2;" : "=f"(r) : "f"(a), "f"(b));
+  return r;
+}
+FL_HOST_DEVICE float greatest(float a, float b) {
+  float r;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(r) : "f"(a), "f"(b));
+  return r;
+}
+#else
+FL_HOST_DEVICE float least(float a, float b) { return a < b || a != a ? a : b; }
+FL_HOST_DEVICE float greatest(float a, float b) { return a > b || a != a ? a : b; }
+#endif
 
 // The integer below or at a / b, and the remainder with the sign of b. b != 0.
 FL_HOST_DEVICE int floor_div(int a, int b) { return a / b - ((a % b != 0) & ((a < 0) != (b < 0))); }

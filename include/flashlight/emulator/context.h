@@ -62,6 +62,9 @@ void uninitialised_register(const char* what, int thread, const std::source_loca
 // Lanes of one collective disagree about its operands.
 void divergent_operands(const char* name, const std::source_location& where);
 
+// An operand's part does not lie inside its tile as the product needs it.
+void invalid_operand(const char* name, const char* why, const std::source_location& where);
+
 // Working memory for a collective's action, valid until the next collective.
 float* scratch(std::size_t floats);
 

@@ -21,6 +21,7 @@ enum class FindingKind {
   kPendingCopy,  // memory of an asynchronous copy that its thread has not waited for
   kRace,
   kDivergence,   // threads meet at different barriers or collectives, or disagree about operands
+  kInvalidOperand,  // a product's rows or columns are not inside its tile, or cross a column block
   kDeadlock,
   kException,
 };

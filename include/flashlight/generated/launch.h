@@ -12,7 +12,9 @@
 #include "flashlight/generated/tensor_arg.h"
 #include "flashlight/runtime.h"
 
-#if !defined(__CUDACC__)
+#if defined(__CUDACC__)
+#include "flashlight/generated/cuda_device.h"
+#else
 #include "flashlight/emulator/emulator.h"
 #endif
 
@@ -30,6 +32,9 @@ struct Axis {
 class Launch {
  public:
   explicit Launch(const char* function) : function_(function) {}
+
+  // Results go to these tensors instead of fresh ones; they are checked against the sizes and types they must have.
+  void into(const TensorList& results) { given_ = results; }
 
   // Declares the next tensor parameter. With `pack`, the axes before `axes` are the batch pack, which broadcasts.
   void tensor(const char* name, const Tensor& tensor, bool pack, std::initializer_list<Axis> axes);
@@ -57,8 +62,8 @@ class Launch {
     return result;
   }
 
-  // A fresh result on the parameters' device: the pack's axes (with `pack`), then `sizes`.
-  Tensor result(bool pack, std::initializer_list<long long> sizes, DType dtype) const;
+  // Result `number`: fresh on the parameters' device, or the one given. Its axes: the pack's (with `pack`), then `sizes`.
+  Tensor result(int number, bool pack, std::initializer_list<long long> sizes, DType dtype) const;
   template <int R> TensorArg<R> result_arg(Tensor& tensor, bool pack) const {
     TensorArg<R> result;
     fill_result(tensor, pack, R, result.base, result.dtype, result.pack, result.stride);
@@ -79,6 +84,7 @@ class Launch {
 
   const char* function_;
   std::vector<Bound> bound_;
+  TensorList given_;
   std::vector<long long> sizes_;  // by symbol; -1: not seen
   std::vector<std::int64_t> pack_sizes_;
   PackShape pack_{{1, 1, 1, 1}};

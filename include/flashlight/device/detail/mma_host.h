@@ -64,6 +64,19 @@ void read_tile(SharedTile<T, R, C> tile, int row0, int col0, int rows, int cols,
   }
 }
 
+// What the lane-level bodies take for granted about the parts of the operands that a warp uses.
+template <class Tile> bool rows_are_inside(const char* name, int row0, int rows, const std::source_location& where) {
+  const bool ok = row0 >= 0 && row0 % 8 == 0 && row0 + rows <= Tile::rows;
+  if (!ok) emulator::invalid_operand(name, "the warp's rows are not inside the tile", where);
+  return ok;
+}
+template <class Tile> bool columns_are_inside(const char* name, int col0, int cols, const std::source_location& where) {
+  const bool aligned = col0 % Tile::block == 0 || (Tile::block % cols == 0 && col0 % cols == 0);
+  const bool ok = col0 >= 0 && aligned && col0 + cols <= Tile::cols;
+  if (!ok) emulator::invalid_operand(name, "the columns are not inside the tile or do not start a block", where);
+  return ok;
+}
+
 template <class T> void warp_product(float* c, const float* a, const float* b, int m, int n, int k) {
   if constexpr (is_half_width<T>) {
     emulator::product(c, a, b, m, n, k);
@@ -93,6 +106,10 @@ void multiply_transposed(Acc<MI, N>& c, SharedTile<T, M, D> a, SharedTile<T, NB,
           }
         }
         constexpr int rows = 16 * MI;
+        if (!detail::rows_are_inside<SharedTile<T, M, D>>("multiply_transposed", l.warp * rows, rows, l.where) ||
+            !detail::rows_are_inside<SharedTile<T, NB, D>>("multiply_transposed", l.first_row, N, l.where)) {
+          return;
+        }
         float* const sum = emulator::scratch(rows * N + rows * D + D * N);
         float *const left = sum + rows * N, *const right = left + rows * D;
         const auto acc = [&](int i) -> Acc<MI, N>& { return *lanes[i]->c; };
@@ -127,6 +144,7 @@ void multiply(Acc<MI, DV>& c, const Acc<MI, N>& p, SharedTile<T, N, C> b, int fi
           }
         }
         constexpr int rows = 16 * MI;
+        if (!detail::columns_are_inside<SharedTile<T, N, C>>("multiply", l.first_col, DV, l.where)) return;
         float* const sum = emulator::scratch(rows * DV + rows * N + N * DV);
         float *const left = sum + rows * DV, *const right = left + rows * N;
         const auto acc = [&](int i) -> Acc<MI, DV>& { return *lanes[i]->c; };
@@ -160,6 +178,10 @@ void multiply(Acc<MI, DV>& c, SharedTile<T, M, K> a, SharedTile<T, K, C> b, int 
           }
         }
         constexpr int rows = 16 * MI;
+        if (!detail::rows_are_inside<SharedTile<T, M, K>>("multiply", l.warp * rows, rows, l.where) ||
+            !detail::columns_are_inside<SharedTile<T, K, C>>("multiply", l.first_col, DV, l.where)) {
+          return;
+        }
         float* const sum = emulator::scratch(rows * DV + rows * K + K * DV);
         float *const left = sum + rows * DV, *const right = left + rows * K;
         const auto acc = [&](int i) -> Acc<MI, DV>& { return *lanes[i]->c; };

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The printed Graph: what a reader sees, and that names of variables are comments only.
+#include "build_language.h"
+
+namespace flashlight::graph {
+namespace {
+
+V attention(const Inputs& in) {
+  const Shape shape{N, N, M};
+  const V scores = sum(in.x.seen(shape, {Sym::axis(0), Sym::axis(2)}) * in.y.seen(shape, {Sym::axis(1), Sym::axis(2)}));
+  V::b->label(scores.view.node, "scores");
+  const V masked = where(arange(N) <= in.i, scores * constant(real_symbol(0)), kMinusInfinity);
+  return exp(masked - amax(masked, true));
+}
+
+TEST(Print, OneNodeALineInIndexNotation) {
+  EXPECT_EQ(text_of(attention),
+            "f(x: float[x.0, x.1], y: float[x.0, x.1], w: float[x.1], ids: int[x.0], mask: bool[x.0, x.1], s: real, window: int)\n"
+            "  %1[k<x.0]: int = k\n");
+}
+
+TEST(Print, LabelsAreComments) {
+  const Function f = built(attention);
+  std::string text = to_string(f), without;
+  for (std::size_t from = 0; from < text.size();) {
+    const std::size_t end = text.find('\n', from);
+    const std::string line = text.substr(from, end - from);
+    without += line.substr(0, line.find("  // ")) + "\n";
+    from = end + 1;
+  }
+  EXPECT_NE(text, without);
+  EXPECT_EQ(without.find("scores"), std::string::npos);
+}
+
+TEST(Print, SaysWhatIsCheckedAndWhatMayBroadcast) {
+  Facts facts;
+  facts.ranks = {{0, {false, 1}}, {1, {true, 1}}};
+  facts.sizes = {{{SymbolId::Size, 1, 0}, size_symbol(0, 1)}};
+  Builder b(facts);
+  const TensorView q = b.input(0, "q", "q");
+  b.input(1, "bias", "bias");
+  b.check(make_sym(SymOp::Le, {q.shape[1], Sym(256)}), "the head dim must not exceed 256");
+  EXPECT_EQ(to_string(b.finish("f", {{q, ".first"}})),
+            "f(q: float[q.*, q.1], bias: float[q.1 or 1])\n"
+            "  check q.1 <= 256  // the head dim must not exceed 256\n"
+            "  %0[i<q.*, j<q.1]: float = q\n"
+            "  result.first[i<q.*, j<q.1] = %0[i, j]\n");
+}
+
+TEST(Print, EveryKindOfNode) {
+  Program p;
+  V::b = &p.b;
+  const TensorView &x = p.inputs[0], &ids = p.inputs[3];
+  const NodeId rows = p.b.gather({N, M}, {x.node, {Sym::datum(1), Sym::axis(1)}}, {{ids.node, {Sym::axis(0)}}});
+  const NodeId zero = p.b.scalar(Sym(0.0), Type::Float);
+  const NodeId joined = p.b.segment({N, M + Sym(1)}, 1, {{zero, {}}, {rows, {Sym::axis(0), Sym::axis(1) - Sym(1)}}});
+  const NodeId running = p.b.scan({N, M + Sym(1)}, 1, {joined, identity_index(2)});
+  const NodeId best = p.b.reduce(ReduceKind::ArgMax, {N}, {M + Sym(1)}, {running, identity_index(2)});
+  const NodeId sorted = p.b.opaque("sort", Type::Int, {N}, {{best, identity_index(1)}});
+  const std::string text = to_string(p.b.finish("f", {{V::whole(sorted, {N}).view, ""}}));
+  for (const char* part : {"= %0[%1[i], j]", "along j: 0.0 for 1 then %2[i, j - 1] for x.1", "running sum over j of", "argmax(j<x.1 + 1) ", "sort(%"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in\n" << text;
+}
+
+}  // namespace
+}  // namespace flashlight::graph
