@@ -2,6 +2,7 @@
 // From the command line to written files: check, translate in a confined child, write.
 #include "driver/driver.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -103,9 +104,16 @@ int run_checked(int argc, const char* const* argv) {
   return kExitDone;
 }
 
+// A pipe must not take the number of a closed standard stream. Read-only, so that writing there still fails.
+void occupy_standard_streams() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd) _exit(kExitInputOutput);
+}
+
 }  // namespace
 
 int run(int argc, const char* const* argv) {
+  occupy_standard_streams();
   std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone is a write that failed
   std::signal(SIGXFSZ, SIG_IGN);  // likewise a file that grew beyond its limit
   try {

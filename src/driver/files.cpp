@@ -115,8 +115,14 @@ class Temporary {
       : calls_(calls), goal_(behind_links(file.path)), shown_(file.path) {
     std::size_t slash = goal_.rfind('/');
     std::string name = slash == std::string::npos ? goal_ : goal_.substr(slash + 1);
-    path_ = folder_of(goal_) + "/." + name.substr(0, 200) + "." + std::to_string(getpid()) + ".tmp";
-    int fd = calls.open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    std::string stem = folder_of(goal_) + "/." + name.substr(0, 200) + "." + std::to_string(getpid());
+    int fd = -1;
+    for (int attempt = 0; fd < 0 && attempt < 100;
+         ++attempt) {  // a killed run of this number may have left one
+      path_ = stem + (attempt ? "-" + std::to_string(attempt) : "") + ".tmp";
+      fd = calls.open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      if (fd < 0 && errno != EEXIST) break;
+    }
     if (fd < 0) throw cannot_write(shown_, errno);
     try {
       struct stat s;

@@ -83,7 +83,8 @@ std::vector<std::string> all_of(const Places& places) {
 
 std::vector<std::string> name_units(const Options& o) {
   if (o.output.empty()) return std::vector<std::string>(o.sources.size());
-  if (o.output == "-" || !fs::is_directory(o.output)) {
+  std::error_code none;
+  if (o.output == "-" || !fs::is_directory(o.output, none)) {
     if (o.sources.size() > 1)
       throw Failure(kExitUsage, "one-output-for-many", "several sources cannot go to one output",
                     "name an existing folder with -o, or translate them one by one");

@@ -52,8 +52,9 @@ class Judge {
   void fail(int code, Diagnostic d) {
     d.severity = Severity::Error;
     say(std::move(d));
-    // The first kind of failure names the exit code; a fault of the translator outranks them.
-    if (out_.exit_code == 0 || code == kExitInternal) out_.exit_code = code;
+    // The first failure names the exit code, but a check says little where the input is wrong, and an input
+    // where the translator is.
+    if (out_.exit_code == 0 || out_.exit_code == kExitCheck || code == kExitInternal) out_.exit_code = code;
   }
   void say(Diagnostic d) { out_.diagnostics.push_back(std::move(d)); }
 

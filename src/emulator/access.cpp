@@ -12,7 +12,9 @@ namespace flashlight::emulator {
 
 namespace {
 
-std::string bytes_text(std::size_t bytes) { return std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes"); }
+std::string bytes_text(std::size_t bytes) {
+  return std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes");
+}
 
 std::string hexadecimal(std::uintptr_t x) {
   char text[32];
@@ -30,49 +32,58 @@ Access Block::access(const Actor& actor, const std::source_location& where) {
   return {Epoch(rank_, actor.actor, actor.clock), launch_.sites.number(where), actor.thread};
 }
 
-void Block::report_race(const Actor& actor, bool write, const void* address, std::size_t bytes, const Conflict& conflict,
-                        const char* space, const std::source_location& where) {
+void Block::report_race(const Actor& actor, bool write, const void* address, std::size_t bytes,
+                        const Conflict& conflict, const char* space, const std::source_location& where) {
   const Epoch earlier = conflict.earlier.epoch;
   const bool by_copy = earlier.actor() >= threads();
   const int thread = earlier.actor() % threads();
-  std::string text = std::string(write ? "write" : "read") + " of " + bytes_text(bytes) + " at " + space + " " +
-                     hexadecimal(space[0] == 's' ? launch_.shared.offset(address) : reinterpret_cast<std::uintptr_t>(address)) +
-                     (actor.actor >= threads() ? " by an asynchronous copy" : "") + " is not ordered after the " +
-                     (conflict.was_write ? "write" : "read") + " by " + (by_copy ? "an asynchronous copy of " : "") + "thread " +
-                     std::to_string(thread);
+  std::string text = std::string(write ? "write" : "read") + " of " + bytes_text(bytes) + " at " + space +
+                     " " +
+                     hexadecimal(space[0] == 's' ? launch_.shared.offset(address)
+                                                 : reinterpret_cast<std::uintptr_t>(address)) +
+                     (actor.actor >= threads() ? " by an asynchronous copy" : "") +
+                     " is not ordered after the " + (conflict.was_write ? "write" : "read") + " by " +
+                     (by_copy ? "an asynchronous copy of " : "") + "thread " + std::to_string(thread);
   if (earlier.block() != rank_) text += " of another CTA";
   text += " at " + to_string(launch_.sites[conflict.earlier.site]);
   report(FindingKind::kRace, actor.thread, where, std::move(text));
 }
 
-bool Block::check_alignment(int thread, const void* address, std::size_t bytes, const std::source_location& where) {
-  if (launch_.options.checks == Checks::kOff || reinterpret_cast<std::uintptr_t>(address) % bytes == 0) return true;
+bool Block::check_alignment(int thread, const void* address, std::size_t bytes,
+                            const std::source_location& where) {
+  if (launch_.options.checks == Checks::kOff || reinterpret_cast<std::uintptr_t>(address) % bytes == 0)
+    return true;
   report(FindingKind::kMisaligned, thread, where,
          "access of " + bytes_text(bytes) + " at " + hexadecimal(reinterpret_cast<std::uintptr_t>(address)));
   return false;
 }
 
-bool Block::check_shared_read(const Actor& actor, const void* address, std::size_t bytes, const std::source_location& where) {
+bool Block::check_shared_read(const Actor& actor, const void* address, std::size_t bytes,
+                              const std::source_location& where) {
   if (launch_.options.checks == Checks::kOff) return true;
   SharedMemory& shared = launch_.shared;
   if (!shared.contains(address, bytes)) {
     report(FindingKind::kOutOfBoundsShared, actor.thread, where,
-           "read of " + bytes_text(bytes) + " outside the CTA's " + bytes_text(shared.state.size()) + " of shared memory");
+           "read of " + bytes_text(bytes) + " outside the CTA's " + bytes_text(shared.state.size()) +
+               " of shared memory");
     return false;
   }
   if (!check_alignment(actor.thread, address, bytes, where)) return false;
   const ByteState* const state = shared.state.data() + shared.offset(address);
-  const auto bad = std::find_if(state, state + bytes, [](ByteState s) { return s != ByteState::kInitialised; });
+  const auto bad =
+      std::find_if(state, state + bytes, [](ByteState s) { return s != ByteState::kInitialised; });
   if (bad != state + bytes) {
     const bool pending = *bad == ByteState::kPending;
     report(pending ? FindingKind::kPendingCopy : FindingKind::kUninitialisedShared, actor.thread, where,
            "read of " + bytes_text(bytes) + " at shared " + hexadecimal(shared.offset(address)) +
-               (pending ? ", which an asynchronous copy is still writing: its thread has not waited for the group"
-                        : ", which nothing has written"));
+               (pending
+                    ? ", which an asynchronous copy is still writing: its thread has not waited for the group"
+                    : ", which nothing has written"));
     return true;  // the poison goes on: it is what the program would compute with
   }
   Conflict conflict;
-  if (checks_races(actor) && shared.shadow.read(shared.offset(address), bytes, access(actor, where), clocks_, &conflict)) {
+  if (checks_races(actor) &&
+      shared.shadow.read(shared.offset(address), bytes, access(actor, where), clocks_, &conflict)) {
     report_race(actor, false, address, bytes, conflict, "shared", where);
   }
   return true;
@@ -84,12 +95,14 @@ bool Block::check_shared_write(const Actor& actor, const void* address, std::siz
   SharedMemory& shared = launch_.shared;
   if (!shared.contains(address, bytes)) {
     report(FindingKind::kOutOfBoundsShared, actor.thread, where,
-           "write of " + bytes_text(bytes) + " outside the CTA's " + bytes_text(shared.state.size()) + " of shared memory");
+           "write of " + bytes_text(bytes) + " outside the CTA's " + bytes_text(shared.state.size()) +
+               " of shared memory");
     return false;
   }
   if (!check_alignment(actor.thread, address, bytes, where)) return false;
   Conflict conflict;
-  if (checks_races(actor) && shared.shadow.write(shared.offset(address), bytes, access(actor, where), clocks_, &conflict)) {
+  if (checks_races(actor) &&
+      shared.shadow.write(shared.offset(address), bytes, access(actor, where), clocks_, &conflict)) {
     report_race(actor, true, address, bytes, conflict, "shared", where);
   }
   std::fill_n(shared.state.data() + shared.offset(address), bytes, becomes);
@@ -113,7 +126,8 @@ bool Block::check_global(const Actor& actor, const void* address, std::size_t by
   const auto number = reinterpret_cast<std::uintptr_t>(address);
   Conflict conflict;
   const Access a = access(actor, where);
-  if (write ? launch_.global.write(number, bytes, a, clocks_, &conflict) : launch_.global.read(number, bytes, a, clocks_, &conflict)) {
+  if (write ? launch_.global.write(number, bytes, a, clocks_, &conflict)
+            : launch_.global.read(number, bytes, a, clocks_, &conflict)) {
     report_race(actor, write, address, bytes, conflict, "global", where);
   }
   return true;
@@ -133,13 +147,17 @@ void count(const char* event) {
 
 void sync_threads(const std::source_location& where) { Block::running().sync_threads(where); }
 
-void sync_warp(const std::source_location& where) { Block::running().meet_warp("sync_warp", nullptr, nullptr, true, where); }
+void sync_warp(const std::source_location& where) {
+  Block::running().meet_warp("sync_warp", nullptr, nullptr, true, where);
+}
 
-void collective(const char* name, void* argument, CollectiveAction action, const std::source_location& where) {
+void collective(const char* name, void* argument, CollectiveAction action,
+                const std::source_location& where) {
   Block::running().meet_warp(name, argument, action, false, where);
 }
 
-void shared_load(int thread, const void* address, void* out, std::size_t bytes, const std::source_location& where) {
+void shared_load(int thread, const void* address, void* out, std::size_t bytes,
+                 const std::source_location& where) {
   Block& block = Block::running();
   if (block.check_shared_read(block.actor(thread), address, bytes, where)) std::memcpy(out, address, bytes);
 }
@@ -147,26 +165,32 @@ void shared_load(int thread, const void* address, void* out, std::size_t bytes, 
 void shared_store(void* address, const void* in, std::size_t bytes, const std::source_location& where) {
   Block& block = Block::running();
   const Actor actor = block.actor(current->thread);
-  if (block.check_shared_write(actor, address, bytes, ByteState::kInitialised, where)) std::memcpy(address, in, bytes);
+  if (block.check_shared_write(actor, address, bytes, ByteState::kInitialised, where))
+    std::memcpy(address, in, bytes);
 }
 
 void global_load(const void* address, void* out, std::size_t bytes, const std::source_location& where) {
   Block& block = Block::running();
-  if (block.check_global(block.actor(current->thread), address, bytes, false, where)) std::memcpy(out, address, bytes);
+  if (block.check_global(block.actor(current->thread), address, bytes, false, where))
+    std::memcpy(out, address, bytes);
 }
 
 void global_store(void* address, const void* in, std::size_t bytes, const std::source_location& where) {
   Block& block = Block::running();
-  if (block.check_global(block.actor(current->thread), address, bytes, true, where)) std::memcpy(address, in, bytes);
+  if (block.check_global(block.actor(current->thread), address, bytes, true, where))
+    std::memcpy(address, in, bytes);
 }
 
 void async_copy(void* destination, const void* source, int bytes, const std::source_location& where) {
-  Block::running().copies().issue(current->thread, static_cast<unsigned char*>(destination), source, bytes, where);
+  Block::running().copies().issue(current->thread, static_cast<unsigned char*>(destination), source, bytes,
+                                  where);
 }
 
 void commit_group(const std::source_location&) { Block::running().copies().commit(current->thread); }
 
-void wait_group(int pending, const std::source_location&) { Block::running().copies().wait(current->thread, pending); }
+void wait_group(int pending, const std::source_location&) {
+  Block::running().copies().wait(current->thread, pending);
+}
 
 void uninitialised_register(const char* what, int thread, const std::source_location& where) {
   Block::running().report(FindingKind::kUninitialisedRegister, thread < 0 ? current->thread : thread, where,
@@ -179,7 +203,8 @@ void divergent_operands(const char* name, const std::source_location& where) {
 }
 
 void invalid_operand(const char* name, const char* why, const std::source_location& where) {
-  Block::running().report(FindingKind::kInvalidOperand, current->thread, where, std::string(name) + ": " + why);
+  Block::running().report(FindingKind::kInvalidOperand, current->thread, where,
+                          std::string(name) + ": " + why);
 }
 
 }  // namespace flashlight::emulator

@@ -16,7 +16,8 @@ class CopyQueue : public AsyncAgent {
  public:
   explicit CopyQueue(Block& block);
 
-  void issue(int thread, unsigned char* destination, const void* source, int bytes, const std::source_location& where);
+  void issue(int thread, unsigned char* destination, const void* source, int bytes,
+             const std::source_location& where);
   void commit(int thread) { ++threads_[thread].open; }
   void wait(int thread, int pending);
 

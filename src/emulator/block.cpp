@@ -18,7 +18,9 @@ bool same_line(const std::source_location& a, const std::source_location& b) {
   return a.line() == b.line() && a.file_name() == b.file_name();
 }
 
-std::string at(const std::source_location& where) { return to_string(Sites::Line{where.file_name(), where.line()}); }
+std::string at(const std::source_location& where) {
+  return to_string(Sites::Line{where.file_name(), where.line()});
+}
 
 // "0-30, 32" from ascending numbers.
 std::string ranges(const std::vector<int>& numbers) {
@@ -86,9 +88,7 @@ void Block::run_thread() {
   try {
     request.run(request.call);
   } catch (const Cancelled&) {
-  } catch (const std::exception& e) {
-    failure = std::string("the kernel threw: ") + e.what();
-  } catch (...) {
+  } catch (const std::exception& e) { failure = std::string("the kernel threw: ") + e.what(); } catch (...) {
     failure = "the kernel threw";
   }
   Block& block = running();
@@ -150,7 +150,8 @@ void Block::meet_warp(const char* name, void* argument, CollectiveAction action,
     warp.first_at = where;
   } else if (warp.action != action || !same_line(warp.first_at, where)) {
     report(FindingKind::kDivergence, thread, where,
-           std::string("lanes of a warp meet in different places: here in ") + name + " and at " + at(warp.first_at));
+           std::string("lanes of a warp meet in different places: here in ") + name + " and at " +
+               at(warp.first_at));
     if (warp.action != action) return wait(name, where);  // nothing sensible can run: ends as a deadlock
   }
   warp.arguments[thread - first] = argument;
@@ -167,19 +168,23 @@ std::string Block::waiting_text() const {
   std::map<std::string, std::vector<int>> groups;
   for (int t = 0; t < static_cast<int>(threads_.size()); ++t) {
     const Thread& thread = threads_[t];
-    groups[thread.state == State::kDone ? "ended" : std::string("in ") + thread.waits_in + " at " + at(thread.waits_at)].push_back(t);
+    groups[thread.state == State::kDone ? "ended"
+                                        : std::string("in ") + thread.waits_in + " at " + at(thread.waits_at)]
+        .push_back(t);
   }
   std::string text;
   for (const auto& [place, numbers] : groups) {
-    text += (text.empty() ? "" : "; ") + std::string("threads ") + ranges(numbers) + " " + (place == "ended" ? "have ended" : "wait " + place);
+    text += (text.empty() ? "" : "; ") + std::string("threads ") + ranges(numbers) + " " +
+            (place == "ended" ? "have ended" : "wait " + place);
   }
   return text;
 }
 
 void Block::report_deadlock() {
-  const auto waiting =
-      std::find_if(threads_.begin(), threads_.end(), [](const Thread& t) { return t.state == State::kWaiting; });
-  report(FindingKind::kDeadlock, waiting->context.thread, waiting->waits_at, "no thread can go on: " + waiting_text());
+  const auto waiting = std::find_if(threads_.begin(), threads_.end(),
+                                    [](const Thread& t) { return t.state == State::kWaiting; });
+  report(FindingKind::kDeadlock, waiting->context.thread, waiting->waits_at,
+         "no thread can go on: " + waiting_text());
 }
 
 void Block::report(FindingKind kind, int thread, const std::source_location& where, std::string text) {

@@ -49,7 +49,8 @@ class Block {
 
   // Checks: each reports what it finds; false means that the access must not be performed.
   Actor actor(int thread) const { return {thread, thread, clocks_.now(thread)}; }
-  bool check_shared_read(const Actor& actor, const void* address, std::size_t bytes, const std::source_location& where);
+  bool check_shared_read(const Actor& actor, const void* address, std::size_t bytes,
+                         const std::source_location& where);
   bool check_shared_write(const Actor& actor, const void* address, std::size_t bytes, ByteState becomes,
                           const std::source_location& where);
   bool check_global(const Actor& actor, const void* address, std::size_t bytes, bool write,
@@ -81,8 +82,8 @@ class Block {
   void report_deadlock();
   std::string waiting_text() const;
   bool checks_races(const Actor& actor) const;
-  void report_race(const Actor& actor, bool write, const void* address, std::size_t bytes, const Conflict& conflict,
-                   const char* space, const std::source_location& where);
+  void report_race(const Actor& actor, bool write, const void* address, std::size_t bytes,
+                   const Conflict& conflict, const char* space, const std::source_location& where);
   Access access(const Actor& actor, const std::source_location& where);
 
   static thread_local Block* running_;

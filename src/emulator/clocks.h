@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Vector clocks of a CTA: who has seen which of whose actions.
 //
-// Actors 0..T-1 are the threads, T..2T-1 their asynchronous copies: actor T + t acts for thread t in groups, and its clock is the
-// number of the group. Since most joins are of a whole warp or the whole CTA, a vector is kept per warp, and per thread only its
-// own clock, the group it has waited for, and a vector of its own where it alone has acquired something.
+// Actors 0..T-1 are the threads, T..2T-1 their asynchronous copies: actor T + t acts for thread t in groups,
+// and its clock is the number of the group. Since most joins are of a whole warp or the whole CTA, a vector
+// is kept per warp, and per thread only its own clock, the group it has waited for, and a vector of its own
+// where it alone has acquired something.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +39,8 @@ class Clocks {
   void join_all();
   void join_warp(int warp);
 
-  // For synchronisation by objects of their own (mbarriers): what the thread has seen, and that it now sees what another has.
+  // For synchronisation by objects of their own (mbarriers): what the thread has seen, and that it now sees
+  // what another has.
   VectorClock release(int thread);
   void acquire(int thread, const VectorClock& seen);
 

@@ -83,8 +83,16 @@ bool SharedMemory::contains(const void* address, std::size_t bytes) const {
   return p >= first && p - first <= state.size() && bytes <= state.size() - (p - first);
 }
 
-void LaunchState::report(FindingKind kind, int block, int thread, const std::source_location& where, std::string text) {
-  Finding finding{kind, kernel.empty() ? "(unnamed)" : kernel, block, thread, where.file_name(), where.line(), std::move(text), 1};
+void LaunchState::report(FindingKind kind, int block, int thread, const std::source_location& where,
+                         std::string text) {
+  Finding finding{kind,
+                  kernel.empty() ? "(unnamed)" : kernel,
+                  block,
+                  thread,
+                  where.file_name(),
+                  where.line(),
+                  std::move(text),
+                  1};
   if (first_finding.empty()) first_finding = to_string(finding);
   const std::lock_guard lock(device().guard);
   device().findings.add(std::move(finding), options.max_findings);
@@ -92,7 +100,8 @@ void LaunchState::report(FindingKind kind, int block, int thread, const std::sou
 
 bool LaunchState::allocated(const void* address, std::size_t bytes) {
   const auto inside = [&](const Allocation& a) {
-    const auto first = reinterpret_cast<std::uintptr_t>(a.base), p = reinterpret_cast<std::uintptr_t>(address);
+    const auto first = reinterpret_cast<std::uintptr_t>(a.base),
+               p = reinterpret_cast<std::uintptr_t>(address);
     return a.base && p >= first && p - first <= a.bytes && bytes <= a.bytes - (p - first);
   };
   for (const Allocation& a : recent) {
@@ -127,10 +136,20 @@ int launch(const LaunchRequest& request) {
   }
   Device& d = device();
   const std::lock_guard running(d.launching);
-  while (d.fibers.size() < static_cast<std::size_t>(request.threads)) d.fibers.push_back(std::make_unique<Fiber>());
+  while (d.fibers.size() < static_cast<std::size_t>(request.threads))
+    d.fibers.push_back(std::make_unique<Fiber>());
   const Options o = options();
-  LaunchState state{request, o, Random(o.seed), {}, SharedMemory(request.shared_bytes), {}, d.fibers,
-                    request.name ? request.name : "", "", {}, 0};
+  LaunchState state{request,
+                    o,
+                    Random(o.seed),
+                    {},
+                    SharedMemory(request.shared_bytes),
+                    {},
+                    d.fibers,
+                    request.name ? request.name : "",
+                    "",
+                    {},
+                    0};
   const OverflowReport overflow(state.kernel);
   std::uint32_t rank = 0;
   for (int block : block_order(request.grid, state.random)) {

@@ -28,13 +28,16 @@ namespace {
 // Lowest address of the stack of the fiber that runs now, which is its guard page; 0 outside fibers.
 thread_local std::uintptr_t running_stack_low = 0;
 
-// Around a switch: `save` keeps the sanitizer's state of the stack that is left, null where it is left for good.
-void begin_switch([[maybe_unused]] void** save, [[maybe_unused]] const void* bottom, [[maybe_unused]] std::size_t bytes) {
+// Around a switch: `save` keeps the sanitizer's state of the stack that is left, null where it is left for
+// good.
+void begin_switch([[maybe_unused]] void** save, [[maybe_unused]] const void* bottom,
+                  [[maybe_unused]] std::size_t bytes) {
 #if FL_FIBERS_ASAN
   __sanitizer_start_switch_fiber(save, bottom, bytes);
 #endif
 }
-void end_switch([[maybe_unused]] void* saved, [[maybe_unused]] const void** bottom, [[maybe_unused]] std::size_t* bytes) {
+void end_switch([[maybe_unused]] void* saved, [[maybe_unused]] const void** bottom,
+                [[maybe_unused]] std::size_t* bytes) {
 #if FL_FIBERS_ASAN
   __sanitizer_finish_switch_fiber(saved, bottom, bytes);
 #endif
@@ -45,7 +48,8 @@ void end_switch([[maybe_unused]] void* saved, [[maybe_unused]] const void** bott
 struct Fiber::Stacks {
   Stack* stack;
   boost::context::stack_context allocate() {
-    const boost::context::stack_context allocated = boost::context::protected_fixedsize_stack(kStackBytes).allocate();
+    const boost::context::stack_context allocated =
+        boost::context::protected_fixedsize_stack(kStackBytes).allocate();
     const auto top = reinterpret_cast<std::uintptr_t>(allocated.sp);
     *stack = {top - allocated.size, reinterpret_cast<const void*>(top - allocated.size), allocated.size};
     return allocated;
@@ -56,17 +60,18 @@ struct Fiber::Stacks {
 };
 
 Fiber::Fiber() {
-  inside_ = boost::context::fiber(std::allocator_arg, Stacks{&stack_}, [this](boost::context::fiber&& outside) {
-    outside_ = std::move(outside);
-    end_switch(nullptr, &outside_stack_.bottom, &outside_stack_.bytes);
-    while (job_) {
-      job_();
-      job_ = nullptr;
-      leave();
-    }
-    begin_switch(nullptr, outside_stack_.bottom, outside_stack_.bytes);
-    return std::move(outside_);
-  });
+  inside_ =
+      boost::context::fiber(std::allocator_arg, Stacks{&stack_}, [this](boost::context::fiber&& outside) {
+        outside_ = std::move(outside);
+        end_switch(nullptr, &outside_stack_.bottom, &outside_stack_.bytes);
+        while (job_) {
+          job_();
+          job_ = nullptr;
+          leave();
+        }
+        begin_switch(nullptr, outside_stack_.bottom, outside_stack_.bytes);
+        return std::move(outside_);
+      });
 }
 
 // The idle fiber finds that there is no job, and returns.
@@ -114,7 +119,8 @@ void on_fault(int, siginfo_t* info, void*) {
     print(running_kernel->c_str());
     print("\n");
   }
-  sigaction(SIGSEGV, &previous_action, nullptr);  // the access faults again, and is handled as if we had not been here
+  sigaction(SIGSEGV, &previous_action,
+            nullptr);  // the access faults again, and is handled as if we had not been here
 }
 
 }  // namespace
@@ -125,7 +131,7 @@ OverflowReport::OverflowReport(const std::string& kernel) {
   if (!signal_stack) signal_stack = std::make_unique<char[]>(bytes);
   const stack_t stack{signal_stack.get(), 0, bytes};
   sigaltstack(&stack, &previous_stack);
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_sigaction = on_fault;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK;
   sigaction(SIGSEGV, &action, &previous_action);

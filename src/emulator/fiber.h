@@ -17,7 +17,8 @@ class Fiber {
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
 
-  // Lets the fiber run until it pauses or its job ends. The first call after an ended job starts `job`, which must not throw.
+  // Lets the fiber run until it pauses or its job ends. The first call after an ended job starts `job`, which
+  // must not throw.
   void resume(void (*job)());
   // From inside the job: back to whoever resumed the fiber.
   void pause();
@@ -40,8 +41,8 @@ class Fiber {
   boost::context::fiber inside_, outside_;
 };
 
-// While alive, running over the guard page of a fiber's stack prints the kernel's name to standard error before the process dies
-// of it. The name is read then.
+// While alive, running over the guard page of a fiber's stack prints the kernel's name to standard error
+// before the process dies of it. The name is read then.
 class OverflowReport {
  public:
   explicit OverflowReport(const std::string& kernel);

@@ -26,8 +26,9 @@ const char* kind_name(FindingKind kind) {
 }
 
 std::string to_string(const Finding& f) {
-  return std::string(kind_name(f.kind)) + " in kernel " + f.kernel + ", block " + std::to_string(f.block) + ", thread " +
-         std::to_string(f.thread) + ", " + f.file + ":" + std::to_string(f.line) + ": " + f.text;
+  return std::string(kind_name(f.kind)) + " in kernel " + f.kernel + ", block " + std::to_string(f.block) +
+         ", thread " + std::to_string(f.thread) + ", " + f.file + ":" + std::to_string(f.line) + ": " +
+         f.text;
 }
 
 Site Sites::number(const std::source_location& where) {
@@ -52,9 +53,11 @@ std::string to_string(const Sites::Line& line) {
 
 std::string function_name(const char* pretty) {
   std::string name(pretty);
-  const std::string unnamed = "(anonymous namespace)::";  // as Clang spells it; its parenthesis starts no parameter list
+  const std::string unnamed =
+      "(anonymous namespace)::";  // as Clang spells it; its parenthesis starts no parameter list
   for (std::size_t at; (at = name.find(unnamed)) != std::string::npos;) name.erase(at, unnamed.size());
-  // The parameter list starts at the first '(' outside template arguments; the name ends there and starts after a space or "::".
+  // The parameter list starts at the first '(' outside template arguments; the name ends there and starts
+  // after a space or "::".
   int depth = 0;
   std::size_t end = name.size();
   for (std::size_t i = 0; i < name.size(); ++i) {
@@ -77,7 +80,8 @@ std::string function_name(const char* pretty) {
 
 void FindingLog::add(Finding finding, std::size_t limit) {
   for (Finding& f : findings_) {
-    if (f.kind == finding.kind && f.line == finding.line && f.kernel == finding.kernel && f.file == finding.file) {
+    if (f.kind == finding.kind && f.line == finding.line && f.kernel == finding.kernel &&
+        f.file == finding.file) {
       ++f.count;
       return;
     }

@@ -40,7 +40,7 @@ struct LaunchState {
   SharedMemory shared;
   Shadow global;
   std::vector<std::unique_ptr<Fiber>>& fibers;
-  std::string kernel;     // known from the first shared_memory() where the request has no name
+  std::string kernel;  // known from the first shared_memory() where the request has no name
   std::string first_finding;
   Allocation recent[4] = {};  // allocations that were hit last
   unsigned oldest = 0;

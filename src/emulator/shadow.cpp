@@ -52,8 +52,8 @@ bool Cell::write(const Access& access, const Clocks& clocks, Conflict* conflict)
     *conflict = {write_, true};
     races = true;
   } else if (readers_) {
-    const auto reader =
-        std::find_if(readers_->begin(), readers_->end(), [&](const Mark& m) { return !ordered(m, access, clocks); });
+    const auto reader = std::find_if(readers_->begin(), readers_->end(),
+                                     [&](const Mark& m) { return !ordered(m, access, clocks); });
     races = reader != readers_->end();
     if (races) *conflict = {*reader, false};
   } else if (!ordered(read_, access, clocks)) {
@@ -107,14 +107,18 @@ template <class Visit> bool Shadow::visit(std::uintptr_t address, std::size_t by
   return any;
 }
 
-bool Shadow::read(std::uintptr_t address, std::size_t bytes, const Access& access, const Clocks& clocks, Conflict* conflict) {
+bool Shadow::read(std::uintptr_t address, std::size_t bytes, const Access& access, const Clocks& clocks,
+                  Conflict* conflict) {
   Conflict later;
-  return visit(address, bytes, [&](Cell& cell, bool found) { return cell.read(access, clocks, found ? &later : conflict); });
+  return visit(address, bytes,
+               [&](Cell& cell, bool found) { return cell.read(access, clocks, found ? &later : conflict); });
 }
 
-bool Shadow::write(std::uintptr_t address, std::size_t bytes, const Access& access, const Clocks& clocks, Conflict* conflict) {
+bool Shadow::write(std::uintptr_t address, std::size_t bytes, const Access& access, const Clocks& clocks,
+                   Conflict* conflict) {
   Conflict later;
-  return visit(address, bytes, [&](Cell& cell, bool found) { return cell.write(access, clocks, found ? &later : conflict); });
+  return visit(address, bytes,
+               [&](Cell& cell, bool found) { return cell.write(access, clocks, found ? &later : conflict); });
 }
 
 }  // namespace flashlight::emulator

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who accessed which bytes last: the memory half of the race detector (FastTrack: epochs, inflated to sets for shared reads).
+// Who accessed which bytes last: the memory half of the race detector (FastTrack: epochs, inflated to sets
+// for shared reads).
 #pragma once
 
 #include <array>
@@ -17,7 +18,8 @@ class Epoch {
  public:
   Epoch() = default;
   Epoch(std::uint32_t block, int actor, Clock clock)
-      : bits_(static_cast<std::uint64_t>(block) << 36 | static_cast<std::uint64_t>(actor) << 24 | (clock & 0xffffffu)) {}
+      : bits_(static_cast<std::uint64_t>(block) << 36 | static_cast<std::uint64_t>(actor) << 24 |
+              (clock & 0xffffffu)) {}
 
   static constexpr Clock kLastClock = 0xffffffu;
 
@@ -69,7 +71,8 @@ class Cell {
   void add_reader(const Access& access, const Clocks& clocks);
 
   Mark write_, read_;
-  // All unordered reads, where there is more than one. Of other CTAs' reads one is enough: any write conflicts with it.
+  // All unordered reads, where there is more than one. Of other CTAs' reads one is enough: any write
+  // conflicts with it.
   std::unique_ptr<std::vector<Mark>> readers_;
 };
 
@@ -78,8 +81,10 @@ class Shadow {
  public:
   void clear();
   // Records the access; returns whether it races with an earlier one, and then describes the first such.
-  bool read(std::uintptr_t address, std::size_t bytes, const Access& access, const Clocks& clocks, Conflict* conflict);
-  bool write(std::uintptr_t address, std::size_t bytes, const Access& access, const Clocks& clocks, Conflict* conflict);
+  bool read(std::uintptr_t address, std::size_t bytes, const Access& access, const Clocks& clocks,
+            Conflict* conflict);
+  bool write(std::uintptr_t address, std::size_t bytes, const Access& access, const Clocks& clocks,
+             Conflict* conflict);
 
  private:
   static constexpr std::size_t kPageBytes = 1024;

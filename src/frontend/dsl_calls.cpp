@@ -29,6 +29,8 @@ std::string op_name(const FunctionDecl* f) {
   return unary && (spelling == "-" || spelling == "+") ? "unary" + spelling : spelling;
 }
 
+constexpr int kMaxAxes = 16;  // the DSL's limit
+
 constexpr const char* kDTypeNames[] = {"kFloat16", "kBFloat16", "kFloat32", "kFloat64", "kInt8",
                                        "kUInt8",   "kInt32",    "kInt64",   "kBool"};
 graph::Type category_of(graph::DType d) {
@@ -109,7 +111,15 @@ Cell Interpreter::apply(std::string_view op, const std::vector<Cell>& args) {
   graph::Arg result;
   try {
     result = graph::apply_op(builder_, op, list);
-  } catch (const graph::LoweringError& error) { refuse(error.id, error.what(), error.hint); }
+  } catch (const graph::LoweringError& error) {
+    refuse(error.id, error.what(), error.hint);
+  } catch (const graph::NeedFacts& more) {
+    for (const auto& [param, rank] : more.facts.ranks)
+      if (rank.axes > kMaxAxes)
+        refuse("unknown-rank", "the rank of a parameter does not follow from its use",
+               "state it: assume(q.dim() == 4)");
+    throw;
+  }
   std::shared_ptr<Storage> shared;
   if (auto* t = args.empty() ? nullptr : std::get_if<TensorValue>(&args[0]->value)) {
     if (may_alias(op))

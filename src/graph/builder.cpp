@@ -49,6 +49,11 @@ NodeId Builder::intern(Node n) {
   for (auto [it, end] = table_.equal_range(h); it != end; ++it)
     if (node(it->second) == n) return it->second;
   const NodeId id = graph_.size();
+  constexpr int kMost = 1 << 20;
+  int size = 1;
+  if (n.op == Op::Map)
+    for (const Operand& o : n.operands) size = std::min(kMost, size + map_size_[static_cast<std::size_t>(o.node)]);
+  map_size_.push_back(size);
   graph_.nodes_.push_back(std::move(n));
   graph_.sources_.push_back(where_);
   graph_.labels_.emplace_back();

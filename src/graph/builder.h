@@ -114,6 +114,7 @@ class Builder {
   Function function_;
   SourceRange where_;
   std::unordered_multimap<std::size_t, NodeId> table_;
+  std::vector<int> map_size_;  // per node: the Maps that it is made of, counted once per use
 };
 
 }  // namespace flashlight::graph

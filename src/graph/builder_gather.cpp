@@ -54,7 +54,7 @@ NodeId Builder::gather(const Shape& shape, Operand table, std::vector<Operand> i
       if (node(i.node).type != Type::Int) return std::nullopt;
       Atoms atoms;
       nf.collect_atoms(i, atoms);
-      return atoms.empty() ? nf.expression(i, atoms) : std::nullopt;
+      return atoms.list.empty() ? nf.expression(i, atoms) : std::nullopt;
     }), shape);
     if (contains(known, SymOp::Datum)) continue;
     if (proves_nonnegative(known, shape) && proves_nonnegative(table_shape[p] - Sym(1) - known, shape)) table.index[p] = known;

@@ -17,7 +17,13 @@ struct Weighted {
 };
 
 // Values that an integer expression takes from nodes: Datum(k) stands for atom k.
-using Atoms = std::vector<Operand>;
+struct Atoms {
+  std::vector<Operand> list;  // sorted by structure
+  // Operands that have been seen, and their expressions: a value used twice is unfolded once.
+  using Key = std::pair<NodeId, std::vector<Sym>>;
+  std::set<Key> collected;
+  std::map<Key, std::optional<Sym>> known;
+};
 
 class NormalForm {
  public:
@@ -34,7 +40,7 @@ class NormalForm {
   // Axes of the iteration that the indices use, in the order in which the operands name them.
   std::vector<int> axis_order(const std::vector<Operand>&, bool last_first = false) const;
   // The value as an expression of axes and atoms. Float values only if they are integers by construction; nullopt else.
-  std::optional<Sym> expression(const Operand&, const Atoms&) const;
+  std::optional<Sym> expression(const Operand&, Atoms&) const;
   void collect_atoms(const Operand&, Atoms&) const;
   void sort(std::vector<Operand>&) const;
 
@@ -65,6 +71,8 @@ class NormalForm {
   int compare(const Operand&, const Operand&) const;
 
   // normal_int.cpp
+  bool unfolds(const Node&, NodeId) const;
+  std::optional<Sym> unfolded(const Operand&, Atoms&) const;
   std::optional<Operand> integer_map(Fn, const std::vector<Operand>&);
   Operand value_of(const Sym& e, const Atoms&);
   Operand comparison_of(const Sym& e, const Atoms&);

@@ -60,11 +60,25 @@ std::optional<std::int64_t> small_power(const Node& exponent) {
 
 }  // namespace
 
-std::optional<Sym> NormalForm::expression(const Operand& o, const Atoms& atoms) const {
+// Arithmetic is unfolded into expressions up to a size; a larger value is an atom. A loop that squares its variable must
+// not become a tree of exponential size.
+bool NormalForm::unfolds(const Node& n, NodeId id) const {
+  constexpr int kLargest = 256;
+  if (n.op != Op::Map || n.type == Type::Bool || b_.map_size_[static_cast<std::size_t>(id)] > kLargest) return false;
+  return integer_op(n.fn) || n.fn == Fn::ToFloat || (n.fn == Fn::Pow && small_power(b_.node(n.operands[1].node)));
+}
+
+std::optional<Sym> NormalForm::expression(const Operand& o, Atoms& atoms) const {
+  const Atoms::Key key{o.node, o.index};
+  if (const auto it = atoms.known.find(key); it != atoms.known.end()) return it->second;
+  return atoms.known[key] = unfolded(o, atoms);
+}
+
+std::optional<Sym> NormalForm::unfolded(const Operand& o, Atoms& atoms) const {
   const Node& n = node(o);
   if (n.op == Op::Scalar) return n.type == Type::Bool ? std::nullopt : integer_behind(n.value);
   if (n.type == Type::Int && n.op == Op::Iota) return o.index[0];
-  if (n.op == Op::Map && n.type != Type::Bool) {
+  if (unfolds(n, o.node)) {
     if (n.fn == Fn::ToFloat) {
       const Operand inner = operands_of(o)[0];
       return node(inner).type == Type::Int ? expression(inner, atoms) : std::nullopt;
@@ -84,20 +98,21 @@ std::optional<Sym> NormalForm::expression(const Operand& o, const Atoms& atoms) 
     }
   }
   if (n.type != Type::Int) return std::nullopt;
-  const auto it = std::find(atoms.begin(), atoms.end(), o);
-  if (it == atoms.end()) throw std::logic_error("expression: an atom is missing");
-  return Sym::datum(static_cast<int>(it - atoms.begin()));
+  const auto it = std::find(atoms.list.begin(), atoms.list.end(), o);
+  if (it == atoms.list.end()) throw std::logic_error("expression: an atom is missing");
+  return Sym::datum(static_cast<int>(it - atoms.list.begin()));
 }
 
 // Atoms are numbered by structure, so that an expression does not depend on the order in which it was written.
 void NormalForm::collect_atoms(const Operand& o, Atoms& atoms) const {
   const Node& n = node(o);
   if (n.op == Op::Scalar || n.op == Op::Iota || n.type == Type::Bool) return;
-  if (n.op == Op::Map && (integer_op(n.fn) || n.fn == Fn::ToFloat || (n.fn == Fn::Pow && small_power(b_.node(n.operands[1].node))))) {
+  if (!atoms.collected.insert({o.node, o.index}).second) return;
+  if (unfolds(n, o.node)) {
     for (const Operand& p : operands_of(o)) collect_atoms(p, atoms);
-  } else if (n.type == Type::Int && std::find(atoms.begin(), atoms.end(), o) == atoms.end()) {
-    atoms.push_back(o);
-    sort(atoms);
+  } else if (n.type == Type::Int) {
+    atoms.list.push_back(o);
+    sort(atoms.list);
   }
 }
 
@@ -147,7 +162,7 @@ Operand NormalForm::term_value(const Sym& e, const Atoms& atoms) {
       const Sym size = extents_[static_cast<std::size_t>(e.integer())];
       return {b_.iota(size), {e}};
     }
-    case SymOp::Datum: return atoms[static_cast<std::size_t>(e.integer())];
+    case SymOp::Datum: return atoms.list[static_cast<std::size_t>(e.integer())];
     case SymOp::Add: {
       Sym constant(0);
       for (const Sym& a : e.args()) {

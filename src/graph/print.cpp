@@ -201,10 +201,10 @@ class FunctionText {
     return open + out + close;
   }
 
-  std::string operand(const Operand& o, const std::vector<Operand>& data = {}) const {
+  std::string operand(const Operand& o, Level least = kSelect, const std::vector<Operand>& data = {}) const {
     if (o.node < 0 || o.node >= f_.graph.size()) return "%?";
     const Node& n = f_.graph[o.node];
-    if (n.op == Op::Scalar) return ExpressionText([&](const Sym& e) { return host_leaf(e); }).at(n.value, kAtom);
+    if (n.op == Op::Scalar) return ExpressionText([&](const Sym& e) { return host_leaf(e); }).at(n.value, least);
     std::string out = "%" + std::to_string(o.node);
     for (std::size_t k = 0; k < o.index.size(); ++k) {
       out += k ? ", " : "[";
@@ -216,26 +216,26 @@ class FunctionText {
     return out + (o.index.empty() ? "" : "]");
   }
 
-  std::string list(const std::vector<Operand>& operands, const char* between) const {
+  std::string list(const std::vector<Operand>& operands, const char* between, Level least = kSelect) const {
     std::string out;
-    for (const Operand& o : operands) out += (out.empty() ? "" : between) + operand(o);
+    for (const Operand& o : operands) out += (out.empty() ? "" : between) + operand(o, least);
     return out;
   }
 
   std::string map(const Node& n) const {
     switch (n.fn) {
-      case Fn::Add: return n.operands.size() == 1 ? "copy " + list(n.operands, "") : list(n.operands, " + ");
-      case Fn::Mul: return list(n.operands, " * ");
-      case Fn::Pow: return list(n.operands, "^");
-      case Fn::FloorDiv: return list(n.operands, " div ");
-      case Fn::Mod: return list(n.operands, " mod ");
-      case Fn::Lt: return list(n.operands, " < ");
-      case Fn::Le: return list(n.operands, " <= ");
-      case Fn::Eq: return list(n.operands, " == ");
-      case Fn::Ne: return list(n.operands, " != ");
-      case Fn::And: return list(n.operands, " & ");
-      case Fn::Or: return list(n.operands, " | ");
-      case Fn::Not: return "!" + list(n.operands, "");
+      case Fn::Add: return n.operands.size() == 1 ? "copy " + list(n.operands, "") : list(n.operands, " + ", kSum);
+      case Fn::Mul: return list(n.operands, " * ", kUnary);
+      case Fn::Pow: return list(n.operands, "^", kAtom);
+      case Fn::FloorDiv: return list(n.operands, " div ", kUnary);
+      case Fn::Mod: return list(n.operands, " mod ", kUnary);
+      case Fn::Lt: return list(n.operands, " < ", kSum);
+      case Fn::Le: return list(n.operands, " <= ", kSum);
+      case Fn::Eq: return list(n.operands, " == ", kSum);
+      case Fn::Ne: return list(n.operands, " != ", kSum);
+      case Fn::And: return list(n.operands, " & ", kCompare);
+      case Fn::Or: return list(n.operands, " | ", kCompare);
+      case Fn::Not: return "!" + list(n.operands, "", kAtom);
       default: return std::string(name_of(n.fn)) + "(" + list(n.operands, ", ") + ")";
     }
   }
@@ -250,7 +250,7 @@ class FunctionText {
       case Op::Map: return map(n);
       case Op::Reduce:
         return std::string(name_of(n.reduce)) + axes(n.reduced, n.shape.size(), "(", ")") + " " + list(n.operands, ", ");
-      case Op::Gather: return n.operands.empty() ? "?" : operand(n.operands[0], n.operands);
+      case Op::Gather: return n.operands.empty() ? "?" : operand(n.operands[0], kSelect, n.operands);
       case Op::Scan: return "running sum over " + letter(static_cast<std::size_t>(n.axis)) + " of " + list(n.operands, ", ");
       case Op::Segment: {
         std::string out = "along " + letter(static_cast<std::size_t>(n.axis)) + ":";

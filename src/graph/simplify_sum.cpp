@@ -10,6 +10,9 @@
 namespace flashlight::graph::simplify {
 namespace {
 
+// Products of sums are multiplied out up to this size; beyond it a sum is a factor like any other.
+constexpr std::size_t kMostTerms = 256;
+
 // Overflow wraps: such a program is undefined anyway, the translator must not be.
 std::int64_t wrapped(std::uint64_t v) { return std::bit_cast<std::int64_t>(v); }
 
@@ -75,7 +78,8 @@ bool recombine(Terms& terms) {
 Sym expand_integer_product(const std::vector<Sym>& args) {
   Terms product{{Factors{}, Number{false, 1, 0}}};
   for (const Sym& a : args) {
-    const Terms factor = terms_of(a);
+    Terms factor = terms_of(a);
+    if (factor.size() > 1 && product.size() * factor.size() > kMostTerms) factor = {{Factors{a}, Number{false, 1, 0}}};
     Terms next;
     for (const auto& [f, c] : product)
       for (const auto& [g, d] : factor) accumulate(next, merged(f, g), c * d);

@@ -85,6 +85,10 @@ class Lowering {
     }
     const std::string n = references_.empty() ? "" : std::to_string(references_.size());
     const Peeled u = peel_scale(program_, known(reference.value));
+    if (space_of(program_, u.rest) & kColumn) {
+      refuse("rank-three", "an extremum over the keys varies with the output column: " + alg::to_string(u.rest),
+             "keep the scores free of the values' columns");
+    }
     LoweredReference r;
     r.scale = u.scale;
     r.guard = known(reference.guard);

@@ -21,8 +21,8 @@ constexpr double kInf = std::numeric_limits<double>::infinity();
 
 class Interpretation {
  public:
-  Interpretation(const Program& program, const std::vector<graph::Array>& tensors, const std::vector<double>& scalars,
-                 const InterpretOptions& options)
+  Interpretation(const Program& program, const std::vector<graph::Array>& tensors,
+                 const std::vector<double>& scalars, const InterpretOptions& options)
       : program_(program),
         plan_(*program.plan),
         binding_(*program.function, tensors, scalars),
@@ -46,7 +46,8 @@ class Interpretation {
   std::vector<graph::Array> run() {
     for (const graph::Output& output : program_.function->outputs) {
       const graph::Extents shape = binding_.extents(output.value.shape);
-      outputs_.push_back({shape, std::vector<double>(graph::count(shape), std::numeric_limits<double>::quiet_NaN())});
+      outputs_.push_back(
+          {shape, std::vector<double>(graph::count(shape), std::numeric_limits<double>::quiet_NaN())});
     }
     batch_loop(0);
     for (std::size_t o = 0; o < outputs_.size(); ++o) {
@@ -93,7 +94,9 @@ class Interpretation {
     if (plan_.leaves[e.leaf_id()].kind != fusion::Leaf::Contraction) return nullptr;
     for (std::size_t c = 0; sweep_ && c < program_.contractions.size(); ++c) {
       const auto& all = sweep_->contractions;
-      if (program_.contractions[c].leaf != e.leaf_id() || std::find(all.begin(), all.end(), static_cast<int>(c)) == all.end()) continue;
+      if (program_.contractions[c].leaf != e.leaf_id() ||
+          std::find(all.begin(), all.end(), static_cast<int>(c)) == all.end())
+        continue;
       return &(tile_[e] = contract(program_.contractions[c]));
     }
     throw std::logic_error("interpret: a contraction is read that its sweep does not compute");
@@ -167,14 +170,18 @@ class Interpretation {
   // Captured integers as the sweep's tile tests see them.
   std::vector<std::int64_t> data_of(const CoverOf& cover) {
     std::vector<std::int64_t> data;
-    for (const fusion::Access& access : cover.data) data.push_back(static_cast<std::int64_t>(points_.compile(access).run(place_.loops.data())));
+    for (const fusion::Access& access : cover.data)
+      data.push_back(static_cast<std::int64_t>(points_.compile(access).run(place_.loops.data())));
     return data;
   }
-  TileCover bind(const CoverOf& cover) { return {cover.cover, binding_, place_.loops.data(), data_of(cover)}; }
+  TileCover bind(const CoverOf& cover) {
+    return {cover.cover, binding_, place_.loops.data(), data_of(cover)};
+  }
 
   struct Covers {
     CoverOf live;
-    std::vector<std::optional<CoverOf>> full;  // by masked value; absent where only the end of the keys masks, or nothing is proven
+    std::vector<std::optional<CoverOf>>
+        full;  // by masked value; absent where only the end of the keys masks, or nothing is proven
   };
   Covers covers_of(const Sweep& sweep) const {
     Covers result{cover_of_any(program_, sweep.live), {}};
@@ -206,9 +213,10 @@ class Interpretation {
     for (std::int64_t i = 0; i < place_.rows && place_.row0 + i < rows_; ++i) {
       for (std::int64_t j = 0; j < place_.keys && place_.col0 + j < keys_; ++j) {
         if ((values.at(i, j) != 0) == wanted) continue;
-        throw std::logic_error("interpret: rows from " + std::to_string(place_.row0) + ", keys from " + std::to_string(place_.col0) +
-                               ": the cover calls the tile " + (wanted ? "full" : "empty") + ", which " +
-                               alg::to_string(predicate) + " contradicts");
+        throw std::logic_error("interpret: rows from " + std::to_string(place_.row0) + ", keys from " +
+                               std::to_string(place_.col0) + ": the cover calls the tile " +
+                               (wanted ? "full" : "empty") + ", which " + alg::to_string(predicate) +
+                               " contradicts");
       }
     }
   }
@@ -218,7 +226,8 @@ class Interpretation {
     if (options_.counts) options_.counts->skipped += to - from;
     for (std::int64_t tile = from; options_.check_cover && tile < to; ++tile) {
       place(tile);
-      for (const Masked& m : sweep_->masked) check(m.predicate ? m.predicate : plan_.arena->constant(1), false);
+      for (const Masked& m : sweep_->masked)
+        check(m.predicate ? m.predicate : plan_.arena->constant(1), false);
     }
   }
 
@@ -233,11 +242,13 @@ class Interpretation {
   void run(const Sweep& sweep, const Covers& covers) {
     sweep_ = &sweep;
     full_.clear();
-    for (const std::optional<CoverOf>& cover : covers.full) full_.push_back(cover ? std::optional(bind(*cover)) : std::nullopt);
+    for (const std::optional<CoverOf>& cover : covers.full)
+      full_.push_back(cover ? std::optional(bind(*cover)) : std::nullopt);
     place(0);
     for (const State& state : sweep.states) {
       const std::int64_t columns = state.columns < 0 ? 1 : extents_[state.columns];
-      variables_[state.node] = TileValues(state.kind == StateKind::Accumulator ? kOut : kRow, place_.rows, columns, state.initial);
+      variables_[state.node] =
+          TileValues(state.kind == StateKind::Accumulator ? kOut : kRow, place_.rows, columns, state.initial);
     }
     const TileCover live = bind(covers.live);
     const TileWalk walk(covers.live.cover, live, place_.row0, row_last(), keys_, place_.keys);
@@ -323,7 +334,9 @@ class Interpretation {
         std::int64_t offset = 0;
         for (std::size_t a = 0; a < store.axis_loops.size(); ++a) {
           const int loop = store.axis_loops[a];
-          const std::int64_t at = loop == plan_.row ? place_.row0 + i : loop == store.columns ? c : place_.loops[loop];
+          const std::int64_t at = loop == plan_.row       ? place_.row0 + i
+                                  : loop == store.columns ? c
+                                                          : place_.loops[loop];
           offset += at * strides[a];
         }
         out.data[offset] = x.at(i, c);
@@ -342,9 +355,9 @@ class Interpretation {
   std::int64_t rows_ = 0, keys_ = 0;
   std::map<Expr, TileValues> variables_, tile_;  // states and finals; what one tile defines
   const Sweep* sweep_ = nullptr;
-  std::vector<Covers> covers_;  // by sweep
+  std::vector<Covers> covers_;                  // by sweep
   std::vector<std::optional<TileCover>> full_;  // of this sweep and CTA, by masked value
-  std::map<int, TileValues> staged_;  // row operands of this CTA
+  std::map<int, TileValues> staged_;            // row operands of this CTA
   bool tile_full_ = true;
   std::vector<graph::Array> outputs_;
 };

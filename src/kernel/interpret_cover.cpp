@@ -12,7 +12,8 @@ std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b !
 
 }  // namespace
 
-TileCover::TileCover(const Cover& cover, const graph::Binding& binding, const std::int64_t* loops, const std::vector<std::int64_t>& data)
+TileCover::TileCover(const Cover& cover, const graph::Binding& binding, const std::int64_t* loops,
+                     const std::vector<std::int64_t>& data)
     : kind_(cover.kind), a_(cover.a), b_(cover.b), value_(cover.value) {
   for (const Cover& arg : cover.args) args_.emplace_back(arg, binding, loops, data);
   if (kind_ == Cover::AtMostZero || kind_ == Cover::Zero || kind_ == Cover::NotZero) {
@@ -25,7 +26,8 @@ std::int64_t TileCover::over_rows(std::int64_t row0, std::int64_t row_last, bool
 }
 
 std::int64_t TileCover::form(const TileBox& tile, bool upper) const {
-  return b_ * ((b_ > 0) == upper ? tile.col0 + tile.n - 1 : tile.col0) + over_rows(tile.row0, tile.row_last, upper);
+  return b_ * ((b_ > 0) == upper ? tile.col0 + tile.n - 1 : tile.col0) +
+         over_rows(tile.row0, tile.row_last, upper);
 }
 
 bool TileCover::full(const TileBox& tile) const {
@@ -61,7 +63,8 @@ KeyRange TileCover::range(std::int64_t row0, std::int64_t row_last) const {
   if (kind_ == Cover::And || kind_ == Cover::Or) {
     // Of an intersection the inner bounds hold, of a union the outer ones, where all parts have one.
     const bool both = kind_ == Cover::And;
-    auto join = [&](std::optional<std::int64_t>& side, const std::optional<std::int64_t>& other, bool greatest) {
+    auto join = [&](std::optional<std::int64_t>& side, const std::optional<std::int64_t>& other,
+                    bool greatest) {
       if (!side || !other) {
         side = !both ? std::nullopt : side ? side : other;
       } else {
@@ -90,7 +93,8 @@ KeyRange TileCover::range(std::int64_t row0, std::int64_t row_last) const {
   return result;
 }
 
-TileWalk::TileWalk(const Cover& live, const TileCover& bound, std::int64_t row0, std::int64_t row_last, std::int64_t keys, std::int64_t n)
+TileWalk::TileWalk(const Cover& live, const TileCover& bound, std::int64_t row0, std::int64_t row_last,
+                   std::int64_t keys, std::int64_t n)
     : cover_(bound), box_{row0, row_last, 0, n}, tested_(!is_interval(live)) {
   const KeyRange range = bound.range(row0, row_last);
   const std::int64_t end = range.end ? std::max<std::int64_t>(0, std::min(keys, *range.end)) : keys;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inside the interpreter: covers decided for numbers. The same decisions as the emitted loop bounds and tile tests.
+// Inside the interpreter: covers decided for numbers. The same decisions as the emitted loop bounds and tile
+// tests.
 #pragma once
 #include "kernel/cover.h"
 #include "kernel/interpret_points.h"
@@ -20,7 +21,8 @@ struct KeyRange {
 class TileCover {
  public:
   // `rest` of the cover's leaves is evaluated with every symbol bound and with data[k] for Datum(k).
-  TileCover(const Cover& cover, const graph::Binding& binding, const std::int64_t* loops, const std::vector<std::int64_t>& data);
+  TileCover(const Cover& cover, const graph::Binding& binding, const std::int64_t* loops,
+            const std::vector<std::int64_t>& data);
 
   bool full(const TileBox& tile) const;
   bool none(const TileBox& tile) const;
@@ -40,7 +42,8 @@ class TileCover {
 // The tiles of a sweep that a CTA visits.
 class TileWalk {
  public:
-  TileWalk(const Cover& live, const TileCover& bound, std::int64_t row0, std::int64_t row_last, std::int64_t keys, std::int64_t n);
+  TileWalk(const Cover& live, const TileCover& bound, std::int64_t row0, std::int64_t row_last,
+           std::int64_t keys, std::int64_t n);
   std::int64_t first() const { return live_from(first_); }
   std::int64_t after(std::int64_t tile) const { return live_from(tile + 1); }
   std::int64_t end() const { return tiles_; }  // one past the last tile

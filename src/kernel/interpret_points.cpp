@@ -22,7 +22,8 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
-Points::Points(const graph::Function& function, const graph::Binding& binding) : function_(function), binding_(binding) {}
+Points::Points(const graph::Function& function, const graph::Binding& binding)
+    : function_(function), binding_(binding) {}
 
 const PointCode& Points::compile(const Access& access) {
   auto [found, fresh] = codes_.try_emplace(access);
@@ -81,7 +82,9 @@ int Points::compile(const Access& at, PointCode& out, Done& done) {
       for (const Sym& i : index) next.from_end.push_back(i.op() == SymOp::Datum);
       break;
     }
-    default: throw std::logic_error(std::string("interpret: ") + graph::name_of(node.op) + " is no value of a point");
+    default:
+      throw std::logic_error(std::string("interpret: ") + graph::name_of(node.op) +
+                             " is no value of a point");
   }
   out.code_.push_back(std::move(next));
   return done[at] = static_cast<int>(out.code_.size()) - 1;
@@ -101,7 +104,8 @@ double PointCode::load(const Instruction& i, const std::int64_t* loops) const {
     if (i.from_end[a] && position < 0) position += extent;
     if (position < 0 || position >= extent) {
       if (i.op == Op::Gather) return kNan;
-      throw std::logic_error("interpret: a tensor is read at " + std::to_string(position) + " of " + std::to_string(extent));
+      throw std::logic_error("interpret: a tensor is read at " + std::to_string(position) + " of " +
+                             std::to_string(extent));
     }
     offset += position * i.input->strides[a];
   }

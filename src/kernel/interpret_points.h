@@ -27,11 +27,11 @@ class PointCode {
     graph::Op op = graph::Op::Scalar;
     graph::Fn fn = graph::Fn::Add;
     graph::Type type = graph::Type::Float;
-    double constant = 0;                    // Scalar
-    const BoundInput* input = nullptr;      // Input, Gather
-    std::vector<graph::IndexCode> index;    // Input, Gather, Iota
-    std::vector<bool> from_end;             // Gather: a negative position counts from the end
-    std::vector<int> args;                  // Map; Gather: what Datum(1..) stands for
+    double constant = 0;                  // Scalar
+    const BoundInput* input = nullptr;    // Input, Gather
+    std::vector<graph::IndexCode> index;  // Input, Gather, Iota
+    std::vector<bool> from_end;           // Gather: a negative position counts from the end
+    std::vector<int> args;                // Map; Gather: what Datum(1..) stands for
   };
   double load(const Instruction&, const std::int64_t* loops) const;
   std::vector<Instruction> code_;

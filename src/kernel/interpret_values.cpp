@@ -35,7 +35,8 @@ double power(double x, double exponent) {
 
 double called(Expr e, const std::vector<double>& x) {
   if (e.function_id() == kExp2) return std::exp2(x[0]);
-  return graph::apply(static_cast<graph::Fn>(e.function_id()), graph::Type::Float, x.data(), static_cast<int>(x.size()));
+  return graph::apply(static_cast<graph::Fn>(e.function_id()), graph::Type::Float, x.data(),
+                      static_cast<int>(x.size()));
 }
 
 // One element.
@@ -81,7 +82,8 @@ TileValues TileEvaluator::value(Expr e, int column_loop) {
   return memoised(e, column_loop, memo);
 }
 
-double TileEvaluator::point(const PointCode& code, Space space, std::int64_t row, std::int64_t column, int column_loop) {
+double TileEvaluator::point(const PointCode& code, Space space, std::int64_t row, std::int64_t column,
+                            int column_loop) {
   std::vector<std::int64_t>& at = place_.loops;
   if (space & kRow) at[program_.plan->row] = std::min(place_.row0 + row, place_.row_end - 1);
   if (space & kKey) at[program_.plan->stream] = std::min(place_.col0 + column, place_.key_end - 1);

@@ -35,7 +35,8 @@ struct TilePlace {
   std::int64_t col0 = 0, keys = 0, key_end = 0;
 };
 
-// Values of expressions at a place. Variables (states, temporaries, masked values, contractions) are looked up first.
+// Values of expressions at a place. Variables (states, temporaries, masked values, contractions) are looked
+// up first.
 class TileEvaluator {
  public:
   // `variable`: null where the expression is no variable.

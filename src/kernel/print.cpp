@@ -33,7 +33,8 @@ std::string number(double value) {
 
 class ProgramText {
  public:
-  explicit ProgramText(const Program& program) : program_(program), plan_(*program.plan), function_(*program.function) {
+  explicit ProgramText(const Program& program)
+      : program_(program), plan_(*program.plan), function_(*program.function) {
     name_loops();
     name_leaves();
   }
@@ -44,15 +45,16 @@ class ProgramText {
     for (std::size_t o = 0; o < program_.operands.size(); ++o) operand(o);
     for (std::size_t c = 0; c < program_.contractions.size(); ++c) {
       const Contraction& contraction = program_.contractions[c];
-      line("  contraction " + std::to_string(c) + ": " + names_.at(contraction.leaf) + " = tile" + std::to_string(contraction.left) +
-           " x tile" + std::to_string(contraction.right) + "^T");
+      line("  contraction " + std::to_string(c) + ": " + names_.at(contraction.leaf) + " = tile" +
+           std::to_string(contraction.left) + " x tile" + std::to_string(contraction.right) + "^T");
     }
     points();
     for (std::size_t s = 0; s < program_.sweeps.size(); ++s) sweep(s);
     for (const Store& store : program_.stores) {
       std::vector<std::string> axes;
       for (int l : store.axis_loops) axes.push_back(loops_[l]);
-      line("  store result" + function_.outputs[store.output].path + "[" + joined(axes, ", ") + "] = " + text(store.value));
+      line("  store result" + function_.outputs[store.output].path + "[" + joined(axes, ", ") +
+           "] = " + text(store.value));
     }
     for (const std::string& remark : program_.numerics) line("  remark: " + remark);
     return std::move(text_);
@@ -91,7 +93,8 @@ class ProgramText {
       names_[id] = unique;
     };
     alg::Arena& arena = *plan_.arena;
-    for (std::size_t l = 0; l < plan_.leaves.size(); ++l) name(static_cast<int>(l), arena.leaf_info(static_cast<int>(l)).name);
+    for (std::size_t l = 0; l < plan_.leaves.size(); ++l)
+      name(static_cast<int>(l), arena.leaf_info(static_cast<int>(l)).name);
     for (const auto& [id, space] : program_.temporaries) name(id, arena.leaf_info(id).name);
   }
 
@@ -102,15 +105,18 @@ class ProgramText {
       if (leaf.op() == SymOp::Datum) return at < data.size() ? data[at] : "";
       const graph::SymbolId id = leaf.symbol_id();
       const auto param = static_cast<std::size_t>(id.param);
-      if (id.kind == graph::SymbolId::Scalar) return param < function_.scalars.size() ? function_.scalars[param].name : "";
+      if (id.kind == graph::SymbolId::Scalar)
+        return param < function_.scalars.size() ? function_.scalars[param].name : "";
       if (param >= function_.tensors.size()) return "";
-      return function_.tensors[param].name + (id.kind == graph::SymbolId::Pack ? ".*" : "." + std::to_string(id.axis));
+      return function_.tensors[param].name +
+             (id.kind == graph::SymbolId::Pack ? ".*" : "." + std::to_string(id.axis));
     });
   }
 
   // ---- Graph values at points
 
-  std::string at(const graph::Node& input, const fusion::Index& index, const std::vector<std::string>& data) const {
+  std::string at(const graph::Node& input, const fusion::Index& index,
+                 const std::vector<std::string>& data) const {
     std::vector<std::string> axes;
     for (const Sym& i : index) axes.push_back(host(i, data));
     return function_.tensors[input.input].name + "[" + joined(axes, ", ") + "]";
@@ -119,7 +125,8 @@ class ProgramText {
   std::string point(const Access& access) const {
     const graph::Node& node = function_.graph[access.node];
     std::vector<std::string> args;
-    for (std::size_t k = node.op == Op::Gather; k < node.operands.size(); ++k) args.push_back(point(fusion::compose(node.operands[k], access.index)));
+    for (std::size_t k = node.op == Op::Gather; k < node.operands.size(); ++k)
+      args.push_back(point(fusion::compose(node.operands[k], access.index)));
     switch (node.op) {
       case Op::Input: return at(node, access.index, {});
       case Op::Scalar: return host(node.value);
@@ -127,7 +134,8 @@ class ProgramText {
       case Op::Gather: {
         args.insert(args.begin(), "");
         const graph::Node& table = function_.graph[node.operands[0].node];
-        return table.op == Op::Input ? at(table, fusion::compose(node.operands[0], access.index).index, args) : "gather";
+        return table.op == Op::Input ? at(table, fusion::compose(node.operands[0], access.index).index, args)
+                                     : "gather";
       }
       case Op::Map: return mapped(node, args);
       default: return graph::name_of(node.op);
@@ -154,8 +162,14 @@ class ProgramText {
 
   static bool is_infix(Expr e) {
     switch (e.op()) {
-      case alg::Op::kAdd: case alg::Op::kMul: case alg::Op::kGt: case alg::Op::kGe:
-      case alg::Op::kEq: case alg::Op::kAnd: case alg::Op::kOr: case alg::Op::kWhere: return true;
+      case alg::Op::kAdd:
+      case alg::Op::kMul:
+      case alg::Op::kGt:
+      case alg::Op::kGe:
+      case alg::Op::kEq:
+      case alg::Op::kAnd:
+      case alg::Op::kOr:
+      case alg::Op::kWhere: return true;
       default: return false;
     }
   }
@@ -197,14 +211,18 @@ class ProgramText {
         return sum;
       }
       case alg::Op::kMul: return product(e);
-      case alg::Op::kPow: return e.value() == 0.5 ? function("sqrt") : e.value() == -1 ? "1 / " + inner(e.arg(0)) : inner(e.arg(0)) + "^" + number(e.value());
+      case alg::Op::kPow:
+        return e.value() == 0.5  ? function("sqrt")
+               : e.value() == -1 ? "1 / " + inner(e.arg(0))
+                                 : inner(e.arg(0)) + "^" + number(e.value());
       case alg::Op::kWhere: return inner(e.arg(0)) + " ? " + inner(e.arg(1)) + " : " + inner(e.arg(2));
       case alg::Op::kGt: return joined(parts, " > ");
       case alg::Op::kGe: return joined(parts, " >= ");
       case alg::Op::kEq: return joined(parts, " == ");
       case alg::Op::kAnd: return joined(parts, " & ");
       case alg::Op::kOr: return joined(parts, " | ");
-      case alg::Op::kCall: return function(e.function_id() == kExp2 ? "exp2" : graph::name_of(static_cast<Fn>(e.function_id())));
+      case alg::Op::kCall:
+        return function(e.function_id() == kExp2 ? "exp2" : graph::name_of(static_cast<Fn>(e.function_id())));
       default: return function(alg::op_name(e.op()));
     }
   }
@@ -220,11 +238,13 @@ class ProgramText {
   void operand(std::size_t o) {
     const Operand& operand = program_.operands[o];
     std::vector<std::string> factors;
-    for (const graph::Operand& factor : operand.factors) factors.push_back(point({factor.node, factor.index}));
-    line("  tile" + std::to_string(o) + "[" + loops_[operand.rows] + ", " + loops_[operand.cols] + "] = " + joined(factors, " * "));
+    for (const graph::Operand& factor : operand.factors)
+      factors.push_back(point({factor.node, factor.index}));
+    line("  tile" + std::to_string(o) + "[" + loops_[operand.rows] + ", " + loops_[operand.cols] +
+         "] = " + joined(factors, " * "));
   }
 
-  // Point leaves that some step reads.
+  // Point leaves that some step reads, where their names do not say all.
   void points() {
     std::set<int> read;
     for (const Sweep& sweep : program_.sweeps) {
@@ -235,7 +255,9 @@ class ProgramText {
     for (const Store& store : program_.stores) read_by(store.value, read);
     for (int id : read) {
       const fusion::Leaf& leaf = plan_.leaves[id];
-      if (leaf.kind == fusion::Leaf::Point) line("  value " + names_.at(id) + " = " + point({leaf.node, leaf.index}));
+      if (leaf.kind != fusion::Leaf::Point) continue;
+      const std::string value = point({leaf.node, leaf.index});
+      if (value != names_.at(id)) line("  value " + names_.at(id) + " = " + value);
     }
   }
   void read_by(Expr e, std::set<int>& read) const {
@@ -250,11 +272,12 @@ class ProgramText {
     line("  sweep " + std::to_string(number + 1) + " of " + std::to_string(program_.sweeps.size()));
     static const char* const kKinds[] = {"max", "min", "sum", "prod", "any", "accumulator"};
     for (const State& state : sweep.states) {
-      line("    state " + text(state.node) + ": " + kKinds[static_cast<int>(state.kind)] + " from " + kernel::number(state.initial) +
-           (state.columns < 0 ? "" : " over " + loops_[state.columns]));
+      line("    state " + text(state.node) + ": " + kKinds[static_cast<int>(state.kind)] + " from " +
+           kernel::number(state.initial) + (state.columns < 0 ? "" : " over " + loops_[state.columns]));
     }
     for (const Masked& m : sweep.masked) {
-      line("    masked " + text(m.node) + " = " + text(m.value) + (m.predicate ? " where " + text(m.predicate) : "") + " else " + kernel::number(m.otherwise));
+      line("    masked " + text(m.node) + " = " + text(m.value) +
+           (m.predicate ? " where " + text(m.predicate) : "") + " else " + kernel::number(m.otherwise));
     }
     for (Expr e : sweep.live) line("    live where " + text(e));
     for (const Step& s : sweep.steps) line("    " + step(sweep, s));
@@ -265,12 +288,15 @@ class ProgramText {
     auto state = [&] { return text(sweep.states[step.index].node); };
     switch (step.kind) {
       case StepKind::Contract: return "contract " + names_.at(program_.contractions[step.index].leaf);
-      case StepKind::Reduce: return "let " + text(step.target) + " = " + (step.reduce == StateKind::Max ? "max" : "min") + " over j of " + text(step.value);
+      case StepKind::Reduce:
+        return "let " + text(step.target) + " = " + (step.reduce == StateKind::Max ? "max" : "min") +
+               " over j of " + text(step.value);
       case StepKind::Let: return "let " + text(step.target) + " = " + text(step.value);
       case StepKind::Set: return state() + " = " + text(step.value);
       case StepKind::Scale: return state() + " *= " + inner(step.value);
       case StepKind::Add: return state() + " += sum over j of " + text(step.value);
-      case StepKind::Product: return state() + " += " + inner(step.value) + " x tile" + std::to_string(step.operand);
+      case StepKind::Product:
+        return state() + " += " + inner(step.value) + " x tile" + std::to_string(step.operand);
     }
     return "?";
   }

@@ -25,7 +25,8 @@ class Verification {
   void run() {
     place_ = "program";
     need(program_.function && program_.plan && program_.plan->arena, "has no function or no plan");
-    need(loop_is(program_.plan->row, Role::Row) && loop_is(program_.plan->stream, Role::Stream), "its plan lacks a row or a stream loop");
+    need(loop_is(program_.plan->row, Role::Row) && loop_is(program_.plan->stream, Role::Stream),
+         "its plan lacks a row or a stream loop");
     need(!program_.sweeps.empty(), "has no sweep");
     for (std::size_t o = 0; o < program_.operands.size(); ++o) operand(o);
     for (std::size_t c = 0; c < program_.contractions.size(); ++c) contraction(c);
@@ -40,23 +41,30 @@ class Verification {
  private:
   enum class Lives { Tile, State, Masked, Final };
 
-  [[noreturn]] void fail(const std::string& what) const { throw std::logic_error("verify " + place_ + ": " + what); }
+  [[noreturn]] void fail(const std::string& what) const {
+    throw std::logic_error("verify " + place_ + ": " + what);
+  }
   void need(bool ok, const char* what) const {
     if (!ok) fail(what);
   }
 
   bool loop_is(int loop, Role role) const {
-    return loop >= 0 && loop < static_cast<int>(program_.plan->loops.size()) && program_.plan->loops[loop].role == role;
+    return loop >= 0 && loop < static_cast<int>(program_.plan->loops.size()) &&
+           program_.plan->loops[loop].role == role;
   }
-  template <class T> static bool in_range(int index, const std::vector<T>& all) { return index >= 0 && index < static_cast<int>(all.size()); }
+  template <class T> static bool in_range(int index, const std::vector<T>& all) {
+    return index >= 0 && index < static_cast<int>(all.size());
+  }
 
   // ---- operands
 
   void operand(std::size_t o) {
     place_ = "operand " + std::to_string(o);
     const Operand& operand = program_.operands[o];
-    need(operand.rows == program_.plan->row || operand.rows == program_.plan->stream, "its rows are neither queries nor keys");
-    need(loop_is(operand.cols, Role::Feature) || loop_is(operand.cols, Role::Column), "its columns are neither features nor columns of the result");
+    need(operand.rows == program_.plan->row || operand.rows == program_.plan->stream,
+         "its rows are neither queries nor keys");
+    need(loop_is(operand.cols, Role::Feature) || loop_is(operand.cols, Role::Column),
+         "its columns are neither features nor columns of the result");
     need(!operand.factors.empty(), "has no factors");
     fusion::Dependence dependence(program_.function->graph);
     for (const graph::Operand& factor : operand.factors) {
@@ -66,7 +74,8 @@ class Verification {
       for (std::size_t l = 0; l < 64; ++l) {
         if (!(loops >> l & 1)) continue;
         const int loop = static_cast<int>(l);
-        need(loop == operand.rows || loop == operand.cols || loop_is(loop, Role::Batch), "a factor varies with another axis of the tile");
+        need(loop == operand.rows || loop == operand.cols || loop_is(loop, Role::Batch),
+             "a factor varies with another axis of the tile");
       }
     }
   }
@@ -75,14 +84,17 @@ class Verification {
     place_ = "contraction " + std::to_string(c);
     const Contraction& contraction = program_.contractions[c];
     need(in_range(contraction.leaf, program_.plan->leaves), "has no leaf");
-    need(in_range(contraction.left, program_.operands) && in_range(contraction.right, program_.operands), "has no such operand");
+    need(in_range(contraction.left, program_.operands) && in_range(contraction.right, program_.operands),
+         "has no such operand");
     const fusion::Leaf& leaf = program_.plan->leaves[contraction.leaf];
     need(leaf.kind == fusion::Leaf::Contraction, "its leaf is computed point by point");
     const Operand &left = program_.operands[contraction.left], &right = program_.operands[contraction.right];
     need(left.rows == program_.plan->row, "its left operand has no query rows");
     need(right.rows == program_.plan->stream, "its right operand has no key rows");
-    need(left.cols == leaf.feature && right.cols == leaf.feature && loop_is(leaf.feature, Role::Feature), "its operands do not share its features");
-    for (std::size_t other = 0; other < c; ++other) need(program_.contractions[other].leaf != contraction.leaf, "is there twice");
+    need(left.cols == leaf.feature && right.cols == leaf.feature && loop_is(leaf.feature, Role::Feature),
+         "its operands do not share its features");
+    for (std::size_t other = 0; other < c; ++other)
+      need(program_.contractions[other].leaf != contraction.leaf, "is there twice");
   }
 
   // ---- values
@@ -99,7 +111,8 @@ class Verification {
     std::set<Expr> seen;
     auto visit = [&](auto&& self, Expr x) -> void {
       if (!seen.insert(x).second) return;
-      if (!is_step_op(x.op())) fail("holds " + std::string(alg::op_name(x.op())) + ", which no step computes");
+      if (!is_step_op(x.op()))
+        fail("holds " + std::string(alg::op_name(x.op())) + ", which no step computes");
       if (!x.is(alg::Op::kLeaf)) {
         for (Expr arg : x.args()) self(self, arg);
         return;
@@ -111,17 +124,20 @@ class Verification {
         return;
       }
       need(in_range(x.leaf_id(), program_.plan->leaves), "reads a leaf that is not in the plan");
-      if (program_.plan->leaves[x.leaf_id()].kind == fusion::Leaf::Contraction) need(sweep && computes(*sweep, x.leaf_id()), "reads a contraction that its sweep does not compute");
+      if (program_.plan->leaves[x.leaf_id()].kind == fusion::Leaf::Contraction)
+        need(sweep && computes(*sweep, x.leaf_id()), "reads a contraction that its sweep does not compute");
     };
     visit(visit, e);
   }
 
   bool computes(const Sweep& sweep, int leaf) const {
-    return std::any_of(sweep.contractions.begin(), sweep.contractions.end(), [&](int c) { return program_.contractions[c].leaf == leaf; });
+    return std::any_of(sweep.contractions.begin(), sweep.contractions.end(),
+                       [&](int c) { return program_.contractions[c].leaf == leaf; });
   }
 
   void fits(Expr e, Space place) const {
-    if (space_of(program_, e) & ~place) fail("its value varies with more than its place: " + alg::to_string(e));
+    if (space_of(program_, e) & ~place)
+      fail("its value varies with more than its place: " + alg::to_string(e));
   }
 
   bool reads_masked(Expr e) const {
@@ -137,10 +153,12 @@ class Verification {
     place_ = name;
     for (std::size_t c = 0; c < sweep.contractions.size(); ++c) {
       need(in_range(sweep.contractions[c], program_.contractions), "has no such contraction");
-      need(std::count(sweep.contractions.begin(), sweep.contractions.end(), sweep.contractions[c]) == 1, "computes a contraction twice");
+      need(std::count(sweep.contractions.begin(), sweep.contractions.end(), sweep.contractions[c]) == 1,
+           "computes a contraction twice");
     }
     masked(sweep, name);
-    for (std::size_t s = 0; s < sweep.states.size(); ++s) state(sweep.states[s], name + ", state " + std::to_string(s));
+    for (std::size_t s = 0; s < sweep.states.size(); ++s)
+      state(sweep.states[s], name + ", state " + std::to_string(s));
     live(sweep, name);
     std::set<int> contracted;
     for (std::size_t s = 0; s < sweep.steps.size(); ++s) {
@@ -149,7 +167,9 @@ class Verification {
     }
     place_ = name;
     need(contracted.size() == sweep.contractions.size(), "has a contraction without a step");
-    std::erase_if(lives_, [](const auto& entry) { return entry.second == Lives::Tile || entry.second == Lives::Masked; });
+    std::erase_if(lives_, [](const auto& entry) {
+      return entry.second == Lives::Tile || entry.second == Lives::Masked;
+    });
     for (std::size_t f = 0; f < sweep.finals.size(); ++f) {
       place_ = name + ", final " + std::to_string(f);
       const Step& final = sweep.finals[f];
@@ -174,8 +194,11 @@ class Verification {
       const bool by_steps = std::any_of(sweep.steps.begin(), sweep.steps.end(), [&](const Step& step) {
         return step.index != static_cast<int>(s) && holds(step.value, node);
       });
-      const bool by_finals = std::any_of(sweep.finals.begin(), sweep.finals.end(), [&](const Step& f) { return holds(f.value, node); });
-      const bool by_stores = last && std::any_of(program_.stores.begin(), program_.stores.end(), [&](const Store& store) { return holds(store.value, node); });
+      const bool by_finals = std::any_of(sweep.finals.begin(), sweep.finals.end(),
+                                         [&](const Step& f) { return holds(f.value, node); });
+      const bool by_stores =
+          last && std::any_of(program_.stores.begin(), program_.stores.end(),
+                              [&](const Store& store) { return holds(store.value, node); });
       need(by_steps || by_finals || by_stores, "is never read");
     }
   }
@@ -192,13 +215,16 @@ class Verification {
         reads(e, {Lives::Masked, Lives::Final}, &sweep);
         fits(e, kScore);
       }
-      need(!sweep.masked[m].predicate || is_condition(sweep.masked[m].predicate), "its predicate is no condition");
+      need(!sweep.masked[m].predicate || is_condition(sweep.masked[m].predicate),
+           "its predicate is no condition");
       std::set<Expr> path;
       acyclic(sweep, sweep.masked[m].node, path);
     }
   }
 
-  bool is_condition(Expr e) const { return e.is_bool() || (e.is(alg::Op::kConstant) && (e.value() == 0 || e.value() == 1)); }
+  bool is_condition(Expr e) const {
+    return e.is_bool() || (e.is(alg::Op::kConstant) && (e.value() == 0 || e.value() == 1));
+  }
 
   void acyclic(const Sweep& sweep, Expr e, std::set<Expr>& path) const {
     if (!e) return;
@@ -231,12 +257,14 @@ class Verification {
     }
     if (sweep.live.empty()) return;
     for (const Masked& m : sweep.masked) {
-      need(m.predicate && std::find(sweep.live.begin(), sweep.live.end(), m.predicate) != sweep.live.end(), "leaves out tiles that a masked value keeps");
+      need(m.predicate && std::find(sweep.live.begin(), sweep.live.end(), m.predicate) != sweep.live.end(),
+           "leaves out tiles that a masked value keeps");
     }
   }
 
   void step(const Sweep& sweep, const Step& step, std::set<int>& contracted) {
-    const std::set<Lives> row{Lives::Tile, Lives::State, Lives::Final}, score{Lives::Tile, Lives::Masked, Lives::Final};
+    const std::set<Lives> row{Lives::Tile, Lives::State, Lives::Final},
+        score{Lives::Tile, Lives::Masked, Lives::Final};
     auto value = [&](const std::set<Lives>& allowed, Space space) {
       reads(step.value, allowed, &sweep);
       fits(step.value, space);
@@ -249,7 +277,9 @@ class Verification {
     switch (step.kind) {
       case StepKind::Contract:
         need(in_range(step.index, program_.contractions), "has no such contraction");
-        need(std::find(sweep.contractions.begin(), sweep.contractions.end(), step.index) != sweep.contractions.end(), "its contraction is not the sweep's");
+        need(std::find(sweep.contractions.begin(), sweep.contractions.end(), step.index) !=
+                 sweep.contractions.end(),
+             "its contraction is not the sweep's");
         need(contracted.insert(step.index).second, "contracts twice");
         return;
       case StepKind::Reduce:
@@ -264,7 +294,8 @@ class Verification {
         need(state_of().kind != StateKind::Accumulator, "sets an accumulator");
         return value(row, kRow);
       case StepKind::Scale:
-        need(state_of().kind == StateKind::Accumulator || state_of().kind == StateKind::Sum, "scales what is no sum");
+        need(state_of().kind == StateKind::Accumulator || state_of().kind == StateKind::Sum,
+             "scales what is no sum");
         return value(row, kRow);
       case StepKind::Add:
         need(state_of().kind == StateKind::Sum, "adds to what is no sum");
@@ -274,7 +305,8 @@ class Verification {
         need(state_of().kind == StateKind::Accumulator, "accumulates into what is no accumulator");
         need(in_range(step.operand, program_.operands), "has no such operand");
         need(program_.operands[step.operand].rows == program_.plan->stream, "its operand has no key rows");
-        need(program_.operands[step.operand].cols == state_of().columns, "its operand has not the accumulator's columns");
+        need(program_.operands[step.operand].cols == state_of().columns,
+             "its operand has not the accumulator's columns");
         value(score, kScore);
         return counts_keys();
     }
@@ -289,13 +321,18 @@ class Verification {
       const Store& store = program_.stores[s];
       need(in_range(store.output, program_.function->outputs), "is for no result");
       need(stored.insert(store.output).second, "its result is stored twice");
-      need(store.axis_loops.size() == program_.function->outputs[store.output].value.shape.size(), "has not one loop per axis of the result");
+      need(store.axis_loops.size() == program_.function->outputs[store.output].value.shape.size(),
+           "has not one loop per axis of the result");
       for (int loop : store.axis_loops) {
-        need(loop_is(loop, Role::Batch) || loop == program_.plan->row || loop_is(loop, Role::Column), "stores along a loop that no result has");
+        need(loop_is(loop, Role::Batch) || loop == program_.plan->row || loop_is(loop, Role::Column),
+             "stores along a loop that no result has");
         need(!loop_is(loop, Role::Column) || loop == store.columns, "its columns are another loop");
       }
-      need(std::count(store.axis_loops.begin(), store.axis_loops.end(), store.columns) == (store.columns >= 0), "does not store its columns once");
-      need(std::count(store.axis_loops.begin(), store.axis_loops.end(), program_.plan->row) == 1, "does not store its rows once");
+      need(
+          std::count(store.axis_loops.begin(), store.axis_loops.end(), store.columns) == (store.columns >= 0),
+          "does not store its columns once");
+      need(std::count(store.axis_loops.begin(), store.axis_loops.end(), program_.plan->row) == 1,
+           "does not store its rows once");
       reads(store.value, {Lives::State, Lives::Final}, nullptr);
       fits(store.value, store.columns >= 0 ? kOut : kRow);
     }

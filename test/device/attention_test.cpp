@@ -42,7 +42,10 @@ struct Attention {
         lse(static_cast<std::size_t>(c.heads * c.q_rows)) {}
 
   int run() {
-    return flash_attention(shape.tile, {q.data(), k.data(), v.data(), out.data(), lse.data(), shape.heads, shape.q_rows, shape.k_rows, scale()}, nullptr);
+    return flash_attention(shape.tile,
+                           {q.data(), k.data(), v.data(), out.data(), lse.data(), shape.heads, shape.q_rows,
+                            shape.k_rows, scale()},
+                           nullptr);
   }
   float scale() const { return 1 / std::sqrt(static_cast<float>(shape.d)); }
 
@@ -77,7 +80,8 @@ struct Attention {
         const double l = reference_row(head, i, row);
         const std::size_t r = static_cast<std::size_t>(head * shape.q_rows + i);
         worst_lse = std::max(worst_lse, std::fabs(l - lse[r]));
-        for (int c = 0; c < shape.d; ++c) worst = std::max(worst, std::fabs(row[c] - to_float(out[r * shape.d + c])));
+        for (int c = 0; c < shape.d; ++c)
+          worst = std::max(worst, std::fabs(row[c] - to_float(out[r * shape.d + c])));
       }
     }
     EXPECT_LT(worst, 0.02);      // of values up to 4: bfloat16's half ulp, and P rounded to bfloat16
@@ -105,8 +109,9 @@ INSTANTIATE_TEST_SUITE_P(Shapes, AttentionTest,
                                          Case{AttentionTile::kN64D128, 2, 131, 131, 128}),
                          [](const auto& info) {
                            const Case& c = info.param;
-                           return "H" + std::to_string(c.heads) + "Q" + std::to_string(c.q_rows) + "K" + std::to_string(c.k_rows) +
-                                  "D" + std::to_string(c.d) + "T" + std::to_string(static_cast<int>(c.tile));
+                           return "H" + std::to_string(c.heads) + "Q" + std::to_string(c.q_rows) + "K" +
+                                  std::to_string(c.k_rows) + "D" + std::to_string(c.d) + "T" +
+                                  std::to_string(static_cast<int>(c.tile));
                          });
 
 TEST(Attention, VisitsOnlyTilesBelowTheDiagonal) {
@@ -125,7 +130,8 @@ TEST(Attention, SameBitsForEverySeed) {
     Attention attention({AttentionTile::kN64D64, 1, 140, 140, 64});
     ASSERT_EQ(attention.run(), 0) << emulator::last_error_text();
     if (first.empty()) first = attention.out;
-    for (std::size_t i = 0; i < first.size(); ++i) ASSERT_EQ(first[i].bits, attention.out[i].bits) << "seed " << seed;
+    for (std::size_t i = 0; i < first.size(); ++i)
+      ASSERT_EQ(first[i].bits, attention.out[i].bits) << "seed " << seed;
   }
   emulator::set_options(before);
 }
@@ -136,7 +142,8 @@ TEST(Attention, RunsInReasonableTime) {
   ASSERT_EQ(attention.run(), 0);
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   RecordProperty("seconds", std::to_string(elapsed.count()));
-  EXPECT_LT(elapsed.count(), 5.0);  // 0.1 s optimised on one core; the bound is for sanitizers and busy machines
+  EXPECT_LT(elapsed.count(),
+            5.0);  // 0.1 s optimised on one core; the bound is for sanitizers and busy machines
 }
 
 }  // namespace

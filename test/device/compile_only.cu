@@ -10,7 +10,7 @@ template FL_KERNEL(128) copy_kernel<float, 64, 96, 128>(FL_PARAMS(CopyParams<flo
 template FL_KERNEL(128) fill_kernel<bfloat16, 64, 32, 128>(FL_PARAMS(CopyParams<bfloat16>) p);
 template FL_KERNEL(128) fill_kernel<float, 64, 32, 128>(FL_PARAMS(CopyParams<float>) p);
 
-#define FL_PRODUCTS(T, MI, D)                                                          \
+#define FL_PRODUCTS(T, MI, D)                                                             \
   template FL_KERNEL(64) transposed_kernel<T, MI, 64, 64, D>(FL_PARAMS(ProductParams) p); \
   template FL_KERNEL(64) register_kernel<T, MI, 64, D, D>(FL_PARAMS(ProductParams) p);    \
   template FL_KERNEL(64) tiles_kernel<T, MI, 64, D, D>(FL_PARAMS(ProductParams) p);

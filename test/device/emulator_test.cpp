@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The emulated device itself: launches, schedules, options, counters, findings; its clocks and shadow memory on their own.
+// The emulated device itself: launches, schedules, options, counters, findings; its clocks and shadow memory
+// on their own.
 #include <algorithm>
 #include <cstdlib>
 #include <set>
@@ -108,14 +109,15 @@ FL_KERNEL(32) overflow(FL_PARAMS(Depth) p) { static_cast<void>(recurse(p.frames)
 
 TEST_F(EmulatorTest, StackOverflowNamesTheKernel) {
   FL_EXPECT_RUNS(launch(overflow, 1, 32, 0, nullptr, {8}, "shallow"));
-  EXPECT_DEATH(launch(overflow, 1, 32, 0, nullptr, {1 << 20}, "deep"), "stack overflow of a thread of kernel deep");
+  EXPECT_DEATH(launch(overflow, 1, 32, 0, nullptr, {1 << 20}, "deep"),
+               "stack overflow of a thread of kernel deep");
 }
 
 TEST_F(EmulatorTest, OptionsComeFromTheEnvironment) {
   const char* const seed = std::getenv("FLASHLIGHT_EMULATOR_SEED");
   const char* const checks = std::getenv("FLASHLIGHT_EMULATOR_CHECKS");
   EXPECT_EQ(emulator::options().seed, seed ? std::stoull(seed) : 1u);
-  EXPECT_EQ(emulator::options().checks, !checks                        ? emulator::Checks::kFull
+  EXPECT_EQ(emulator::options().checks, !checks                         ? emulator::Checks::kFull
                                         : std::string(checks) == "off"  ? emulator::Checks::kOff
                                         : std::string(checks) == "fast" ? emulator::Checks::kFast
                                                                         : emulator::Checks::kFull);
@@ -175,7 +177,8 @@ TEST_F(EmulatorTest, ChecksCanBeChosen) {
     for (const Finding& f : emulator::take_findings()) found.insert(f.kind);
     return found;
   };
-  EXPECT_EQ(kinds(emulator::Checks::kFull), (std::set{FindingKind::kRace, FindingKind::kUninitialisedShared}));
+  EXPECT_EQ(kinds(emulator::Checks::kFull),
+            (std::set{FindingKind::kRace, FindingKind::kUninitialisedShared}));
   EXPECT_EQ(kinds(emulator::Checks::kFast), (std::set{FindingKind::kUninitialisedShared}));
   EXPECT_TRUE(kinds(emulator::Checks::kOff).empty());
 }
@@ -191,14 +194,16 @@ TEST_F(EmulatorTest, SharedMemoryIsPoisonedForEveryBlock) {
 TEST_F(EmulatorTest, LaunchesOfSeveralThreadsTakeTurns) {
   emulator::reset_counters();
   std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) threads.emplace_back([] { EXPECT_EQ(launch(count_events, 3, 64, 0, nullptr, {}), 0); });
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([] { EXPECT_EQ(launch(count_events, 3, 64, 0, nullptr, {}), 0); });
   for (std::thread& t : threads) t.join();
   EXPECT_EQ(emulator::counter("event"), 4 * 6);
 }
 
 TEST_F(EmulatorTest, NamesKernelsAfterFunctions) {
   EXPECT_EQ(emulator::function_name("void ns::kernel(const ns::Params&)"), "kernel");
-  EXPECT_EQ(emulator::function_name("void ns::{anonymous}::kernel(const Params&) [with T = int (*)(int)]"), "kernel");
+  EXPECT_EQ(emulator::function_name("void ns::{anonymous}::kernel(const Params&) [with T = int (*)(int)]"),
+            "kernel");
   EXPECT_EQ(emulator::function_name("void ns::(anonymous namespace)::kernel(const Params &)"), "kernel");
   EXPECT_EQ(emulator::function_name("void kernel<ns::T<(int)3>, 4>(const P &)"), "kernel<ns::T<(int)3>, 4>");
 }
@@ -293,7 +298,7 @@ TEST_F(ShadowTest, NeighboursDoNotConflict) {
   for (int t = 0; t < 32; ++t) EXPECT_FALSE(write(0x1000 + static_cast<std::uintptr_t>(t), 1, t));
   EXPECT_FALSE(write(0x13fe, 2, 1));  // at the end of a page
   EXPECT_FALSE(write(0x1400, 2, 2));
-  EXPECT_TRUE(write(0x13ff, 2, 3));   // across both
+  EXPECT_TRUE(write(0x13ff, 2, 3));  // across both
 }
 
 TEST_F(ShadowTest, RefiningKeepsWhatIsKnown) {

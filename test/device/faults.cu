@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernels with one fault each, which the emulated device must name. A comment FAULT: kind marks the line that must be reported.
+// Kernels with one fault each, which the emulated device must name. A comment FAULT: kind marks the line that
+// must be reported.
 #include "faults.h"
 
 #include "flashlight/device/device.h"
@@ -122,7 +123,7 @@ FL_KERNEL(kThreads) forgets_to_sync_the_warp(FL_PARAMS(Params) p) {
   const SharedTile<bfloat16, 64, 64> tile{smem};
   const int warp = warp_index(), lane = lane_index();
   store_element(tile, warp, lane, 1.0f);
-  static_cast<void>(quad_max(0.0f));  // lanes meet, but a shuffle orders no memory
+  static_cast<void>(quad_max(0.0f));                   // lanes meet, but a shuffle orders no memory
   const float x = load_element(tile, warp, lane ^ 1);  // FAULT: race
   p.out.at(warp, lane)[0] = x;
 }
@@ -179,12 +180,12 @@ FL_KERNEL(kThreads) splits_inside_a_column_block(FL_PARAMS(Params) p) {
   multiply(acc, tile, tile, warp_index(), 8);  // FAULT: invalid-operand
 }
 
-FL_KERNEL(kThreads) reads_an_unwritten_accumulator(FL_PARAMS(Params) p) {
-  Acc<1, 64> acc;
+FL_KERNEL(kThreads) reads_an_unwritten_accumulator(FL_PARAMS(Params)) {
+  Acc<1, 8> acc;
   RowVec<1> sum;
   sum.fill(0);
-  for_each_element<1, 64>([&](const Element& e) FL_INLINE { sum[e] += acc[e]; });  // FAULT: uninitialised-register
-  static_cast<void>(p);
+  const auto add = [&](const Element& e) FL_INLINE { sum[e] += acc[e]; };
+  for_each_element<1, 8>(add);  // FAULT: uninitialised-register
 }
 
 FL_KERNEL(kThreads) accumulates_into_nothing(FL_PARAMS(Params) p) {
@@ -231,17 +232,28 @@ struct Entry {
 };
 #define FL_ENTRY(name, grid) {#name, name, grid}
 const Entry kKernels[] = {
-    FL_ENTRY(reads_past_the_allocation, 1),         FL_ENTRY(writes_past_the_allocation, 1),
-    FL_ENTRY(reads_past_an_auxiliary_tensor, 1),    FL_ENTRY(leaves_shared_memory, 1),
-    FL_ENTRY(reads_a_tile_nobody_filled, 1),        FL_ENTRY(forgets_to_wait, 1),
-    FL_ENTRY(waits_for_too_few, 1),                 FL_ENTRY(forgets_the_barrier_after_filling, 1),
-    FL_ENTRY(forgets_the_barrier_after_waiting, 1), FL_ENTRY(overwrites_a_tile_in_use, 1),
-    FL_ENTRY(forgets_to_sync_the_warp, 1),          FL_ENTRY(lets_half_skip_the_barrier, 1),
-    FL_ENTRY(meets_at_two_barriers, 1),             FL_ENTRY(misses_a_lane, 1),
-    FL_ENTRY(multiplies_different_tiles, 1),        FL_ENTRY(reads_an_unwritten_accumulator, 1),
-    FL_ENTRY(accumulates_into_nothing, 1),          FL_ENTRY(threads_write_one_place, 1),
-    FL_ENTRY(multiplies_more_rows_than_there_are, 1), FL_ENTRY(splits_inside_a_column_block, 1),
-    FL_ENTRY(blocks_write_one_place, 2),            FL_ENTRY(copies_from_a_misaligned_row, 1),
+    FL_ENTRY(reads_past_the_allocation, 1),
+    FL_ENTRY(writes_past_the_allocation, 1),
+    FL_ENTRY(reads_past_an_auxiliary_tensor, 1),
+    FL_ENTRY(leaves_shared_memory, 1),
+    FL_ENTRY(reads_a_tile_nobody_filled, 1),
+    FL_ENTRY(forgets_to_wait, 1),
+    FL_ENTRY(waits_for_too_few, 1),
+    FL_ENTRY(forgets_the_barrier_after_filling, 1),
+    FL_ENTRY(forgets_the_barrier_after_waiting, 1),
+    FL_ENTRY(overwrites_a_tile_in_use, 1),
+    FL_ENTRY(forgets_to_sync_the_warp, 1),
+    FL_ENTRY(lets_half_skip_the_barrier, 1),
+    FL_ENTRY(meets_at_two_barriers, 1),
+    FL_ENTRY(misses_a_lane, 1),
+    FL_ENTRY(multiplies_different_tiles, 1),
+    FL_ENTRY(reads_an_unwritten_accumulator, 1),
+    FL_ENTRY(accumulates_into_nothing, 1),
+    FL_ENTRY(threads_write_one_place, 1),
+    FL_ENTRY(multiplies_more_rows_than_there_are, 1),
+    FL_ENTRY(splits_inside_a_column_block, 1),
+    FL_ENTRY(blocks_write_one_place, 2),
+    FL_ENTRY(copies_from_a_misaligned_row, 1),
 };
 
 }  // namespace
@@ -255,7 +267,8 @@ std::vector<std::string> fault_names() {
 int run_fault(const std::string& name, const void* in, float* out) {
   const Params p{{static_cast<const bfloat16*>(in), 64, 1, 64, 64, true}, {out, 64, 1, 64, 64, true}};
   for (const Entry& e : kKernels) {
-    if (name == e.name) return launch(e.kernel, e.grid, kThreads, 2 * Tile::bytes - (name == "leaves_shared_memory" ? Tile::bytes : 0), nullptr, p, e.name);
+    const int bytes = name == "leaves_shared_memory" ? Tile::bytes : 2 * Tile::bytes;
+    if (name == e.name) return launch(e.kernel, e.grid, kThreads, bytes, nullptr, p, e.name);
   }
   return -1;
 }

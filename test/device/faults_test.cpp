@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every planted fault is reported, with its kernel, a thread and the line that faults.cu marks; whatever the seed.
+// Every planted fault is reported, with its kernel, a thread and the line that faults.cu marks; whatever the
+// seed.
 #include "faults.h"
 
 #include <algorithm>
@@ -25,13 +26,15 @@ std::map<std::string, Expected> expectations() {
   std::ifstream file(FLASHLIGHT_SOURCE_DIR "/test/device/faults.cu");
   std::string text, kernel;
   for (unsigned line = 1; std::getline(file, text); ++line) {
-    if (const auto at = text.find("FL_KERNEL(kThreads) "); at == 0) kernel = text.substr(20, text.find('(', 20) - 20);
+    if (const auto at = text.find("FL_KERNEL(kThreads) "); at == 0)
+      kernel = text.substr(20, text.find('(', 20) - 20);
     const auto at = text.find("// FAULT: ");
     if (at == std::string::npos) continue;
     Expected& e = expected[kernel];
     e.lines.insert(line);
     std::string kinds = text.substr(at + 10);
-    for (std::size_t end; (end = kinds.find(" or ")) != std::string::npos; kinds = kinds.substr(end + 4)) e.kinds.insert(kinds.substr(0, end));
+    for (std::size_t end; (end = kinds.find(" or ")) != std::string::npos; kinds = kinds.substr(end + 4))
+      e.kinds.insert(kinds.substr(0, end));
     e.kinds.insert(kinds);
   }
   return expected;
@@ -54,7 +57,8 @@ TEST_P(FaultTest, IsReportedWhereItIs) {
   const Expected& e = expected.at(GetParam());
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     EXPECT_NE(run(seed), 0) << "seed " << seed;
-    EXPECT_NE(std::string(device::last_error_text()).find(GetParam()), std::string::npos) << device::last_error_text();
+    EXPECT_NE(std::string(device::last_error_text()).find(GetParam()), std::string::npos)
+        << device::last_error_text();
     const std::vector<Finding> findings = emulator::take_findings();
     ASSERT_FALSE(findings.empty());
     const Finding& f = findings[0];
@@ -75,7 +79,8 @@ TEST_P(FaultTest, IsReportedAlikeForOneSeed) {
   EXPECT_EQ(first, second);
 }
 
-INSTANTIATE_TEST_SUITE_P(Planted, FaultTest, testing::ValuesIn(fault_names()), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Planted, FaultTest, testing::ValuesIn(fault_names()),
+                         [](const auto& info) { return info.param; });
 
 // The thread of a fault that only one commits.
 class OneThreadTest : public DeviceTest {
@@ -94,17 +99,20 @@ TEST_F(OneThreadTest, IsNamed) { EXPECT_EQ(first_finding("reads_past_an_auxiliar
 
 TEST_F(OneThreadTest, DeadlocksSayWhoWaitsWhere) {
   const Finding barrier = first_finding("lets_half_skip_the_barrier");
-  EXPECT_NE(barrier.text.find("threads 0-63 wait in sync_threads at faults.cu:"), std::string::npos) << barrier.text;
+  EXPECT_NE(barrier.text.find("threads 0-63 wait in sync_threads at faults.cu:"), std::string::npos)
+      << barrier.text;
   EXPECT_NE(barrier.text.find("threads 64-127 have ended"), std::string::npos) << barrier.text;
   const Finding lane = first_finding("misses_a_lane");
-  EXPECT_NE(lane.text.find("threads 0-30, 32-62, 64-94, 96-126 wait in quad_sum"), std::string::npos) << lane.text;
+  EXPECT_NE(lane.text.find("threads 0-30, 32-62, 64-94, 96-126 wait in quad_sum"), std::string::npos)
+      << lane.text;
   EXPECT_NE(lane.text.find("threads 31, 63, 95, 127 have ended"), std::string::npos) << lane.text;
 }
 
 TEST_F(OneThreadTest, RacesNameBothSides) {
   const Finding race = first_finding("blocks_write_one_place");
   EXPECT_NE(race.text.find("is not ordered after the write by thread"), std::string::npos) << race.text;
-  EXPECT_NE(race.text.find("of another CTA at faults.cu:" + std::to_string(race.line)), std::string::npos) << race.text;
+  EXPECT_NE(race.text.find("of another CTA at faults.cu:" + std::to_string(race.line)), std::string::npos)
+      << race.text;
 }
 
 }  // namespace

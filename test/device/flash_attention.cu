@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Causal attention written by hand against the device primitives: nvcc and g++ compile this file as it stands.
+// Causal attention written by hand against the device primitives: nvcc and g++ compile this file as it
+// stands.
 #include "flash_attention.h"
 
 #include "flashlight/device/device.h"
@@ -26,7 +27,8 @@ template <class T> FL_DEVICE GlobalMatrix<T> head_of(GlobalMatrix<T> m, int head
   return m;
 }
 
-template <int M, int N, int D> constexpr int kSharedBytes = SharedTile<bfloat16, M, D>::bytes + 2 * SharedTile<bfloat16, N, D>::bytes;
+template <int M, int N, int D> constexpr int kSharedBytes =
+    SharedTile<bfloat16, M, D>::bytes + 2 * SharedTile<bfloat16, N, D>::bytes;
 
 template <int M, int N, int D> FL_KERNEL(kThreads) causal_attention(FL_PARAMS(Params) p) {
   constexpr int MI = M / 64;
@@ -111,9 +113,13 @@ template <int M, int N, int D> FL_KERNEL(kThreads) causal_attention(FL_PARAMS(Pa
 
 template <int M, int N, int D> int run(const AttentionProblem& a, void* stream) {
   const auto matrix = [](auto* base, int rows) { return GlobalMatrix{base, D, 1, rows, D, true}; };
-  const Params p{matrix(static_cast<const bfloat16*>(a.q), a.q_rows), matrix(static_cast<const bfloat16*>(a.k), a.k_rows),
-                 matrix(static_cast<const bfloat16*>(a.v), a.k_rows), matrix(static_cast<bfloat16*>(a.out), a.q_rows),
-                 a.logsumexp, (a.q_rows + M - 1) / M, a.scale * 1.44269504f};
+  const Params p{matrix(static_cast<const bfloat16*>(a.q), a.q_rows),
+                 matrix(static_cast<const bfloat16*>(a.k), a.k_rows),
+                 matrix(static_cast<const bfloat16*>(a.v), a.k_rows),
+                 matrix(static_cast<bfloat16*>(a.out), a.q_rows),
+                 a.logsumexp,
+                 (a.q_rows + M - 1) / M,
+                 a.scale * 1.44269504f};
   return launch(causal_attention<M, N, D>, a.heads * p.row_tiles, kThreads, kSharedBytes<M, N, D>, stream, p);
 }
 

@@ -4,8 +4,9 @@
 
 namespace flashlight::test {
 
-// Attention over bfloat16 q, out [heads][q_rows][D] and k, v [heads][k_rows][D], contiguous; logsumexp float [heads][q_rows].
-// Query i sees keys j <= i. Addresses are of the device that flash_attention.cu was compiled for.
+// Attention over bfloat16 q, out [heads][q_rows][D] and k, v [heads][k_rows][D], contiguous; logsumexp float
+// [heads][q_rows]. Query i sees keys j <= i. Addresses are of the device that flash_attention.cu was compiled
+// for.
 struct AttentionProblem {
   const void *q, *k, *v;
   void* out;

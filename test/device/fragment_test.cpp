@@ -66,14 +66,16 @@ template <class T> class StoreTest : public DeviceTest {
   template <int MI, int N> void check(const Target& t) {
     DeviceArray<T> out(registry_, 16384), rows(registry_, 256);
     const GlobalMatrix<T> matrix{out.data(), t.row_stride, t.col_stride, t.rows, t.cols, t.vectors};
-    FL_EXPECT_RUNS((launch(store_kernel<T, MI, N>, 1, 64, 0, nullptr, {matrix, {rows.data(), 2, 1, t.rows, 1, false}, t.row0, t.first_col})));
+    FL_EXPECT_RUNS((launch(store_kernel<T, MI, N>, 1, 64, 0, nullptr,
+                           {matrix, {rows.data(), 2, 1, t.rows, 1, false}, t.row0, t.first_col})));
     std::vector<T> expected(out.size()), expected_rows(rows.size());
     std::memset(expected.data(), 0xff, expected.size() * sizeof(T));
     std::memset(expected_rows.data(), 0xff, expected_rows.size() * sizeof(T));
     for (int i = t.row0; i < std::min(t.rows, t.row0 + 32 * MI); ++i) {
       expected_rows[static_cast<std::size_t>(2 * i)] = from_float<T>(static_cast<float>(i));
       for (int j = t.first_col; j < std::min(t.cols, t.first_col + N); ++j) {
-        expected[static_cast<std::size_t>(i * t.row_stride + j * t.col_stride)] = from_float<T>(4.0f * static_cast<float>(i) + 0.25f * static_cast<float>(j));
+        expected[static_cast<std::size_t>(i * t.row_stride + j * t.col_stride)] =
+            from_float<T>(4.0f * static_cast<float>(i) + 0.25f * static_cast<float>(j));
       }
     }
     EXPECT_EQ(std::memcmp(out.data(), expected.data(), expected.size() * sizeof(T)), 0);
@@ -112,7 +114,8 @@ class AuxTest : public DeviceTest {
     DeviceArray<long long> integers(registry_, values.size());
     DeviceArray<bool> booleans(registry_, values.size());
     const long long count = static_cast<long long>(values.size());
-    FL_EXPECT_RUNS(launch(aux_kernel<32>, 1, 32, 0, nullptr, {{stored, dtype}, count, floats.data(), integers.data(), booleans.data()}));
+    FL_EXPECT_RUNS(launch(aux_kernel<32>, 1, 32, 0, nullptr,
+                          {{stored, dtype}, count, floats.data(), integers.data(), booleans.data()}));
     for (std::size_t i = 0; i < values.size(); ++i) {
       EXPECT_EQ(floats[i], static_cast<float>(values[i]));
       EXPECT_EQ(integers[i], static_cast<long long>(values[i]));

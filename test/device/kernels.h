@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One small kernel a primitive, for the emulated device and for nvcc alike. Matrices are row-major and contiguous unless said.
+// One small kernel a primitive, for the emulated device and for nvcc alike. Matrices are row-major and
+// contiguous unless said.
 #pragma once
 
 #include "flashlight/device/device.h"
@@ -8,7 +9,8 @@ namespace flashlight::test {
 
 using namespace flashlight::device;
 
-template <class T> FL_HOST_DEVICE GlobalMatrix<T> matrix_of(T* base, int rows, int cols, bool vectors = true) {
+template <class T> FL_HOST_DEVICE GlobalMatrix<T> matrix_of(T* base, int rows, int cols,
+                                                            bool vectors = true) {
   return {base, cols, 1, rows, cols, vectors};
 }
 
@@ -154,7 +156,8 @@ template <class T, int MI, int N> FL_KERNEL(64) store_kernel(FL_PARAMS(StorePara
   Acc<MI, N> c;
   RowVec<MI> r;
   for_each_element<MI, N>([&](const Element& e) FL_INLINE {
-    c[e] = 4.0f * static_cast<float>(p.row0 + row_of<MI>(warp, e)) + 0.25f * static_cast<float>(p.first_col + col_of(e));
+    c[e] = 4.0f * static_cast<float>(p.row0 + row_of<MI>(warp, e)) +
+           0.25f * static_cast<float>(p.first_col + col_of(e));
   });
   for_each_row<MI>([&](const Row& i) FL_INLINE { r[i] = static_cast<float>(p.row0 + row_of<MI>(warp, i)); });
   store_tile(p.out, c, p.row0, warp, p.first_col);

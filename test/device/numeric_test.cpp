@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Storage types, fast approximations, integer division, and the table of scalar functions, on the host bodies.
+// Storage types, fast approximations, integer division, and the table of scalar functions, on the host
+// bodies.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -50,7 +51,8 @@ TYPED_TEST(HalfTest, RoundsToNearestEven) {
   constexpr int exponent = kExponent<TypeParam>;
   const unsigned largest = ((1u << exponent) - 1) << (15 - exponent);  // infinity
   for (unsigned bits = 0; bits + 1 < largest; ++bits) {
-    const double low = decode(bits, exponent, 15 - exponent), high = decode(bits + 1, exponent, 15 - exponent);
+    const double low = decode(bits, exponent, 15 - exponent),
+                 high = decode(bits + 1, exponent, 15 - exponent);
     const float middle = static_cast<float>((low + high) / 2);
     const unsigned even = bits & 1 ? bits + 1 : bits;
     ASSERT_EQ(from_float<TypeParam>(middle).bits, even) << bits;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Warp products against plain loops: exact on small integers for every shape, and within float32's error on random values.
+// Warp products against plain loops: exact on small integers for every shape, and within float32's error on
+// random values.
 #include <cmath>
 
 #include "kernels.h"
@@ -27,32 +28,41 @@ template <class T> class ProductTest : public DeviceTest {
   };
 
   // c[m][n] must have become c + a[m][k] right(k, n).
-  template <class Right> static void expect_product(Operands& o, const std::vector<float>& before, int m, int n, int k, Right right) {
+  template <class Right> static void expect_product(Operands& o, const std::vector<float>& before, int m,
+                                                    int n, int k, Right right) {
     for (int i = 0; i < m; ++i) {
       for (int j = 0; j < n; ++j) {
         double sum = before[static_cast<std::size_t>(i * n + j)];
-        for (int x = 0; x < k; ++x) sum += static_cast<double>(to_float(o.a[static_cast<std::size_t>(i * k + x)])) * right(x, j);
-        ASSERT_EQ(static_cast<double>(o.c[static_cast<std::size_t>(i * n + j)]), sum) << "at " << i << ", " << j;
+        for (int x = 0; x < k; ++x)
+          sum += static_cast<double>(to_float(o.a[static_cast<std::size_t>(i * k + x)])) * right(x, j);
+        ASSERT_EQ(static_cast<double>(o.c[static_cast<std::size_t>(i * n + j)]), sum)
+            << "at " << i << ", " << j;
       }
     }
   }
   static std::vector<float> copy(DeviceArray<float>& c) { return {c.data(), c.data() + c.size()}; }
 
   template <int MI, int N, int NB, int D> void transposed(int offset) {
-    SCOPED_TRACE("transposed MI " + std::to_string(MI) + " N " + std::to_string(N) + " D " + std::to_string(D));
+    SCOPED_TRACE("transposed MI " + std::to_string(MI) + " N " + std::to_string(N) + " D " +
+                 std::to_string(D));
     Operands o(registry_, 32 * MI, D, NB, D, N);
     const std::vector<float> before = copy(o.c);
     constexpr int bytes = SharedTile<T, 32 * MI, D>::bytes + SharedTile<T, NB, D>::bytes;
     FL_EXPECT_RUNS((launch(transposed_kernel<T, MI, N, NB, D>, 1, 64, bytes, nullptr, o.params(offset))));
-    expect_product(o, before, 32 * MI, N, D, [&](int x, int j) { return to_float(o.b[static_cast<std::size_t>((offset + j) * D + x)]); });
+    expect_product(o, before, 32 * MI, N, D, [&](int x, int j) {
+      return to_float(o.b[static_cast<std::size_t>((offset + j) * D + x)]);
+    });
   }
 
   template <int MI, int N, int C, int DV> void registers(int offset) {
-    SCOPED_TRACE("registers MI " + std::to_string(MI) + " N " + std::to_string(N) + " DV " + std::to_string(DV));
+    SCOPED_TRACE("registers MI " + std::to_string(MI) + " N " + std::to_string(N) + " DV " +
+                 std::to_string(DV));
     Operands o(registry_, 32 * MI, N, N, C, DV);
     const std::vector<float> before = copy(o.c);
-    FL_EXPECT_RUNS((launch(register_kernel<T, MI, N, C, DV>, 1, 64, SharedTile<T, N, C>::bytes, nullptr, o.params(offset))));
-    expect_product(o, before, 32 * MI, DV, N, [&](int x, int j) { return to_float(o.b[static_cast<std::size_t>(x * C + offset + j)]); });
+    FL_EXPECT_RUNS((launch(register_kernel<T, MI, N, C, DV>, 1, 64, SharedTile<T, N, C>::bytes, nullptr,
+                           o.params(offset))));
+    expect_product(o, before, 32 * MI, DV, N,
+                   [&](int x, int j) { return to_float(o.b[static_cast<std::size_t>(x * C + offset + j)]); });
   }
 
   template <int MI, int K, int C, int DV> void tiles(int offset) {
@@ -61,7 +71,8 @@ template <class T> class ProductTest : public DeviceTest {
     const std::vector<float> before = copy(o.c);
     constexpr int bytes = SharedTile<T, 32 * MI, K>::bytes + SharedTile<T, K, C>::bytes;
     FL_EXPECT_RUNS((launch(tiles_kernel<T, MI, K, C, DV>, 1, 64, bytes, nullptr, o.params(offset))));
-    expect_product(o, before, 32 * MI, DV, K, [&](int x, int j) { return to_float(o.b[static_cast<std::size_t>(x * C + offset + j)]); });
+    expect_product(o, before, 32 * MI, DV, K,
+                   [&](int x, int j) { return to_float(o.b[static_cast<std::size_t>(x * C + offset + j)]); });
   }
 
   template <int D> void all_of_width() {
@@ -100,7 +111,8 @@ TYPED_TEST(ProductTest, RoundsTheRegisterOperand) {
   for (std::size_t i = 0; i < o.p.size(); ++i) o.a[i] = from_float<T>(o.p[i]);
   for (std::size_t i = 0; i < o.b.size(); ++i) o.b[i] = from_float<T>(i % 33 == 0 ? 1.0f : 0.0f);  // identity
   for (std::size_t i = 0; i < o.c.size(); ++i) o.c[i] = 0;
-  FL_EXPECT_RUNS((launch(register_kernel<T, 1, 32, 32, 32>, 1, 64, SharedTile<T, 32, 32>::bytes, nullptr, o.params(0))));
+  FL_EXPECT_RUNS(
+      (launch(register_kernel<T, 1, 32, 32, 32>, 1, 64, SharedTile<T, 32, 32>::bytes, nullptr, o.params(0))));
   for (std::size_t i = 0; i < o.c.size(); ++i) {
     if (is_half_width<T>) {
       ASSERT_EQ(o.c[i], to_float(o.a[i]));
@@ -125,7 +137,8 @@ TEST_F(FloatProductTest, ThreeTf32IsAsGoodAsFloat32) {
     for (int j = 0; j < n; ++j) {
       double sum = 0, size = 0;
       for (int x = 0; x < d; ++x) {
-        const double term = static_cast<double>(o.a[static_cast<std::size_t>(i * d + x)]) * o.b[static_cast<std::size_t>(j * d + x)];
+        const double term = static_cast<double>(o.a[static_cast<std::size_t>(i * d + x)]) *
+                            o.b[static_cast<std::size_t>(j * d + x)];
         sum += term;
         size += std::fabs(term);
       }

@@ -10,7 +10,8 @@ std::vector<emulator::Allocation> allocations;
 
 bool lookup(const void* address, emulator::Allocation* found) {
   for (const emulator::Allocation& a : allocations) {
-    const auto first = reinterpret_cast<std::uintptr_t>(a.base), p = reinterpret_cast<std::uintptr_t>(address);
+    const auto first = reinterpret_cast<std::uintptr_t>(a.base),
+               p = reinterpret_cast<std::uintptr_t>(address);
     if (p < first || p >= first + a.bytes) continue;
     *found = a;
     return true;

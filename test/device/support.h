@@ -48,7 +48,8 @@ template <class T> class DeviceArray {
 template <class T> void fill_integers(DeviceArray<T>& array, unsigned seed, int largest = 4) {
   std::mt19937 generator(seed);
   std::uniform_int_distribution<int> uniform(-largest, largest);
-  for (std::size_t i = 0; i < array.size(); ++i) array[i] = device::from_float<T>(static_cast<float>(uniform(generator)));
+  for (std::size_t i = 0; i < array.size(); ++i)
+    array[i] = device::from_float<T>(static_cast<float>(uniform(generator)));
 }
 
 template <class T> void fill_normal(DeviceArray<T>& array, unsigned seed) {

@@ -42,7 +42,8 @@ template <class Tile> struct IsBijection {
 
 TEST_F(TileTest, LayoutIsABijection) { for_each_tile<IsBijection>(); }
 
-// Lanes that read `bytes` at the given offsets in one pass of the shared memory: no two in one bank at different words.
+// Lanes that read `bytes` at the given offsets in one pass of the shared memory: no two in one bank at
+// different words.
 void expect_conflict_free(const std::vector<int>& offsets, int bytes, const char* what) {
   std::map<int, int> word_of_bank;
   for (int offset : offsets) {
@@ -66,12 +67,14 @@ template <class Tile> struct IsConflictFree {
         }
         for (int half = 0; half < 2; ++half) {  // 8-byte loads: half a warp a pass
           offsets.clear();
-          for (int lane = 16 * half; lane < 16 * half + 16; ++lane) offsets.push_back(Tile::offset(row0 + lane / 4, col + 2 * (lane & 3)));
+          for (int lane = 16 * half; lane < 16 * half + 16; ++lane)
+            offsets.push_back(Tile::offset(row0 + lane / 4, col + 2 * (lane & 3)));
           expect_conflict_free(offsets, 8, "left operand");
         }
         for (int odd = 0; odd < 2; ++odd) {  // 4-byte loads
           offsets.clear();
-          for (int lane = 0; lane < 32; ++lane) offsets.push_back(Tile::offset(row0 + 2 * (lane & 3) + odd, col + lane / 4));
+          for (int lane = 0; lane < 32; ++lane)
+            offsets.push_back(Tile::offset(row0 + 2 * (lane & 3) + odd, col + lane / 4));
           expect_conflict_free(offsets, 4, "right operand");
         }
       }
@@ -90,7 +93,8 @@ template <class Tile> struct StepsReachElements {
         const int start = Tile::offset(row, col);
         for (int below = 0; below + row < Tile::rows; below += 8) {
           for (int right = 0; right + col < Tile::cols; right += step_cols) {
-            ASSERT_EQ((start ^ Tile::turn(right)) + Tile::advance(below, right), Tile::offset(row + below, col + right))
+            ASSERT_EQ((start ^ Tile::turn(right)) + Tile::advance(below, right),
+                      Tile::offset(row + below, col + right))
                 << row << ", " << col << " + " << below << ", " << right;
           }
         }
@@ -105,15 +109,17 @@ TEST_F(TileTest, StepsReachTheElementsTheyShould) { for_each_tile<StepsReachElem
 
 struct View {
   const char* name;
-  int rows, cols;             // logical
+  int rows, cols;  // logical
   long long row_stride, col_stride, first;
   bool vectors;
 };
 
 const View kViews[] = {
-    {"whole", 100, 64, 64, 1, 0, true},        {"few columns", 100, 40, 64, 1, 0, true}, {"odd columns", 77, 61, 64, 1, 64, true},
-    {"one value", 1, 1, 64, 1, 0, true},       {"no rows", 0, 64, 64, 1, 0, true},       {"odd stride", 90, 50, 61, 1, 3, false},
-    {"transposed", 70, 50, 1, 83, 0, false},   {"broadcast row", 70, 64, 0, 1, 0, true}, {"broadcast column", 70, 64, 1, 0, 0, false},
+    {"whole", 100, 64, 64, 1, 0, true},           {"few columns", 100, 40, 64, 1, 0, true},
+    {"odd columns", 77, 61, 64, 1, 64, true},     {"one value", 1, 1, 64, 1, 0, true},
+    {"no rows", 0, 64, 64, 1, 0, true},           {"odd stride", 90, 50, 61, 1, 3, false},
+    {"transposed", 70, 50, 1, 83, 0, false},      {"broadcast row", 70, 64, 0, 1, 0, true},
+    {"broadcast column", 70, 64, 1, 0, 0, false},
 };
 
 template <class T> class LoadTest : public DeviceTest {
@@ -122,13 +128,18 @@ template <class T> class LoadTest : public DeviceTest {
     DeviceArray<T> memory(registry_, 8192);
     fill_integers(memory, 7, 100);
     DeviceArray<float> out(registry_, R * C);
-    const GlobalMatrix<const T> in{memory.data() + view.first, view.row_stride, view.col_stride, view.rows, view.cols, view.vectors};
-    FL_EXPECT_RUNS((launch(copy_kernel<T, R, C, THREADS>, 1, THREADS, SharedTile<T, R, C>::bytes, nullptr, {in, out.data(), row0})));
+    const GlobalMatrix<const T> in{
+        memory.data() + view.first, view.row_stride, view.col_stride, view.rows, view.cols, view.vectors};
+    FL_EXPECT_RUNS((launch(copy_kernel<T, R, C, THREADS>, 1, THREADS, SharedTile<T, R, C>::bytes, nullptr,
+                           {in, out.data(), row0})));
     for (int i = 0; i < R; ++i) {
       for (int j = 0; j < C; ++j) {
         const bool inside = row0 + i >= 0 && row0 + i < view.rows && j < view.cols;
-        const float expected = inside ? to_float(memory[static_cast<std::size_t>(view.first + (row0 + i) * view.row_stride + j * view.col_stride)]) : 0.0f;
-        ASSERT_EQ(out[static_cast<std::size_t>(i * C + j)], expected) << view.name << " at " << i << ", " << j << " from row " << row0;
+        const float expected = inside ? to_float(memory[static_cast<std::size_t>(
+                                            view.first + (row0 + i) * view.row_stride + j * view.col_stride)])
+                                      : 0.0f;
+        ASSERT_EQ(out[static_cast<std::size_t>(i * C + j)], expected)
+            << view.name << " at " << i << ", " << j << " from row " << row0;
       }
     }
   }
@@ -155,9 +166,11 @@ TYPED_TEST(LoadTest, EveryWidth) {
 TYPED_TEST(LoadTest, FillComputesEveryElement) {
   using T = TypeParam;
   DeviceArray<float> out(this->registry_, 64 * 32);
-  FL_EXPECT_RUNS((launch(fill_kernel<T, 64, 32, 96>, 1, 96, SharedTile<T, 64, 32>::bytes, nullptr, {{}, out.data(), 5})));
+  FL_EXPECT_RUNS((
+      launch(fill_kernel<T, 64, 32, 96>, 1, 96, SharedTile<T, 64, 32>::bytes, nullptr, {{}, out.data(), 5})));
   for (int i = 0; i < 64; ++i) {
-    for (int j = 0; j < 32; ++j) ASSERT_EQ(out[static_cast<std::size_t>(i * 32 + j)], to_float(from_float<T>(5 + 8.0f * i + 0.25f * j)));
+    for (int j = 0; j < 32; ++j)
+      ASSERT_EQ(out[static_cast<std::size_t>(i * 32 + j)], to_float(from_float<T>(5 + 8.0f * i + 0.25f * j)));
   }
 }
 

@@ -166,6 +166,13 @@ TEST_F(Files, ASignalToStopWaitsForTheEnd) {
   EXPECT_EQ(std::distance(fs::directory_iterator(root_), fs::directory_iterator()), 3);
 }
 
+TEST_F(Files, ATemporaryOfADeadRunIsNoObstacle) {
+  put(".x.cu." + std::to_string(getpid()) + ".tmp", "left over");
+  FileCalls calls;
+  write_outputs(outputs(), calls);
+  EXPECT_EQ(get("x.cu"), "new unit\n");
+}
+
 TEST_F(Files, LinksAreWrittenThroughAndModesKept) {
   put("real.cu", "old");
   chmod((root_ + "/real.cu").c_str(), 0640);

@@ -155,6 +155,8 @@ TEST(Outputs, AClosedStandardOutputIsAFailure) {
   folder.write("a.cpp", kAttention);
   std::string command = quoted(FLASHLIGHT_TRANSLATE) + " a.cpp -o -";
   EXPECT_EQ(folder.shell(command + " >&-").exit_code, 74);
+  EXPECT_EQ(folder.shell(command + " >&- 2>&-").exit_code, 74);
+  EXPECT_EQ(folder.shell(command + " >&- 2>&- <&-").exit_code, 74);
   EXPECT_EQ(folder.shell(command + " >/dev/full").exit_code, 74);
 }
 

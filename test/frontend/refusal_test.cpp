@@ -117,6 +117,11 @@ TEST(Refusal, TooManyVariants) {
   expect_refused(text, "too-many-variants");
 }
 
+TEST(Refusal, UnknownRank) {
+  // Without keepdim the maximum lines up with other axes, and ever more of them would be needed.
+  expect_refused("Tensor f(const Tensor& q) { return q /*!*/- q.amax(-1); }", "unknown-rank");
+}
+
 TEST(Refusal, AssumptionViolated) {
   expect_refused("Tensor f(const Tensor& q) { int n = 3; assume(n /*!*/== 4); return exp(q); }",
                  "assumption-violated");

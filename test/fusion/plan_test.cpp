@@ -14,7 +14,8 @@ T exp(const T& x) { return x.op("exp"); }
 struct Expected {
   std::string name;
   graph::Body body;
-  std::size_t sweeps, contractions, references, accumulators;  // references and accumulators of the last sweep
+  std::size_t sweeps, contractions, references,
+      accumulators;  // references and accumulators of the last sweep
   int params = 3;
 };
 
@@ -43,37 +44,65 @@ T positions(const T& x, bool rows) {
 
 const Expected kStructures[] = {
     {"Softmax", [](const Tensors& t) -> Tensors { return {attention(t)}; }, 1, 1, 1, 2},
-    {"NaiveSoftmax", [](const Tensors& t) -> Tensors { T e = exp(scores(t)); return {graph::matmul(e / sum(e), t[2])}; }, 1, 1, 1, 2},
-    {"SafeSoftmaxDividedLast", [](const Tensors& t) -> Tensors {
+    {"NaiveSoftmax",
+     [](const Tensors& t) -> Tensors {
+       T e = exp(scores(t));
+       return {graph::matmul(e / sum(e), t[2])};
+     },
+     1, 1, 1, 2},
+    {"SafeSoftmaxDividedLast",
+     [](const Tensors& t) -> Tensors {
        T s = scores(t), e = exp(s - amax(s));
        return {graph::matmul(e, t[2]) / sum(e)};
-     }, 1, 1, 1, 2},
-    {"Logsumexp", [](const Tensors& t) -> Tensors {
+     },
+     1, 1, 1, 2},
+    {"Logsumexp",
+     [](const Tensors& t) -> Tensors {
        return {attention(t), scores(t).op("logsumexp", Sym(-1), graph::flag(false))};
-     }, 1, 1, 1, 2},
-    {"Differential", [](const Tensors& t) -> Tensors {
-       return {graph::matmul(softmax(scores_of(t[0], t[1])) - softmax(scores_of(t[3], t[4])) * Sym(0.5), t[2])};
-     }, 1, 2, 2, 4, 5},
-    {"DifferentialDistributed", [](const Tensors& t) -> Tensors {
-       return {graph::matmul(softmax(scores_of(t[0], t[1])), t[2]) - graph::matmul(softmax(scores_of(t[3], t[4])), t[2]) * Sym(0.5)};
-     }, 1, 2, 2, 4, 5},
-    {"SumOfTwoScoreTensors", [](const Tensors& t) -> Tensors {
+     },
+     1, 1, 1, 2},
+    {"Differential",
+     [](const Tensors& t) -> Tensors {
+       return {
+           graph::matmul(softmax(scores_of(t[0], t[1])) - softmax(scores_of(t[3], t[4])) * Sym(0.5), t[2])};
+     },
+     1, 2, 2, 4, 5},
+    {"DifferentialDistributed",
+     [](const Tensors& t) -> Tensors {
+       return {graph::matmul(softmax(scores_of(t[0], t[1])), t[2]) -
+               graph::matmul(softmax(scores_of(t[3], t[4])), t[2]) * Sym(0.5)};
+     },
+     1, 2, 2, 4, 5},
+    {"SumOfTwoScoreTensors",
+     [](const Tensors& t) -> Tensors {
        return {graph::matmul(softmax(scores_of(t[0], t[1]) + scores_of(t[3], t[4])), t[2])};
-     }, 1, 2, 1, 2, 5},
-    {"Sigmoid", [](const Tensors& t) -> Tensors { return {graph::matmul(T(scores(t).op("sigmoid")), t[2])}; }, 1, 1, 0, 1},
-    {"Softcap", [](const Tensors& t) -> Tensors {
+     },
+     1, 2, 1, 2, 5},
+    {"Sigmoid", [](const Tensors& t) -> Tensors { return {graph::matmul(T(scores(t).op("sigmoid")), t[2])}; },
+     1, 1, 0, 1},
+    {"Softcap",
+     [](const Tensors& t) -> Tensors {
        return {graph::matmul(softmax(T(scores(t).op("tanh")) * Sym(20.0)), t[2])};
-     }, 1, 1, 1, 2},
-    {"SoftmaxOfSoftmax", [](const Tensors& t) -> Tensors { return {graph::matmul(softmax(softmax(scores(t))), t[2])}; }, 2, 1, 1, 2},
-    {"TemperatureFromTheMaximum", [](const Tensors& t) -> Tensors {
+     },
+     1, 1, 1, 2},
+    {"SoftmaxOfSoftmax",
+     [](const Tensors& t) -> Tensors { return {graph::matmul(softmax(softmax(scores(t))), t[2])}; }, 2, 1, 1,
+     2},
+    {"TemperatureFromTheMaximum",
+     [](const Tensors& t) -> Tensors {
        T s = scores(t);
        return {graph::matmul(softmax(s / (T(amax(s).op("abs")) + Sym(1.0))), t[2])};
-     }, 2, 1, 1, 2},
-    {"SoftmaxThrice", [](const Tensors& t) -> Tensors { return {graph::matmul(softmax(softmax(softmax(scores(t)))), t[2])}; }, 3, 1, 1, 2},
-    {"Causal", [](const Tensors& t) -> Tensors {
+     },
+     2, 1, 1, 2},
+    {"SoftmaxThrice",
+     [](const Tensors& t) -> Tensors { return {graph::matmul(softmax(softmax(softmax(scores(t)))), t[2])}; },
+     3, 1, 1, 2},
+    {"Causal",
+     [](const Tensors& t) -> Tensors {
        T s = graph::where(positions(t[1], false) <= positions(t[0], true), scores(t), Sym(-graph::kInf));
        return {graph::matmul(softmax(s), t[2])};
-     }, 1, 1, 1, 2},
+     },
+     1, 1, 1, 2},
 };
 
 INSTANTIATE_TEST_SUITE_P(Programs, Structure, testing::ValuesIn(kStructures),
@@ -105,11 +134,13 @@ TEST(Reasons, NoAttention) {
 }
 
 TEST(Reasons, AProductAloneIsNoAttention) {
-  expect_reason(reason_of(2, [](const Tensors& t) -> Tensors { return {graph::matmul(t[0], t[1])}; }), "no-attention", "reduction over keys");
+  expect_reason(reason_of(2, [](const Tensors& t) -> Tensors { return {graph::matmul(t[0], t[1])}; }),
+                "no-attention", "reduction over keys");
 }
 
 TEST(Reasons, ASoftmaxWithoutScoresIsNoAttention) {
-  expect_reason(reason_of(1, [](const Tensors& t) -> Tensors { return {softmax(t[0])}; }), "no-attention", "");
+  expect_reason(reason_of(1, [](const Tensors& t) -> Tensors { return {softmax(t[0])}; }), "no-attention",
+                "");
 }
 
 TEST(Reasons, SortIsOpaque) {
@@ -155,7 +186,8 @@ TEST(Reasons, ANormOfTheKeys) {  // the scores are q k^T, whichever contraction 
 
 TEST(Reasons, NothingButColumnsOfKeys) {  // softmax over the queries: one value per key remains
   const Reason reason = reason_of(2, [](const Tensors& t) -> Tensors {
-    return {T(T(scores_of(t[0], t[1]).op("logsumexp", Sym(-1), graph::flag(false))).op("sum", Sym(-1), graph::flag(false)))};
+    return {T(T(scores_of(t[0], t[1]).op("logsumexp", Sym(-1), graph::flag(false)))
+                  .op("sum", Sym(-1), graph::flag(false)))};
   });
   EXPECT_FALSE(reason.id.empty());
   EXPECT_FALSE(reason.text.empty());

@@ -15,7 +15,8 @@ struct Planned {
   FusionPlan plan;
 
   const KernelPlan& kernel() const { return plan.kernels.at(0); }
-  // Roles of a result's axes in order: b batch, p batch pack, i row, c column; then '|' and the roles of the other loops.
+  // Roles of a result's axes in order: b batch, p batch pack, i row, c column; then '|' and the roles of the
+  // other loops.
   std::string roles(std::size_t result = 0) const {
     std::string text;
     for (int loop : kernel().results.at(result).axis_loops) text += letter(loop);

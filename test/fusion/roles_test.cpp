@@ -16,7 +16,9 @@ Sym extent(const Planned& planned, Role role) {
   }
   return Sym(-1);
 }
-Sym param_size(const Planned& planned, int tensor, int axis) { return planned.function.tensors[tensor].shape[axis]; }
+Sym param_size(const Planned& planned, int tensor, int axis) {
+  return planned.function.tensors[tensor].shape[axis];
+}
 
 TEST(Roles, LeadingAxesAreOneBatchPack) {
   const Planned planned = plan(3, [](const Tensors& t) -> Tensors { return {attention(t)}; });
@@ -56,13 +58,16 @@ TEST(Roles, ResultTransposedBack) {
 }
 
 TEST(Roles, ColumnsBeforeRows) {
-  const Planned planned = plan(3, [](const Tensors& t) -> Tensors { return {graph::transposed(attention(t))}; });
+  const Planned planned =
+      plan(3, [](const Tensors& t) -> Tensors { return {graph::transposed(attention(t))}; });
   expect_fused(planned);
   EXPECT_EQ(planned.roles(), "pci|jd");
 }
 
 TEST(Roles, KeysInColumns) {  // k is [.., d, j] already
-  const Planned planned = plan(3, [](const Tensors& t) -> Tensors { return {graph::matmul(graph::softmax(graph::matmul(t[0], t[1])), t[2])}; });
+  const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
+    return {graph::matmul(graph::softmax(graph::matmul(t[0], t[1])), t[2])};
+  });
   expect_fused(planned);
   EXPECT_EQ(planned.roles(), "pic|jd");
   EXPECT_EQ(extent(planned, Role::Stream), param_size(planned, 1, 2));
@@ -81,7 +86,8 @@ TEST(Roles, ScoresTransposed) {  // s[j, i], softmax over its first axis
 TEST(Roles, GroupedHeadsSplitTheHeadAxis) {
   const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
     const Sym group = floor_div(graph::size(t[0], 1), graph::size(t[1], 1));
-    return {attention({t[0], t[1].op("repeat_interleave", group, Sym(1)), t[2].op("repeat_interleave", group, Sym(1))})};
+    return {attention(
+        {t[0], t[1].op("repeat_interleave", group, Sym(1)), t[2].op("repeat_interleave", group, Sym(1))})};
   });
   expect_fused(planned);
   EXPECT_EQ(planned.roles(), "bbic|jd");
@@ -90,7 +96,8 @@ TEST(Roles, GroupedHeadsSplitTheHeadAxis) {
 TEST(Roles, ARowStatisticIsAResultToo) {
   const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
     T s = scores_of(t[0], t[1]);
-    return {graph::matmul(graph::softmax(s), t[2]), s.op("logsumexp", Sym(-1), graph::flag(false)), s.op("amax", Sym(-1), graph::flag(true))};
+    return {graph::matmul(graph::softmax(s), t[2]), s.op("logsumexp", Sym(-1), graph::flag(false)),
+            s.op("amax", Sym(-1), graph::flag(true))};
   });
   expect_fused(planned);
   EXPECT_EQ(planned.roles(0), "pic|jd");

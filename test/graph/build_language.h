@@ -8,7 +8,7 @@
 
 #include "graph/builder.h"
 
-namespace flashlight::graph {
+namespace flashlight::graph::build {
 
 inline Sym size_symbol(int param, int axis) { return Sym::symbol({SymbolId::Size, param, axis}); }
 inline Sym real_symbol(int k) { return Sym::symbol({SymbolId::Scalar, k, 0}, SymType::Real); }
@@ -140,6 +140,19 @@ inline Function built(const Body& body) {
   const V out = body(in);
   return p.b.finish("f", {{out.view, ""}});
 }
+// The function again, node by node through another Builder.
+inline Function rebuilt(const Function& f) {
+  Builder b(f);
+  std::vector<NodeId> at;
+  for (NodeId id = 0; id < f.graph.size(); ++id) {
+    Node n = f.graph[id];
+    for (Operand& o : n.operands) o.node = at[static_cast<std::size_t>(o.node)];
+    at.push_back(b.add(n));
+  }
+  std::vector<Output> outputs = f.outputs;
+  for (Output& o : outputs) o.value.node = at[static_cast<std::size_t>(o.value.node)];
+  return b.finish(f.name, outputs);
+}
 inline std::string text_of(const Body& body) { return to_string(built(body)); }
 
-}  // namespace flashlight::graph
+}  // namespace flashlight::graph::build

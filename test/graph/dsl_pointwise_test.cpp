@@ -236,6 +236,20 @@ std::map<int, Type> types_of(int params, const Body& body) {
   return facts.types;
 }
 
+TEST(Pointwise, InPlaceOpsKeepTheStorageType) {
+  auto body = [](const Tensors& t) -> Tensors {
+    T x = t[0].op("to", DType::Float16);
+    return {x.op("+=", t[1]), x.op("*=", real(2)), x.op("-=", t[1]), x.op("/=", real(4))};
+  };
+  Function f = read(2, body);
+  for (const Output& out : f.outputs) EXPECT_EQ(out.value.dtype, rule({}, DType::Float16));
+  auto got = evaluate(f, {array({2}, {1, 2}), array({2}, {10, 20})}, {});
+  EXPECT_EQ(got[0].data, (std::vector<double>{11, 22}));
+  EXPECT_EQ(got[1].data, (std::vector<double>{2, 4}));
+  EXPECT_EQ(got[2].data, (std::vector<double>{-9, -18}));
+  EXPECT_EQ(got[3].data, (std::vector<double>{0.25, 0.5}));
+}
+
 TEST(Pointwise, UseTellsTheCategoryOfAParameter) {
   using Types = std::map<int, Type>;
   EXPECT_EQ(types_of(2, [](const Tensors& t) -> Tensors { return {t[0] + t[1]}; }), Types{});
@@ -267,6 +281,9 @@ TEST(Pointwise, UseTellsTheCategoryOfAParameter) {
     return {position(j) <= position(i)};
   };
   EXPECT_EQ(types_of(2, inside), (Types{{0, Type::Int}, {1, Type::Int}}));
+  // What an exponential makes is no integer, and neither is what it is compared with.
+  auto grown = [](const Tensors& t) -> Tensors { return {T(t[0].op("exp")) * arange(Sym(4)) > t[1]}; };
+  EXPECT_EQ(types_of(2, grown), Types{});
   // Slopes times distances are no integers.
   auto far = [](const Tensors& t) -> Tensors { return {t[0] * arange(Sym(4)) > Sym(-5.0)}; };
   EXPECT_EQ(types_of(1, far), Types{});

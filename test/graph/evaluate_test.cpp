@@ -71,6 +71,16 @@ TEST(Evaluate, IndexMapsOfSeveralAxes) {
   EXPECT_THROW(evaluate(f, {array({2}, {0, 0})}, {}), std::invalid_argument);
 }
 
+TEST(Evaluate, AnIndexPastTheEndIsCaught) {
+  for (Sym shift : {Sym(1), Sym(-1)}) {
+    Function f = built(1, [&](Builder& b, auto& in) {
+      return b.map(Fn::Exp, {Sym(4), Sym(5)}, {{in[0].node, {Sym::axis(0) + shift}}});
+    });
+    EXPECT_THROW(evaluate(f, {array({4}, {0, 0, 0, 0})}, {}), std::invalid_argument);
+    if (shift == Sym(1)) EXPECT_EQ(evaluate(f, {array({5}, {0, 0, 0, 0, 0})}, {})[0].data.size(), 20u);
+  }
+}
+
 TEST(Evaluate, ScansAlongAnyAxis) {
   Function f = built(
       1,

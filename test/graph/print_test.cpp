@@ -2,7 +2,7 @@
 // The printed Graph: what a reader sees, and that names of variables are comments only.
 #include "build_language.h"
 
-namespace flashlight::graph {
+namespace flashlight::graph::build {
 namespace {
 
 V attention(const Inputs& in) {
@@ -16,7 +16,19 @@ V attention(const Inputs& in) {
 TEST(Print, OneNodeALineInIndexNotation) {
   EXPECT_EQ(text_of(attention),
             "f(x: float[x.0, x.1], y: float[x.0, x.1], w: float[x.1], ids: int[x.0], mask: bool[x.0, x.1], s: real, window: int)\n"
-            "  %1[k<x.0]: int = k\n");
+            "  %1[i<x.0]: int = i\n"
+            "  %2[i<x.0, j<x.0]: bool = %1[j] <= %1[i]\n"
+            "  %4[i<x.0, j<x.1]: float = x\n"
+            "  %5[i<x.0, j<x.1]: float = y\n"
+            "  %6[i<x.0, j<x.0, k<x.1]: float = %4[i, k] * %5[j, k]\n"
+            "  %7[i<x.0, j<x.0]: float = sum(k<x.1) %6[i, j, k]  // scores\n"
+            "  %8[i<x.0, j<x.0]: float = s * %7[i, j]\n"
+            "  %10[i<x.0, j<x.0]: float = where(%2[i, j], %8[i, j], -inf)\n"
+            "  %11[i<x.0]: float = max(j<x.0) %10[i, j]\n"
+            "  %12[i<x.0]: float = -1.0 * %11[i]\n"
+            "  %13[i<x.0, j<x.0]: float = %12[i] + %10[i, j]\n"
+            "  %14[i<x.0, j<x.0]: float = exp(%13[i, j])\n"
+            "  result[i<x.0, j<x.0] = %14[i, j]\n");
 }
 
 TEST(Print, LabelsAreComments) {
@@ -36,6 +48,7 @@ TEST(Print, SaysWhatIsCheckedAndWhatMayBroadcast) {
   Facts facts;
   facts.ranks = {{0, {false, 1}}, {1, {true, 1}}};
   facts.sizes = {{{SymbolId::Size, 1, 0}, size_symbol(0, 1)}};
+  facts.exact = {{SymbolId::Size, 0, 1}};
   Builder b(facts);
   const TensorView q = b.input(0, "q", "q");
   b.input(1, "bias", "bias");
@@ -58,9 +71,9 @@ TEST(Print, EveryKindOfNode) {
   const NodeId best = p.b.reduce(ReduceKind::ArgMax, {N}, {M + Sym(1)}, {running, identity_index(2)});
   const NodeId sorted = p.b.opaque("sort", Type::Int, {N}, {{best, identity_index(1)}});
   const std::string text = to_string(p.b.finish("f", {{V::whole(sorted, {N}).view, ""}}));
-  for (const char* part : {"= %0[%1[i], j]", "along j: 0.0 for 1 then %2[i, j - 1] for x.1", "running sum over j of", "argmax(j<x.1 + 1) ", "sort(%"})
+  for (const char* part : {"= %1[%2[i], j]", "along j: 0.0 for 1 then %3[i, j - 1] for x.1", "running sum over j of", "argmax(j<x.1 + 1) ", "sort(%"})
     EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in\n" << text;
 }
 
 }  // namespace
-}  // namespace flashlight::graph
+}  // namespace flashlight::graph::build

@@ -2,7 +2,7 @@
 // The verifier: each invariant, broken once in a Graph that holds them all.
 #include "build_language.h"
 
-namespace flashlight::graph {
+namespace flashlight::graph::build {
 namespace {
 
 // %0 x, %1 a host value, ... with one node of each kind.
@@ -149,4 +149,4 @@ TEST(Verify, FindsBrokenOutputsAndParameters) {
 }
 
 }  // namespace
-}  // namespace flashlight::graph
+}  // namespace flashlight::graph::build

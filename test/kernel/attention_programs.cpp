@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // See attention_programs.h.
-#include "attention_programs.h"
+#include "attention_spelling.h"
 
 namespace flashlight::kernel {
 
@@ -11,26 +11,7 @@ using graph::Tensors;
 
 namespace {
 
-using Inputs = std::vector<Array>;
 const double kInf = graph::kInf;
-
-T exp(const T& x) { return x.op("exp"); }
-T log(const T& x) { return x.op("log"); }
-T sum(const T& x, bool keep = true) { return x.op("sum", Sym(-1), graph::flag(keep)); }
-T amax(const T& x, bool keep = true) { return x.op("amax", Sym(-1), graph::flag(keep)); }
-T logsumexp(const T& x) { return x.op("logsumexp", Sym(-1), graph::flag(false)); }
-T unsqueeze(const T& x, int dim) { return x.op("unsqueeze", Sym(dim)); }
-T causal(const Tensors& t, const T& s) { return hidden_unless(keys_of(t[1]) <= rows_of(t[0]), s); }
-
-// qkv, then tensors of these shapes.
-std::function<Inputs(const Sizes&)> with(std::function<std::vector<std::vector<std::int64_t>>(const Sizes&)> shapes) {
-  return [shapes](const Sizes& s) {
-    Inputs all = qkv(s);
-    unsigned seed = 40;
-    for (std::vector<std::int64_t>& shape : shapes(s)) all.push_back(graph::random(std::move(shape), ++seed));
-    return all;
-  };
-}
 
 Array integers(std::vector<std::int64_t> shape, unsigned seed, std::int64_t below) {
   Array x = graph::random(std::move(shape), seed);
@@ -44,96 +25,117 @@ Inputs grouped_inputs(const Sizes& s) {
   return all;
 }
 
-Inputs two_streams(const Sizes& s) {
-  Inputs all = qkv(s);
-  all[0] = graph::random({s.b, s.h, s.sq, 2 * s.d}, 1);
-  all[1] = graph::random({s.b, s.h, s.sk, 2 * s.d}, 2);
-  return all;
-}
-
-T half(const T& x, int which) {
-  const Sym d = floor_div(graph::size(x, -1), Sym(2));
-  return x.op("narrow", Sym(-1), which ? d : Sym(0), d);
-}
-T stream_scores(const Tensors& t, int which) { return graph::matmul(half(t[0], which), graph::transposed(half(t[1], which))); }
-
 // ---- masks and scores
 
 void add_masked(std::vector<AttentionProgram>& out) {
   auto masked = [&](const std::string& name, std::function<T(const T& i, const T& j, const Tensors&)> keep) {
-    out.push_back({name, [keep](const Tensors& t) -> Tensors {
-                     return {attend(hidden_unless(keep(rows_of(t[0]), keys_of(t[1]), t), scores_of(t)), t[2])};
-                   }, qkv});
+    out.push_back({name,
+                   [keep](const Tensors& t) -> Tensors {
+                     return {
+                         attend(hidden_unless(keep(rows_of(t[0]), keys_of(t[1]), t), scores_of(t)), t[2])};
+                   },
+                   qkv});
   };
   out.push_back({"vanilla", [](const Tensors& t) -> Tensors { return {attend(scores_of(t), t[2])}; }, qkv});
   masked("causal", [](const T& i, const T& j, const Tensors&) { return j <= i; });
   masked("causal bottom right", [](const T& i, const T& j, const Tensors& t) {
     return j <= i + (graph::size(t[1], -2) - graph::size(t[0], -2));
   });
-  masked("sliding window", [](const T& i, const T& j, const Tensors&) { return (j <= i) & (i - j <= Sym(4)); });
-  masked("two-sided window", [](const T& i, const T& j, const Tensors&) { return T(i - j).op("abs") <= Sym(3); });
+  masked("sliding window",
+         [](const T& i, const T& j, const Tensors&) { return (j <= i) & (i - j <= Sym(4)); });
+  masked("two-sided window",
+         [](const T& i, const T& j, const Tensors&) { return T(i - j).op("abs") <= Sym(3); });
   masked("dilated window", [](const T& i, const T& j, const Tensors&) {
     return (j <= i) & ((i - j) % Sym(2) == Sym(0)) & (i - j <= Sym(8));
   });
   masked("prefix", [](const T& i, const T& j, const Tensors&) { return (j < Sym(5)) | (j <= i); });
   masked("late rows only", [](const T& i, const T& j, const Tensors&) { return (i >= Sym(3)) & (j <= i); });
   masked("no key at all", [](const T& i, const T& j, const Tensors&) { return (j < i) & (j > i); });
-  out.push_back({"softcap", [](const Tensors& t) -> Tensors {
+  out.push_back({"softcap",
+                 [](const Tensors& t) -> Tensors {
                    return {attend(T(causal(t, T(scores_of(t) / Sym(3.0)).op("tanh") * Sym(3.0))), t[2])};
-                 }, qkv});
-  out.push_back({"softcap, first row without keys", [](const Tensors& t) -> Tensors {
+                 },
+                 qkv});
+  out.push_back({"softcap, first row without keys",
+                 [](const Tensors& t) -> Tensors {
                    T s = T(scores_of(t) / Sym(3.0)).op("tanh") * Sym(3.0);
                    return {attend(hidden_unless(keys_of(t[1]) < rows_of(t[0]), s), t[2])};
-                 }, qkv});
-  out.push_back({"alibi", [](const Tensors& t) -> Tensors {
+                 },
+                 qkv});
+  out.push_back({"alibi",
+                 [](const Tensors& t) -> Tensors {
                    const Sym heads = graph::size(t[0], 1);
                    T h = graph::arange(heads).op("view", graph::sizes({-1, 1, 1}));
                    T slope = T((h + Sym(1)) * Sym(-8.0) / heads).op("exp2");
                    return {attend(causal(t, scores_of(t) + slope * (keys_of(t[1]) - rows_of(t[0]))), t[2])};
-                 }, qkv});
+                 },
+                 qkv});
 }
 
 void add_scores(std::vector<AttentionProgram>& out) {
-  out.push_back({"negative scale", [](const Tensors& t) -> Tensors { 
+  out.push_back({"negative scale",
+                 [](const Tensors& t) -> Tensors {
                    return {attend(causal(t, graph::matmul(t[0], graph::transposed(t[1])) * Sym(-2.0)), t[2])};
-                 }, qkv});
-  out.push_back({"clamped scores", [](const Tensors& t) -> Tensors {
+                 },
+                 qkv});
+  out.push_back({"clamped scores",
+                 [](const Tensors& t) -> Tensors {
                    return {attend(causal(t, scores_of(t).op("clamp", Sym(-0.3), Sym(0.2))), t[2])};
-                 }, qkv});
-  out.push_back({"hidden by the score", [](const Tensors& t) -> Tensors {
+                 },
+                 qkv});
+  out.push_back({"hidden by the score",
+                 [](const Tensors& t) -> Tensors {
                    T s = scores_of(t);
                    return {attend(hidden_unless(T((s * Sym(4.0)).op("floor")) != Sym(0.0), s), t[2])};
-                 }, qkv});
-  out.push_back({"a score seen through two masks", [](const Tensors& t) -> Tensors {
+                 },
+                 qkv});
+  out.push_back({"a score seen through two masks",
+                 [](const Tensors& t) -> Tensors {
                    T s = scores_of(t), near = T(rows_of(t[0]) - keys_of(t[1])).op("abs") <= Sym(2);
                    return {attend(causal(t, s), t[2]) - attend(hidden_unless(near, s), t[2]) * Sym(0.5)};
-                 }, [](const Sizes& s) { return qkv({s.sq, s.sq}); }, 1, {0}, {}, true});
-  out.push_back({"weighted features and heads", [](const Tensors& t) -> Tensors {
+                 },
+                 [](const Sizes& s) { return qkv({s.sq, s.sq}); },
+                 1,
+                 {0},
+                 {},
+                 true});
+  out.push_back({"weighted features and heads",
+                 [](const Tensors& t) -> Tensors {
                    T s = graph::einsum("bhid,bhjd,d,h->bhij", {t[0], t[1], t[3], t[4]});
                    return {attend(causal(t, s), t[2])};
-                 }, with([](const Sizes& s) { return std::vector<std::vector<std::int64_t>>{{s.d}, {s.h}}; })});
-  out.push_back({"two pairs of queries and keys", [](const Tensors& t) -> Tensors {
-                   return {attend(causal(t, graph::matmul(t[0], graph::transposed(t[1])) + graph::matmul(t[3], graph::transposed(t[4]))), t[2])};
-                 }, with([](const Sizes& s) {
-                   return std::vector<std::vector<std::int64_t>>{{s.b, s.h, s.sq, s.d + 2}, {s.b, s.h, s.sk, s.d + 2}};
-                 })});
+                 },
+                 with([](const Sizes& s) { return Shapes{{s.d}, {s.h}}; })});
+  out.push_back(
+      {"two pairs of queries and keys",
+       [](const Tensors& t) -> Tensors {
+         return {attend(causal(t, graph::matmul(t[0], graph::transposed(t[1])) +
+                                      graph::matmul(t[3], graph::transposed(t[4]))),
+                        t[2])};
+       },
+       with([](const Sizes& s) { return Shapes{{s.b, s.h, s.sq, s.d + 2}, {s.b, s.h, s.sk, s.d + 2}}; })});
 }
 
 void add_captured(std::vector<AttentionProgram>& out) {
-  out.push_back({"dense bias", [](const Tensors& t) -> Tensors { return {attend(scores_of(t) + t[3], t[2])}; },
+  out.push_back({"dense bias",
+                 [](const Tensors& t) -> Tensors { return {attend(scores_of(t) + t[3], t[2])}; },
                  [](const Sizes& s) {
-                   Inputs all = with([](const Sizes& z) { return std::vector<std::vector<std::int64_t>>{{z.b, 1, z.sq, z.sk}}; })(s);
-                   for (std::size_t k = 0; k < all[3].data.size(); ++k) all[3].data[k] = k % 3 == 1 ? -kInf : all[3].data[k];
-                   for (std::int64_t j = 0; j < s.sk; ++j) all[3].data[static_cast<std::size_t>(j)] = -kInf;  // row 0 of batch 0 has no key
+                   Inputs all = with([](const Sizes& z) { return Shapes{{z.b, 1, z.sq, z.sk}}; })(s);
+                   for (std::size_t k = 0; k < all[3].data.size(); ++k)
+                     all[3].data[k] = k % 3 == 1 ? -kInf : all[3].data[k];
+                   for (std::int64_t j = 0; j < s.sk; ++j)
+                     all[3].data[static_cast<std::size_t>(j)] = -kInf;  // row 0 of batch 0 has no key
                    return all;
                  }});
-  out.push_back({"dense mask", [](const Tensors& t) -> Tensors { return {attend(hidden_unless(t[3], scores_of(t)), t[2])}; },
-                 [](const Sizes& s) {
-                   Inputs all = qkv(s);
-                   all.push_back(integers({s.b, s.h, s.sq, s.sk}, 5, 2));
-                   return all;
-                 }});
-  out.push_back({"key lengths", [](const Tensors& t) -> Tensors {
+  out.push_back(
+      {"dense mask",
+       [](const Tensors& t) -> Tensors { return {attend(hidden_unless(t[3], scores_of(t)), t[2])}; },
+       [](const Sizes& s) {
+         Inputs all = qkv(s);
+         all.push_back(integers({s.b, s.h, s.sq, s.sk}, 5, 2));
+         return all;
+       }});
+  out.push_back({"key lengths",
+                 [](const Tensors& t) -> Tensors {
                    T lengths = unsqueeze(unsqueeze(unsqueeze(t[3], -1), -1), -1);
                    return {attend(hidden_unless(keys_of(t[1]) < lengths, scores_of(t)), t[2])};
                  },
@@ -143,7 +145,8 @@ void add_captured(std::vector<AttentionProgram>& out) {
                    all.back().data[0] = 0;
                    return all;
                  }});
-  out.push_back({"documents", [](const Tensors& t) -> Tensors {
+  out.push_back({"documents",
+                 [](const Tensors& t) -> Tensors {
                    T same = unsqueeze(t[3], -1) == unsqueeze(t[3], -2);
                    return {attend(hidden_unless(unsqueeze(same, 1), causal(t, scores_of(t))), t[2])};
                  },
@@ -151,29 +154,43 @@ void add_captured(std::vector<AttentionProgram>& out) {
                    Inputs all = qkv(s);
                    all.push_back(integers({s.b, s.sq}, 7, 3));
                    return all;
-                 }, 1, {0}, {}, true});
-  out.push_back({"relative bias", [](const Tensors& t) -> Tensors {
+                 },
+                 1,
+                 {0},
+                 {},
+                 true});
+  out.push_back({"relative bias",
+                 [](const Tensors& t) -> Tensors {
                    T distance = T(T(keys_of(t[1]) - rows_of(t[0])).op("clamp", Sym(-2), Sym(2))) + Sym(2);
                    T h = graph::arange(graph::size(t[0], 1)).op("view", graph::sizes({-1, 1, 1}));
                    return {attend(scores_of(t) + T(t[3].op("index", graph::list({h, distance}))), t[2])};
-                 }, with([](const Sizes& s) { return std::vector<std::vector<std::int64_t>>{{s.h, 5}}; })});
+                 },
+                 with([](const Sizes& s) { return Shapes{{s.h, 5}}; })});
 }
 
 // ---- heads
 
 void add_heads(std::vector<AttentionProgram>& out) {
-  out.push_back({"grouped heads, repeated", [](const Tensors& t) -> Tensors {
+  out.push_back({"grouped heads, repeated",
+                 [](const Tensors& t) -> Tensors {
                    const Sym group = floor_div(graph::size(t[0], 1), graph::size(t[1], 1));
-                   T keys = t[1].op("repeat_interleave", group, Sym(1)), values = t[2].op("repeat_interleave", group, Sym(1));
+                   T keys = t[1].op("repeat_interleave", group, Sym(1)),
+                     values = t[2].op("repeat_interleave", group, Sym(1));
                    return {attend(scores_of({t[0], keys}), values)};
-                 }, grouped_inputs});
-  out.push_back({"grouped heads, viewed", [](const Tensors& t) -> Tensors {
-                   const Sym b = graph::size(t[0], 0), h = graph::size(t[0], 1), kv = graph::size(t[1], 1), m = graph::size(t[0], 2);
-                   T queries = t[0].op("view", graph::sizes({b, kv, floor_div(h, kv), m, graph::size(t[0], 3)}));
+                 },
+                 grouped_inputs});
+  out.push_back({"grouped heads, viewed",
+                 [](const Tensors& t) -> Tensors {
+                   const Sym b = graph::size(t[0], 0), h = graph::size(t[0], 1), kv = graph::size(t[1], 1),
+                             m = graph::size(t[0], 2);
+                   T queries =
+                       t[0].op("view", graph::sizes({b, kv, floor_div(h, kv), m, graph::size(t[0], 3)}));
                    T result = attend(scores_of({queries, unsqueeze(t[1], 2)}), unsqueeze(t[2], 2));
                    return {result.op("reshape", graph::sizes({b, h, m, -1}))};
-                 }, grouped_inputs});
-  out.push_back({"sequence before heads", [](const Tensors& t) -> Tensors {
+                 },
+                 grouped_inputs});
+  out.push_back({"sequence before heads",
+                 [](const Tensors& t) -> Tensors {
                    T s = graph::einsum("bihd,bjhd->bhij", {t[0], t[1]});
                    return {graph::einsum("bhij,bjhe->bihe", {graph::softmax(s), t[2]})};
                  },
@@ -183,164 +200,16 @@ void add_heads(std::vector<AttentionProgram>& out) {
                  }});
 }
 
-// ---- normalisers and further results
-
-void add_normalisers(std::vector<AttentionProgram>& out) {
-  out.push_back({"naive softmax", [](const Tensors& t) -> Tensors {
-                   T e = exp(causal(t, scores_of(t)));
-                   return {graph::matmul(e / sum(e), t[2])};
-                 }, qkv});
-  out.push_back({"safe softmax, divided last", [](const Tensors& t) -> Tensors {
-                   T s = causal(t, scores_of(t)), e = exp(s - amax(s));
-                   return {graph::matmul(e, t[2]) / sum(e)};
-                 }, qkv});
-  out.push_back({"off by one", [](const Tensors& t) -> Tensors {
-                   T e = exp(causal(t, scores_of(t)));
-                   return {graph::matmul(e / (sum(e) + Sym(1.0)), t[2])};
-                 }, qkv});
-  out.push_back({"sink", [](const Tensors& t) -> Tensors {
-                   T e = exp(causal(t, scores_of(t))), sink = exp(t[3].op("view", graph::sizes({-1, 1, 1})));
-                   return {graph::matmul(e / (sum(e) + sink), t[2])};
-                 }, with([](const Sizes& s) { return std::vector<std::vector<std::int64_t>>{{s.h}}; })});
-  out.push_back({"sigmoid", [](const Tensors& t) -> Tensors {
-                   return {graph::matmul(scores_of(t).op("sigmoid"), t[2])};
-                 }, qkv});
-  out.push_back({"masked sigmoid", [](const Tensors& t) -> Tensors {
-                   T p = graph::where(keys_of(t[1]) <= rows_of(t[0]), scores_of(t).op("sigmoid"), Sym(0.0));
-                   return {graph::matmul(p, t[2])};
-                 }, qkv});
-  out.push_back({"squared relu", [](const Tensors& t) -> Tensors {
-                   return {graph::matmul(T(scores_of(t).op("relu")).op("square"), t[2])};
-                 }, qkv});
-  out.push_back({"normalised sigmoid, first row without keys", [](const Tensors& t) -> Tensors {
-                   T p = graph::where(keys_of(t[1]) < rows_of(t[0]), scores_of(t).op("sigmoid"), Sym(0.0));
-                   return {graph::matmul(p / sum(p), t[2])};
-                 }, qkv});
-  out.push_back({"divided by the norm of p", [](const Tensors& t) -> Tensors {
-                   T p = graph::softmax(causal(t, scores_of(t)));
-                   return {graph::matmul(p / T(sum(p.op("square"))).op("sqrt"), t[2])};
-                 }, qkv});
-  out.push_back({"p to a power, renormalised", [](const Tensors& t) -> Tensors {
-                   T p = T(graph::softmax(causal(t, scores_of(t)))).op("pow", Sym(1.5));
-                   return {graph::matmul(p / sum(p), t[2])};
-                 }, qkv});
-  out.push_back({"root of a product of unknown signs", [](const Tensors& t) -> Tensors {
-                   T g = T(t[3].op("clamp_max", Sym(1.0))) * T(t[4].op("clamp_max", Sym(1.0)));
-                   T p = graph::softmax(causal(t, scores_of(t))) * g;
-                   return {graph::matmul(T(p.op("sqrt")), t[2])};
-                 }, [](const Sizes& s) {
-                   Inputs all = with([](const Sizes& z) { return std::vector<std::vector<std::int64_t>>{{z.b, z.h, z.sq, 1}, {z.b, z.h, z.sq, 1}}; })(s);
-                   for (std::size_t t : {3, 4}) {
-                     for (double& x : all[t].data) x = -std::fabs(x);
-                   }
-                   return all;
-                 }, 2});
-  out.push_back({"linear with decay", [](const Tensors& t) -> Tensors {
-                   T distance = rows_of(t[0]) - keys_of(t[1]);
-                   T decay = graph::where(distance >= Sym(0), exp(distance * Sym(-0.25)), Sym(0.0));
-                   return {graph::matmul(scores_of(t) * decay, t[2])};
-                 }, qkv});
-  out.push_back({"divided by the sum of magnitudes", [](const Tensors& t) -> Tensors {
-                   T s = graph::where(keys_of(t[1]) <= rows_of(t[0]), scores_of(t), Sym(0.0));
-                   return {graph::matmul(s / T(sum(s.op("abs"))).op("clamp_min", Sym(1.0)), t[2])};
-                 }, qkv});
-}
-
-void add_results(std::vector<AttentionProgram>& out) {
-  out.push_back({"logsumexp beside it", [](const Tensors& t) -> Tensors {
-                   T s = causal(t, scores_of(t));
-                   return {attend(s, t[2]), logsumexp(s)};
-                 }, qkv, 1, {0, -kInf}});
-  out.push_back({"entropy beside it", [](const Tensors& t) -> Tensors {
-                   T p = graph::softmax(scores_of(t));
-                   return {graph::matmul(p, t[2]), sum(p * log(p), false)};
-                 }, qkv, 1, {0, 0}});
-  out.push_back({"greatest score beside it", [](const Tensors& t) -> Tensors {
-                   T s = hidden_unless(keys_of(t[1]) < rows_of(t[0]), scores_of(t));
-                   return {attend(s, t[2]), amax(s, false)};
-                 }, qkv, 1, {0, -kInf}});
-  out.push_back({"least score beside it", [](const Tensors& t) -> Tensors {
-                   T s = scores_of(t);
-                   return {attend(causal(t, s), t[2]), s.op("amin", Sym(-1), graph::flag(false))};
-                 }, qkv, 1, {0, 0}});
-  out.push_back({"greatest squared score beside it", [](const Tensors& t) -> Tensors {
-                   T s = scores_of(t), squares = hidden_unless(keys_of(t[1]) < rows_of(t[0]), s.op("square"));
-                   return {attend(causal(t, s), t[2]), amax(squares, false)};
-                 }, qkv, 1, {0, -kInf}});
-  out.push_back({"written as a logarithm", [](const Tensors& t) -> Tensors {
-                   T s = causal(t, scores_of(t));
-                   return {graph::matmul(exp(s - unsqueeze(logsumexp(s), -1)), t[2])};
-                 }, qkv});
-  out.push_back({"two value tensors", [](const Tensors& t) -> Tensors {
-                   T p = graph::softmax(causal(t, scores_of(t)));
-                   return {graph::matmul(p, t[2]), graph::matmul(p, t[3])};
-                 }, with([](const Sizes& s) { return std::vector<std::vector<std::int64_t>>{{s.b, s.h, s.sk, s.dv + 2}}; }), 1, {0, 0}});
-  out.push_back({"values masked one by one", [](const Tensors& t) -> Tensors {
-                   T v = graph::where(t[3] > t[2], t[2], Sym(0.0));
-                   return {attend(causal(t, scores_of(t)), v)};
-                 }, with([](const Sizes& s) { return std::vector<std::vector<std::int64_t>>{{s.b, s.h, s.sk, s.dv}}; })});
-  out.push_back({"a product of values", [](const Tensors& t) -> Tensors { return {attend(causal(t, scores_of(t)), t[2] * t[3])}; },
-                 with([](const Sizes& s) { return std::vector<std::vector<std::int64_t>>{{s.b, s.h, s.sk, s.dv}}; })});
-  out.push_back({"functions of the values", [](const Tensors& t) -> Tensors {
-                   return {attend(causal(t, scores_of(t)), exp(t[2]) * t[2] + T(t[2].op("tanh")))};
-                 }, qkv});
-  out.push_back({"every other row", [](const Tensors& t) -> Tensors {
-                   T all = attend(causal(t, scores_of(t)), t[2]);
-                   return {all.op("slice", Sym(-2), Sym(0), graph::Arg{}, Sym(2))};
-                 }, qkv});
-  out.push_back({"self-attention", [](const Tensors& t) -> Tensors { return {attend(causal({t[0], t[0]}, scores_of({t[0], t[0]})), t[0])}; },
-                 [](const Sizes& s) -> Inputs { return {graph::random({s.b, s.h, s.sq, s.d}, 1)}; }, 1, {0}, {}, true});
-  out.push_back({"transposed result", [](const Tensors& t) -> Tensors {
-                   return {graph::transposed(attend(causal(t, scores_of(t)), t[2]))};
-                 }, qkv});
-  out.push_back({"gated", [](const Tensors& t) -> Tensors {
-                   return {attend(causal(t, scores_of(t)), t[2]) * T(t[3].op("sigmoid"))};
-                 }, with([](const Sizes& s) { return std::vector<std::vector<std::int64_t>>{{s.b, s.h, s.sq, s.dv}}; })});
-  out.push_back({"differential", [](const Tensors& t) -> Tensors {
-                   T p = graph::softmax(stream_scores(t, 0)) - graph::scalar(0) * graph::softmax(stream_scores(t, 1));
-                   return {graph::matmul(p, t[2])};
-                 }, two_streams, 1, {0}, {0.75}});
-  out.push_back({"differential, distributed", [](const Tensors& t) -> Tensors {
-                   return {attend(stream_scores(t, 0), t[2]) - graph::scalar(0) * attend(stream_scores(t, 1), t[2])};
-                 }, two_streams, 1, {0}, {0.75}});
-  out.push_back({"differential, causal", [](const Tensors& t) -> Tensors {
-                   T p = graph::softmax(causal(t, stream_scores(t, 0))) - graph::scalar(0) * graph::softmax(causal(t, stream_scores(t, 1)));
-                   return {graph::matmul(p, t[2])};
-                 }, two_streams, 1, {0}, {0.75}});
-}
-
-T above_the_mean(const T& scores, const T& v) {
-  T p = graph::softmax(scores), mean = p.op("mean", Sym(-1), graph::flag(true));
-  return graph::matmul(graph::where(p > mean, p, Sym(0.0)), v);
-}
-
-void add_sweeps(std::vector<AttentionProgram>& out) {
-  out.push_back({"softmax of softmax", [](const Tensors& t) -> Tensors {
-                   return {attend(graph::softmax(causal(t, scores_of(t))), t[2])};
-                 }, qkv, 2});
-  out.push_back({"temperature from the maximum", [](const Tensors& t) -> Tensors {
-                   T s = scores_of(t);
-                   return {attend(s / (T(amax(s)).op("abs") + Sym(1.0)), t[2])};
-                 }, qkv, 2});
-  out.push_back({"entropy of p + eps beside it", [](const Tensors& t) -> Tensors {
-                   T p = graph::softmax(causal(t, scores_of(t)));
-                   return {graph::matmul(p, t[2]), sum(p * log(p + Sym(1e-3)), false)};
-                 }, qkv, 2, {0, 0}});
-  out.push_back({"above the mean", [](const Tensors& t) -> Tensors { return {above_the_mean(scores_of(t), t[2])}; }, qkv, 2});
-  // Rows without keys, through two sweeps.
-  auto late = [](const Tensors& t) { return hidden_unless(keys_of(t[1]) < rows_of(t[0]), scores_of(t)); };
-  out.push_back({"above the mean, first row without keys", [late](const Tensors& t) -> Tensors {
-                   return {above_the_mean(late(t), t[2])};
-                 }, qkv, 2});
-}
-
 }  // namespace
 
 std::vector<Array> qkv(const Sizes& s) {
-  return {graph::random({s.b, s.h, s.sq, s.d}, 1), graph::random({s.b, s.h, s.sk, s.d}, 2), graph::random({s.b, s.h, s.sk, s.dv}, 3)};
+  return {graph::random({s.b, s.h, s.sq, s.d}, 1), graph::random({s.b, s.h, s.sk, s.d}, 2),
+          graph::random({s.b, s.h, s.sk, s.dv}, 3)};
 }
 
-T scores_of(const Tensors& t) { return graph::matmul(t[0], graph::transposed(t[1])) / graph::host("sqrt", graph::size(t[0], -1)); }
+T scores_of(const Tensors& t) {
+  return graph::matmul(t[0], graph::transposed(t[1])) / graph::host("sqrt", graph::size(t[0], -1));
+}
 T attend(const T& scores, const T& v) { return graph::matmul(graph::softmax(scores), v); }
 T rows_of(const T& q) { return unsqueeze(graph::arange(graph::size(q, -2)), -1); }
 T keys_of(const T& k) { return graph::arange(graph::size(k, -2)); }

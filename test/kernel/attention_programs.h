@@ -17,7 +17,7 @@ struct AttentionProgram {
   int sweeps = 1;
   std::vector<double> empty = {0};  // per result: what a row without keys gives
   std::vector<double> scalars = {};
-  bool square = false;              // for Sq = Sk only
+  bool square = false;  // for Sq = Sk only
 };
 
 const std::vector<AttentionProgram>& attention_programs();
@@ -25,10 +25,10 @@ const AttentionProgram& attention_program(const std::string& name);
 
 // q [b, h, sq, d], k [b, h, sk, d], v [b, h, sk, dv].
 std::vector<graph::Array> qkv(const Sizes&);
-graph::T scores_of(const graph::Tensors&);           // q k^T / sqrt(d)
-graph::T attend(const graph::T& scores, const graph::T& v);  // softmax(scores) v
-graph::T rows_of(const graph::T& q);                 // [sq, 1]: i
-graph::T keys_of(const graph::T& k);                 // [sk]: j
+graph::T scores_of(const graph::Tensors&);                                  // q k^T / sqrt(d)
+graph::T attend(const graph::T& scores, const graph::T& v);                 // softmax(scores) v
+graph::T rows_of(const graph::T& q);                                        // [sq, 1]: i
+graph::T keys_of(const graph::T& k);                                        // [sk]: j
 graph::T hidden_unless(const graph::T& condition, const graph::T& scores);  // -inf elsewhere
 
 }  // namespace flashlight::kernel

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Covers of conditions in any form, also such as normal forms do not leave: never wrong about a tile, exact for one comparison.
+// Covers of conditions in any form, also such as normal forms do not leave: never wrong about a tile, exact
+// for one comparison.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -48,7 +49,9 @@ class Conditions {
     node.shape = {Sym(kRows), Sym(kKeys)};
     for (NodeId arg : args) {
       const std::size_t rank = nodes_[arg].shape.size();
-      node.operands.push_back({arg, rank == 0 ? std::vector<Sym>{} : rank == 1 ? std::vector<Sym>{Sym::axis(arg)} : std::vector<Sym>{Sym::axis(0), Sym::axis(1)}});
+      node.operands.push_back({arg, rank == 0   ? std::vector<Sym>{}
+                                    : rank == 1 ? std::vector<Sym>{Sym::axis(arg)}
+                                                : std::vector<Sym>{Sym::axis(0), Sym::axis(1)}});
     }
     nodes_.push_back(node);
     return static_cast<NodeId>(nodes_.size()) - 1;
@@ -75,7 +78,8 @@ class Conditions {
   }
 
   // What the cover says of every tile against `holds`; `exact`: it must decide each of them.
-  void expect_sound(Expr condition, const std::function<bool(int i, int j)>& holds, bool exact, const std::string& what) const {
+  void expect_sound(Expr condition, const std::function<bool(int i, int j)>& holds, bool exact,
+                    const std::string& what) const {
     const graph::Binding binding(function_, {}, {});
     const CoverOf cover = cover_of(program_, condition);
     const std::int64_t loops[2] = {0, 0};
@@ -104,7 +108,8 @@ class Conditions {
   }
 
   std::function<bool(int, int)> truth(NodeId condition) const {
-    auto binding = std::make_shared<graph::Binding>(function_, std::vector<graph::Array>{}, std::vector<double>{});
+    auto binding =
+        std::make_shared<graph::Binding>(function_, std::vector<graph::Array>{}, std::vector<double>{});
     auto points = std::make_shared<Points>(function_, *binding);
     return [binding, points, condition](int i, int j) {
       const std::int64_t loops[2] = {i, j};
@@ -125,16 +130,18 @@ struct Comparison {
 };
 
 NodeId compare(Conditions& all, const Comparison& x) {
-  auto times = [&](int factor, NodeId value) { return all.map(Fn::Mul, Type::Int, {all.number(factor), value}); };
+  auto times = [&](int factor, NodeId value) {
+    return all.map(Fn::Mul, Type::Int, {all.number(factor), value});
+  };
   const NodeId sum = all.map(Fn::Add, Type::Int, {times(x.a, all.i()), times(x.b, all.j())});
   return all.map(x.fn, Type::Bool, {sum, all.number(x.c)});
 }
 
 // An equality over a slanted form may skip values that lie inside its interval; an order never does.
 constexpr Comparison kComparisons[] = {
-    {Fn::Le, 1, -1, 0}, {Fn::Lt, 1, -1, 0}, {Fn::Le, -1, 1, 2},  {Fn::Lt, -1, 1, -3}, {Fn::Le, 0, 1, 4}, {Fn::Lt, 0, -1, -2},
-    {Fn::Le, 1, 0, 3},  {Fn::Le, 2, 3, 11}, {Fn::Lt, -3, 2, -1}, {Fn::Eq, 1, -1, 0},  {Fn::Ne, 1, -1, 1}, {Fn::Eq, 0, 1, 5},
-    {Fn::Ne, 0, 1, 5},  {Fn::Eq, 1, 0, 2},  {Fn::Ne, 1, 1, 6},
+    {Fn::Le, 1, -1, 0},  {Fn::Lt, 1, -1, 0}, {Fn::Le, -1, 1, 2}, {Fn::Lt, -1, 1, -3}, {Fn::Le, 0, 1, 4},
+    {Fn::Lt, 0, -1, -2}, {Fn::Le, 1, 0, 3},  {Fn::Le, 2, 3, 11}, {Fn::Lt, -3, 2, -1}, {Fn::Eq, 1, -1, 0},
+    {Fn::Ne, 1, -1, 1},  {Fn::Eq, 0, 1, 5},  {Fn::Ne, 0, 1, 5},  {Fn::Eq, 1, 0, 2},   {Fn::Ne, 1, 1, 6},
 };
 
 TEST(CoverForm, OneComparisonIsDecidedExactly) {
@@ -150,14 +157,16 @@ TEST(CoverForm, OneComparisonIsDecidedExactly) {
     const auto not_holds = [&](int i, int j) { return !holds(i, j); };
     all.expect_sound(all.leaf(plain[k]), holds, true, "comparison " + std::to_string(k));
     all.expect_sound(all.leaf(negated[k]), not_holds, true, "negated comparison " + std::to_string(k));
-    all.expect_sound(fusion::algebra::not_of(all.leaf(plain[k])), not_holds, true, "not of comparison " + std::to_string(k));
+    all.expect_sound(fusion::algebra::not_of(all.leaf(plain[k])), not_holds, true,
+                     "not of comparison " + std::to_string(k));
   }
 }
 
 TEST(CoverForm, AMagnitudeIsTwoComparisons) {
   Conditions all;
   std::vector<NodeId> conditions;
-  const NodeId distance = all.map(Fn::Add, Type::Int, {all.i(), all.map(Fn::Mul, Type::Int, {all.number(-1), all.j()})});
+  const NodeId distance =
+      all.map(Fn::Add, Type::Int, {all.i(), all.map(Fn::Mul, Type::Int, {all.number(-1), all.j()})});
   const NodeId magnitude = all.map(Fn::Abs, Type::Int, {distance}), three = all.number(3);
   for (Fn fn : {Fn::Le, Fn::Lt}) {
     conditions.push_back(all.map(fn, Type::Bool, {magnitude, three}));
@@ -166,7 +175,8 @@ TEST(CoverForm, AMagnitudeIsTwoComparisons) {
     conditions.push_back(all.map(Fn::Not, Type::Bool, {conditions[conditions.size() - 2]}));
   }
   all.finish();
-  for (NodeId condition : conditions) all.expect_sound(all.leaf(condition), all.truth(condition), true, std::to_string(condition));
+  for (NodeId condition : conditions)
+    all.expect_sound(all.leaf(condition), all.truth(condition), true, std::to_string(condition));
 }
 
 // And, Or and Not of comparisons, in the Graph and in the row program.
@@ -181,9 +191,11 @@ TEST(CoverForm, RandomConditionsAreNeverMisjudged) {
       pool.push_back(compare(all, {fns[below(4)], below(5) - 2, below(5) - 2, below(9) - 4}));
     }
     for (int k = 0; k < 5; ++k) {
-      const NodeId a = pool[below(static_cast<int>(pool.size()))], b = pool[below(static_cast<int>(pool.size()))];
+      const NodeId a = pool[below(static_cast<int>(pool.size()))],
+                   b = pool[below(static_cast<int>(pool.size()))];
       const int which = below(3);
-      pool.push_back(which == 2 ? all.map(Fn::Not, Type::Bool, {a}) : all.map(which ? Fn::And : Fn::Or, Type::Bool, {a, b}));
+      pool.push_back(which == 2 ? all.map(Fn::Not, Type::Bool, {a})
+                                : all.map(which ? Fn::And : Fn::Or, Type::Bool, {a, b}));
     }
     all.finish();
     const NodeId x = pool.back(), y = pool[pool.size() - 2];
@@ -192,9 +204,15 @@ TEST(CoverForm, RandomConditionsAreNeverMisjudged) {
     const std::string what = "round " + std::to_string(round);
     namespace alg = fusion::algebra;
     all.expect_sound(ex, in_x, false, what);
-    all.expect_sound(alg::all_of({ex, alg::not_of(ey)}), [&](int i, int j) { return in_x(i, j) && !in_y(i, j); }, false, what);
-    all.expect_sound(alg::not_of(alg::any_of({ex, ey})), [&](int i, int j) { return !in_x(i, j) && !in_y(i, j); }, false, what);
-    all.expect_sound(alg::not_of(alg::all_of({ex, ey})), [&](int i, int j) { return !(in_x(i, j) && in_y(i, j)); }, false, what);
+    all.expect_sound(
+        alg::all_of({ex, alg::not_of(ey)}), [&](int i, int j) { return in_x(i, j) && !in_y(i, j); }, false,
+        what);
+    all.expect_sound(
+        alg::not_of(alg::any_of({ex, ey})), [&](int i, int j) { return !in_x(i, j) && !in_y(i, j); }, false,
+        what);
+    all.expect_sound(
+        alg::not_of(alg::all_of({ex, ey})), [&](int i, int j) { return !(in_x(i, j) && in_y(i, j)); }, false,
+        what);
     if (HasFatalFailure()) return;
   }
 }

@@ -27,7 +27,9 @@ struct Mask {
 
 std::ostream& operator<<(std::ostream& out, const Mask& mask) { return out << mask.name; }
 
-T head_axis(const Tensors& t) { return graph::arange(graph::size(t[0], 1)).op("view", graph::sizes({-1, 1, 1})); }
+T head_axis(const Tensors& t) {
+  return graph::arange(graph::size(t[0], 1)).op("view", graph::sizes({-1, 1, 1}));
+}
 T batch_axis(const T& x) { return x.op("view", graph::sizes({-1, 1, 1, 1})); }
 Array lengths(std::int64_t, std::int64_t sk) {
   return {{2}, {static_cast<double>(sk / 2), static_cast<double>(std::max<std::int64_t>(sk - 3, 0))}};
@@ -36,9 +38,12 @@ Array lengths(std::int64_t, std::int64_t sk) {
 std::vector<Mask> affine_masks() {
   return {
       {"causal", [](auto& i, auto& j, auto&) { return j <= i; }, [](const Pair& p) { return p.j <= p.i; }},
-      {"strictly causal", [](auto& i, auto& j, auto&) { return j < i; }, [](const Pair& p) { return p.j < p.i; }},
-      {"anti-causal", [](auto& i, auto& j, auto&) { return j >= i; }, [](const Pair& p) { return p.j >= p.i; }},
-      {"bottom right", [](auto& i, auto& j, auto& t) { return j <= i + (graph::size(t[1], -2) - graph::size(t[0], -2)); },
+      {"strictly causal", [](auto& i, auto& j, auto&) { return j < i; },
+       [](const Pair& p) { return p.j < p.i; }},
+      {"anti-causal", [](auto& i, auto& j, auto&) { return j >= i; },
+       [](const Pair& p) { return p.j >= p.i; }},
+      {"bottom right",
+       [](auto& i, auto& j, auto& t) { return j <= i + (graph::size(t[1], -2) - graph::size(t[0], -2)); },
        [](const Pair& p) { return p.j <= p.i + p.sk - p.sq; }},
       {"window", [](auto& i, auto& j, auto&) { return (j <= i) & (i - j <= Sym(5)); },
        [](const Pair& p) { return p.j <= p.i && p.i - p.j <= 5; }},
@@ -52,13 +57,16 @@ std::vector<Mask> affine_masks() {
        [](const Pair& p) { return p.i - p.j <= 3 && p.j - p.i <= 4; }},
       {"outside a window", [](auto& i, auto& j, auto&) { return T((j <= i) & (i - j <= Sym(6))).op("~"); },
        [](const Pair& p) { return !(p.j <= p.i && p.i - p.j <= 6); }},
-      {"not causal", [](auto& i, auto& j, auto&) { return T(j <= i).op("~"); }, [](const Pair& p) { return p.j > p.i; }},
+      {"not causal", [](auto& i, auto& j, auto&) { return T(j <= i).op("~"); },
+       [](const Pair& p) { return p.j > p.i; }},
       {"prefix", [](auto& i, auto& j, auto&) { return (j < Sym(6)) | (j <= i); },
        [](const Pair& p) { return p.j < 6 || p.j <= p.i; }},
-      {"first keys and a window", [](auto& i, auto& j, auto&) { return (j < Sym(2)) | ((j <= i) & (i - j < Sym(4))); },
+      {"first keys and a window",
+       [](auto& i, auto& j, auto&) { return (j < Sym(2)) | ((j <= i) & (i - j < Sym(4))); },
        [](const Pair& p) { return p.j < 2 || (p.j <= p.i && p.i - p.j < 4); }, true, false},
       {"diagonal", [](auto& i, auto& j, auto&) { return i == j; }, [](const Pair& p) { return p.i == p.j; }},
-      {"all but the diagonal", [](auto& i, auto& j, auto&) { return i != j; }, [](const Pair& p) { return p.i != p.j; }},
+      {"all but the diagonal", [](auto& i, auto& j, auto&) { return i != j; },
+       [](const Pair& p) { return p.i != p.j; }},
       {"two keys a query", [](auto& i, auto& j, auto&) { return j <= i * Sym(2) + Sym(1); },
        [](const Pair& p) { return p.j <= 2 * p.i + 1; }},
       {"two queries a key", [](auto& i, auto& j, auto&) { return j * Sym(2) <= i; },
@@ -67,7 +75,8 @@ std::vector<Mask> affine_masks() {
        [](const Pair& p) { return 3 * p.i - 2 * p.j <= 7; }},
       {"later queries", [](auto& i, auto& j, auto&) { return (i >= Sym(4)) & (j <= i); },
        [](const Pair& p) { return p.i >= 4 && p.j <= p.i; }},
-      {"window by head", [](auto& i, auto& j, auto& t) { return (j <= i) & (i - j <= head_axis(t) * Sym(3)); },
+      {"window by head",
+       [](auto& i, auto& j, auto& t) { return (j <= i) & (i - j <= head_axis(t) * Sym(3)); },
        [](const Pair& p) { return p.j <= p.i && p.i - p.j <= 3 * p.h; }},
       {"two bands", [](auto& i, auto& j, auto&) { return (i == j) | (i == j + Sym(5)); },
        [](const Pair& p) { return p.i == p.j || p.i == p.j + 5; }},
@@ -85,8 +94,10 @@ T bound_of(const Tensors& t, int first) {
 
 std::vector<Mask> captured_masks() {
   return {
-      {"a range of keys", [](auto&, auto& j, auto& t) { return (bound_of(t, 0) <= j) & (j < bound_of(t, 2)); },
-       [](const Pair& p) { return p.captured.data[p.b] <= p.j && p.j < p.captured.data[2 + p.b]; }, false, true, ranges},
+      {"a range of keys",
+       [](auto&, auto& j, auto& t) { return (bound_of(t, 0) <= j) & (j < bound_of(t, 2)); },
+       [](const Pair& p) { return p.captured.data[p.b] <= p.j && p.j < p.captured.data[2 + p.b]; }, false,
+       true, ranges},
       {"key lengths", [](auto&, auto& j, auto& t) { return j < batch_axis(t[3]); },
        [](const Pair& p) { return p.j < p.captured.data[p.b]; }, true, true, lengths},
       {"key lengths, causal", [](auto& i, auto& j, auto& t) { return (j < batch_axis(t[3])) & (j <= i); },
@@ -94,17 +105,23 @@ std::vector<Mask> captured_masks() {
       {"prefix by batch", [](auto& i, auto& j, auto& t) { return (j < batch_axis(t[3])) | (j <= i); },
        [](const Pair& p) { return p.j < p.captured.data[p.b] || p.j <= p.i; }, true, true, lengths},
       {"left padding", [](auto& i, auto& j, auto& t) { return (j >= batch_axis(t[3])) & (j <= i); },
-       [](const Pair& p) { return p.j >= p.captured.data[p.b] && p.j <= p.i; }, false, true, lengths},  // bounds that cross inside a tile
+       [](const Pair& p) { return p.j >= p.captured.data[p.b] && p.j <= p.i; }, false, true,
+       lengths},  // bounds that cross inside a tile
   };
 }
 
 // Without an affine form, in whole or in part: never left out wrongly.
 std::vector<Mask> partly_unknown_masks() {
   return {
-      {"dilated window", [](auto& i, auto& j, auto&) { return (j <= i) & ((i - j) % Sym(3) == Sym(0)) & (i - j <= Sym(9)); },
+      {"dilated window",
+       [](auto& i, auto& j, auto&) { return (j <= i) & ((i - j) % Sym(3) == Sym(0)) & (i - j <= Sym(9)); },
        [](const Pair& p) { return p.j <= p.i && (p.i - p.j) % 3 == 0 && p.i - p.j <= 9; }, false, false},
-      {"even keys", [](auto&, auto& j, auto&) { return j % Sym(2) == Sym(0); }, [](const Pair& p) { return p.j % 2 == 0; }, false, false},
-      {"blocks", [](auto& i, auto& j, auto&) { return T(i.op("floor_divide", Sym(4))) == T(j.op("floor_divide", Sym(4))); },
+      {"even keys", [](auto&, auto& j, auto&) { return j % Sym(2) == Sym(0); },
+       [](const Pair& p) { return p.j % 2 == 0; }, false, false},
+      {"blocks",
+       [](auto& i, auto& j, auto&) {
+         return T(i.op("floor_divide", Sym(4))) == T(j.op("floor_divide", Sym(4)));
+       },
        [](const Pair& p) { return p.i / 4 == p.j / 4; }, false, false},
       {"in floats", [](auto& i, auto& j, auto&) { return (i - j) * Sym(0.5) <= Sym(2.0); },
        [](const Pair& p) { return (p.i - p.j) * 0.5 <= 2; }, false, false},
@@ -131,8 +148,10 @@ std::vector<Mask> partly_unknown_masks() {
 
 class EveryMask : public testing::TestWithParam<Mask> {};
 
-// Keys past the end of a tile that has some before it count as keys: the tests per tile do not look at the end.
-TileCounts count(const Mask& mask, std::int64_t sq, std::int64_t sk, std::int64_t m, std::int64_t n, const Array& captured) {
+// Keys past the end of a tile that has some before it count as keys: the tests per tile do not look at the
+// end.
+TileCounts count(const Mask& mask, std::int64_t sq, std::int64_t sk, std::int64_t m, std::int64_t n,
+                 const Array& captured) {
   TileCounts counts;
   const std::int64_t rows = m ? m : sq, keys = n ? n : sk;
   for (std::int64_t element = 0; element < 4; ++element) {
@@ -171,7 +190,8 @@ TEST_P(EveryMask, VisitsAndMasksTheTilesThatCountingFinds) {
     if (mask.captured) inputs.push_back(mask.captured(sq, sk));
     const auto wanted = graph::evaluate(lowered->function, inputs, {});
     for (const auto& [m, n] : tiles) {
-      const std::string where = std::to_string(sq) + " x " + std::to_string(sk) + " in tiles of " + std::to_string(m) + " x " + std::to_string(n);
+      const std::string where = std::to_string(sq) + " x " + std::to_string(sk) + " in tiles of " +
+                                std::to_string(m) + " x " + std::to_string(n);
       TileCounts got;
       expect_close(interpret(lowered->program, inputs, {}, {m, n, true, &got})[0], wanted[0], 0, where);
       const TileCounts brute = count(mask, sq, sk, m, n, inputs.back());
@@ -196,7 +216,8 @@ std::string mask_identifier(const testing::TestParamInfo<Mask>& info) {
 
 INSTANTIATE_TEST_SUITE_P(Affine, EveryMask, testing::ValuesIn(affine_masks()), mask_identifier);
 INSTANTIATE_TEST_SUITE_P(Captured, EveryMask, testing::ValuesIn(captured_masks()), mask_identifier);
-INSTANTIATE_TEST_SUITE_P(PartlyUnknown, EveryMask, testing::ValuesIn(partly_unknown_masks()), mask_identifier);
+INSTANTIATE_TEST_SUITE_P(PartlyUnknown, EveryMask, testing::ValuesIn(partly_unknown_masks()),
+                         mask_identifier);
 
 TEST(Cover, DilatedWindowsAreBoundedByTheirAffineParts) {
   const auto lowered = lower(3, attention_program("dilated window").body);

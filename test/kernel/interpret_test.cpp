@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tile programs mean what their functions mean: the interpreter against the evaluator, whatever the sizes and the tiles.
+// Tile programs mean what their functions mean: the interpreter against the evaluator, whatever the sizes and
+// the tiles.
 #include "attention_programs.h"
 
 namespace flashlight::kernel {
@@ -17,7 +18,8 @@ TEST_P(EveryProgram, AgreesWithTheEvaluator) {
   const AttentionProgram& program = attention_program(GetParam());
   const auto params = static_cast<int>(program.inputs({}).size());
   const auto lowered = lower(params, program.body, false, static_cast<int>(program.scalars.size()));
-  EXPECT_EQ(lowered->program.sweeps.size(), static_cast<std::size_t>(program.sweeps)) << to_string(lowered->program);
+  EXPECT_EQ(lowered->program.sweeps.size(), static_cast<std::size_t>(program.sweeps))
+      << to_string(lowered->program);
   for (std::int64_t sq : kSizes) {
     for (std::int64_t sk : kSizes) {
       if (program.square && sq != sk) continue;
@@ -29,8 +31,9 @@ TEST_P(EveryProgram, AgreesWithTheEvaluator) {
         ASSERT_EQ(got.size(), wanted.size());
         for (std::size_t o = 0; o < wanted.size(); ++o) {
           expect_close(got[o], wanted[o], program.empty[o],
-                       "result " + std::to_string(o) + ", " + std::to_string(sq) + " x " + std::to_string(sk) + " in tiles of " +
-                           std::to_string(tile.m) + " x " + std::to_string(tile.n));
+                       "result " + std::to_string(o) + ", " + std::to_string(sq) + " x " +
+                           std::to_string(sk) + " in tiles of " + std::to_string(tile.m) + " x " +
+                           std::to_string(tile.n));
           if (HasFatalFailure()) GTEST_FAIL() << to_string(lowered->program);
         }
       }
@@ -65,14 +68,16 @@ TEST(Interpret, AnInnerSoftmaxWithoutKeysIsNothing) {
   };
   const std::vector<graph::Array> inputs = qkv({7, 5});
   const auto wanted = graph::evaluate(graph::read(3, twice(true)), inputs, {});
-  expect_close(interpret(lower(3, twice(false))->program, inputs, {}, {2, 3, true, nullptr})[0], wanted[0], 0, "");
+  expect_close(interpret(lower(3, twice(false))->program, inputs, {}, {2, 3, true, nullptr})[0], wanted[0], 0,
+               "");
 }
 
 // A weight of nothing stays nothing, whatever it multiplies: the expected score of a row with hidden keys.
 TEST(Interpret, HiddenKeysWeighNothingBesideInfiniteFactors) {
   auto expectation = [](bool guarded) {
     return [guarded](const graph::Tensors& t) -> graph::Tensors {
-      const graph::T seen = keys_of(t[1]) <= rows_of(t[0]), s = hidden_unless(seen, scores_of(t)), p = graph::softmax(s);
+      const graph::T seen = keys_of(t[1]) <= rows_of(t[0]), s = hidden_unless(seen, scores_of(t)),
+                     p = graph::softmax(s);
       graph::T weighed = p / t[3];  // 1 / 0 at the last key
       if (guarded) weighed = graph::where(seen, weighed, graph::Sym(0.0));
       return {graph::matmul(weighed, t[2])};
@@ -82,7 +87,8 @@ TEST(Interpret, HiddenKeysWeighNothingBesideInfiniteFactors) {
   inputs.push_back({{7}, {1, 2, 3, 4, 5, 6, 0}});
   const auto wanted = graph::evaluate(graph::read(4, expectation(true)), inputs, {});
   for (double x : wanted[0].data) ASSERT_TRUE(std::isfinite(x));
-  expect_close(interpret(lower(4, expectation(false))->program, inputs, {}, {2, 4, false, nullptr})[0], wanted[0], 0, "");
+  expect_close(interpret(lower(4, expectation(false))->program, inputs, {}, {2, 4, false, nullptr})[0],
+               wanted[0], 0, "");
 }
 
 // Two streams, each with a mask of its own: row 0 sees a key in the first one only.
@@ -100,24 +106,28 @@ TEST(Interpret, AStreamWithoutKeysCountsAsNothing) {
   inputs.push_back(graph::random(inputs[0].shape, 8));
   inputs.push_back(graph::random(inputs[1].shape, 9));
   const auto wanted = graph::evaluate(graph::read(5, difference(true)), inputs, {});
-  expect_close(interpret(lower(5, difference(false))->program, inputs, {}, {2, 3, true, nullptr})[0], wanted[0], 0, "");
+  expect_close(interpret(lower(5, difference(false))->program, inputs, {}, {2, 3, true, nullptr})[0],
+               wanted[0], 0, "");
 }
 
 // What eager code gives, NaN, where that is asked for.
 TEST(Interpret, StrictNan) {
-  for (const char* name : {"no key at all", "greatest score beside it", "softcap, first row without keys", "key lengths"}) {
+  for (const char* name :
+       {"no key at all", "greatest score beside it", "softcap, first row without keys", "key lengths"}) {
     const AttentionProgram& program = attention_program(name);
     const std::vector<graph::Array> inputs = program.inputs({7, 7});
     const auto lowered = lower(static_cast<int>(inputs.size()), program.body, true);
     const auto wanted = graph::evaluate(lowered->function, inputs, {});
     EXPECT_TRUE(std::isnan(wanted[0].data[0])) << name;
-    expect_close(interpret(lowered->program, inputs, {}, {2, 3, true, nullptr})[0], wanted[0], std::nan(""), name);
+    expect_close(interpret(lowered->program, inputs, {}, {2, 3, true, nullptr})[0], wanted[0], std::nan(""),
+                 name);
   }
 }
 
 // Scores of +-1e4: the reference keeps exponentials in range.
 TEST(Interpret, LargeScores) {
-  for (const char* name : {"vanilla", "causal", "logsumexp beside it", "naive softmax", "off by one", "sliding window", "negative scale"}) {
+  for (const char* name : {"vanilla", "causal", "logsumexp beside it", "naive softmax", "off by one",
+                           "sliding window", "negative scale"}) {
     const AttentionProgram& program = attention_program(name);
     std::vector<graph::Array> inputs = program.inputs({7, 17});
     const auto lowered = lower(static_cast<int>(inputs.size()), program.body);
@@ -125,7 +135,8 @@ TEST(Interpret, LargeScores) {
     for (double& x : inputs[0].data) x *= 1e4;
     const auto got = interpret(lowered->program, inputs, {}, {2, 3, true, nullptr});
     for (double x : got[0].data) ASSERT_TRUE(std::isfinite(x)) << name;
-    if (std::string(name) == "naive softmax" || std::string(name) == "off by one") continue;  // eager code overflows
+    if (std::string(name) == "naive softmax" || std::string(name) == "off by one")
+      continue;  // eager code overflows
     expect_close(got[0], graph::evaluate(lowered->function, inputs, {})[0], 0, name);
   }
 }
@@ -137,7 +148,8 @@ TEST(Interpret, FiniteFill) {
   };
   const auto lowered = lower(3, body);
   const std::vector<graph::Array> inputs = qkv({7, 7});
-  expect_close(interpret(lowered->program, inputs, {}, {2, 3, true, nullptr})[0], graph::evaluate(lowered->function, inputs, {})[0], 0, "");
+  expect_close(interpret(lowered->program, inputs, {}, {2, 3, true, nullptr})[0],
+               graph::evaluate(lowered->function, inputs, {})[0], 0, "");
 }
 
 // NaN in one query row stays in that row.
@@ -156,11 +168,13 @@ TEST(Interpret, NanPoisonsItsRowOnly) {
 TEST(Interpret, LeadingAxesBroadcast) {
   const auto lowered = lower(3, attention_program("causal").body);
   for (const std::vector<std::int64_t>& leading : {std::vector<std::int64_t>{}, {3}, {2, 1, 2}}) {
-    std::vector<graph::Array> inputs{graph::random({4, 3}, 1), graph::random({5, 3}, 2), graph::random({5, 2}, 3)};
+    std::vector<graph::Array> inputs{graph::random({4, 3}, 1), graph::random({5, 3}, 2),
+                                     graph::random({5, 2}, 3)};
     inputs[0].shape.insert(inputs[0].shape.begin(), leading.begin(), leading.end());
     inputs[0] = graph::random(inputs[0].shape, 1);
     const auto wanted = graph::evaluate(lowered->function, inputs, {});
-    expect_close(interpret(lowered->program, inputs, {}, {3, 2, true, nullptr})[0], wanted[0], 0, std::to_string(leading.size()));
+    expect_close(interpret(lowered->program, inputs, {}, {3, 2, true, nullptr})[0], wanted[0], 0,
+                 std::to_string(leading.size()));
   }
 }
 

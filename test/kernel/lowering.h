@@ -31,14 +31,13 @@ inline std::unique_ptr<Lowered> lower(graph::Function function, bool strict_nan 
   if (result->plan.status != fusion::Status::Fused) throw NotLowered(*result->plan.reason);
   try {
     result->program = build_program(result->function, result->plan.kernels.at(0), strict_nan);
-  } catch (const fusion::Refused& refused) {
-    throw NotLowered(refused.reason);
-  }
+  } catch (const fusion::Refused& refused) { throw NotLowered(refused.reason); }
   verify(result->program);
   return result;
 }
 
-inline std::unique_ptr<Lowered> lower(int params, const graph::Body& body, bool strict_nan = false, int real_scalars = 0) {
+inline std::unique_ptr<Lowered> lower(int params, const graph::Body& body, bool strict_nan = false,
+                                      int real_scalars = 0) {
   return lower(graph::read(params, body, nullptr, real_scalars), strict_nan);
 }
 
@@ -53,8 +52,10 @@ inline std::string refusal_of(int params, const graph::Body& body) {
   return "";
 }
 
-// Relative to the larger of the value and 1. Where the wanted value is NaN, the row is one without keys and has `empty`.
-inline void expect_close(const graph::Array& got, const graph::Array& wanted, double empty, const std::string& where) {
+// Relative to the larger of the value and 1. Where the wanted value is NaN, the row is one without keys and
+// has `empty`.
+inline void expect_close(const graph::Array& got, const graph::Array& wanted, double empty,
+                         const std::string& where) {
   ASSERT_EQ(got.shape, wanted.shape) << where;
   for (std::size_t k = 0; k < wanted.data.size(); ++k) {
     const double w = std::isnan(wanted.data[k]) ? empty : wanted.data[k], g = got.data[k];

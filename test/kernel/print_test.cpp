@@ -7,7 +7,8 @@ namespace {
 
 TEST(Print, Causal) {
   const graph::Body body = [](const graph::Tensors& t) -> graph::Tensors {
-    return {attend(hidden_unless(keys_of(t[1]) <= rows_of(t[0]), graph::matmul(t[0], graph::transposed(t[1]))), t[2])};
+    return {attend(
+        hidden_unless(keys_of(t[1]) <= rows_of(t[0]), graph::matmul(t[0], graph::transposed(t[1]))), t[2])};
   };
   EXPECT_EQ(to_string(lower(3, body)->program), R"(kernel of f
   loop pack: batch < a.*
@@ -19,7 +20,6 @@ TEST(Print, Causal) {
   tile1[j, d] = b[pack, j, d]
   tile2[j, c] = c[pack, j, c]
   contraction 0: <a, b> = tile0 x tile1^T
-  value (j <= i) = (j <= i)
   sweep 1 of 1
     state m: max from -inf
     state l: sum from 0
@@ -48,17 +48,22 @@ TEST(Print, ScaledScores) {
 
 TEST(Print, IsTheSameForEqualPrograms) {
   for (const AttentionProgram& program : attention_programs()) {
-    const auto params = static_cast<int>(program.inputs({}).size()), scalars = static_cast<int>(program.scalars.size());
-    EXPECT_EQ(to_string(lower(params, program.body, false, scalars)->program), to_string(lower(params, program.body, false, scalars)->program));
+    const auto params = static_cast<int>(program.inputs({}).size()),
+               scalars = static_cast<int>(program.scalars.size());
+    EXPECT_EQ(to_string(lower(params, program.body, false, scalars)->program),
+              to_string(lower(params, program.body, false, scalars)->program));
   }
 }
 
 // No two things share a name, and nothing is left without one.
 TEST(Print, NamesEverything) {
   for (const AttentionProgram& program : attention_programs()) {
-    const auto params = static_cast<int>(program.inputs({}).size()), scalars = static_cast<int>(program.scalars.size());
+    const auto params = static_cast<int>(program.inputs({}).size()),
+               scalars = static_cast<int>(program.scalars.size());
     const std::string text = to_string(lower(params, program.body, false, scalars)->program);
-    EXPECT_EQ(text.find('?'), text.find(" ? ") == std::string::npos ? std::string::npos : text.find(" ? ") + 1) << text;
+    EXPECT_EQ(text.find('?'),
+              text.find(" ? ") == std::string::npos ? std::string::npos : text.find(" ? ") + 1)
+        << text;
   }
 }
 

@@ -9,53 +9,70 @@ using graph::Sym;
 using graph::T;
 using graph::Tensors;
 
-
 TEST(Refusals, NoAttention) {
   EXPECT_EQ(refusal_of(3, [](const Tensors& t) -> Tensors { return {t[0] * t[1] + t[2]}; }), "no-attention");
 }
 
 TEST(Refusals, SortedScores) {
-  EXPECT_EQ(refusal_of(3, [](const Tensors& t) -> Tensors {
-              T sorted = std::get<graph::ArgList>(graph::call("sort", scores_of(t), Sym(-1)))[0];
-              return {attend(sorted, t[2])};
-            }), "opaque");
+  EXPECT_EQ(refusal_of(3,
+                       [](const Tensors& t) -> Tensors {
+                         T sorted = std::get<graph::ArgList>(graph::call("sort", scores_of(t), Sym(-1)))[0];
+                         return {attend(sorted, t[2])};
+                       }),
+            "opaque");
 }
 
 TEST(Refusals, ASelectionByTheMaximum) {
-  EXPECT_EQ(refusal_of(3, [](const Tensors& t) -> Tensors {
-              T s = scores_of(t);
-              return {graph::matmul(graph::where(s == T(s.op("amax", Sym(-1), graph::flag(true))), s, Sym(0.0)), t[2])};
-            }), "unsupported-argmax");
+  EXPECT_EQ(
+      refusal_of(3,
+                 [](const Tensors& t) -> Tensors {
+                   T s = scores_of(t);
+                   return {graph::matmul(
+                       graph::where(s == T(s.op("amax", Sym(-1), graph::flag(true))), s, Sym(0.0)), t[2])};
+                 }),
+      "unsupported-argmax");
 }
 
 TEST(Refusals, AProductOverTheKeys) {
-  EXPECT_EQ(refusal_of(3, [](const Tensors& t) -> Tensors {
-              T s = scores_of(t);
-              return {attend(s, t[2]), T(s.op("sigmoid")).op("prod", Sym(-1), graph::flag(false))};
-            }), "unsupported-state");
+  EXPECT_EQ(refusal_of(3,
+                       [](const Tensors& t) -> Tensors {
+                         T s = scores_of(t);
+                         return {attend(s, t[2]), T(s.op("sigmoid")).op("prod", Sym(-1), graph::flag(false))};
+                       }),
+            "unsupported-state");
 }
 
 TEST(Refusals, ValuesThatVaryWithTheQuery) {
-  EXPECT_EQ(refusal_of(3, [](const Tensors& t) -> Tensors {  // v[i, j, c]
-              T p = graph::einsum("bid,bjd->bij", {t[0], t[1]});
-              return {graph::einsum("bij,bijc->bic", {graph::softmax(p), t[2]})};
-            }), "rank-three");
+  EXPECT_EQ(refusal_of(3,
+                       [](const Tensors& t) -> Tensors {  // v[i, j, c]
+                         T p = graph::einsum("bid,bjd->bij", {t[0], t[1]});
+                         return {graph::einsum("bij,bijc->bic", {graph::softmax(p), t[2]})};
+                       }),
+            "rank-three");
 }
 
 TEST(Refusals, ASoftmaxForEachColumn) {
-  EXPECT_EQ(refusal_of(4, [](const Tensors& t) -> Tensors {
-              T s = graph::einsum("bid,bjd->bij", {t[0], t[1]});
-              T p = graph::call("softmax", T(s.op("unsqueeze", Sym(-1))) + T(t[3].op("unsqueeze", Sym(1))), Sym(2));
-              return {T(T(p * T(t[2].op("unsqueeze", Sym(1)))).op("sum", Sym(2), graph::flag(false)))};
-            }), "rank-three");
+  EXPECT_EQ(
+      refusal_of(4,
+                 [](const Tensors& t) -> Tensors {
+                   T s = graph::einsum("bid,bjd->bij", {t[0], t[1]});
+                   T p = graph::call("softmax",
+                                     T(s.op("unsqueeze", Sym(-1))) + T(t[3].op("unsqueeze", Sym(1))), Sym(2));
+                   return {T(T(p * T(t[2].op("unsqueeze", Sym(1)))).op("sum", Sym(2), graph::flag(false)))};
+                 }),
+      "rank-three");
 }
 
 TEST(Refusals, AMaskOverTheResultsColumns) {  // p[i, j] where m[j, c]
-  EXPECT_EQ(refusal_of(4, [](const Tensors& t) -> Tensors {
-              T p = graph::softmax(graph::einsum("bid,bjd->bij", {t[0], t[1]}));
-              T chosen = graph::where(t[3].op("unsqueeze", Sym(1)), T(p.op("unsqueeze", Sym(-1))), Sym(0.0));
-              return {T(T(chosen * T(t[2].op("unsqueeze", Sym(1)))).op("sum", Sym(2), graph::flag(false)))};
-            }), "rank-three");
+  EXPECT_EQ(
+      refusal_of(
+          4,
+          [](const Tensors& t) -> Tensors {
+            T p = graph::softmax(graph::einsum("bid,bjd->bij", {t[0], t[1]}));
+            T chosen = graph::where(t[3].op("unsqueeze", Sym(1)), T(p.op("unsqueeze", Sym(-1))), Sym(0.0));
+            return {T(T(chosen * T(t[2].op("unsqueeze", Sym(1)))).op("sum", Sym(2), graph::flag(false)))};
+          }),
+      "rank-three");
 }
 
 }  // namespace

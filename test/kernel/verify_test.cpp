@@ -25,9 +25,7 @@ class Tampering : public testing::Test {
   std::string complaint() {
     try {
       verify(program_);
-    } catch (const std::logic_error& error) {
-      return error.what();
-    }
+    } catch (const std::logic_error& error) { return error.what(); }
     return "";
   }
   void expect(const std::string& place, const std::string& what) {
@@ -50,7 +48,8 @@ TEST_F(Tampering, OperandWithoutFactors) {
 }
 
 TEST_F(Tampering, OperandThatVariesWithAnotherAxis) {
-  program_.operands[program_.contractions[0].left].factors.push_back(program_.operands[program_.contractions[0].right].factors[0]);
+  program_.operands[program_.contractions[0].left].factors.push_back(
+      program_.operands[program_.contractions[0].right].factors[0]);
   expect("operand", "another axis");
 }
 
@@ -61,7 +60,8 @@ TEST_F(Tampering, ContractionOfKeysWithKeys) {
 
 TEST_F(Tampering, ContractionOfAPointValue) {
   for (std::size_t l = 0; l < program_.plan->leaves.size(); ++l) {
-    if (program_.plan->leaves[l].kind == fusion::Leaf::Point) program_.contractions[0].leaf = static_cast<int>(l);
+    if (program_.plan->leaves[l].kind == fusion::Leaf::Point)
+      program_.contractions[0].leaf = static_cast<int>(l);
   }
   expect("contraction 0", "point by point");
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tensors that a score program reads element by element (biases, masks, tables), of a dtype known at run time.
+// Tensors that a score program reads element by element (biases, masks, tables), of a dtype known at run
+// time.
 #pragma once
 
 #include "flashlight/device/numeric.h"
@@ -55,12 +56,14 @@ template <class R, class F> FL_DEVICE R with_aux(AuxTensor tensor, long long off
 
 }  // namespace detail
 
-// Element `offset` (in elements) of the tensor; floats become integers by truncation, anything not zero is true.
+// Element `offset` (in elements) of the tensor; floats become integers by truncation, anything not zero is
+// true.
 FL_DEVICE float load_float(AuxTensor tensor, long long offset FL_AND_WHERE) {
   return detail::with_aux<float>(tensor, offset, [](auto x) { return static_cast<float>(x); } FL_AND_HERE);
 }
 FL_DEVICE long long load_int(AuxTensor tensor, long long offset FL_AND_WHERE) {
-  return detail::with_aux<long long>(tensor, offset, [](auto x) { return static_cast<long long>(x); } FL_AND_HERE);
+  return detail::with_aux<long long>(tensor, offset,
+                                     [](auto x) { return static_cast<long long>(x); } FL_AND_HERE);
 }
 FL_DEVICE bool load_bool(AuxTensor tensor, long long offset FL_AND_WHERE) {
   return detail::with_aux<bool>(tensor, offset, [](auto x) { return x != decltype(x)(0); } FL_AND_HERE);

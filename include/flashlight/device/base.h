@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The vocabulary of emitted kernels: macros, thread indices, barriers and event counters, for nvcc and for the emulated device.
+// The vocabulary of emitted kernels: macros, thread indices, barriers and event counters, for nvcc and for
+// the emulated device.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,8 @@
 #define FL_SHARED_MEMORY(name) extern __shared__ __align__(1024) unsigned char name[]
 #define FL_UNROLL _Pragma("unroll")
 #define FL_NO_UNROLL _Pragma("unroll 1")
-// After a lambda's parameters: the lambda must be inlined, or the accumulators it captures leave their registers.
+// After a lambda's parameters: the lambda must be inlined, or the accumulators it captures leave their
+// registers.
 #define FL_INLINE __attribute__((always_inline))
 // The caller's source line exists on the emulated device only, so that findings can name it.
 #define FL_WHERE
@@ -44,7 +46,8 @@
 
 #endif
 
-// 1: the primitives' bodies are written for one lane, out of machine instructions; 0: the emulated device's shorter bodies.
+// 1: the primitives' bodies are written for one lane, out of machine instructions; 0: the emulated device's
+// shorter bodies.
 #if defined(__CUDACC__) || defined(FLASHLIGHT_EMULATE_LANES)
 #define FL_LANES 1
 #else
@@ -90,8 +93,8 @@ template <class T> struct Same {
 };
 template <class T> using same_t = typename Same<T>::type;
 
-// The value, of which the compiler no longer knows where it comes from: what is derived from it is not hoisted out of the loop
-// over tiles, where it would occupy a register beside the accumulators.
+// The value, of which the compiler no longer knows where it comes from: what is derived from it is not
+// hoisted out of the loop over tiles, where it would occupy a register beside the accumulators.
 template <class T> FL_DEVICE T opaque(T x) {
 #if defined(__CUDACC__)
   asm volatile("" : "+r"(x));

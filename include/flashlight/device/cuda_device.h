@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CUDA runtime as the device behind kCUDA. Including this header in a .cu file registers it when the program starts; the
-// emulated device needs nothing, so that the header is empty for other compilers.
+// The CUDA runtime as the device behind kCUDA. Including this header in a .cu file registers it when the
+// program starts; the emulated device needs nothing, so that the header is empty for other compilers.
 #pragma once
 
 #if defined(__CUDACC__)
@@ -25,7 +25,9 @@ inline void* allocate(std::size_t bytes, void* stream) {
 }
 
 // Called from destructors, also while the runtime shuts down: an error has nobody to go to.
-inline void deallocate(void* memory, void* stream) { static_cast<void>(cudaFreeAsync(memory, stream_of(stream))); }
+inline void deallocate(void* memory, void* stream) {
+  static_cast<void>(cudaFreeAsync(memory, stream_of(stream)));
+}
 
 inline void copy(void* target, const void* source, std::size_t bytes, CopyKind kind, void* stream) {
   const cudaMemcpyKind direction = kind == CopyKind::kHostToDevice   ? cudaMemcpyHostToDevice

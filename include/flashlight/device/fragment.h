@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A warp's accumulators, row vectors beside them, and reductions along a row and over the warp.
 //
-// An accumulator of MI m16 row blocks x N columns is spread over the 32 lanes as mma.sync and wgmma leave it: lane l holds, in
-// row block mi and column block nj (8 wide), four values k = 0..3 at row 16 mi + l / 4 + 8 (k >> 1), column
-// 8 nj + 2 (l % 4) + (k & 1). The four lanes of a quad share their rows.
+// An accumulator of MI m16 row blocks x N columns is spread over the 32 lanes as mma.sync and wgmma leave it:
+// lane l holds, in row block mi and column block nj (8 wide), four values k = 0..3 at row 16 mi + l / 4 + 8
+// (k >> 1), column 8 nj + 2 (l % 4) + (k & 1). The four lanes of a quad share their rows.
 #pragma once
 
 #include "flashlight/device/numeric.h"
@@ -53,7 +53,9 @@ template <int MI, int N> class Acc {
   FL_DEVICE float& operator[](Element e) { return v_[e.mi][e.nj][e.k]; }
   FL_DEVICE float operator[](Element e) const { return v_[e.mi][e.nj][e.k]; }
 #else
-  emulator::CheckedFloat operator[](const Element& e) { return v_.at((e.mi * (N / 8) + e.nj) * 4 + e.k, e.where); }
+  emulator::CheckedFloat operator[](const Element& e) {
+    return v_.at((e.mi * (N / 8) + e.nj) * 4 + e.k, e.where);
+  }
   float operator[](const Element& e) const { return v_.read((e.mi * (N / 8) + e.nj) * 4 + e.k, e.where); }
 #endif
 
@@ -117,9 +119,10 @@ template <int MI> class RowVec {
 #endif
 };
 
-// f(Element) for every value of the calling lane. One call site in unrolled loops: the compiler inlines f once and then
-// unrolls, so that every index is a constant and accumulators stay in registers. Column blocks are outermost: what f computes of
-// a column serves all row blocks and is then dead, instead of occupying a register for every column.
+// f(Element) for every value of the calling lane. One call site in unrolled loops: the compiler inlines f
+// once and then unrolls, so that every index is a constant and accumulators stay in registers. Column blocks
+// are outermost: what f computes of a column serves all row blocks and is then dead, instead of occupying a
+// register for every column.
 template <int MI, int N, class F> FL_DEVICE void for_each_element(F&& f FL_AND_WHERE) {
   const int lane = detail::opaque(lane_index());
   FL_UNROLL
@@ -151,7 +154,8 @@ template <int MI> FL_DEVICE int row_of(int warp, const Element& e) {
 }
 FL_DEVICE int col_of(const Element& e) { return e.nj * 8 + 2 * (e.lane & 3) + (e.k & 1); }
 
-// Reductions over the quad that shares a row; every lane of the warp takes part and receives its quad's result.
+// Reductions over the quad that shares a row; every lane of the warp takes part and receives its quad's
+// result.
 #if FL_LANES
 
 namespace detail {
@@ -189,7 +193,7 @@ template <class T, T (*combine)(T, T)>
 T quad_reduce(const char* name, T x, const std::source_location& where) {
   emulator::warp_collective<T>(
       name, x,
-      [](T* const (&lane)[kWarpSize]) {
+      [](T* const(&lane)[kWarpSize]) {
         for (int distance = 2; distance >= 1; distance /= 2) {
           T previous[kWarpSize];
           for (int l = 0; l < kWarpSize; ++l) previous[l] = *lane[l];
@@ -225,7 +229,7 @@ FL_DEVICE bool quad_or(bool x FL_AND_WHERE) {
 FL_DEVICE bool warp_any(bool x FL_AND_WHERE) {
   emulator::warp_collective<bool>(
       "warp_any", x,
-      [](bool* const (&lane)[kWarpSize]) {
+      [](bool* const(&lane)[kWarpSize]) {
         bool any = false;
         for (const bool* b : lane) any = any || *b;
         for (bool* b : lane) *b = any;

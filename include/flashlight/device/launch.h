@@ -12,21 +12,23 @@
 
 namespace flashlight::device {
 
-// launch(kernel, grid, threads, shared_bytes, stream, params, name): runs kernel(params) on `grid` CTAs of `threads` threads
-// with `shared_bytes` of dynamic shared memory. An empty grid launches nothing. Returns 0, or an error code whose text is
-// last_error_text(). The GPU form is asynchronous on `stream`; the emulated form has finished when it returns, and an error
-// code then may also mean that its checks found something.
+// launch(kernel, grid, threads, shared_bytes, stream, params, name): runs kernel(params) on `grid` CTAs of
+// `threads` threads with `shared_bytes` of dynamic shared memory. An empty grid launches nothing. Returns 0,
+// or an error code whose text is last_error_text(). The GPU form is asynchronous on `stream`; the emulated
+// form has finished when it returns, and an error code then may also mean that its checks found something.
 #if defined(__CUDACC__)
 
 namespace detail {
 inline thread_local int launch_error = 0;
 }
 
-inline const char* last_error_text() { return cudaGetErrorString(static_cast<cudaError_t>(detail::launch_error)); }
+inline const char* last_error_text() {
+  return cudaGetErrorString(static_cast<cudaError_t>(detail::launch_error));
+}
 
 template <class P>
-int launch(void (*kernel)(P), int grid, int threads, int shared_bytes, void* stream, const detail::same_t<P>& params,
-           const char* = nullptr) {
+int launch(void (*kernel)(P), int grid, int threads, int shared_bytes, void* stream,
+           const detail::same_t<P>& params, const char* = nullptr) {
   if (grid == 0) return 0;
   cudaError_t error = cudaSuccess;
   if (shared_bytes > 48 * 1024) {

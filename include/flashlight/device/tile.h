@@ -6,11 +6,12 @@
 
 namespace flashlight::device {
 
-// A ROWS x COLS tile in shared memory. Columns are cut into blocks whose rows are 128 bytes (64 or 32 where COLS does not
-// divide), stored [COLS / block][ROWS][block], and the 16-byte chunks of a row are permuted by XOR with swizzle(row):
+// A ROWS x COLS tile in shared memory. Columns are cut into blocks whose rows are 128 bytes (64 or 32 where
+// COLS does not divide), stored [COLS / block][ROWS][block], and the 16-byte chunks of a row are permuted by
+// XOR with swizzle(row):
 //  - 16-bit types: the eight rows an ldmatrix reads lie in eight different chunks of the 128 bytes of banks;
-//  - float: both reads of the 3xTF32 product are free of conflicts, 8 bytes at (lane / 4, 2 (lane % 4)) and 4 bytes at
-//    (2 (lane % 4) + {0, 1}, lane / 4).
+//  - float: both reads of the 3xTF32 product are free of conflicts, 8 bytes at (lane / 4, 2 (lane % 4)) and
+//    4 bytes at (2 (lane % 4) + {0, 1}, lane / 4).
 // The base is a multiple of 16 bytes (1024 for a tile that TMA or wgmma will touch).
 template <class T, int ROWS, int COLS> struct SharedTile {
   static_assert(sizeof(T) == 2 ? COLS % 16 == 0 : sizeof(T) == 4 && COLS % 32 == 0,
@@ -39,17 +40,19 @@ template <class T, int ROWS, int COLS> struct SharedTile {
            (inside & 15);
   }
 
-  // What to add to, and before that to XOR into, the address of element (row, col) to reach (row + rows, col + cols) where
-  // `rows` is a multiple of 8 and `cols` of 32 bytes, if col's chunk lies in the first two of a block. With constant arguments an
-  // operand needs one register for its address, and one XOR a step.
+  // What to add to, and before that to XOR into, the address of element (row, col) to reach (row + rows, col
+  // + cols) where `rows` is a multiple of 8 and `cols` of 32 bytes, if col's chunk lies in the first two of a
+  // block. With constant arguments an operand needs one register for its address, and one XOR a step.
   static FL_HOST_DEVICE constexpr int advance(int rows_below, int cols_right) {
     return (cols_right / block) * (ROWS * row_bytes) + rows_below * row_bytes;
   }
-  static FL_HOST_DEVICE constexpr int turn(int cols_right) { return (cols_right % block) * static_cast<int>(sizeof(T)); }
+  static FL_HOST_DEVICE constexpr int turn(int cols_right) {
+    return (cols_right % block) * static_cast<int>(sizeof(T));
+  }
 };
 
-// A matrix in global memory; strides in elements. `vectors`: 16-byte accesses are legal, that is col_stride is 1 and the
-// base and every row start are multiples of 16 bytes.
+// A matrix in global memory; strides in elements. `vectors`: 16-byte accesses are legal, that is col_stride
+// is 1 and the base and every row start are multiples of 16 bytes.
 template <class T> struct GlobalMatrix {
   T* base;
   long long row_stride, col_stride;
@@ -57,7 +60,9 @@ template <class T> struct GlobalMatrix {
   bool vectors;
 
   FL_HOST_DEVICE T* at(int row, int col) const { return base + row * row_stride + col * col_stride; }
-  FL_HOST_DEVICE bool contains(int row, int col) const { return row >= 0 && row < rows && col >= 0 && col < cols; }
+  FL_HOST_DEVICE bool contains(int row, int col) const {
+    return row >= 0 && row < rows && col >= 0 && col < cols;
+  }
 };
 
 // A matrix that will only be read.

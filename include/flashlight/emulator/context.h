@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the host bodies of the device primitives call: thread indices, rendezvous and checked memory accesses.
 //
-// Everything here may be called only from inside a kernel that emulator::launch runs. `where` is the line of the emitted file
-// that a finding will name.
+// Everything here may be called only from inside a kernel that emulator::launch runs. `where` is the line of
+// the emitted file that a finding will name.
 #pragma once
 
 #include <cstddef>
@@ -18,17 +18,19 @@ struct ThreadContext {
 // The CUDA thread whose fiber runs now.
 inline constinit thread_local const ThreadContext* current = nullptr;
 
-// Base of the CTA's dynamic shared memory, aligned to 1024 bytes. Also names the running kernel after its enclosing function.
+// Base of the CTA's dynamic shared memory, aligned to 1024 bytes. Also names the running kernel after its
+// enclosing function.
 unsigned char* shared_memory(const std::source_location& where);
 
 void count(const char* event);
 
-// Rendezvous. Both order memory accesses; a warp_collective does not, as shuffles and products on a GPU do not.
+// Rendezvous. Both order memory accesses; a warp_collective does not, as shuffles and products on a GPU do
+// not.
 void sync_threads(const std::source_location& where);
 void sync_warp(const std::source_location& where);
 
-// Waits until all 32 lanes have arrived; the last one runs action(lanes' arguments) for all. `name` is the collective's
-// identity: lanes that meet under different names are reported as divergent.
+// Waits until all 32 lanes have arrived; the last one runs action(lanes' arguments) for all. `name` is the
+// collective's identity: lanes that meet under different names are reported as divergent.
 using CollectiveAction = void (*)(void* const* lanes);
 void collective(const char* name, void* argument, CollectiveAction action, const std::source_location& where);
 
@@ -44,15 +46,16 @@ void warp_collective(const char* name, Argument& argument, Action, const std::so
       where);
 }
 
-// Memory accesses. A faulty access is reported and not performed: a load then yields zero bytes. `thread` is the CUDA thread
-// the access counts for, since one fiber performs a warp's collective loads.
-void shared_load(int thread, const void* address, void* out, std::size_t bytes, const std::source_location& where);
+// Memory accesses. A faulty access is reported and not performed: a load then yields zero bytes. `thread` is
+// the CUDA thread the access counts for, since one fiber performs a warp's collective loads.
+void shared_load(int thread, const void* address, void* out, std::size_t bytes,
+                 const std::source_location& where);
 void shared_store(void* address, const void* in, std::size_t bytes, const std::source_location& where);
 void global_load(const void* address, void* out, std::size_t bytes, const std::source_location& where);
 void global_store(void* address, const void* in, std::size_t bytes, const std::source_location& where);
 
-// cp.async of 16 bytes: `bytes` (0..16) from global memory, the rest zero. Completes at a seeded moment between this call and the
-// wait_group that covers it.
+// cp.async of 16 bytes: `bytes` (0..16) from global memory, the rest zero. Completes at a seeded moment
+// between this call and the wait_group that covers it.
 void async_copy(void* destination, const void* source, int bytes, const std::source_location& where);
 void commit_group(const std::source_location& where);
 void wait_group(int pending, const std::source_location& where);

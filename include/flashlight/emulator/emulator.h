@@ -20,7 +20,7 @@ enum class FindingKind {
   kUninitialisedRegister,
   kPendingCopy,  // memory of an asynchronous copy that its thread has not waited for
   kRace,
-  kDivergence,   // threads meet at different barriers or collectives, or disagree about operands
+  kDivergence,      // threads meet at different barriers or collectives, or disagree about operands
   kInvalidOperand,  // a product's rows or columns are not inside its tile, or cross a column block
   kDeadlock,
   kException,
@@ -36,7 +36,7 @@ struct Finding {
   std::string file;  // as the compiler spelled it
   unsigned line;
   std::string text;
-  long long count;   // equal kind, kernel and line: recorded once and counted
+  long long count;  // equal kind, kernel and line: recorded once and counted
 };
 
 // One line: "race in kernel k, block 0, thread 5, f.cu:12: ...".
@@ -54,7 +54,8 @@ struct Options {
   std::size_t max_findings = 64;
 };
 
-// The initial options come from the environment: FLASHLIGHT_EMULATOR_SEED, FLASHLIGHT_EMULATOR_CHECKS (off, fast or full).
+// The initial options come from the environment: FLASHLIGHT_EMULATOR_SEED, FLASHLIGHT_EMULATOR_CHECKS (off,
+// fast or full).
 Options options();
 void set_options(const Options& options);
 
@@ -65,8 +66,8 @@ std::vector<Finding> take_findings();
 long long counter(std::string_view event);
 void reset_counters();
 
-// The device's allocations. With a lookup installed, a global access outside every allocation is out of bounds; without, global
-// addresses are not checked. Null removes the lookup.
+// The device's allocations. With a lookup installed, a global access outside every allocation is out of
+// bounds; without, global addresses are not checked. Null removes the lookup.
 struct Allocation {
   const void* base;
   std::size_t bytes;

@@ -12,12 +12,13 @@ struct LaunchRequest {
   const void* call;
 };
 
-// Runs every CTA to its end on the calling thread; launches of several threads run one after another. Returns 0, or an error
-// code: kInvalidLaunch for a configuration no GPU accepts, kChecksFailed when something was found.
+// Runs every CTA to its end on the calling thread; launches of several threads run one after another. Returns
+// 0, or an error code: kInvalidLaunch for a configuration no GPU accepts, kChecksFailed when something was
+// found.
 int launch(const LaunchRequest& request);
 
-inline constexpr int kInvalidLaunch = 9;    // as cudaErrorInvalidConfiguration
-inline constexpr int kChecksFailed = 719;   // as cudaErrorLaunchFailure
+inline constexpr int kInvalidLaunch = 9;   // as cudaErrorInvalidConfiguration
+inline constexpr int kChecksFailed = 719;  // as cudaErrorLaunchFailure
 
 // Text of the calling thread's last failed launch: its first finding. Empty after a successful one.
 const char* last_error_text();

@@ -11,7 +11,9 @@ namespace flashlight::device::detail {
 FL_DEVICE std::uint32_t shared_address(const void* p FL_AND_WHERE) {
   return static_cast<std::uint32_t>(static_cast<const unsigned char*>(p) - emulator::shared_memory(where));
 }
-FL_DEVICE unsigned char* shared_pointer(std::uint32_t address FL_AND_WHERE) { return emulator::shared_memory(where) + address; }
+FL_DEVICE unsigned char* shared_pointer(std::uint32_t address FL_AND_WHERE) {
+  return emulator::shared_memory(where) + address;
+}
 
 // ---- asynchronous copies
 
@@ -47,7 +49,7 @@ template <class T> FL_DEVICE T shuffle_xor(T x, int distance FL_AND_WHERE) {
   } lane{x, distance};
   emulator::warp_collective(
       "shuffle", lane,
-      [](Lane* const (&lanes)[kWarpSize]) {
+      [](Lane* const(&lanes)[kWarpSize]) {
         T given[kWarpSize];
         for (int l = 0; l < kWarpSize; ++l) given[l] = lanes[l]->value;
         for (int l = 0; l < kWarpSize; ++l) lanes[l]->value = given[l ^ lanes[l]->distance];
@@ -59,7 +61,7 @@ template <class T> FL_DEVICE T shuffle_xor(T x, int distance FL_AND_WHERE) {
 FL_DEVICE bool any_lane(bool x FL_AND_WHERE) {
   emulator::warp_collective(
       "vote", x,
-      [](bool* const (&lanes)[kWarpSize]) {
+      [](bool* const(&lanes)[kWarpSize]) {
         bool any = false;
         for (const bool* b : lanes) any = any || *b;
         for (bool* b : lanes) *b = any;
@@ -70,10 +72,11 @@ FL_DEVICE bool any_lane(bool x FL_AND_WHERE) {
 
 // ---- matrices
 
-// ldmatrix: lanes 8 i .. 8 i + 7 pass the rows of matrix i; lane l receives, of each, row l / 4 and the columns 2 (l % 4) + {0, 1},
-// or the element at those coordinates exchanged.
+// ldmatrix: lanes 8 i .. 8 i + 7 pass the rows of matrix i; lane l receives, of each, row l / 4 and the
+// columns 2 (l % 4) + {0, 1}, or the element at those coordinates exchanged.
 template <int COUNT, bool TRANSPOSED>
-FL_DEVICE void load_matrices(std::uint32_t (&r)[4], std::uint32_t address, const std::source_location& where) {
+FL_DEVICE void load_matrices(std::uint32_t (&r)[4], std::uint32_t address,
+                             const std::source_location& where) {
   struct Lane {
     std::uint32_t* r;
     std::uint32_t address;
@@ -82,7 +85,7 @@ FL_DEVICE void load_matrices(std::uint32_t (&r)[4], std::uint32_t address, const
   } lane{r, address, thread_index(), where};
   emulator::warp_collective(
       TRANSPOSED ? "ldmatrix.trans" : "ldmatrix", lane,
-      [](Lane* const (&lanes)[kWarpSize]) {
+      [](Lane* const(&lanes)[kWarpSize]) {
         for (int m = 0; m < COUNT; ++m) {
           std::uint16_t matrix[8][8] = {};
           for (int row = 0; row < 8; ++row) {
@@ -140,30 +143,38 @@ template <class T> float half_of(std::uint32_t word, int high) {
   return to_float(T{static_cast<std::uint16_t>(word >> (16 * high))});
 }
 
-// m16n8k16: register 2 h + r of A holds row l / 4 + 8 r and columns 8 h + 2 (l % 4) + {0, 1}; register h of B rows
-// 8 h + 2 (l % 4) + {0, 1} of column l / 4.
+// m16n8k16: register 2 h + r of A holds row l / 4 + 8 r and columns 8 h + 2 (l % 4) + {0, 1}; register h of B
+// rows 8 h + 2 (l % 4) + {0, 1} of column l / 4.
 template <class T>
-FL_DEVICE void mma_k16(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1 FL_AND_WHERE) {
+FL_DEVICE void mma_k16(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
+                       std::uint32_t b1 FL_AND_WHERE) {
   MmaLane lane{c, a, {b0, b1}};
   emulator::warp_collective(
       "mma.m16n8k16", lane,
-      [](MmaLane* const (&lanes)[kWarpSize]) {
+      [](MmaLane* const(&lanes)[kWarpSize]) {
         accumulate_mma<16>(
             lanes,
-            [&](int row, int k) { return half_of<T>(lanes[4 * (row % 8) + k % 8 / 2]->a[2 * (k / 8) + row / 8], k % 2); },
+            [&](int row, int k) {
+              return half_of<T>(lanes[4 * (row % 8) + k % 8 / 2]->a[2 * (k / 8) + row / 8], k % 2);
+            },
             [&](int k, int col) { return half_of<T>(lanes[4 * col + k % 8 / 2]->b[k / 8], k % 2); });
       },
       where);
 }
 
-// m16n8k8: register 2 h + r of A holds row l / 4 + 8 r and column l % 4 + 4 h; register h of B row l % 4 + 4 h of column l / 4.
-FL_DEVICE void mma_k8_tf32(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1 FL_AND_WHERE) {
+// m16n8k8: register 2 h + r of A holds row l / 4 + 8 r and column l % 4 + 4 h; register h of B row l % 4 + 4
+// h of column l / 4.
+FL_DEVICE void mma_k8_tf32(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
+                           std::uint32_t b1 FL_AND_WHERE) {
   MmaLane lane{c, a, {b0, b1}};
   emulator::warp_collective(
       "mma.m16n8k8", lane,
-      [](MmaLane* const (&lanes)[kWarpSize]) {
+      [](MmaLane* const(&lanes)[kWarpSize]) {
         accumulate_mma<8>(
-            lanes, [&](int row, int k) { return bits_float(lanes[4 * (row % 8) + k % 4]->a[2 * (k / 4) + row / 8]); },
+            lanes,
+            [&](int row, int k) {
+              return bits_float(lanes[4 * (row % 8) + k % 4]->a[2 * (k / 4) + row / 8]);
+            },
             [&](int k, int col) { return bits_float(lanes[4 * col + k % 4]->b[k / 4]); });
       },
       where);

@@ -62,7 +62,9 @@ template <class V, class T> FL_DEVICE void store_global(T* p, V value) { *reinte
 // ---- warp
 
 FL_DEVICE float shuffle_xor(float x, int distance) { return __shfl_xor_sync(0xffffffffu, x, distance); }
-FL_DEVICE std::uint32_t shuffle_xor(std::uint32_t x, int distance) { return __shfl_xor_sync(0xffffffffu, x, distance); }
+FL_DEVICE std::uint32_t shuffle_xor(std::uint32_t x, int distance) {
+  return __shfl_xor_sync(0xffffffffu, x, distance);
+}
 FL_DEVICE bool any_lane(bool x) { return __any_sync(0xffffffffu, x) != 0; }
 
 // ---- matrices

@@ -22,18 +22,21 @@ template <int MI, int N, class F> void for_each_value(F f) {
     int i = 0;
     for (int mi = 0; mi < MI; ++mi) {
       for (int nj = 0; nj < N / 8; ++nj) {
-        for (int k = 0; k < 4; ++k, ++i) f(lane, i, 16 * mi + lane / 4 + 8 * (k >> 1), 8 * nj + 2 * (lane & 3) + (k & 1));
+        for (int k = 0; k < 4; ++k, ++i)
+          f(lane, i, 16 * mi + lane / 4 + 8 * (k >> 1), 8 * nj + 2 * (lane & 3) + (k & 1));
       }
     }
   }
 }
 
 // The [16 MI][N] matrix that 32 lanes hold.
-template <int MI, int N, class GetAcc> void gather(float* out, GetAcc acc, int first_thread, const std::source_location& where) {
+template <int MI, int N, class GetAcc> void gather(float* out, GetAcc acc, int first_thread,
+                                                   const std::source_location& where) {
   const float* values[kWarpSize];
   for (int l = 0; l < kWarpSize; ++l) {
     const auto& floats = Registers::floats(acc(l));
-    if (!floats.all_written()) emulator::uninitialised_register("accumulator operand", first_thread + l, where);
+    if (!floats.all_written())
+      emulator::uninitialised_register("accumulator operand", first_thread + l, where);
     values[l] = floats.values();
   }
   for_each_value<MI, N>([&](int lane, int i, int row, int col) { out[row * N + col] = values[lane][i]; });
@@ -48,8 +51,8 @@ template <int MI, int N, class GetAcc> void scatter(const float* in, GetAcc acc)
   for_each_value<MI, N>([&](int lane, int i, int row, int col) { values[lane][i] = in[row * N + col]; });
 }
 
-// Reads `rows` x `cols` of a tile from (row0, col0), 16 bytes at a time; put(row, col, value) receives each. Rows repeat over the
-// lanes as ldmatrix addresses repeat: `first_thread` is lane 0 of the warp.
+// Reads `rows` x `cols` of a tile from (row0, col0), 16 bytes at a time; put(row, col, value) receives each.
+// Rows repeat over the lanes as ldmatrix addresses repeat: `first_thread` is lane 0 of the warp.
 template <class T, int R, int C, class Put>
 void read_tile(SharedTile<T, R, C> tile, int row0, int col0, int rows, int cols, int first_thread, Put put,
                const std::source_location& where) {
@@ -58,22 +61,26 @@ void read_tile(SharedTile<T, R, C> tile, int row0, int col0, int rows, int cols,
     for (int col = 0; col < cols; col += E) {
       T chunk[E] = {};
       const int lane = (row & 15) + 16 * ((col / E) & 1);
-      emulator::shared_load(first_thread + lane, tile.base + tile.offset(row0 + row, col0 + col), chunk, sizeof chunk, where);
+      emulator::shared_load(first_thread + lane, tile.base + tile.offset(row0 + row, col0 + col), chunk,
+                            sizeof chunk, where);
       for (int e = 0; e < E && col + e < cols; ++e) put(row, col + e, to_float(chunk[e]));
     }
   }
 }
 
 // What the lane-level bodies take for granted about the parts of the operands that a warp uses.
-template <class Tile> bool rows_are_inside(const char* name, int row0, int rows, const std::source_location& where) {
+template <class Tile> bool rows_are_inside(const char* name, int row0, int rows,
+                                           const std::source_location& where) {
   const bool ok = row0 >= 0 && row0 % 8 == 0 && row0 + rows <= Tile::rows;
   if (!ok) emulator::invalid_operand(name, "the warp's rows are not inside the tile", where);
   return ok;
 }
-template <class Tile> bool columns_are_inside(const char* name, int col0, int cols, const std::source_location& where) {
+template <class Tile> bool columns_are_inside(const char* name, int col0, int cols,
+                                              const std::source_location& where) {
   const bool aligned = col0 % Tile::block == 0 || (Tile::block % cols == 0 && col0 % cols == 0);
   const bool ok = col0 >= 0 && aligned && col0 + cols <= Tile::cols;
-  if (!ok) emulator::invalid_operand(name, "the columns are not inside the tile or do not start a block", where);
+  if (!ok)
+    emulator::invalid_operand(name, "the columns are not inside the tile or do not start a block", where);
   return ok;
 }
 
@@ -88,7 +95,8 @@ template <class T> void warp_product(float* c, const float* a, const float* b, i
 }  // namespace detail
 
 template <class T, int MI, int N, int M, int NB, int D>
-void multiply_transposed(Acc<MI, N>& c, SharedTile<T, M, D> a, SharedTile<T, NB, D> b, int warp, int first_row = 0 FL_AND_WHERE) {
+void multiply_transposed(Acc<MI, N>& c, SharedTile<T, M, D> a, SharedTile<T, NB, D> b, int warp,
+                         int first_row = 0 FL_AND_WHERE) {
   struct Lane {
     Acc<MI, N>* c;
     SharedTile<T, M, D> a;
@@ -98,15 +106,17 @@ void multiply_transposed(Acc<MI, N>& c, SharedTile<T, M, D> a, SharedTile<T, NB,
   } lane{&c, a, b, warp, first_row, thread_index() - lane_index(), where};
   emulator::warp_collective(
       "multiply_transposed", lane,
-      [](Lane* const (&lanes)[kWarpSize]) {
+      [](Lane* const(&lanes)[kWarpSize]) {
         const Lane& l = *lanes[0];
         for (const Lane* other : lanes) {
-          if (other->a.base != l.a.base || other->b.base != l.b.base || other->warp != l.warp || other->first_row != l.first_row) {
+          if (other->a.base != l.a.base || other->b.base != l.b.base || other->warp != l.warp ||
+              other->first_row != l.first_row) {
             return emulator::divergent_operands("multiply_transposed", l.where);
           }
         }
         constexpr int rows = 16 * MI;
-        if (!detail::rows_are_inside<SharedTile<T, M, D>>("multiply_transposed", l.warp * rows, rows, l.where) ||
+        if (!detail::rows_are_inside<SharedTile<T, M, D>>("multiply_transposed", l.warp * rows, rows,
+                                                          l.where) ||
             !detail::rows_are_inside<SharedTile<T, NB, D>>("multiply_transposed", l.first_row, N, l.where)) {
           return;
         }
@@ -114,10 +124,12 @@ void multiply_transposed(Acc<MI, N>& c, SharedTile<T, M, D> a, SharedTile<T, NB,
         float *const left = sum + rows * N, *const right = left + rows * D;
         const auto acc = [&](int i) -> Acc<MI, N>& { return *lanes[i]->c; };
         detail::gather<MI, N>(sum, acc, l.first_thread, l.where);
-        detail::read_tile(l.a, l.warp * rows, 0, rows, D, l.first_thread,
-                          [&](int row, int col, float x) { left[row * D + col] = x; }, l.where);
-        detail::read_tile(l.b, l.first_row, 0, N, D, l.first_thread,
-                          [&](int row, int col, float x) { right[col * N + row] = x; }, l.where);
+        detail::read_tile(
+            l.a, l.warp * rows, 0, rows, D, l.first_thread,
+            [&](int row, int col, float x) { left[row * D + col] = x; }, l.where);
+        detail::read_tile(
+            l.b, l.first_row, 0, N, D, l.first_thread,
+            [&](int row, int col, float x) { right[col * N + row] = x; }, l.where);
         detail::warp_product<T>(sum, left, right, rows, N, D);
         detail::scatter<MI, N>(sum, acc);
       },
@@ -136,7 +148,7 @@ void multiply(Acc<MI, DV>& c, const Acc<MI, N>& p, SharedTile<T, N, C> b, int fi
   } lane{&c, &p, b, first_col, thread_index() - lane_index(), where};
   emulator::warp_collective(
       "multiply", lane,
-      [](Lane* const (&lanes)[kWarpSize]) {
+      [](Lane* const(&lanes)[kWarpSize]) {
         const Lane& l = *lanes[0];
         for (const Lane* other : lanes) {
           if (other->b.base != l.b.base || other->first_col != l.first_col) {
@@ -149,10 +161,12 @@ void multiply(Acc<MI, DV>& c, const Acc<MI, N>& p, SharedTile<T, N, C> b, int fi
         float *const left = sum + rows * DV, *const right = left + rows * N;
         const auto acc = [&](int i) -> Acc<MI, DV>& { return *lanes[i]->c; };
         detail::gather<MI, DV>(sum, acc, l.first_thread, l.where);
-        detail::gather<MI, N>(left, [&](int i) -> const Acc<MI, N>& { return *lanes[i]->p; }, l.first_thread, l.where);
+        detail::gather<MI, N>(
+            left, [&](int i) -> const Acc<MI, N>& { return *lanes[i]->p; }, l.first_thread, l.where);
         for (int i = 0; i < rows * N; ++i) left[i] = to_float(from_float<T>(left[i]));
-        detail::read_tile(l.b, 0, l.first_col, N, DV, l.first_thread,
-                          [&](int row, int col, float x) { right[row * DV + col] = x; }, l.where);
+        detail::read_tile(
+            l.b, 0, l.first_col, N, DV, l.first_thread,
+            [&](int row, int col, float x) { right[row * DV + col] = x; }, l.where);
         detail::warp_product<T>(sum, left, right, rows, DV, N);
         detail::scatter<MI, DV>(sum, acc);
       },
@@ -160,7 +174,8 @@ void multiply(Acc<MI, DV>& c, const Acc<MI, N>& p, SharedTile<T, N, C> b, int fi
 }
 
 template <class T, int MI, int DV, int M, int K, int C>
-void multiply(Acc<MI, DV>& c, SharedTile<T, M, K> a, SharedTile<T, K, C> b, int warp, int first_col = 0 FL_AND_WHERE) {
+void multiply(Acc<MI, DV>& c, SharedTile<T, M, K> a, SharedTile<T, K, C> b, int warp,
+              int first_col = 0 FL_AND_WHERE) {
   struct Lane {
     Acc<MI, DV>* c;
     SharedTile<T, M, K> a;
@@ -170,10 +185,11 @@ void multiply(Acc<MI, DV>& c, SharedTile<T, M, K> a, SharedTile<T, K, C> b, int 
   } lane{&c, a, b, warp, first_col, thread_index() - lane_index(), where};
   emulator::warp_collective(
       "multiply", lane,
-      [](Lane* const (&lanes)[kWarpSize]) {
+      [](Lane* const(&lanes)[kWarpSize]) {
         const Lane& l = *lanes[0];
         for (const Lane* other : lanes) {
-          if (other->a.base != l.a.base || other->b.base != l.b.base || other->warp != l.warp || other->first_col != l.first_col) {
+          if (other->a.base != l.a.base || other->b.base != l.b.base || other->warp != l.warp ||
+              other->first_col != l.first_col) {
             return emulator::divergent_operands("multiply", l.where);
           }
         }
@@ -186,10 +202,12 @@ void multiply(Acc<MI, DV>& c, SharedTile<T, M, K> a, SharedTile<T, K, C> b, int 
         float *const left = sum + rows * DV, *const right = left + rows * K;
         const auto acc = [&](int i) -> Acc<MI, DV>& { return *lanes[i]->c; };
         detail::gather<MI, DV>(sum, acc, l.first_thread, l.where);
-        detail::read_tile(l.a, l.warp * rows, 0, rows, K, l.first_thread,
-                          [&](int row, int col, float x) { left[row * K + col] = x; }, l.where);
-        detail::read_tile(l.b, 0, l.first_col, K, DV, l.first_thread,
-                          [&](int row, int col, float x) { right[row * DV + col] = x; }, l.where);
+        detail::read_tile(
+            l.a, l.warp * rows, 0, rows, K, l.first_thread,
+            [&](int row, int col, float x) { left[row * K + col] = x; }, l.where);
+        detail::read_tile(
+            l.b, 0, l.first_col, K, DV, l.first_thread,
+            [&](int row, int col, float x) { right[row * DV + col] = x; }, l.where);
         detail::warp_product<T>(sum, left, right, rows, DV, K);
         detail::scatter<MI, DV>(sum, acc);
       },

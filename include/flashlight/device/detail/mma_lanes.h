@@ -19,7 +19,8 @@ struct Registers {
 namespace detail {
 
 // Address of a tile's element at a constant distance from the lane's own element.
-template <class Tile> FL_DEVICE std::uint32_t step_to(std::uint32_t lane_address, int rows_below, int cols_right) {
+template <class Tile> FL_DEVICE std::uint32_t step_to(std::uint32_t lane_address, int rows_below,
+                                                      int cols_right) {
   return (lane_address ^ Tile::turn(cols_right)) + Tile::advance(rows_below, cols_right);
 }
 
@@ -30,8 +31,9 @@ FL_DEVICE void split_tf32(float x, std::uint32_t& hi, std::uint32_t& lo) {
   lo = to_tf32(x == kInfinity || x == -kInfinity ? 0.0f : rest);
 }
 
-// The left operand of one step: 16 rows x 16 columns of 16-bit values, or 16 x 8 floats split in two. The float product uses the
-// columns in the order 0 2 4 6 1 3 5 7, in which an accumulator's own values are already in place; both operands are permuted alike.
+// The left operand of one step: 16 rows x 16 columns of 16-bit values, or 16 x 8 floats split in two. The
+// float product uses the columns in the order 0 2 4 6 1 3 5 7, in which an accumulator's own values are
+// already in place; both operands are permuted alike.
 template <class T> struct Left {
   static constexpr int depth = 16;
   std::uint32_t r[4];
@@ -77,8 +79,8 @@ template <> struct Left<float> {
   }
 };
 
-// The right operand of one step for `BLOCKS` (1 or 2) column blocks of 8; ROWS: operand column n is row n of the tile, as for
-// a b^T, otherwise column n.
+// The right operand of one step for `BLOCKS` (1 or 2) column blocks of 8; ROWS: operand column n is row n of
+// the tile, as for a b^T, otherwise column n.
 template <class T, class Tile, int BLOCKS, bool ROWS> struct Right {
   std::uint32_t r[4];
 
@@ -186,7 +188,8 @@ FL_DEVICE void multiply_transposed(Acc<MI, N>& c, SharedTile<T, M, D> a, SharedT
 }
 
 template <class T, int MI, int DV, int M, int K, int C>
-FL_DEVICE void multiply(Acc<MI, DV>& c, SharedTile<T, M, K> a, SharedTile<T, K, C> b, int warp, int first_col = 0) {
+FL_DEVICE void multiply(Acc<MI, DV>& c, SharedTile<T, M, K> a, SharedTile<T, K, C> b, int warp,
+                        int first_col = 0) {
   const detail::RightTile<T, SharedTile<T, K, C>, DV, false> right(b, 0, first_col);
   detail::multiply_tiles<T>(c, a, right, warp);
 }
@@ -221,8 +224,10 @@ FL_DEVICE void store_fragment(SharedTile<T, M, N> tile, const Acc<MI, N>& p, int
 
 template <class T, int MI, int N, int M>
 FL_DEVICE void load_fragment(Acc<MI, N>& c, SharedTile<T, M, N> tile, int warp) {
-  for_each_element<MI, N>(
-      [&](const Element& e) FL_INLINE { c[e] = load_element(tile, row_of<MI>(warp, e), col_of(e)); });
+  for_each_element<MI, N>([&](const Element& e) FL_INLINE {
+    const int row = row_of<MI>(warp, e), col = col_of(e);
+    c[e] = load_element(tile, row, col);
+  });
 }
 
 }  // namespace flashlight::device

@@ -32,7 +32,8 @@ FL_DEVICE void quad_transpose(std::uint32_t (&r)[4]) {
 
 // Four column blocks of one row: after the transposition lane t owns the eight columns of block nj + t.
 template <class T, int MI, int DV>
-FL_DEVICE void store_half_blocks(GlobalMatrix<T> out, const Acc<MI, DV>& c, int mi, int nj, int half, int row, int first_col) {
+FL_DEVICE void store_half_blocks(GlobalMatrix<T> out, const Acc<MI, DV>& c, int mi, int nj, int half, int row,
+                                 int first_col) {
   std::uint32_t r[4];
   FL_UNROLL
   for (int i = 0; i < 4; ++i) {
@@ -54,7 +55,8 @@ FL_DEVICE void store_half_blocks(GlobalMatrix<T> out, const Acc<MI, DV>& c, int 
 }
 
 template <class T, int MI, int DV>
-FL_DEVICE void store_pair_of(GlobalMatrix<T> out, const Acc<MI, DV>& c, int mi, int nj, int half, int row, int first_col) {
+FL_DEVICE void store_pair_of(GlobalMatrix<T> out, const Acc<MI, DV>& c, int mi, int nj, int half, int row,
+                             int first_col) {
   const float(&v)[4] = Registers::tile(c, mi, nj);
   const int col = first_col + 8 * nj + 2 * (lane_index() & 3);
   if (row >= out.rows || col >= out.cols) return;
@@ -85,7 +87,8 @@ FL_DEVICE void store_tile(GlobalMatrix<T> out, const Acc<MI, DV>& c, int row0, i
       if (grouped > 0 && out.vectors && first_col % 8 == 0) {
         if constexpr (is_half_width<T>) {
           FL_UNROLL
-          for (int nj = 0; nj < grouped; nj += 4) detail::store_half_blocks(out, c, mi, nj, half, row, first_col);
+          for (int nj = 0; nj < grouped; nj += 4)
+            detail::store_half_blocks(out, c, mi, nj, half, row, first_col);
         }
         FL_UNROLL
         for (int nj = grouped; nj < DV / 8; ++nj) detail::store_pair_of(out, c, mi, nj, half, row, first_col);
@@ -97,7 +100,8 @@ FL_DEVICE void store_tile(GlobalMatrix<T> out, const Acc<MI, DV>& c, int row0, i
   }
 }
 
-template <class T, int MI> FL_DEVICE void store_rows(GlobalMatrix<T> out, const RowVec<MI>& r, int row0, int warp) {
+template <class T, int MI> FL_DEVICE void store_rows(GlobalMatrix<T> out, const RowVec<MI>& r, int row0,
+                                                     int warp) {
   for_each_row<MI>([&](Row i) FL_INLINE {
     const int row = row0 + row_of<MI>(warp, i);
     if ((lane_index() & 3) == 0 && row < out.rows) detail::store_global(out.at(row, 0), from_float<T>(r[i]));

@@ -52,7 +52,8 @@ FL_DEVICE void load_tile_async(SharedTile<T, R, C> tile, GlobalMatrix<const deta
                                int row0, int threads FL_AND_WHERE) {
   using Tile = SharedTile<T, R, C>;
   if (!matrix.vectors) {
-    fill_tile(tile, threads, [&](int row, int col) { return load_element(matrix, row0 + row, col, where); }, where);
+    fill_tile(
+        tile, threads, [&](int row, int col) { return load_element(matrix, row0 + row, col, where); }, where);
     return;
   }
   const int step = threads / Tile::chunks_per_row;

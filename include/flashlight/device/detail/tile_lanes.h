@@ -36,7 +36,8 @@ template <class T> FL_DEVICE float load_element(GlobalMatrix<const T> matrix, in
   return matrix.contains(row, col) ? to_float(detail::load_constant(matrix.at(row, col))) : 0.0f;
 }
 
-template <class T, int R, int C, class F> FL_DEVICE void fill_tile(SharedTile<T, R, C> tile, int threads, F f) {
+template <class T, int R, int C, class F> FL_DEVICE void fill_tile(SharedTile<T, R, C> tile, int threads,
+                                                                   F f) {
   FL_NO_UNROLL
   for (int i = thread_index(); i < R * C / 2; i += threads) {
     const int row = i / (C / 2), col = 2 * (i % (C / 2));
@@ -47,9 +48,11 @@ template <class T, int R, int C, class F> FL_DEVICE void fill_tile(SharedTile<T,
 
 namespace detail {
 
-// 16 bytes at a time. A thread keeps its chunk column and walks down the rows, so that its address advances by a constant.
+// 16 bytes at a time. A thread keeps its chunk column and walks down the rows, so that its address advances
+// by a constant.
 template <class T, int R, int C>
-FL_DEVICE void copy_chunks(SharedTile<T, R, C> tile, GlobalMatrix<const T> matrix, int row0, int threads, int thread) {
+FL_DEVICE void copy_chunks(SharedTile<T, R, C> tile, GlobalMatrix<const T> matrix, int row0, int threads,
+                           int thread) {
   using Tile = SharedTile<T, R, C>;
   const int step = threads / Tile::chunks_per_row;
   const int chunk = thread % Tile::chunks_per_row, first = thread / Tile::chunks_per_row;
@@ -73,7 +76,8 @@ FL_DEVICE void copy_chunks(SharedTile<T, R, C> tile, GlobalMatrix<const T> matri
 
 // One value at a time, in few registers: a kernel's accumulators are alive around it.
 template <class T, int R, int C>
-FL_DEVICE void copy_values(SharedTile<T, R, C> tile, GlobalMatrix<const T> matrix, int row0, int threads, int thread) {
+FL_DEVICE void copy_values(SharedTile<T, R, C> tile, GlobalMatrix<const T> matrix, int row0, int threads,
+                           int thread) {
   const std::uint32_t destination = shared_address(tile.base);
   FL_NO_UNROLL
   for (int i = thread; i < R * C; i += threads) {
@@ -87,8 +91,8 @@ FL_DEVICE void copy_values(SharedTile<T, R, C> tile, GlobalMatrix<const T> matri
 }  // namespace detail
 
 template <class T, int R, int C>
-FL_DEVICE void load_tile_async(SharedTile<T, R, C> tile, GlobalMatrix<const detail::same_t<T>> matrix, int row0,
-                               int threads) {
+FL_DEVICE void load_tile_async(SharedTile<T, R, C> tile, GlobalMatrix<const detail::same_t<T>> matrix,
+                               int row0, int threads) {
   // Opaque, so that the addresses of the copies are not kept in registers between the calls of a loop.
   const int thread = detail::opaque(thread_index());
   if (matrix.vectors) {
