@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs Clang: invocation, guarded file system, structured diagnostics.
 #include "frontend/parse.h"
+#include "frontend/text.h"
 
 #include <sys/stat.h>
 
@@ -63,10 +64,7 @@ class Collect : public DiagnosticConsumer {
     if (!sources.isInMainFile(loc)) d.where.file = sources.getFilename(loc).str();
     d.where.line = sources.getSpellingLineNumber(loc);
     d.where.column = sources.getSpellingColumnNumber(loc);
-    auto [file, offset] = sources.getDecomposedLoc(loc);
-    StringRef text = sources.getBufferData(file);
-    std::size_t begin = text.rfind('\n', offset) + 1;
-    d.source_line = text.slice(begin, text.find('\n', offset)).rtrim("\r").str();
+    d.source_line = line_at(sources, loc);
   }
   Program& program_;
   bool last_dropped_ = false;

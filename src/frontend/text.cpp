@@ -41,14 +41,18 @@ graph::SourceRange SourceText::range(clang::SourceLocation loc) const {
   return {at.file, at.line, at.column};
 }
 
-std::string SourceText::line(clang::SourceLocation loc) const {
+std::string SourceText::line(clang::SourceLocation loc) const { return line_at(sources_, loc); }
+
+std::string line_at(const clang::SourceManager& sources, clang::SourceLocation loc) {
+  constexpr std::size_t kMaxLine = 2000;  // a longer one helps nobody
   if (loc.isInvalid()) return {};
-  auto [file, offset] = sources_.getDecomposedLoc(sources_.getFileLoc(loc));
+  auto [file, offset] = sources.getDecomposedLoc(sources.getFileLoc(loc));
   bool invalid = false;
-  llvm::StringRef text = sources_.getBufferData(file, &invalid);
+  llvm::StringRef text = sources.getBufferData(file, &invalid);
   if (invalid || offset > text.size()) return {};
   std::size_t begin = text.rfind('\n', offset) + 1;  // npos + 1 is 0
-  return text.slice(begin, text.find('\n', offset)).rtrim("\r").str();
+  llvm::StringRef line = text.slice(begin, text.find('\n', offset)).rtrim("\r");
+  return line.size() > kMaxLine ? std::string() : line.str();
 }
 
 std::size_t SourceText::offset_behind(clang::SourceLocation loc) const {

@@ -38,6 +38,9 @@ class SourceText {
   mutable std::map<clang::FileID, Owner> owners_;
 };
 
+// The line of text that `loc` stands in; empty where there is none, or where it is too long to show.
+std::string line_at(const clang::SourceManager&, clang::SourceLocation loc);
+
 // The type with every name qualified, as valid anywhere in the file.
 std::string spell(clang::QualType, const clang::ASTContext&);
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
+#include <set>
 
 #include "fusion/roles.h"
 
@@ -291,17 +293,43 @@ class Lowering {
     return static_cast<int>(all.size()) - 1;
   }
 
-  // x^-n in the fix-ups, for a sum x that may be empty where the row is not: of a stream of its own, or without a
-  // reference. It counts as 0 there.
-  std::map<Expr, Expr> quotients_of(const alg::Sweep& sweep) {
+  // The references behind a fix-up, if all its states are extrema of theirs or sums weighed by their exponentials: such a
+  // row is empty exactly when all of them are -inf. Nothing if another state takes part.
+  std::optional<std::set<int>> references_of(const alg::Sweep& sweep, Expr fixup) const {
+    std::set<int> result;
+    std::set<Expr> settled;
+    for (std::size_t r = 0; r < sweep.references.size(); ++r) {
+      settled.insert(sweep.references[r].node);
+      if (depends(fixup, sweep.references[r].node)) result.insert(static_cast<int>(r));
+    }
+    for (const alg::Accumulator& a : sweep.accumulators) {
+      if (!depends(fixup, a.node)) continue;
+      bool weighed = false;
+      for (const alg::Exponent& e : a.exponents) {
+        if (e.reference >= 0) result.insert(e.reference), weighed = true;
+      }
+      if (!weighed) return std::nullopt;
+    }
+    for (const alg::Plain& p : sweep.plain) {
+      if (!settled.contains(p.node) && depends(fixup, p.node)) return std::nullopt;
+    }
+    if (result.empty()) return std::nullopt;
+    return result;
+  }
+
+  static bool depends(Expr e, Expr on) {
+    if (e == on) return true;
+    if (e.is(alg::Op::kLeaf)) return false;
+    return std::any_of(e.args().begin(), e.args().end(), [&](Expr arg) { return depends(arg, on); });
+  }
+
+  // x^-n in a fix-up, for sums x that may be empty where the row is not: it counts as 0 there.
+  std::map<Expr, Expr> quotients_of(const alg::Sweep& sweep, Expr fixup) {
     std::map<Expr, Expr> result;
-    for (Expr fixup : sweep.fixups) {
-      for (Expr power : alg::collect(fixup, {alg::Op::kPow})) {
-        if (power.value() >= 0) continue;
-        for (const alg::Accumulator& a : sweep.accumulators) {
-          const bool settled = references_.size() == 1 && !a.exponents.empty() && a.exponents[0].reference == 0;
-          if (a.node == power.arg(0) && !settled) result[power] = where(eq(states_.at(a.node), 0.0), 0.0, pow(states_.at(a.node), power.value()));
-        }
+    for (Expr power : alg::collect(fixup, {alg::Op::kPow})) {
+      if (power.value() >= 0) continue;
+      for (const alg::Accumulator& a : sweep.accumulators) {
+        if (a.node == power.arg(0)) result[power] = where(eq(states_.at(a.node), 0.0), 0.0, pow(states_.at(a.node), power.value()));
       }
     }
     return result;
@@ -309,14 +337,8 @@ class Lowering {
 
   // Fix-ups over the final states; a row without any key takes the empty value.
   void finish(const alg::Sweep& sweep, bool last) {
-    std::vector<Expr> none;
-    if (!strict_nan_) {
-      for (const LoweredReference& r : references_) none.push_back(eq(r.state, -kInf));
-    }
-    const std::map<Expr, Expr> quotients = strict_nan_ ? std::map<Expr, Expr>() : quotients_of(sweep);
     for (std::size_t t = 0; t < sweep.fixups.size(); ++t) {
-      Expr value = known(substitute(substitute(sweep.fixups[t], quotients), states_));
-      if (!none.empty()) value = where(alg::all_of(none), known(sweep.empty[t]), value);
+      const Expr value = fixup(sweep, t);
       if (last) {
         store(static_cast<int>(t), value);
         continue;
@@ -325,6 +347,18 @@ class Lowering {
       out_->finals.push_back({StepKind::Let, -1, -1, target, value, {}});
       knowns_[arena_.make(alg::Op::kKnown, {sweep.targets[t]})] = target;
     }
+  }
+
+  Expr fixup(const alg::Sweep& sweep, std::size_t t) {
+    if (strict_nan_) return known(substitute(sweep.fixups[t], states_));
+    const auto references = references_of(sweep, sweep.fixups[t]);
+    const bool settled = references && references->size() == 1;  // the select below covers every empty sum
+    const std::map<Expr, Expr> quotients = settled ? std::map<Expr, Expr>() : quotients_of(sweep, sweep.fixups[t]);
+    const Expr value = known(substitute(substitute(sweep.fixups[t], quotients), states_));
+    if (!references) return value;
+    std::vector<Expr> none;
+    for (int r : *references) none.push_back(eq(references_[r].state, -kInf));
+    return where(alg::all_of(none), known(sweep.empty[t]), value);
   }
 
   void store(int target, Expr value) {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <chrono>
 #include <stdexcept>
@@ -23,6 +24,11 @@ int sink(int depth) {
   volatile char frame[256] = {};
   frame[depth % 256] = 1;
   return depth == 0 ? 0 : sink(depth + 1) + frame[depth % 256];
+}
+
+void bad_access() {
+  volatile std::uintptr_t address = 64;
+  *reinterpret_cast<volatile int*>(address) = 1;
 }
 
 TEST(Confine, HandsBackTheAnswer) {
@@ -94,7 +100,7 @@ TEST(Confine, ADeepRecursionOnAThreadOfTheWorkIsTold) {
 TEST(Confine, ABadAccessIsACrashAndNoRecursion) {
   Outcome o = run_confined(
       [] {
-        *reinterpret_cast<volatile int*>(std::uintptr_t{64}) = 1;
+        bad_access();
         return std::string();
       },
       kSmall);
@@ -102,7 +108,7 @@ TEST(Confine, ABadAccessIsACrashAndNoRecursion) {
   EXPECT_EQ(o.signal, SIGSEGV);
   o = run_confined(
       [] {
-        std::thread([] { *reinterpret_cast<volatile int*>(std::uintptr_t{64}) = 1; }).join();
+        std::thread(bad_access).join();
         return std::string();
       },
       kSmall);

@@ -52,6 +52,12 @@ TEST(Refusal, UnsupportedType) {
                  "unsupported-type");
 }
 
+TEST(Refusal, FieldsWithoutAPlaceInAKernelMatterWhereUsed) {
+  const std::string in = "struct In { Tensor q; const char* name; DType type; };\n";
+  EXPECT_FALSE(function(read(in + "Tensor f(const In& in) { In copy = in; return exp(copy.q); }"), "f").refusal);
+  expect_refused(in + "Tensor f(const In& in) { In copy = in; return exp(copy.q).to(copy./*!*/type); }", "unsupported-type");
+}
+
 TEST(Refusal, UnsupportedExpression) {
   expect_refused("int counter = 0;\nTensor f(const Tensor& q) { return exp(q) * /*!*/counter; }",
                  "unsupported-expression");

@@ -72,6 +72,26 @@ TEST(Interpret, AnInnerSoftmaxWithoutKeysIsNothing) {
                "");
 }
 
+// Row 0 sees no key of the softmax, but one of the weights beside it and of the second result.
+TEST(Interpret, EachResultHasItsOwnRowsWithoutKeys) {
+  auto difference = [](bool guarded) {
+    return [guarded](const graph::Tensors& t) -> graph::Tensors {
+      const graph::T i = rows_of(t[0]), j = keys_of(t[1]), s = scores_of({t[0], t[1]});
+      const graph::T weights = graph::where(j <= i, s.op("sigmoid"), graph::Sym(0.0));
+      graph::T p = graph::softmax(hidden_unless(j < i, scores_of({t[3], t[4]})));
+      if (guarded) p = graph::where(i > graph::Sym(0), p, graph::Sym(0.0));
+      const graph::T greatest = hidden_unless(j <= i, s).op("amax", graph::Sym(-1), graph::flag(false));
+      return {graph::matmul(weights - p, t[2]), greatest};
+    };
+  };
+  std::vector<graph::Array> inputs = qkv({7, 7});
+  inputs.push_back(graph::random(inputs[0].shape, 8));
+  inputs.push_back(graph::random(inputs[1].shape, 9));
+  const auto wanted = graph::evaluate(graph::read(5, difference(true)), inputs, {});
+  const auto got = interpret(lower(5, difference(false))->program, inputs, {}, {2, 3, true, nullptr});
+  for (std::size_t o = 0; o < 2; ++o) expect_close(got[o], wanted[o], 0, std::to_string(o));
+}
+
 // A weight of nothing stays nothing, whatever it multiplies: the expected score of a row with hidden keys.
 TEST(Interpret, HiddenKeysWeighNothingBesideInfiniteFactors) {
   auto expectation = [](bool guarded) {
