@@ -38,7 +38,7 @@ std::string last_line(std::string text) {
 }
 
 Failure failure_of(const Outcome& outcome, const Options& o) {
-  const std::string& file = o.sources.front();
+  const std::string file = !o.sources.empty() ? o.sources.front() : !o.rules.empty() ? o.rules.front() : "";
   auto too_complex = [&](const std::string& what, const std::string& hint) {
     return Failure(kExitInput, "input-too-complex", what, hint, file);
   };

@@ -47,8 +47,6 @@ class HelpFormatter : public CLI::Formatter {
 
 // Options of stages that this version does not have: said clearly, never taken in silence.
 const std::map<std::string, std::string> kLater = {
-    {"rules", "the rewrite stage"},
-    {"list-rules", "the rewrite stage"},
     {"split", "writing a .cpp and a .cu"},
     {"standalone", "inlining of headers"},
     {"precise", "splitting P into high and low parts"},
@@ -69,7 +67,8 @@ void declare_outputs(CLI::App& app, Options& o) {
       ->type_name("NAME")
       ->allow_extra_args(false)
       ->group("Output");
-  app.add_option("--dump", o.dump, "Print a stage: ast, graph, plan or kernel")
+  app.add_flag("--list-rules", o.list_rules, "Print the rewrite rules, with those of --rules")->group("Output");
+  app.add_option("--dump", o.dump, "Print a stage: ast, graph, rewritten, plan or kernel")
       ->type_name("STAGE")
       ->group("Output");
   app.add_option("--Rpass", o.pass, "Remarks on fused functions, where REGEX matches flashlight")
@@ -100,6 +99,10 @@ void declare_translation(CLI::App& app, Options& o) {
       ->group("Translation");
   app.add_option("--function", o.functions, "Only this function (may be repeated)")
       ->type_name("NAME")
+      ->allow_extra_args(false)
+      ->group("Translation");
+  app.add_option("--rules", o.rules, "Also apply the rewrite rules in this C++ file (may be repeated)")
+      ->type_name("FILE")
       ->allow_extra_args(false)
       ->group("Translation");
   app.add_flag("--strict-nan", o.strict_nan,
@@ -166,7 +169,7 @@ void check_regex(const std::string& option, const std::string& text) {
 void check_values(const Options& o) {
   check_one_of("--arch", o.archs, {"sm_80"});
   check_one_of("--dtypes", o.dtypes, {"bf16", "fp16"});
-  if (!o.dump.empty()) check_one_of("--dump", {o.dump}, {"ast", "graph", "plan", "kernel"});
+  if (!o.dump.empty()) check_one_of("--dump", {o.dump}, {"ast", "graph", "rewritten", "plan", "kernel"});
   if (o.head_dims.empty()) usage("bad-value", "--head-dims: the list is empty");
   for (int d : o.head_dims)
     if (d < 8 || d > 256 || d % 8 != 0)
@@ -176,7 +179,7 @@ void check_values(const Options& o) {
 }
 
 void check_combinations(const Options& o) {
-  if (o.sources.empty()) usage("no-source", "no source file is given");
+  if (o.sources.empty() && !o.list_rules) usage("no-source", "no source file is given");
   if (o.report_only && !o.output.empty())
     usage("conflicting-options", "--report-only writes no CUDA C++, so -o has no meaning");
   if (o.output.empty() && !o.report_only && !o.prints() && !o.checks())

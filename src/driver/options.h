@@ -22,6 +22,8 @@ struct Options {
   std::vector<std::string> dtypes = {"bf16", "fp16"};
   std::vector<std::string> functions;  // --function
   std::vector<std::string> explain;    // --explain
+  std::vector<std::string> rules;      // --rules: files of the user's rewrite rules
+  bool list_rules = false;
   std::string dump;                    // a stage
   std::string check;                   // a baseline report
   std::string pass, pass_missed;       // regular expressions; empty: the default
@@ -32,7 +34,7 @@ struct Options {
   std::size_t max_megabytes = 4096;
 
   // Without any of these a run would have no effect.
-  bool prints() const { return !dump.empty() || !explain.empty(); }
+  bool prints() const { return !dump.empty() || !explain.empty() || list_rules; }
   bool checks() const { return !check.empty() || fail_on_unfused; }
 };
 

@@ -7,6 +7,7 @@
 #include "fusion/plan.h"
 #include "fusion/roles.h"
 #include "kernel/program.h"
+#include "rewrite/rewrite.h"
 
 namespace flashlight::driver {
 
@@ -18,6 +19,21 @@ namespace {
 void read(Unit& unit) {
   unit.program = frontend::read_program(unit.path, unit.reading);
   for (const frontend::FunctionSource& f : unit.program.functions) unit.functions.emplace_back().source = &f;
+}
+
+void count(std::vector<emit::RuleUse>& uses, const rewrite::Rule& rule) {
+  auto use = std::find_if(uses.begin(), uses.end(), [&](auto& u) { return u.location == rule.location; });
+  if (use == uses.end()) use = uses.insert(use, {rule.name, rule.location, 0});
+  ++use->count;
+}
+
+void rewrite_graphs(Unit& unit) {
+  for (std::size_t i = 0; i < unit.program.functions.size(); ++i)
+    for (frontend::Variant& v : unit.program.functions[i].variants) {
+      auto [function, trace] = rewrite::rewrite(std::move(v.function), *unit.rules);
+      v.function = std::move(function);
+      for (const rewrite::Application& a : trace) count(unit.functions[i].rules, *a.rule);
+    }
 }
 
 // A function is fused only as a whole: all its variants, or it stays as it was.
@@ -114,7 +130,8 @@ const std::vector<Pass>& passes() {
   static const std::vector<Pass> list = {
       // Clang, and following each function: text to Graphs.
       {"read", read, {{"ast", print_functions}, {"graph", print_graphs}}},
-      // rewrite: here, so that planning sees the normal forms.
+      // Before planning: what rules make alike is planned alike.
+      {"rewrite", rewrite_graphs, {{"rewritten", print_graphs}}},
       // Which loops become one kernel, and the algebra of its sweeps.
       {"plan", plan, {{"plan", print_plans}}},
       // Text, once every plan is known: kernels share one file.

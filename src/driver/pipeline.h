@@ -7,16 +7,18 @@
 #include "driver/options.h"
 #include "emit/unit.h"
 #include "frontend/program.h"
+#include "rewrite/rule.h"
 
 namespace flashlight::driver {
 
 // A source on its way through the passes; each fills its part.
 struct Unit {
   const Options* options = nullptr;
+  const std::vector<rewrite::Rule>* rules = nullptr;
   std::string path;
   frontend::ReadOptions reading;
-  frontend::Program program;                   // read
-  std::vector<emit::FusedFunction> functions;  // plan; one for each of program.functions
+  frontend::Program program;                   // read; its Graphs are rewritten in place
+  std::vector<emit::FusedFunction> functions;  // one for each of program.functions
   std::string text;                            // render
   std::string printed;                         // --dump
 };

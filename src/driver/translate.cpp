@@ -9,6 +9,7 @@
 #include "driver/files.h"
 #include "driver/pipeline.h"
 #include "driver/resources.h"
+#include "driver/rules.h"
 #include "driver/translation.h"
 #include "driver/version.h"
 #include "emit/baseline.h"
@@ -161,9 +162,11 @@ void check_baseline(const Options& o, const std::vector<emit::ReportUnit>& units
   for (Diagnostic& d : emit::compare_to_baseline(baseline, units)) judge.fail(kExitCheck, std::move(d));
 }
 
-Unit read_source(const std::string& path, const Options& o, std::vector<std::string>& dependencies) {
+Unit read_source(const std::string& path, const Options& o, const RuleSet& rules,
+                 std::vector<std::string>& dependencies) {
   Unit unit;
   unit.options = &o;
+  unit.rules = &rules.rules;
   unit.path = path;
   std::string database;
   unit.reading.compiler_args = compiler_args_for(path, o, &database);
@@ -175,6 +178,7 @@ Unit read_source(const std::string& path, const Options& o, std::vector<std::str
   if (std::find(dependencies.begin(), dependencies.end(), path) == dependencies.end())
     dependencies.insert(dependencies.begin(), path);
   if (!database.empty()) dependencies.push_back(database);
+  dependencies.insert(dependencies.end(), rules.dependencies.begin(), rules.dependencies.end());
   return unit;
 }
 
@@ -191,11 +195,15 @@ std::string report_of(const Options& o, const std::vector<emit::ReportUnit>& uni
 
 void translate_all(const Options& o, const std::vector<std::string>& outputs, Translation& out) {
   Judge judge(o, out);
+  const RuleSet rules = load_rules(o);
+  for (const Diagnostic& d : rules.errors) judge.fail(d.id == "cannot-read" ? kExitInputOutput : kExitInput, d);
+  if (!rules.errors.empty()) return;
+  if (o.list_rules) out.printed += list_rules(rules.rules);
   std::vector<Unit> units;
   units.reserve(o.sources.size());  // FusedFunction points into its Unit
   std::vector<emit::ReportUnit> report;
   for (std::size_t i = 0; i < o.sources.size(); ++i) {
-    units.push_back(read_source(o.sources[i], o, out.dependencies.emplace_back()));
+    units.push_back(read_source(o.sources[i], o, rules, out.dependencies.emplace_back()));
     Unit& unit = units.back();
     judge.messages(unit);
     for (const FusedFunction& f : unit.functions) judge.verdict(unit, f);

@@ -36,6 +36,7 @@ class Interpreter {
     long steps = Limits().steps;          // left for all readings together
     std::set<int> category_asked;         // tensor parameters whose category this path asked for at launch
     clang::SourceLocation last_question;  // the newest branch on a scalar parameter
+    bool all_parameters = false;          // declare parameters that the body does not use
   };
   Interpreter(clang::ASTContext& ast, const SourceText& text, graph::Builder& builder, Reading& reading)
       : ast_(ast), text_(text), builder_(builder), reading_(reading) {}

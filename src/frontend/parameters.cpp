@@ -54,7 +54,7 @@ std::vector<graph::Output> Interpreter::run(const FunctionDecl* f) {
 Cell Interpreter::parameter(const ParmVarDecl* p) {
   QualType type = p->getType();
   Cell c = parameter(type.getNonReferenceType(), p->getNameAsString(), p->getNameAsString(),
-                     p->isReferenced() || p->isUsed());
+                     reading_.all_parameters || p->isReferenced() || p->isUsed());
   bool callers = type->isLValueReferenceType() && !type.getNonReferenceType().isConstQualified();
   if (c && callers) {
     c->readonly = true;

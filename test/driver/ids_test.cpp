@@ -23,9 +23,9 @@ std::string read(const fs::path& path) {
 // Words joined by dashes in quotes are ids, but for a few.
 std::set<std::string> ids_of_sources() {
   const std::regex id(R"re("([a-z]+(?:-[a-z]+)+)")re");
-  const std::set<std::string> others = {"flashlight-translate", "list-rules"};
+  const std::set<std::string> others = {"flashlight-translate"};
   std::set<std::string> out;
-  for (const char* folder : {"driver", "emit", "frontend", "fusion", "graph", "kernel"})
+  for (const char* folder : {"driver", "emit", "frontend", "fusion", "graph", "kernel", "rewrite"})
     for (const auto& entry :
          fs::recursive_directory_iterator(fs::path(FLASHLIGHT_SOURCE_DIR "/src") / folder)) {
       if (entry.path().extension() != ".cpp") continue;

@@ -119,6 +119,56 @@ TEST(Outputs, RemarksFollowTheirOptions) {
   EXPECT_EQ(folder.translate({"none.cpp", "-o", "x.cu", "-Rno-pass-missed"}).err, "");
 }
 
+constexpr const char* kRules = R"(#include <flashlight/rule.h>
+using namespace flashlight;
+namespace fold {
+// log exp x = x
+struct log_of_exp {
+  static Tensor pattern(Tensor x) { return log(exp(x)); }
+  static Tensor replacement(Tensor x) { return REPLACEMENT; }
+};
+}
+)";
+
+TEST(Outputs, RulesOfTheUserAreAppliedReportedAndDependedOn) {
+  Folder folder;
+  std::string source = kAttention;
+  source.replace(source.find("softmax(scores, -1)"), 19, "softmax(log(exp(scores)), -1)");
+  folder.write("a.cpp", source);
+  folder.write("r.cpp", "#define REPLACEMENT x\n" + std::string(kRules));
+  Ended run = folder.translate({"a.cpp", "-o", "x.cu", "--report", "r.json", "-MD", "--rules", "r.cpp"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(folder.read("r.json").find("\"name\": \"log_of_exp\""), std::string::npos);
+  EXPECT_NE(folder.read("r.json").find("\"location\": \"r.cpp:6\""), std::string::npos);
+  EXPECT_NE(folder.read("x.d").find("r.cpp"), std::string::npos);
+  Ended plain = folder.translate({"a.cpp", "--dump=rewritten"});
+  EXPECT_NE(plain.out.find("log("), std::string::npos);
+  EXPECT_EQ(folder.translate({"a.cpp", "--rules", "r.cpp", "--dump=rewritten"}).out.find("log("), std::string::npos);
+}
+
+TEST(Outputs, AWrongRuleEndsTheRunWithItsCounterexample) {
+  Folder folder;
+  folder.write("a.cpp", kAttention);
+  folder.write("r.cpp", "#define REPLACEMENT x + 1\n" + std::string(kRules));
+  folder.write("x.cu", "old");
+  Ended run = folder.translate({"a.cpp", "-o", "x.cu", "--rules", "r.cpp"});
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_NE(run.err.find("r.cpp:6:1: error: the pattern and the replacement of 'log_of_exp' differ: for x ="),
+            std::string::npos)
+      << run.err;
+  EXPECT_NE(run.err.find("[wrong-rule]"), std::string::npos);
+  EXPECT_EQ(folder.read("x.cu"), "old");
+}
+
+TEST(Outputs, RulesAreListedWithTheirMathematics) {
+  Folder folder;
+  folder.write("r.cpp", "#define REPLACEMENT x\n" + std::string(kRules));
+  Ended run = folder.translate({"--list-rules", "--rules", "r.cpp"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(run.out.find("fold  log_of_exp  (r.cpp:6)\n    log exp x = x\n"), std::string::npos) << run.out;
+  EXPECT_NE(run.out.find("stabilise  stable_softmax  (rules/softmax.cpp:"), std::string::npos);
+}
+
 TEST(Outputs, ABaselineThatStillHoldsPasses) {
   Folder folder;
   folder.write("a.cpp", kAttention);

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether a value may hold infinities on purpose, as masks do.
+#pragma once
+#include "graph/graph.h"
+
+namespace flashlight::rewrite {
+
+// True if an infinity of a tensor parameter or a written one may reach this value as it is: through sums, selections,
+// extrema and scalings. A product of tensors, a power or an exponential holds an infinity only by overflow.
+bool may_mask(const graph::Graph&, graph::NodeId);
+
+}  // namespace flashlight::rewrite
