@@ -3,12 +3,16 @@
 #include "flashlight/generated/c_entry.h"
 
 #include <string>
+#include <vector>
 
 namespace flashlight::generated {
 
 namespace {
 
 thread_local std::string last_error;
+
+// The extents of the tensors that the running call was given, which the emulated device lets kernels access.
+thread_local std::vector<AllocationInfo> borrowed;
 
 // Boolean tensors have code 6 since DLPack 0.7.
 constexpr int kBoolCode = 6;
@@ -42,11 +46,43 @@ DType dtype_of(const DLDataType& type) {
                   .c_str());
 }
 
+bool emulated() { return &current_device() == &emulated_device(); }
+
+void check_device(DLDeviceType type) {
+  if (emulated() ? type == kDLCPU : type == kDLCUDA || type == kDLCUDAManaged) return;
+  throw Error(("a DLPack tensor has device type " + std::to_string(static_cast<int>(type)) + " where kernels run on " +
+               (emulated() ? "the emulated device, which reads host memory (1)" : "CUDA memory (2 or 13)"))
+                  .c_str());
+}
+
+void borrow(char* data, const Sizes& sizes, const Sizes& strides, DType dtype) {
+  std::int64_t before = 0, behind = 1;
+  for (std::size_t d = 0; d < sizes.size(); ++d) {
+    if (sizes[d] == 0) return;
+    (strides[d] < 0 ? before : behind) += (sizes[d] - 1) * strides[d];
+  }
+  const auto element = static_cast<std::int64_t>(element_size(dtype));
+  borrowed.push_back({data + before * element, static_cast<std::size_t>((behind - before) * element), 0});
+}
+
 }  // namespace
+
+bool find_borrowed(const void* address, AllocationInfo* info) {
+  for (const AllocationInfo& b : borrowed) {
+    const auto first = reinterpret_cast<std::uintptr_t>(b.base), at = reinterpret_cast<std::uintptr_t>(address);
+    if (at < first || at - first >= b.bytes) continue;
+    *info = b;
+    return true;
+  }
+  return false;
+}
+
+Borrowing::~Borrowing() { borrowed.clear(); }
 
 void set_last_error(const char* text) { last_error = text; }
 
 Tensor from_dlpack(const DLTensor& tensor) {
+  check_device(tensor.device.device_type);
   if (tensor.ndim < 0 || tensor.ndim > kMaxRank) throw Error("a DLPack tensor has more axes than the library supports");
   Sizes sizes, strides;
   std::int64_t stride = 1;
@@ -56,8 +92,10 @@ Tensor from_dlpack(const DLTensor& tensor) {
     strides.data()[d] = tensor.strides ? tensor.strides[d] : stride;
     stride *= tensor.shape[d];
   }
-  void* const data = static_cast<char*>(tensor.data) + tensor.byte_offset;
-  return Tensor::wrap(data, sizes, strides, dtype_of(tensor.dtype), Device::kCUDA);
+  char* const data = static_cast<char*>(tensor.data) + tensor.byte_offset;
+  const DType dtype = dtype_of(tensor.dtype);
+  if (emulated()) borrow(data, sizes, strides, dtype);
+  return Tensor::wrap(data, sizes, strides, dtype, Device::kCUDA);
 }
 
 }  // namespace flashlight::generated

@@ -8,8 +8,17 @@
 
 namespace flashlight::generated {
 
-// The tensor over the caller's memory, which must outlive the call. Throws flashlight::Error for a type the library lacks.
+// The tensor over the caller's memory, which must outlive the call: CUDA memory, or host memory where the device is
+// emulated. Throws flashlight::Error for memory that kernels cannot reach and for a type the library lacks.
 Tensor from_dlpack(const DLTensor& tensor);
+
+// What from_dlpack() was given is forgotten by the end of the call that it was given for.
+struct Borrowing {
+  Borrowing() = default;
+  Borrowing(const Borrowing&) = delete;
+  Borrowing& operator=(const Borrowing&) = delete;
+  ~Borrowing();
+};
 
 // The text of this thread's last error.
 void set_last_error(const char* text);
@@ -18,6 +27,7 @@ void set_last_error(const char* text);
 template <class Body>
 int c_entry(const char* function, DLTensor* const* out, int results, void* stream, Body body) {
   void* const before = current_stream();
+  const Borrowing borrowing;
   int code = 0;
   try {
     std::vector<Tensor> given;

@@ -90,11 +90,14 @@ class Launch {
   PackShape pack_{{1, 1, 1, 1}};
 };
 
+// Of the memory that this thread's call of a C entry borrows, the tensor that holds the address; false where none does.
+bool find_borrowed(const void* address, AllocationInfo* info);
+
 #if !defined(__CUDACC__)
-// The emulated device checks global accesses against the library's allocations.
+// The emulated device checks global accesses against the library's allocations and what C entries were given.
 inline bool find_emulated_allocation(const void* address, emulator::Allocation* allocation) {
   AllocationInfo info;
-  if (!find_allocation(address, &info)) return false;
+  if (!find_allocation(address, &info) && !find_borrowed(address, &info)) return false;
   *allocation = {info.base, info.bytes};
   return true;
 }

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The C entries of emitted files: what they are called and take, and calling them with any library's tensors."""
+
+import ctypes
+import re
+
+CPU, CUDA = 1, 2  # DLPack's device types
+# DLPack's code and bits
+DTYPES = {
+    "float16": (2, 16), "float32": (2, 32), "float64": (2, 64), "bfloat16": (4, 16), "int8": (0, 8), "int32": (0, 32),
+    "int64": (0, 64), "uint8": (1, 8), "bool": (6, 8),
+}
+
+
+class DLDevice(ctypes.Structure):
+    _fields_ = [("device_type", ctypes.c_int32), ("device_id", ctypes.c_int32)]
+
+
+class DLDataType(ctypes.Structure):
+    _fields_ = [("code", ctypes.c_uint8), ("bits", ctypes.c_uint8), ("lanes", ctypes.c_uint16)]
+
+
+class DLTensor(ctypes.Structure):
+    _fields_ = [
+        ("data", ctypes.c_void_p), ("device", DLDevice), ("ndim", ctypes.c_int32), ("dtype", DLDataType),
+        ("shape", ctypes.POINTER(ctypes.c_int64)), ("strides", ctypes.POINTER(ctypes.c_int64)),
+        ("byte_offset", ctypes.c_uint64),
+    ]
+
+
+def describe(pointer, shape, strides, dtype, device):
+    """The DLTensor of memory that somebody else owns. strides: in elements, None for contiguous."""
+    code, bits = DTYPES[dtype]
+    sizes = (ctypes.c_int64 * max(1, len(shape)))(*shape)
+    steps = None if strides is None else (ctypes.c_int64 * max(1, len(shape)))(*strides)
+    return DLTensor(pointer, DLDevice(device, 0), len(shape), DLDataType(code, bits, 1), sizes, steps, 0)
+
+
+ENTRY = re.compile(r'extern "C" int (flashlight_\w+)\(.*?c_entry\("([^"]*)", out, (\d+).*?\brun_(\w+)\(launch', re.S)
+
+
+def entries_in(text):
+    """The entries of an emitted file: symbol, function, names of the tensors and scalars in order, number of results."""
+    found = []
+    for symbol, function, results, launcher in ENTRY.findall(text):
+        declared = re.search(r"^Optional<TensorList> %s\(([^)]*)\);" % re.escape(launcher), text, re.M)
+        parameters = [p.strip() for p in declared[1].split(",")] if declared and declared[1].strip() else []
+        tensors = [p.split("&")[-1].strip() for p in parameters if "Tensor&" in p]
+        scalars = [p.split()[-1] for p in parameters if "Tensor&" not in p]
+        found.append({"symbol": symbol, "function": function, "tensors": tensors, "scalars": scalars, "results": int(results)})
+    return found
+
+
+class EntryError(RuntimeError):
+    """The text of flashlight_last_error()."""
+
+
+class Entry:
+    """One function of a loaded library. Arguments are DLTensors, by parameter name."""
+
+    def __init__(self, library, entry):
+        self.entry = entry
+        self._call = getattr(library, entry["symbol"])
+        self._workspace_size = getattr(library, entry["symbol"] + "_workspace_size")
+        self._last_error = library.flashlight_last_error
+        self._call.restype = ctypes.c_int
+        self._workspace_size.restype = ctypes.c_size_t
+        self._last_error.restype = ctypes.c_char_p
+
+    def prepare(self, tensors, scalars, results):
+        """The C arguments, made once: what is timed is then the call alone. Returns a function of the stream."""
+        missing = [n for n in self.entry["tensors"] if n not in tensors] + [n for n in self.entry["scalars"] if n not in scalars]
+        if missing or len(results) != self.entry["results"]:
+            raise ValueError(f"{self.entry['symbol']}: missing {missing}, or {len(results)} results for {self.entry['results']}")
+        inputs = [tensors[n] for n in self.entry["tensors"]]
+        ins = (ctypes.POINTER(DLTensor) * max(1, len(inputs)))(*map(ctypes.pointer, inputs))
+        outs = (ctypes.POINTER(DLTensor) * len(results))(*map(ctypes.pointer, results))
+        numbers = (ctypes.c_double * max(1, len(self.entry["scalars"])))(*[float(scalars[n]) for n in self.entry["scalars"]])
+        size = self._workspace_size(ins, numbers)
+        keep = (inputs, results)
+
+        def call(stream=None, workspace=None):
+            if self._call(ins, outs, numbers, ctypes.c_void_p(workspace), ctypes.c_size_t(size), ctypes.c_void_p(stream)) != 0:
+                raise EntryError(self._last_error().decode(errors="replace"))
+            return keep
+
+        call.workspace_bytes = size
+        return call
