@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "references.h"
 #include "sample.h"
 
 namespace sample {
@@ -24,11 +25,14 @@ constexpr const char* kHelp =
     "  --ugly                   a list of sizes that fit no tile, with both dtypes and strided inputs\n"
     "  --eager                  leave the fused run out\n"
     "  --strict-nan             rows that see no key must give NaN (as translated with --strict-nan)\n"
+    "  --save FOLDER            keep the small float64 results there, for --expected on another machine\n"
+    "  --expected FOLDER        hold the float64 results of this machine against those\n"
     "Exit: 0 all agreed, 1 not, 2 usage.\n";
 
 struct Options {
   Shape shape;
   bool ugly = false, eager = false, strict_nan = false, friendly = true;
+  References references;
 };
 
 [[noreturn]] void usage(const char* text, const char* argument) {
@@ -61,6 +65,11 @@ std::int64_t* size_of(Shape& s, std::string_view option) {
   return nullptr;
 }
 
+const char* behind(int argc, char** argv, int& k) {
+  if (++k == argc) usage("a value is missing behind", argv[k - 1]);
+  return argv[k];
+}
+
 Options parse(int argc, char** argv, const Shape& defaults) {
   Options o;
   o.shape = defaults;
@@ -75,10 +84,14 @@ Options parse(int argc, char** argv, const Shape& defaults) {
     else if (option == "--strict-nan") o.strict_nan = true;
     else if (option == "--noncontiguous") o.shape.contiguous = o.friendly = false;
     else if (std::int64_t* size = size_of(o.shape, option); size || option == "--dtype") {
-      if (++k == argc) usage("a value is missing behind", argv[k - 1]);
-      if (size) *size = number(argv[k]);
-      else o.shape.dtype = dtype(argv[k]);
+      const char* const value = behind(argc, argv, k);
+      if (size) *size = number(value);
+      else o.shape.dtype = dtype(value);
       o.friendly = false;
+    } else if (option == "--save") {
+      o.references.save(behind(argc, argv, k));
+    } else if (option == "--expected") {
+      o.references.expect(behind(argc, argv, k));
     } else {
       usage("unknown option", argv[k]);
     }
@@ -118,10 +131,11 @@ std::vector<Shape> ugly(const Shape& defaults) {
 }  // namespace
 
 int detail::run(int argc, char** argv, const Shape& defaults, void* callable, Body body) {
-  const Options o = parse(argc, argv, defaults);
+  Options o = parse(argc, argv, defaults);
   bool passed = true;
   for (const Shape& shape : o.ugly ? ugly(o.shape) : std::vector{o.shape}) {
-    Case c(shape, o.friendly && !o.ugly, o.eager, o.strict_nan);
+    o.references.begin_case();
+    Case c(shape, o.friendly && !o.ugly, o.eager, o.strict_nan, &o.references);
     try {
       body(callable, c);
       passed &= c.passed();
@@ -130,7 +144,9 @@ int detail::run(int argc, char** argv, const Shape& defaults, void* callable, Bo
       passed = false;
     }
   }
-  return passed ? 0 : 1;
+  if (o.references.compared()) std::printf("%d kept references compared\n", o.references.compared());
+  if (o.references.found_none()) std::printf("FAIL: no kept reference was found for --expected\n");
+  return passed && !o.references.found_none() ? 0 : 1;
 }
 
 }  // namespace sample

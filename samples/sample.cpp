@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "references.h"
 #include "verdict.h"
 
 namespace sample {
@@ -66,8 +67,8 @@ struct Outcome {
   std::string failure;            // empty: passed
 };
 
-Outcome run_case(const void* callable, detail::Run run, const Shape& shape, bool eager_only,
-                 bool strict_nan) {
+Outcome run_case(const void* callable, detail::Run run, const Shape& shape, bool eager_only, bool strict_nan,
+                 References* references, int comparison) {
   Outcome o;
   try {
     const TensorList r = run(callable, Cast(shape.dtype, kFloat64, kCPU, true));
@@ -80,10 +81,10 @@ Outcome run_case(const void* callable, detail::Run run, const Shape& shape, bool
       o.verdicts.push_back(
           judge(r[k], e[k], fused ? o.fused.outputs.at(k) : e[k], shape.dtype, fused ? strict_nan : true));
       if (o.failure.empty()) o.failure = o.verdicts.back().failure;
+      if (o.failure.empty() && references)
+        o.failure = references->visit(r[k], comparison, static_cast<int>(k));
     }
-  } catch (const Error& error) {
-    o.failure = std::string("the eager run failed: ") + error.what();
-  }
+  } catch (const Error& error) { o.failure = std::string("the eager run failed: ") + error.what(); }
   return o;
 }
 
@@ -99,8 +100,12 @@ Tensor Cast::operator()(const Tensor& x) const {
   return y.to(device_);
 }
 
-Case::Case(const Shape& shape, bool friendly, bool eager_only, bool strict_nan)
-    : shape_(shape), friendly_(friendly), eager_only_(eager_only), strict_nan_(strict_nan) {
+Case::Case(const Shape& shape, bool friendly, bool eager_only, bool strict_nan, References* references)
+    : shape_(shape),
+      friendly_(friendly),
+      eager_only_(eager_only),
+      strict_nan_(strict_nan),
+      references_(references) {
   if (shape_.key_heads == 0) shape_.key_heads = shape_.heads;
   if (shape_.value_depth == 0) shape_.value_depth = shape_.depth;
   if (shape_.self_attention) shape_.keys = shape_.queries;
@@ -118,7 +123,7 @@ void Case::compare_runs(const char* label, const void* callable, detail::Run run
 }
 
 void Case::compare_friendly(const char* label, const void* callable, detail::Run run) {
-  const Outcome o = run_case(callable, run, shape_, eager_only_, strict_nan_);
+  const Outcome o = run_case(callable, run, shape_, eager_only_, strict_nan_, references_, compared_);
   ++compared_;
   failed_ += !o.failure.empty();
   if (compared_ == 1) std::printf("%s\n", describe(shape_).c_str());
@@ -139,7 +144,7 @@ void Case::compare_friendly(const char* label, const void* callable, detail::Run
 }
 
 void Case::compare_on_one_line(const char* label, const void* callable, detail::Run run) {
-  const Outcome o = run_case(callable, run, shape_, eager_only_, strict_nan_);
+  const Outcome o = run_case(callable, run, shape_, eager_only_, strict_nan_, references_, compared_);
   ++compared_;
   failed_ += !o.failure.empty();
   std::string line = describe(shape_);

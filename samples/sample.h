@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every sample's main() is made of: inputs of the asked sizes, and the comparison of the runs.
 //
-// Not part of the DSL. A sample is a function over tensors and a main() that gives its inputs to Case::compare.
+// Not part of the DSL. A sample is a function over tensors and a main() that gives its inputs to
+// Case::compare.
 #pragma once
 
 #include <flashlight/flashlight.h>
 
 namespace sample {
 
+class References;
 using flashlight::DType;
 using flashlight::Sizes;
 using flashlight::Tensor;
@@ -69,7 +71,8 @@ using Run = TensorList (*)(const void* callable, const Cast&);
 // One set of inputs: standard normal values in float64, from seeds that the order of the calls fixes.
 class Case {
  public:
-  Case(const Shape& shape, bool friendly, bool eager_only, bool strict_nan);
+  // With `references`, which outlive the case, float64 results are kept or compared with kept ones.
+  Case(const Shape& shape, bool friendly, bool eager_only, bool strict_nan, References* references = nullptr);
 
   std::int64_t b() const { return shape_.batch; }
   std::int64_t h() const { return shape_.heads; }
@@ -106,6 +109,7 @@ class Case {
   bool friendly_, eager_only_, strict_nan_;
   std::uint64_t seed_ = 1;
   int compared_ = 0, failed_ = 0;
+  References* references_;
 };
 
 namespace detail {
