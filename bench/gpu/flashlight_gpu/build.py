@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds the bundle's kernels: with nvcc for a GPU, or with g++ for the emulated device. No make, no CMake."""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+from . import machine
+
+BUNDLE = pathlib.Path(__file__).resolve().parent.parent
+
+
+class BuildError(RuntimeError):
+    """A compiler's complaint."""
+
+
+def load_manifest(bundle=BUNDLE):
+    path = bundle / "manifest.json"
+    if not path.exists():
+        raise SystemExit(f"{path} is missing: run this from a folder that scripts/gpu-bundle wrote")
+    return json.loads(path.read_text())
+
+
+class Build:
+    """Libraries and programs in <bundle>/build-<device>; what is newer than its sources is kept.
+
+    device: "cuda" (arch: sm_90a, ..) or "emulated". Libraries share one libflashlight.so, so that the device that an emitted
+    file registers is the same for all.
+    """
+
+    def __init__(self, device, arch=None, jobs=None, bundle=BUNDLE):
+        self.device, self.bundle, self.jobs = device, bundle, jobs or os.cpu_count() or 1
+        self.arch = arch
+        self.folder = bundle / f"build-{arch or device}"
+        self.folder.mkdir(exist_ok=True)
+        source, party = bundle / "source", bundle / "third_party"
+        self.source = source
+        self.includes = [f"-I{p}" for p in (source / "include", source / "src", source / "samples", party / "eigen3", party / "dlpack")]
+        self.newest_header = max(f.stat().st_mtime for f in source.rglob("*.h"))
+        self.nvcc = machine.find_tool("nvcc") if device == "cuda" else None
+        if device == "cuda" and not self.nvcc:
+            raise BuildError("nvcc is not on PATH, in $CUDA_HOME/bin or in /usr/local/cuda/bin")
+        self.times = {}  # seconds, by output
+
+    def _library_sources(self):
+        folders = ["src/tensor", "src/runtime", "samples"] + (["src/emulator"] if self.device == "emulated" else [])
+        sources = [p for f in folders for p in sorted((self.source / f).glob("*.cpp"))]
+        return sources if self.device == "emulated" else sources + [self.bundle / "no_emulator.cpp"]
+
+    def _run(self, command, target, inputs):
+        """Makes one file, unless it is there and newer than the inputs and all headers."""
+        if target.exists() and target.stat().st_mtime > max([self.newest_header] + [p.stat().st_mtime for p in inputs]):
+            return target
+        begin = time.monotonic()
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+        if done.returncode != 0:
+            raise BuildError(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+        self.times[target.name] = round(time.monotonic() - begin, 2)
+        return target
+
+    def _compile_host(self, path):
+        target = self.folder / f"{path.parent.name}_{path.stem}.o"
+        optimise = "-O3" if path.name == "product.cpp" else "-O2"
+        command = ["g++", "-std=c++20", optimise, "-fPIC", *self.includes, "-c", path, "-o", target]
+        return self._run(command, target, [path])
+
+    def nvcc_command(self, path, target, *more):
+        number = self.arch.removeprefix("sm_")
+        return [self.nvcc, "-std=c++20", "-O3", f"-gencode=arch=compute_{number},code=sm_{number}", "-Xcompiler", "-fPIC",
+                *self.includes, *more, path, "-o", target]
+
+    def _compile_kernels(self, name):
+        path, target = self.bundle / "kernels" / f"{name}.cu", self.folder / f"{name}.o"
+        if self.device == "cuda":
+            return self._run(self.nvcc_command(path, target, "-c"), target, [path])
+        command = ["g++", "-std=c++20", "-O2", "-fPIC", *self.includes, "-x", "c++", "-c", path, "-o", target]
+        return self._run(command, target, [path])
+
+    def _link(self, target, inputs, shared):
+        here = ["-Xlinker", "-rpath", "-Xlinker", "$ORIGIN"]
+        more = [] if target.name == "libflashlight.so" else ["-L", self.folder, "-lflashlight"]
+        if self.device == "cuda":
+            command = [self.nvcc, *(["-shared"] if shared else []), *inputs, *more, *here, "-o", target]
+        else:
+            more += ["-lboost_context", "-pthread"] if target.name == "libflashlight.so" else []
+            command = ["g++", *(["-shared"] if shared else []), *inputs, *more, *here, "-o", target]
+        return self._run(command, target, inputs)
+
+    def build(self, programs=(), samples=()):
+        """Returns two dictionaries of paths: programs' shared libraries and samples' executables, by name."""
+        with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
+            emitted = {n: pool.submit(self._compile_kernels, n) for n in [*programs, *samples]}  # the longest first
+            objects = [pool.submit(self._compile_host, p) for p in self._library_sources()]
+            common = self._link(self.folder / "libflashlight.so", [o.result() for o in objects], shared=True)
+            # The newest of both decides whether a link is repeated.
+            libraries = {n: pool.submit(lambda n=n: self._link(self.folder / f"lib{n}.so", [emitted[n].result()], True)) for n in programs}
+            executables = {n: pool.submit(lambda n=n: self._link(self.folder / n, [emitted[n].result()], False)) for n in samples}
+            self.common = common
+            return {n: f.result() for n, f in libraries.items()}, {n: f.result() for n, f in executables.items()}
+
+    def build_fact(self, path):
+        """One program of facts/, which needs nothing but the CUDA runtime."""
+        target = self.folder / f"fact_{path.stem}"
+        return self._run(self.nvcc_command(path, target, "-I", path.parent), target, [path, *path.parent.glob("*.h")])
