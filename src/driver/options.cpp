@@ -168,7 +168,7 @@ void check_regex(const std::string& option, const std::string& text) {
 
 void check_values(const Options& o) {
   check_one_of("--arch", o.archs, {"sm_80"});
-  check_one_of("--dtypes", o.dtypes, {"bf16", "fp16"});
+  check_one_of("--dtypes", o.dtypes, {"bf16", "fp16", "fp32"});
   if (!o.dump.empty()) check_one_of("--dump", {o.dump}, {"ast", "graph", "rewritten", "plan", "kernel"});
   if (o.head_dims.empty()) usage("bad-value", "--head-dims: the list is empty");
   for (int d : o.head_dims)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The arithmetic of warp products.
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -50,11 +51,21 @@ void product(float* __restrict c, const float* __restrict a, const float* __rest
   }
 }
 
+// Steps of depth 8 are summed apart and then added, as the lane-level product does.
 void product_tf32(float* c, const float* a, const float* b, int m, int n, int k) {
+  constexpr int depth = 8;
   const Split left = split(a, m * k), right = split(b, k * n);
-  product(c, left.low.data(), right.high.data(), m, n, k);
-  product(c, left.high.data(), right.low.data(), m, n, k);
-  product(c, left.high.data(), right.high.data(), m, n, k);
+  std::vector<float> part(static_cast<std::size_t>(n));
+  for (int i = 0; i < m; ++i) {
+    for (int x = 0; x < k; x += depth) {
+      std::fill(part.begin(), part.end(), 0.0f);
+      const int at = i * k + x, steps = std::min(depth, k - x);
+      product(part.data(), &left.low[at], &right.high[x * n], 1, n, steps);
+      product(part.data(), &left.high[at], &right.low[x * n], 1, n, steps);
+      product(part.data(), &left.high[at], &right.high[x * n], 1, n, steps);
+      for (int j = 0; j < n; ++j) c[i * n + j] += part[j];
+    }
+  }
 }
 
 }  // namespace flashlight::emulator

@@ -9,8 +9,9 @@ namespace flashlight::target {
 namespace {
 
 constexpr int kSharedLimit = 99 * 1024;
-// 255 registers less what addresses, operand fragments and loop state take: measured with ptxas, no spills at this bound.
-constexpr int kValueLimit = 200;
+// 255 registers less what addresses, operand fragments and loop state take: measured with ptxas, no spills at these bounds.
+// A float product holds its operands in two parts, and the sums of a step beside the accumulator.
+int value_limit(int element_bytes) { return element_bytes == 4 ? 150 : 200; }
 
 int total(const std::vector<int>& columns) { return std::accumulate(columns.begin(), columns.end(), 0); }
 
@@ -30,7 +31,7 @@ std::optional<TileShape> choose_tile(const Demand& demand) {
       {128, 64, 4}, {128, 64, 8}, {128, 32, 4}, {128, 32, 8}, {64, 64, 4}, {64, 32, 4}, {64, 16, 4}, {32, 32, 2}, {32, 16, 2}, {16, 16, 1},
   };
   for (const TileShape& shape : kShapes) {
-    if (shared_bytes(demand, shape) <= kSharedLimit && value_registers(demand, shape) <= kValueLimit) return shape;
+    if (shared_bytes(demand, shape) <= kSharedLimit && value_registers(demand, shape) <= value_limit(demand.element_bytes)) return shape;
   }
   return std::nullopt;
 }

@@ -19,7 +19,8 @@
 //      c = tile[rows of warp][:]
 //
 // bfloat16 and float16 use mma.m16n8k16. float uses 3xTF32: x = hi + lo with hi and lo in TF32, and hi hi +
-// hi lo + lo hi has an error of float32 quality (the dropped lo lo is below 2^-22 relative).
+// hi lo + lo hi has an error of float32 quality (the dropped lo lo is below 2^-22 relative). Steps of depth 8 are
+// summed apart.
 #pragma once
 
 #include "flashlight/device/fragment.h"

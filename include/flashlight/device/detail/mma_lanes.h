@@ -128,10 +128,15 @@ template <class Tile, int BLOCKS, bool ROWS> struct Right<float, Tile, BLOCKS, R
       split_tf32(x.y, hi[i][1], lo[i][1]);
     }
   }
+  // The tensor core truncates its sums: over many steps that would be a bias, so each step's sum is added by an
+  // addition that rounds to nearest.
   FL_DEVICE void accumulate(float (&c)[4], const Left<float>& a, int block) const {
-    mma_k8_tf32(c, a.lo, hi[block][0], hi[block][1]);
-    mma_k8_tf32(c, a.hi, lo[block][0], lo[block][1]);
-    mma_k8_tf32(c, a.hi, hi[block][0], hi[block][1]);
+    float part[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+    mma_k8_tf32(part, a.lo, hi[block][0], hi[block][1]);
+    mma_k8_tf32(part, a.hi, lo[block][0], lo[block][1]);
+    mma_k8_tf32(part, a.hi, hi[block][0], hi[block][1]);
+    FL_UNROLL
+    for (int i = 0; i < 4; ++i) c[i] += part[i];
   }
 };
 
@@ -166,6 +171,13 @@ template <class T, class Tile, int N, bool ROWS> struct RightTile {
   }
 };
 
+// A branch that is always taken, which ptxas does not know of the shared address of an operand. It schedules within basic
+// blocks only: without a border between the steps of a float product, the sums and split operands of many steps would be
+// alive at once and spill.
+template <class T> FL_DEVICE bool enter_step(std::uint32_t lane_address) {
+  return sizeof(T) == 2 || static_cast<int>(lane_address) >= 0;
+}
+
 template <class T, int MI, int N, class A, class B>
 FL_DEVICE void multiply_tiles(Acc<MI, N>& c, A a, const B& right, int warp) {
   const std::uint32_t lane = Left<T>::lane_address(a, warp * MI * 16);
@@ -174,7 +186,7 @@ FL_DEVICE void multiply_tiles(Acc<MI, N>& c, A a, const B& right, int warp) {
     Left<T> left[MI];
     FL_UNROLL
     for (int mi = 0; mi < MI; ++mi) left[mi].template load<A>(lane, 16 * mi, k);
-    right.accumulate(c, left, k);
+    if (enter_step<T>(lane)) right.accumulate(c, left, k);
   }
 }
 
@@ -204,7 +216,7 @@ FL_DEVICE void multiply(Acc<MI, DV>& c, const Acc<MI, N>& p, SharedTile<T, N, C>
     detail::Left<T> left[MI];
     FL_UNROLL
     for (int mi = 0; mi < MI; ++mi) left[mi].take(p, mi, step);
-    right.accumulate(c, left, step * depth);
+    if (detail::enter_step<T>(right.two)) right.accumulate(c, left, step * depth);
   }
 }
 
