@@ -22,7 +22,7 @@ constexpr const char* kHelp =
     "  --d N --dv N             head dims of queries and keys, of values\n"
     "  --dtype bf16|fp16|fp32   storage type\n"
     "  --noncontiguous          store [B, H, S, D] inputs as [B, S, H, D]\n"
-    "  --ugly                   a list of sizes that fit no tile, with both dtypes and strided inputs\n"
+    "  --ugly                   a list of sizes that fit no tile, in bf16 and fp16 unless --dtype is given, some strided\n"
     "  --eager                  leave the fused run out\n"
     "  --strict-nan             rows that see no key must give NaN (as translated with --strict-nan)\n"
     "  --save FOLDER            keep the small float64 results there, for --expected on another machine\n"
@@ -33,6 +33,7 @@ struct Options {
   Shape shape;
   bool ugly = false, eager = false, strict_nan = false, friendly = true;
   References references;
+  bool one_dtype = false;  // --dtype
 };
 
 [[noreturn]] void usage(const char* text, const char* argument) {
@@ -86,7 +87,7 @@ Options parse(int argc, char** argv, const Shape& defaults) {
     else if (std::int64_t* size = size_of(o.shape, option); size || option == "--dtype") {
       const char* const value = behind(argc, argv, k);
       if (size) *size = number(value);
-      else o.shape.dtype = dtype(value);
+      else o.shape.dtype = dtype(value), o.one_dtype = true;
       o.friendly = false;
     } else if (option == "--save") {
       o.references.save(behind(argc, argv, k));
@@ -101,7 +102,7 @@ Options parse(int argc, char** argv, const Shape& defaults) {
 
 // Sizes of one, around a tile's edge and of no multiple of it; more queries than keys and the reverse; a head
 // dim that is padded; batches and heads only where they are cheap.
-std::vector<Shape> ugly(const Shape& defaults) {
+std::vector<Shape> ugly(const Shape& defaults, bool one_dtype) {
   struct Ugly {
     int queries, keys, depth;
     DType dtype;
@@ -119,7 +120,7 @@ std::vector<Shape> ugly(const Shape& defaults) {
     s.queries = u.queries;
     s.keys = u.keys;
     s.depth = u.depth;
-    s.dtype = u.dtype;
+    if (!one_dtype) s.dtype = u.dtype;
     s.contiguous = u.contiguous;
     s.batch = u.queries * u.keys <= 64 * 128 ? 2 : 1;
     if (s.key_heads == 0) s.heads = 2;
@@ -133,7 +134,7 @@ std::vector<Shape> ugly(const Shape& defaults) {
 int detail::run(int argc, char** argv, const Shape& defaults, void* callable, Body body) {
   Options o = parse(argc, argv, defaults);
   bool passed = true;
-  for (const Shape& shape : o.ugly ? ugly(o.shape) : std::vector{o.shape}) {
+  for (const Shape& shape : o.ugly ? ugly(o.shape, o.one_dtype) : std::vector{o.shape}) {
     o.references.begin_case();
     Case c(shape, o.friendly && !o.ugly, o.eager, o.strict_nan, &o.references);
     try {

@@ -142,7 +142,7 @@ KernelFacts facts_of(const VariantText& v, const EmitOptions& options) {
   for (const Instance& instance : instances_of(v, options)) {
     std::string dims;
     for (const Dimension& d : v.kernel.dimensions) dims += " " + d.name + "=" + std::to_string(instance.padded.at(d.loop));
-    tiles.push_back(instance.type + dims + ": " + std::to_string(instance.shape.m) + "x" + std::to_string(instance.shape.n) + ", " + std::to_string(instance.shape.warps) + " warps");
+    tiles.push_back(instance.type + dims + ": " + std::to_string(instance.shape.m) + "x" + std::to_string(instance.shape.n) + ", " + std::to_string(instance.shape.warps * instance.shape.parts) + " warps");
     bytes.push_back(std::to_string(instance.shared_bytes));
   }
   facts.tile = join(tiles, "; ");

@@ -21,8 +21,9 @@ namespace {
 
 class KernelWriter {
  public:
-  KernelWriter(const kernel::Program& program, const std::string& name, Parameters& parameters)
-      : program_(program),
+  KernelWriter(const kernel::Program& program, const std::string& name, Parameters& parameters, bool split)
+      : split_(split),
+        program_(program),
         plan_(*program.plan),
         function_(*program.function),
         parameters_(parameters),
@@ -30,6 +31,7 @@ class KernelWriter {
         values_(program, points_) {
     text_.name = name + "_sm80";
     text_.params = name + "_params";
+    text_.split = split;
   }
 
   KernelText run() {
@@ -52,6 +54,9 @@ class KernelWriter {
     }
     return "?";
   }
+  // The columns of a dimension that one warp holds.
+  std::string held(int loop) const { return dimension(loop) + (split_ ? " / PARTS" : ""); }
+  std::string first_held(int loop) const { return split_ ? "part * (" + held(loop) + ")" : ""; }
 
   void find_dimensions() {
     int features = 0, columns = 0;
@@ -130,6 +135,7 @@ class KernelWriter {
       const kernel::Operand& operand = program_.operands[o];
       w.line("const GlobalMatrix<const T> " + matrix_name(o) + " = " + matrix(place, operand) + ";");
     }
+    if (split_) w.line("unsigned char* const exchange = smem + " + offset + ";");
   }
 
   std::string matrix_name(std::size_t o) const { return operands_[o].name.substr(0, operands_[o].name.find("_tile")) + "_matrix" + operands_[o].name.substr(operands_[o].name.find("_tile") + 5); }
@@ -185,7 +191,7 @@ class KernelWriter {
       const std::string name = name_of(state.node);
       const bool accumulator = state.kind == StateKind::Accumulator;
       if (accumulator) text_.accumulators.push_back(state.columns);
-      w.line((accumulator ? "Acc<MI, " + dimension(state.columns) + "> " : std::string("RowVec<MI> ")) + name + ";");
+      w.line((accumulator ? "Acc<MI, " + held(state.columns) + "> " : std::string("RowVec<MI> ")) + name + ";");
       w.line(name + ".fill(" + float_literal(state.initial) + ");");
       values_.variables[state.node] = {name, true};
     }
@@ -201,7 +207,7 @@ class KernelWriter {
     sweep_ = static_cast<int>(number);
     schedule_ = schedule_tile(program_, sweep);
     text_.demand.score_fragments = std::max(text_.demand.score_fragments, schedule_.slots);
-    text_.demand.row_vectors = std::max(text_.demand.row_vectors, static_cast<int>(sweep.states.size()) + 3);
+    text_.demand.row_vectors = std::max(text_.demand.row_vectors, row_vectors(sweep));
     w.line();
     w.line("// Sweep over the keys" + (program_.sweeps.size() > 1 ? " " + std::to_string(number + 1) + " of " + std::to_string(program_.sweeps.size()) : "") + ".");
     declare(sweep, w);
@@ -229,6 +235,14 @@ class KernelWriter {
     w.close();
     w.line("wait_group<0>();");
     write_finals(sweep, w);
+  }
+
+  // Row vectors alive in one tile: states, temporaries, and what a stream's exponent leaves outside its loop.
+  static int row_vectors(const kernel::Sweep& sweep) {
+    int count = 0;
+    for (const kernel::State& state : sweep.states) count += state.kind != StateKind::Accumulator;
+    for (const kernel::Step& step : sweep.steps) count += step.kind == StepKind::Reduce ? 2 : step.kind == StepKind::Let;
+    return count;
   }
 
   bool is_used(std::size_t operand, const kernel::Sweep& sweep) const {
@@ -299,13 +313,15 @@ class KernelWriter {
   void write_contract(const Item& item, Writer& w) {
     const kernel::Contraction& c = program_.contractions[item.index];
     w.line(fragment(item.slot) + ".fill(0);");
-    w.line("multiply_transposed(" + fragment(item.slot) + ", " + operands_[c.left].name + ", " + operands_[c.right].name + ", warp);");
+    w.line((split_ ? "multiply_transposed<PARTS>(" : "multiply_transposed(") + fragment(item.slot) + ", " + operands_[c.left].name + ", " +
+           operands_[c.right].name + (split_ ? ", warp, part, exchange);" : ", warp);"));
   }
 
   // Opens a loop over a fragment's elements with the indices its text needs.
-  void element_loop(const std::string& columns, const std::string& needs, const std::vector<std::string>& body, Writer& w) {
+  void element_loop(const std::string& columns, const std::string& needs, const std::vector<std::string>& body, Writer& w,
+                    const std::string& first_column = {}) {
     w.open("for_each_element<MI, " + columns + ">([&](const Element& e) FL_INLINE {");
-    for (const std::string& declaration : index_declarations(needs, true)) w.line(declaration);
+    for (const std::string& declaration : index_declarations(needs, true, first_column)) w.line(declaration);
     for (const std::string& line : body) w.line(line);
     w.close("});");
   }
@@ -355,7 +371,8 @@ class KernelWriter {
           w.line("sync_threads();");
           values_ready_ = true;
         }
-        w.line("multiply(" + name_of(sweep.states[step.index].node) + ", " + values_.variables.at(step.value).name + ", " + operands_[step.operand].name + ");");
+        w.line("multiply(" + name_of(sweep.states[step.index].node) + ", " + values_.variables.at(step.value).name + ", " + operands_[step.operand].name +
+               (split_ ? ", " + first_held(sweep.states[step.index].columns) : "") + ");");
         return;
     }
   }
@@ -393,7 +410,7 @@ class KernelWriter {
 
   void write_rescale(const kernel::State& state, Expr value, Writer& w) {
     const std::string text = values_.value(hoisted(value, kernel::kOut, w), "e").text;
-    element_loop(dimension(state.columns), text, {name_of(state.node) + "[e] *= " + text + ";"}, w);
+    element_loop(held(state.columns), text, {name_of(state.node) + "[e] *= " + text + ";"}, w, first_held(state.columns));
   }
 
   // ---- after a sweep
@@ -422,7 +439,7 @@ class KernelWriter {
         const std::string name = "result" + std::to_string(s);
         w.line("RowVec<MI> " + name + ";");
         write_row(name, "=", store.value, w);
-        w.line("store_rows(" + output_matrix(store, s) + ", " + name + ", row0, warp);");
+        w.line((split_ ? "if (part == 0) " : "") + ("store_rows(" + output_matrix(store, s)) + ", " + name + ", row0, warp);");
         continue;
       }
       write_out(store, s, w);
@@ -444,10 +461,10 @@ class KernelWriter {
     }
     if (!reuse) {
       text_.accumulators.push_back(store.columns);
-      w.line("Acc<MI, " + dimension(store.columns) + "> " + target + ";");
+      w.line("Acc<MI, " + held(store.columns) + "> " + target + ";");
     }
-    element_loop(dimension(store.columns), text, {target + "[e] = " + text + ";"}, w);
-    w.line("store_tile(" + output_matrix(store, s) + ", " + target + ", row0, warp);");
+    element_loop(held(store.columns), text, {target + "[e] = " + text + ";"}, w, first_held(store.columns));
+    w.line("store_tile(" + output_matrix(store, s) + ", " + target + ", row0, warp" + (split_ ? ", " + first_held(store.columns) : "") + ");");
   }
 
   static bool depends(Expr e, Expr on) {
@@ -484,16 +501,22 @@ class KernelWriter {
   std::string template_head() const {
     std::string head = "template <class T";
     for (const Dimension& d : text_.dimensions) head += ", int " + d.name;
-    return head + ", int M, int N, int WARPS>";
+    return head + ", int M, int N, int WARPS" + (split_ ? ", int PARTS>" : ">");
   }
 
   void write_kernel(const Writer& sweeps) {
     Writer w;
     w.line(template_head());
-    w.open("FL_KERNEL(WARPS * 32) " + text_.name + "(FL_PARAMS(" + text_.params + ") p) {");
-    w.line("constexpr int MI = M / (16 * WARPS), kThreads = 32 * WARPS;");
+    const std::string warps = split_ ? "WARPS * PARTS" : "WARPS";
+    w.open("FL_KERNEL(32 * " + warps + ") " + text_.name + "(FL_PARAMS(" + text_.params + ") p) {");
+    w.line("constexpr int MI = M / (16 * WARPS), kThreads = 32 * " + warps + ";");
     w.line("FL_SHARED_MEMORY(smem);");
-    w.line("const int warp = warp_index();");
+    if (split_) {
+      w.line("// The accumulators are too wide for one warp: PARTS warps share their rows and hold some of the columns each.");
+      w.line("const int warp = warp_index() % WARPS, part = warp_index() / WARPS;");
+    } else {
+      w.line("const int warp = warp_index();");
+    }
     w.line("// Later rows come first: under a causal mask they have the most to do.");
     w.line("const int row0 = (p.row_tiles - 1 - block_index() % p.row_tiles) * M;");
     w.line("[[maybe_unused]] int batch = block_index() / p.row_tiles;");
@@ -538,6 +561,7 @@ class KernelWriter {
     text_.declaration = w.str();
   }
 
+  const bool split_;  // warps share rows: the template has PARTS
   const kernel::Program& program_;
   const fusion::KernelPlan& plan_;
   const graph::Function& function_;
@@ -554,8 +578,8 @@ class KernelWriter {
 
 }  // namespace
 
-KernelText write_kernel(const kernel::Program& program, const std::string& name, Parameters& parameters) {
-  return KernelWriter(program, name, parameters).run();
+KernelText write_kernel(const kernel::Program& program, const std::string& name, Parameters& parameters, bool split) {
+  return KernelWriter(program, name, parameters, split).run();
 }
 
 target::Demand demand_for(const KernelText& kernel, int element_bytes, const std::map<int, int>& padded) {

@@ -23,9 +23,11 @@ struct KernelText {
   std::vector<int> row_operands, key_operands, accumulators;  // loops whose padded size counts
   std::vector<std::string> output_types;                      // per store: "T" or "float"
   std::string sparsity;              // how tiles are skipped, in words
+  bool split = false;                // the template's last parameter is PARTS
 };
 
-KernelText write_kernel(const kernel::Program& program, const std::string& name, Parameters& parameters);
+// `split`: some instance needs several warps to a row (target::TileShape::parts).
+KernelText write_kernel(const kernel::Program& program, const std::string& name, Parameters& parameters, bool split = false);
 
 // The demand with the loops' padded sizes filled in.
 target::Demand demand_for(const KernelText& kernel, int element_bytes, const std::map<int, int>& padded);

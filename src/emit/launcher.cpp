@@ -6,6 +6,7 @@
 #include <set>
 
 #include "emit/host.h"
+#include "fusion/describe.h"
 #include "fusion/roles.h"
 
 namespace flashlight::emit {
@@ -145,8 +146,9 @@ std::string instance_call(const VariantText& v, const Instance& instance) {
   args.push_back(std::to_string(instance.shape.m));
   args.push_back(std::to_string(instance.shape.n));
   args.push_back(std::to_string(instance.shape.warps));
+  if (v.kernel.split) args.push_back(std::to_string(instance.shape.parts));
   return "start(" + v.kernel.name + "<" + join(args, ", ") + ">, launch, p, batch, " + std::to_string(instance.shape.m) + ", " +
-         std::to_string(32 * instance.shape.warps) + ", " + std::to_string(instance.shared_bytes) + ", \"" + v.kernel.name + "\")";
+         std::to_string(instance.shape.threads()) + ", " + std::to_string(instance.shared_bytes) + ", \"" + v.kernel.name + "\")";
 }
 
 const char* dtype_of(const std::string& type) {
@@ -156,24 +158,44 @@ const char* dtype_of(const std::string& type) {
   return "?";
 }
 
-void write_dispatch(const VariantText& v, const EmitOptions& options, Writer& w) {
+std::vector<std::string> unique(std::vector<std::string> texts) {
+  std::vector<std::string> result;
+  for (std::string& text : texts) {
+    if (std::find(result.begin(), result.end(), text) == result.end()) result.push_back(std::move(text));
+  }
+  return result;
+}
+
+// What the instances do not cover is refused here, in the caller's terms, before anything is allocated or started.
+void write_support(const VariantText& v, const std::vector<Instance>& instances, Writer& w) {
   const Function& f = *v.program->function;
-  const std::vector<Instance> instances = instances_of(v, options);
-  std::set<std::string> available;
+  std::vector<std::string> types, type_checks;
+  for (const Instance& instance : instances) types.push_back(std::string("DType::") + dtype_of(instance.type));
+  const auto has_no_operand = v.kernel.contracted.empty();
+  w.line("launch.check_type(type, " + (has_no_operand ? "\"the kernel\"" : "\"argument '" + f.tensors[v.kernel.contracted[0]].name + "'\"") + ", {" +
+         join(unique(types), ", ") + "});");
+  for (const Dimension& d : v.kernel.dimensions) {
+    const Sym& size = v.program->plan->loops[d.loop].size;
+    if (size.is_constant()) continue;
+    std::map<std::string, int> most;  // by type: all have the same instances, but for what no tile shape holds
+    for (const Instance& instance : instances) most[instance.type] = std::max(most[instance.type], instance.padded.at(d.loop));
+    int limit = 0;
+    for (const auto& [type, padded] : most) limit = std::max(limit, padded);
+    w.line("launch.check_head_dim(\"" + fusion::describe(f, size) + "\", " + host_code(f, size).text + ", " + std::to_string(limit) + ");");
+  }
+}
+
+void write_dispatch(const VariantText& v, const std::vector<Instance>& instances, Writer& w) {
+  const Function& f = *v.program->function;
   for (const Instance& instance : instances) {
     std::vector<std::string> conditions{std::string("type == DType::") + dtype_of(instance.type)};
-    std::string dims;
     for (const Dimension& d : v.kernel.dimensions) {
       const Sym& size = v.program->plan->loops[d.loop].size;
-      dims += (dims.empty() ? "" : ", ") + d.name + " <= " + std::to_string(instance.padded.at(d.loop));
       if (!size.is_constant()) conditions.push_back(wrap(host_code(f, size), kSum) + " <= " + std::to_string(instance.padded.at(d.loop)));
     }
-    available.insert(instance.type + " (" + dims + ")");
     w.line("if (" + join(conditions, " && ") + ") return " + instance_call(v, instance) + ", " + results(v) + ";");
   }
-  std::vector<std::string> sizes;
-  for (const Dimension& d : v.kernel.dimensions) sizes.push_back("\"" + std::string(sizes.empty() ? "" : ", ") + d.name + " = \" + std::to_string(" + host_code(f, v.program->plan->loops[d.loop].size).text + ")");
-  w.line("launch.no_instantiation(launch.type_name(type) + std::string(\": \") + " + join(sizes, " + ") + ", \"" + join({available.begin(), available.end()}, "; ") + "\");");
+  w.line("launch.fail(\"no kernel for these sizes and types\");");
 }
 
 }  // namespace
@@ -184,37 +206,61 @@ std::string results(const VariantText& v) {
   return "TensorList{" + join(names, ", ") + "}";
 }
 
-std::vector<Instance> instances_of(const VariantText& v, const EmitOptions& options) {
-  std::vector<Instance> result;
-  const auto& loops = v.program->plan->loops;
-  bool open = false;
-  std::map<int, int> fixed;
+namespace {
+
+// Head dimensions that the caller leaves open are padded to `head`, others to what holds them.
+std::map<int, int> padded_to(const VariantText& v, int head) {
+  std::map<int, int> result;
   for (const Dimension& d : v.kernel.dimensions) {
-    if (auto size = loops[d.loop].size.as_integer()) {
-      const auto padded = pad(*size);
-      if (!padded) throw fusion::Refused{{"no-tile", "a head dimension of " + std::to_string(*size) + " is larger than 256", "split it", {}}};
-      fixed[d.loop] = *padded;
-    } else {
-      open = true;
-    }
+    const auto size = v.program->plan->loops[d.loop].size.as_integer();
+    const auto padded = pad(size ? *size : head);
+    if (!padded) throw fusion::Refused{{"no-tile", "a head dimension of " + std::to_string(*size) + " is larger than 256", "split it", {}}};
+    result[d.loop] = *padded;
   }
+  return result;
+}
+
+bool has_open_dimension(const VariantText& v) {
+  return std::any_of(v.kernel.dimensions.begin(), v.kernel.dimensions.end(),
+                     [&](const Dimension& d) { return !v.program->plan->loops[d.loop].size.as_integer(); });
+}
+
+// The instance for `head`, or where no shape holds it for the next larger head dimension: 192 columns do not divide where 256 do.
+std::optional<Instance> instance_of(const VariantText& v, const StorageType& type, int head) {
+  for (int size : kPaddedSizes) {
+    if (size < head) continue;
+    Instance instance;
+    instance.type = type.type;
+    instance.padded = padded_to(v, size);
+    const target::Demand demand = demand_for(v.kernel, type.bytes, instance.padded);
+    if (const auto shape = target::choose_tile(demand)) {
+      instance.shape = *shape;
+      instance.shared_bytes = target::shared_bytes(demand, *shape);
+      return instance;
+    }
+    if (!has_open_dimension(v)) break;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<Instance> instances_of(const VariantText& v, const EmitOptions& options) {
   std::set<int> heads;
   for (int h : options.head_dims) {
     if (auto padded = pad(h)) heads.insert(*padded);
   }
-  if (!open) heads = {0};
+  if (!has_open_dimension(v)) heads = {kPaddedSizes[0]};
+  std::vector<Instance> result;
   for (const std::string& option : options.dtypes) {
-    const StorageType& type = storage_type(option);
     for (int head : heads) {
-      Instance instance;
-      instance.type = type.type;
-      for (const Dimension& d : v.kernel.dimensions) instance.padded[d.loop] = fixed.contains(d.loop) ? fixed[d.loop] : head;
-      const target::Demand demand = demand_for(v.kernel, type.bytes, instance.padded);
-      const auto shape = target::choose_tile(demand);
-      if (!shape) throw fusion::Refused{{"no-tile", "no tile shape holds the kernel's accumulators in registers at head dimension " + std::to_string(head), "translate with smaller --head-dims", {}}};
-      instance.shape = *shape;
-      instance.shared_bytes = target::shared_bytes(demand, *shape);
-      result.push_back(instance);
+      auto instance = instance_of(v, storage_type(option), head);
+      if (!instance) {
+        throw fusion::Refused{{"no-tile", "no tile shape holds the kernel's accumulators in registers at head dimension " + std::to_string(head) + " in " + option,
+                               "translate with smaller --head-dims or fewer --dtypes", {}}};
+      }
+      const bool known = std::any_of(result.begin(), result.end(), [&](const Instance& i) { return i.type == instance->type && i.padded == instance->padded; });
+      if (!known) result.push_back(std::move(*instance));
     }
   }
   return result;
@@ -249,8 +295,10 @@ void write_run(const std::string& name, const std::vector<VariantText>& variants
     write_binding(*v.program->function, w);
     const std::string type = v.kernel.contracted.empty() ? "DType::kFloat32" : "launch.common_dtype(" + initializer(v.kernel.contracted) + ")";
     w.line("const DType type = " + type + ";");
+    const std::vector<Instance> instances = instances_of(v, options);
+    write_support(v, instances, w);
     write_params(v, w);
-    write_dispatch(v, options, w);
+    write_dispatch(v, instances, w);
     w.close();
   }
   if (variants.back().variant->condition) w.line("launch.fail(\"no kernel for these arguments\");");

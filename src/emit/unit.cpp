@@ -35,8 +35,12 @@ Lowered lower(FusedFunction& function, const std::string& name, const EmitOption
     text.variant = &variant;
     text.program = result.programs.back().get();
     text.parameters = result.parameters.back().get();
-    text.kernel = write_kernel(*text.program, function.plans.size() > 1 ? name + "v" + std::to_string(v + 1) : name, *result.parameters.back());
-    instances_of(text, options);
+    const std::string kernel_name = function.plans.size() > 1 ? name + "v" + std::to_string(v + 1) : name;
+    text.kernel = write_kernel(*text.program, kernel_name, *result.parameters.back());
+    const std::vector<Instance> instances = instances_of(text, options);
+    if (std::any_of(instances.begin(), instances.end(), [](const Instance& i) { return i.shape.parts > 1; })) {
+      text.kernel = write_kernel(*text.program, kernel_name, *result.parameters.back(), true);
+    }
     result.variants.push_back(std::move(text));
   }
   return result;

@@ -11,6 +11,8 @@ namespace {
 
 const char* const kNames[] = {"kFloat16", "kBFloat16", "kFloat32", "kFloat64", "kInt8", "kUInt8", "kInt32", "kInt64", "kBool"};
 
+constexpr int kMostColumns = 256;  // of a head dim, in any kernel
+
 // Category: 0 bool, 1 integer, 2 float.
 int category(DType t) { return t == DType::kBool ? 0 : t <= DType::kFloat64 ? 2 : 1; }
 
@@ -32,9 +34,19 @@ void Launch::fail(const std::string& text) const { throw Error((std::string(func
 
 const char* Launch::type_name(DType type) const { return kNames[static_cast<int>(type)]; }
 
-void Launch::no_instantiation(const std::string& what, const std::string& available) const {
-  fail("no kernel for " + what + "; this file was translated for " + available +
-       " (see --head-dims and --dtypes of flashlight-translate)");
+void Launch::check_type(DType type, const char* what, std::initializer_list<DType> available) const {
+  std::string list;
+  for (DType known : available) {
+    if (type == known) return;
+    list += (list.empty() ? "" : known == *(available.end() - 1) ? " or " : ", ") + std::string(type_name(known));
+  }
+  fail(std::string(what) + " is " + type_name(type) + ", and this file has kernels for " + list + " only; translate with other --dtypes");
+}
+
+void Launch::check_head_dim(const char* what, long long size, int most) const {
+  if (size <= most) return;
+  fail(std::string(what) + " is " + std::to_string(size) + ", and this file has kernels for up to " + std::to_string(most) +
+       (most < kMostColumns ? "; translate with larger --head-dims" : ", the most that kernels hold"));
 }
 
 void Launch::tensor(const char* name, const Tensor& tensor, bool pack, std::initializer_list<Axis> axes) {

@@ -8,30 +8,51 @@ namespace flashlight::target {
 
 namespace {
 
-constexpr int kSharedLimit = 99 * 1024;
-// 255 registers less what addresses, operand fragments and loop state take: measured with ptxas, no spills at these bounds.
-// A float product holds its operands in two parts, and the sums of a step beside the accumulator.
-int value_limit(int element_bytes) { return element_bytes == 4 ? 150 : 200; }
+// The smallest devices of the family (sm_86, sm_89, sm_120) and those of compute capability 8.0 and 9.0 offer a CTA this much.
+constexpr int kSharedLimits[] = {99 * 1024, 163 * 1024};
+// 255 registers less what addresses, operand fragments and loop state take, fitted to what ptxas says of all samples: no
+// spills at these bounds. A float product holds its operands in two parts, and the sums of a step beside the accumulator.
+int value_limit(const Demand& d) {
+  const int operands = static_cast<int>(d.row_operands.size() + d.key_operands.size());
+  return (d.element_bytes == 4 ? 172 : 215) - 7 * operands;
+}
 
 int total(const std::vector<int>& columns) { return std::accumulate(columns.begin(), columns.end(), 0); }
+
+// A product may start at a column that begins a swizzled block of 128 bytes (SharedTile::block), or inside one where its
+// columns divide the block.
+bool splits_evenly(const Demand& d, const TileShape& s) {
+  if (s.n % (8 * s.parts) != 0) return false;
+  for (int columns : d.accumulators) {
+    const int part = columns / s.parts, block = d.element_bytes == 2 && columns % 64 == 0 ? 64 : 32;
+    if (columns % (8 * s.parts) != 0 || (s.parts > 1 && part % block != 0 && block % part != 0)) return false;
+  }
+  return true;
+}
 
 }  // namespace
 
 int shared_bytes(const Demand& d, const TileShape& s) {
-  return (s.m * total(d.row_operands) + s.n * total(d.key_operands)) * d.element_bytes;
+  const int exchange = s.parts > 1 ? 4 * s.m * s.n : 0;
+  return (s.m * total(d.row_operands) + s.n * total(d.key_operands)) * d.element_bytes + exchange;
 }
 
 int value_registers(const Demand& d, const TileShape& s) {
   const int mi = s.row_blocks();
-  return mi * (total(d.accumulators) / 2 + d.score_fragments * s.n / 2 + 2 * d.row_vectors);
+  return mi * (total(d.accumulators) / (2 * s.parts) + d.score_fragments * s.n / 2 + 2 * d.row_vectors);
 }
 
 std::optional<TileShape> choose_tile(const Demand& demand) {
   static const TileShape kShapes[] = {
-      {128, 64, 4}, {128, 64, 8}, {128, 32, 4}, {128, 32, 8}, {64, 64, 4}, {64, 32, 4}, {64, 16, 4}, {32, 32, 2}, {32, 16, 2}, {16, 16, 1},
+      {128, 64, 4}, {128, 64, 8},   {128, 32, 4},   {128, 32, 8},   {64, 64, 4},    {64, 32, 4},
+      {64, 16, 4},  {32, 32, 2},    {32, 16, 2},    {16, 16, 1},    {128, 32, 8, 2}, {64, 32, 4, 2},
+      {64, 16, 4, 2}, {32, 32, 2, 2}, {32, 16, 2, 2}, {16, 16, 1, 2}, {64, 32, 4, 4}, {32, 32, 2, 4}, {16, 32, 1, 4},
   };
-  for (const TileShape& shape : kShapes) {
-    if (shared_bytes(demand, shape) <= kSharedLimit && value_registers(demand, shape) <= value_limit(demand.element_bytes)) return shape;
+  for (int limit : kSharedLimits) {
+    for (const TileShape& shape : kShapes) {
+      if (shared_bytes(demand, shape) > limit || value_registers(demand, shape) > value_limit(demand)) continue;
+      if (splits_evenly(demand, shape)) return shape;
+    }
   }
   return std::nullopt;
 }

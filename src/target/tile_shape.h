@@ -7,10 +7,12 @@
 
 namespace flashlight::target {
 
-// M rows and N keys a CTA; `warps` warps of m16 row blocks.
+// M rows and N keys a CTA; `warps` warps of m16 row blocks, and `parts` of them to the same rows, each with 1 / parts of the
+// accumulators' columns. Then the scores pass through shared memory.
 struct TileShape {
-  int m = 0, n = 0, warps = 0;
+  int m = 0, n = 0, warps = 0, parts = 1;
   int row_blocks() const { return m / (16 * warps); }
+  int threads() const { return 32 * warps * parts; }
 };
 
 // What a kernel keeps per CTA, in elements.
@@ -22,8 +24,8 @@ struct Demand {
   int row_vectors = 4;
 };
 
-// The largest shape that fits 255 registers a thread (with room for addresses) and 99 KB of shared memory, the limit of
-// the smallest device of the family (sm_86, sm_89, sm_120). None: the kernel needs more than any shape has.
+// The largest shape that fits 255 registers a thread (with room for addresses) and the shared memory of every device of the
+// family; where there is none, of its larger devices. None: the kernel needs more than any shape has.
 std::optional<TileShape> choose_tile(const Demand& demand);
 int shared_bytes(const Demand& demand, const TileShape& shape);
 // Registers a thread that values occupy: accumulators, score fragments, row vectors.

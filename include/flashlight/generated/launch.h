@@ -54,7 +54,9 @@ class Launch {
   DType common_dtype(std::initializer_list<int> parameters) const;
   [[noreturn]] void fail(const std::string& text) const;
   const char* type_name(DType type) const;
-  [[noreturn]] void no_instantiation(const std::string& what, const std::string& available) const;
+  // What the file was translated for: storage types (--dtypes) of `what`, and head dims up to `most` (--head-dims).
+  void check_type(DType type, const char* what, std::initializer_list<DType> available) const;
+  void check_head_dim(const char* what, long long size, int most) const;
 
   template <int R> TensorArg<R> arg(int parameter) const {
     TensorArg<R> result;

@@ -27,6 +27,11 @@ template <int N> FL_DEVICE void wait_copies() { asm volatile("cp.async.wait_grou
 FL_DEVICE void load_shared(std::uint32_t address, Pair& x) {
   asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];" : "=f"(x.x), "=f"(x.y) : "r"(address));
 }
+FL_DEVICE void load_shared(std::uint32_t address, Quad& x) {
+  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(x.word[0]), "=r"(x.word[1]), "=r"(x.word[2]), "=r"(x.word[3])
+               : "r"(address));
+}
 FL_DEVICE void load_shared(std::uint32_t address, float& x) {
   asm volatile("ld.shared.f32 %0, [%1];" : "=f"(x) : "r"(address));
 }
@@ -35,6 +40,11 @@ template <class T> FL_DEVICE void load_shared(std::uint32_t address, T& x) {
 }
 FL_DEVICE void store_shared(std::uint32_t address, Pair x) {
   asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(address), "f"(x.x), "f"(x.y) : "memory");
+}
+FL_DEVICE void store_shared(std::uint32_t address, Quad x) {
+  asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(x.word[0]), "r"(x.word[1]), "r"(x.word[2]),
+               "r"(x.word[3])
+               : "memory");
 }
 FL_DEVICE void store_shared(std::uint32_t address, std::uint32_t x) {
   asm volatile("st.shared.u32 [%0], %1;" ::"r"(address), "r"(x) : "memory");
