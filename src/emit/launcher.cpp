@@ -288,7 +288,7 @@ std::vector<std::string> argument_list(const Function& f) {
 void write_run(const std::string& name, const std::vector<VariantText>& variants, const EmitOptions& options, Writer& w) {
   std::vector<std::string> params = parameter_list(*variants[0].program->function);
   params.insert(params.begin(), "Launch& launch");
-  w.open("static TensorList run_" + name + "(" + join(params, ", ") + ") {");
+  w.open("TensorList run_" + name + "(" + join(params, ", ") + ") {");
   for (const VariantText& v : variants) {
     const bool conditional = v.variant->condition.has_value();
     w.open(conditional ? "if (" + host_code(*v.program->function, *v.variant->condition).text + ") {" : "{");
@@ -303,29 +303,6 @@ void write_run(const std::string& name, const std::vector<VariantText>& variants
   }
   if (variants.back().variant->condition) w.line("launch.fail(\"no kernel for these arguments\");");
   w.close();
-}
-
-// The C entry: DLPack tensors in the order of the parameters, scalars as doubles.
-void write_c_entry(const std::string& name, const std::string& function_name, const std::vector<VariantText>& variants, Writer& w) {
-  const Function& f = *variants[0].program->function;
-  const std::size_t results = variants[0].program->stores.size();
-  std::string symbol = function_name;
-  for (std::size_t at = symbol.find("::"); at != std::string::npos; at = symbol.find("::")) symbol.replace(at, 2, "_");
-  symbol = "flashlight_" + identifier(symbol);
-  std::vector<std::string> args{"launch"};
-  for (std::size_t t = 0; t < f.tensors.size(); ++t) args.push_back("from_dlpack(*in[" + std::to_string(t) + "])");
-  for (std::size_t s = 0; s < f.scalars.size(); ++s) {
-    const std::string value = "scalars[" + std::to_string(s) + "]";
-    args.push_back(f.scalars[s].type == graph::SymType::Real ? value : f.scalars[s].type == graph::SymType::Integer ? "static_cast<long long>(" + value + ")" : value + " != 0");
-  }
-  w.line();
-  w.line("// Returns 0, or an error code whose text is flashlight_last_error(). No workspace is needed.");
-  w.open("extern \"C\" int " + symbol + "(const DLTensor* const* in, DLTensor* const* out, [[maybe_unused]] const double* scalars, void*, std::size_t, void* stream) {");
-  w.open("return c_entry(\"" + function_name + "\", out, " + std::to_string(results) + ", stream, [&](Launch& launch) {");
-  w.line("run_" + name + "(" + join(args, ", ") + ");");
-  w.close("});");
-  w.close();
-  w.line("extern \"C\" std::size_t " + symbol + "_workspace_size(const DLTensor* const*, const double*) { return 0; }");
 }
 
 }  // namespace
@@ -348,7 +325,27 @@ void write_launcher(const std::string& name, const std::string& function_name, c
   args.insert(args.begin(), "launch");
   w.line("return run_" + name + "(" + join(args, ", ") + ");");
   w.close();
-  write_c_entry(name, function_name, variants, w);
+}
+
+// DLPack tensors in the order of the parameters, scalars as doubles.
+void write_c_entry(const std::string& name, const std::string& function_name, const std::string& symbol, const std::vector<VariantText>& variants,
+                   Writer& w) {
+  const Function& f = *variants[0].program->function;
+  const std::size_t results = variants[0].program->stores.size();
+  std::vector<std::string> args{"launch"};
+  for (std::size_t t = 0; t < f.tensors.size(); ++t) args.push_back("from_dlpack(*in[" + std::to_string(t) + "])");
+  for (std::size_t s = 0; s < f.scalars.size(); ++s) {
+    const std::string value = "scalars[" + std::to_string(s) + "]";
+    args.push_back(f.scalars[s].type == graph::SymType::Real ? value : f.scalars[s].type == graph::SymType::Integer ? "static_cast<long long>(" + value + ")" : value + " != 0");
+  }
+  w.line();
+  w.line("// Returns 0, or an error code whose text is flashlight_last_error(). No workspace is needed.");
+  w.open("extern \"C\" int " + symbol + "(const DLTensor* const* in, DLTensor* const* out, [[maybe_unused]] const double* scalars, void*, std::size_t, void* stream) {");
+  w.open("return c_entry(\"" + function_name + "\", out, " + std::to_string(results) + ", stream, [&](Launch& launch) {");
+  w.line("run_" + name + "(" + join(args, ", ") + ");");
+  w.close("});");
+  w.close();
+  w.line("extern \"C\" std::size_t " + symbol + "_workspace_size(const DLTensor* const*, const double*) { return 0; }");
 }
 
 }  // namespace flashlight::emit

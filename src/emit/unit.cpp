@@ -16,7 +16,8 @@ namespace {
 // Everything the kernels of one function need to stay alive while they are written.
 struct Lowered {
   FusedFunction* function = nullptr;
-  std::string name;  // causal_attention_1
+  std::string name;     // causal_attention_1
+  std::string c_entry;  // flashlight_causal_attention
   std::vector<std::unique_ptr<kernel::Program>> programs;
   std::vector<std::unique_ptr<Parameters>> parameters;
   std::vector<VariantText> variants;
@@ -76,6 +77,17 @@ std::string stem(const std::string& path) {
   return base.substr(0, base.find_last_of('.'));
 }
 
+// The names of C entries: the qualified names with _ for ::, overloads numbered.
+void name_c_entries(std::vector<Lowered>& functions) {
+  std::map<std::string, int> uses;
+  for (Lowered& f : functions) {
+    std::string symbol = f.function->source->qualified_name;
+    for (std::size_t at = symbol.find("::"); at != std::string::npos; at = symbol.find("::")) symbol.replace(at, 2, "_");
+    f.c_entry = "flashlight_" + identifier(symbol);
+    if (const int use = ++uses[f.c_entry]; use > 1) f.c_entry += "_" + std::to_string(use);
+  }
+}
+
 void write_function(const Lowered& f, const frontend::Program& program, const EmitOptions& options, Writer& w) {
   w.line();
   w.line("// ---- " + f.function->source->qualified_name + ", " + base_name(program.path) + ":" + std::to_string(f.function->source->location.line));
@@ -117,9 +129,10 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
 
   std::string head = "// Written by flashlight-translate from " + base_name(program.path) + ": the same program, with " +
                      std::to_string(lowered.size()) + (lowered.size() == 1 ? " function" : " functions") + " fused for CUDA tensors.\n";
-  head += "#include <flashlight/flashlight.h>\n\nnamespace flashlight::generated {\n";
+  // Without names of their own, kernels of two files cannot be taken for each other when they are linked.
+  head += "#include <flashlight/flashlight.h>\n\nnamespace flashlight::generated {\nnamespace {\n";
   for (const Lowered& f : lowered) head += launcher_signature(*f.variants[0].program->function, f.name) + ";\n";
-  head += "}  // namespace flashlight::generated\n\n#line 1 \"" + base_name(program.path) + "\"\n";
+  head += "}  // namespace\n}  // namespace flashlight::generated\n\n#line 1 \"" + base_name(program.path) + "\"\n";
 
   std::vector<const Lowered*> by_offset;
   for (const Lowered& f : lowered) by_offset.push_back(&f);
@@ -136,10 +149,15 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
   w.line("#include <cmath>");
   w.line();
   w.line("namespace flashlight::generated {");
+  w.line("namespace {");
   w.line();
   w.line("using namespace flashlight::device;");
   w.line("static_assert(kPrimitivesVersion == 1, \"translate again: the device headers have changed\");");
   for (const Lowered& f : lowered) write_function(f, program, options, w);
+  w.line();
+  w.line("}  // namespace");
+  name_c_entries(lowered);
+  for (const Lowered& f : lowered) write_c_entry(f.name, f.function->source->qualified_name, f.c_entry, f.variants, w);
   w.line();
   w.line("}  // namespace flashlight::generated");
 
