@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A sliding window: a query sees itself and the `window` keys before it.
+// Sliding windows: the keys before a query, those on both sides, and those at a stride.
 #include <flashlight/flashlight.h>
 
 #include "sample.h"
@@ -17,9 +17,31 @@ FLASHLIGHT_FUSE Tensor sliding_window(const Tensor& q, const Tensor& k, const Te
   return matmul(softmax(scores, -1), v);
 }
 
+// The keys on both sides.
+FLASHLIGHT_FUSE Tensor two_sided_window(const Tensor& q, const Tensor& k, const Tensor& v, int64_t window) {
+  Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));
+  Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));
+  scores = where(abs(i - j) <= window, scores, -INFINITY);
+  return matmul(softmax(scores, -1), v);
+}
+
+// Every `step`-th key of the window: a dilated window reaches further with as many keys.
+FLASHLIGHT_FUSE Tensor dilated_window(const Tensor& q, const Tensor& k, const Tensor& v, int64_t window,
+                                      int64_t step) {
+  Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));
+  Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));
+  Tensor distance = i - j;
+  Tensor visible = (distance >= 0) & (distance <= window * step) & (distance % step == 0);
+  return matmul(softmax(where(visible, scores, -INFINITY), -1), v);
+}
+
 int main(int argc, char** argv) {
   return sample::run(argc, argv, [](sample::Case& c) {
     Tensor q = c.queries(), k = c.keys(), v = c.values();
-    c.compare([&](const sample::Cast& cast) { return sliding_window(cast(q), cast(k), cast(v), 50); });
+    using sample::Cast;
+    c.compare("before", [&](const Cast& cast) { return sliding_window(cast(q), cast(k), cast(v), 50); });
+    c.compare("both sides",
+              [&](const Cast& cast) { return two_sided_window(cast(q), cast(k), cast(v), 50); });
+    c.compare("dilated", [&](const Cast& cast) { return dilated_window(cast(q), cast(k), cast(v), 20, 3); });
   });
 }
