@@ -76,6 +76,7 @@ class KernelWriter {
   struct Placement {
     std::string name;        // q_tile
     int input = -1;          // the tensor that is copied; -1: filled
+    bool converts = false;   // it may be stored in another type than T
     graph::Operand access;
     bool row = false, early = false;
   };
@@ -110,6 +111,7 @@ class KernelWriter {
           if (other.name == place.name) place.name = parameters_.tensor_field(node.input) + "_tile" + std::to_string(o);
         }
         parameters_.tensor(node.input);
+        place.converts = !function_.tensors[node.input].conversions.empty();
         if (std::find(text_.contracted.begin(), text_.contracted.end(), node.input) == text_.contracted.end()) text_.contracted.push_back(node.input);
       }
       (place.row ? text_.row_operands : text_.key_operands).push_back(operand.cols);
@@ -133,15 +135,19 @@ class KernelWriter {
       offset += (offset.empty() ? "" : " + ") + place.name + ".bytes";
       if (place.input < 0) continue;
       const kernel::Operand& operand = program_.operands[o];
-      w.line("const GlobalMatrix<const T> " + matrix_name(o) + " = " + matrix(place, operand) + ";");
+      const auto [field, arguments] = matrix(place, operand);
+      w.line("const GlobalMatrix<const T> " + matrix_name(o) + " = " + field + ".template matrix<const T>" + arguments + ";");
+      if (place.converts) w.line("const AnyMatrix " + any_matrix_name(o) + " = " + field + ".any_matrix" + arguments + ";");
     }
     if (split_) w.line("unsigned char* const exchange = smem + " + offset + ";");
   }
 
   std::string matrix_name(std::size_t o) const { return operands_[o].name.substr(0, operands_[o].name.find("_tile")) + "_matrix" + operands_[o].name.substr(operands_[o].name.find("_tile") + 5); }
 
-  // Splits each index into start + row stride + column stride.
-  std::string matrix(const Placement& place, const kernel::Operand& operand) {
+  std::string any_matrix_name(std::size_t o) const { return "any_" + matrix_name(o); }
+
+  // The tensor, and the matrix that an operand is of it: each index split into start + row stride + column stride.
+  std::pair<std::string, std::string> matrix(const Placement& place, const kernel::Operand& operand) {
     const std::string field = parameters_.tensor(place.input);
     const bool pack = function_.tensors[place.input].pack;
     std::vector<Sym> start;
@@ -160,8 +166,8 @@ class KernelWriter {
       add(cols, by_col->first);
     }
     auto text = [](const std::vector<Code>& terms) { return terms.empty() ? std::string("0") : sum(terms, CType::Long).text; };
-    return field + ".template matrix<const T>(" + points_.offset(place.input, start) + ", " + text(rows) + ", " + text(cols) + ", " +
-           (operands_is_row(operand) ? "p.n_row" : "p.n_key") + ", " + loop_extent(operand.cols) + ")";
+    return {field, "(" + points_.offset(place.input, start) + ", " + text(rows) + ", " + text(cols) + ", " +
+                       (operands_is_row(operand) ? "p.n_row" : "p.n_key") + ", " + loop_extent(operand.cols) + ")"};
   }
 
   bool operands_is_row(const kernel::Operand& operand) const { return operand.rows == plan_.row; }
@@ -169,7 +175,10 @@ class KernelWriter {
   void write_load(std::size_t o, const std::string& first, Writer& w) {
     const Placement& place = operands_[o];
     if (place.input >= 0) {
-      w.line("load_tile_async(" + place.name + ", " + matrix_name(o) + ", " + first + ", kThreads);");
+      const std::string copy = "load_tile_async(" + place.name + ", " + matrix_name(o) + ", " + first + ", kThreads);";
+      if (!place.converts) return w.line(copy);
+      w.line("if (" + parameters_.tensor(place.input) + ".dtype == aux_type_of<T>) " + copy);
+      w.line("else convert_tile(" + place.name + ", " + any_matrix_name(o) + ", " + first + ", kThreads);");
       return;
     }
     const kernel::Operand& operand = program_.operands[o];
@@ -321,7 +330,10 @@ class KernelWriter {
   void element_loop(const std::string& columns, const std::string& needs, const std::vector<std::string>& body, Writer& w,
                     const std::string& first_column = {}) {
     w.open("for_each_element<MI, " + columns + ">([&](const Element& e) FL_INLINE {");
-    for (const std::string& declaration : index_declarations(needs, true, first_column)) w.line(declaration);
+    std::string extent;
+    for (const Dimension& d : text_.dimensions)
+      if (d.name == columns.substr(0, columns.find(' '))) extent = loop_extent(d.loop);
+    for (const std::string& declaration : index_declarations(needs, true, extent, first_column)) w.line(declaration);
     for (const std::string& line : body) w.line(line);
     w.close("});");
   }
@@ -439,7 +451,7 @@ class KernelWriter {
         const std::string name = "result" + std::to_string(s);
         w.line("RowVec<MI> " + name + ";");
         write_row(name, "=", store.value, w);
-        w.line((split_ ? "if (part == 0) " : "") + ("store_rows(" + output_matrix(store, s)) + ", " + name + ", row0, warp);");
+        write_result(s, "store_rows", output_matrix(store, s), name, w);
         continue;
       }
       write_out(store, s, w);
@@ -464,7 +476,19 @@ class KernelWriter {
       w.line("Acc<MI, " + held(store.columns) + "> " + target + ";");
     }
     element_loop(held(store.columns), text, {target + "[e] = " + text + ";"}, w, first_held(store.columns));
-    w.line("store_tile(" + output_matrix(store, s) + ", " + target + ", row0, warp" + (split_ ? ", " + first_held(store.columns) : "") + ");");
+    write_result(s, "store_tile", output_matrix(store, s), target, w);
+  }
+
+  void write_result(std::size_t s, const std::string& function, const std::string& matrix, const std::string& value, Writer& w) {
+    const bool tile = function == "store_tile";
+    const std::string first = tile && split_ ? ", " + first_held(program_.stores[s].columns) : "";
+    const std::string once = !tile && split_ ? "if (part == 0) " : "";
+    const std::string statement = once + function + "(" + matrix + ", " + value + ", row0, warp" + first + ");";
+    if (text_.output_types[s] != "S") return w.line(statement);
+    w.line("with_result(p.out" + std::to_string(s) + ".dtype, [&](auto type) FL_INLINE {");
+    w.line("  using S = decltype(type);");
+    w.line("  " + statement);
+    w.line("});");
   }
 
   static bool depends(Expr e, Expr on) {
@@ -473,11 +497,17 @@ class KernelWriter {
     return std::any_of(e.args().begin(), e.args().end(), [&](Expr arg) { return depends(arg, on); });
   }
 
+  // "T", "float", or "S" for a type that the arguments' promotion gives at launch.
   std::string output_type(const kernel::Store& store) const {
     const graph::DTypeRule& rule = function_.outputs[store.output].value.dtype;
     if (rule.constant == graph::DType::Float32) return "float";
     if (rule.inputs.empty() && !rule.constant) return "float";
-    return "T";
+    const auto stored_as_t = [&](int input) {
+      return function_.tensors[input].conversions.empty() &&
+             std::find(text_.contracted.begin(), text_.contracted.end(), input) != text_.contracted.end();
+    };
+    const bool settled = !rule.constant && std::all_of(rule.inputs.begin(), rule.inputs.end(), stored_as_t);
+    return settled ? "T" : "S";
   }
 
   std::string output_matrix(const kernel::Store& store, std::size_t s) {

@@ -103,6 +103,27 @@ void write_binding(const Function& f, Writer& w) {
   }
 }
 
+// "{0, 1}, -1": parameters whose types are promoted, and a storage type that joins them (-1: none).
+std::string rule_arguments(const graph::DTypeRule& rule) {
+  return initializer(rule.inputs) + ", " + (rule.constant ? std::to_string(static_cast<int>(*rule.constant)) : "-1");
+}
+
+// The type that operands of contractions are stored in.
+std::string storage_type_of(const VariantText& v) {
+  const std::vector<int>& contracted = v.kernel.contracted;
+  if (contracted.empty()) return "DType::kFloat32";
+  const auto& tensors = v.program->function->tensors;
+  if (std::all_of(contracted.begin(), contracted.end(), [&](int t) { return tensors[t].conversions.empty(); }))
+    return "launch.common_dtype(" + initializer(contracted) + ")";
+  std::vector<std::string> operands;
+  for (int t : contracted) {
+    std::vector<std::string> conversions;
+    for (const graph::DTypeRule& rule : tensors[t].conversions) conversions.push_back("{" + rule_arguments(rule) + "}");
+    operands.push_back("{" + std::to_string(t) + ", {" + join(conversions, ", ") + "}}");
+  }
+  return "launch.operand_dtype({" + join(operands, ", ") + "})";
+}
+
 void write_results(const VariantText& v, Writer& w) {
   const Function& f = *v.program->function;
   std::vector<std::string> names;
@@ -112,6 +133,7 @@ void write_results(const VariantText& v, Writer& w) {
     for (std::size_t a = view.pack; a < view.shape.size(); ++a) sizes.push_back(host_code(f, view.shape[a]).text);
     std::string dtype = "type";
     if (v.kernel.output_types[s] == "float") dtype = "DType::kFloat32";
+    if (v.kernel.output_types[s] == "S") dtype = "launch.float_result(" + rule_arguments(view.dtype) + ")";
     const std::string name = "out" + std::to_string(s), pack = view.pack ? "true" : "false";
     w.line("Tensor " + name + " = launch.result(" + std::to_string(s) + ", " + pack + ", {" + join(sizes, ", ") + "}, " + dtype + ");");
     w.line("p." + name + " = launch.result_arg<" + std::to_string(view.shape.size() - view.pack) + ">(" + name + ", " + pack + ");");
@@ -293,8 +315,7 @@ void write_run(const std::string& name, const std::vector<VariantText>& variants
     const bool conditional = v.variant->condition.has_value();
     w.open(conditional ? "if (" + host_code(*v.program->function, *v.variant->condition).text + ") {" : "{");
     write_binding(*v.program->function, w);
-    const std::string type = v.kernel.contracted.empty() ? "DType::kFloat32" : "launch.common_dtype(" + initializer(v.kernel.contracted) + ")";
-    w.line("const DType type = " + type + ";");
+    w.line("const DType type = " + storage_type_of(v) + ";");
     const std::vector<Instance> instances = instances_of(v, options);
     write_support(v, instances, w);
     write_params(v, w);

@@ -115,9 +115,15 @@ Code PointPrinter::index(const Sym& e, const std::vector<Code>& data) {
 }
 
 std::string PointPrinter::offset(int input, const Index& at, const std::vector<Code>& data) {
-  const bool pack = function_.tensors[input].pack;
+  const graph::TensorParam& tensor = function_.tensors[input];
+  const bool pack = tensor.pack;
   std::vector<std::string> args{pack ? "pack" : "PackIndex{}"};
-  for (std::size_t a = pack; a < at.size(); ++a) args.push_back(index(at[a], data).text);
+  for (std::size_t a = pack; a < at.size(); ++a) {
+    std::string text = index(at[a], data).text;
+    // What a tensor says is checked before it is followed.
+    if (has_leaf(at[a], SymOp::Datum)) text = "table_index(" + text + ", " + index(tensor.shape[a]).text + ")";
+    args.push_back(std::move(text));
+  }
   return parameters_.tensor(input) + ".offset(" + join(args, ", ") + ")";
 }
 

@@ -167,7 +167,8 @@ Expr ValuePrinter::hoist(Expr e, Space loop, Writer& uniform, Writer& rows) {
   return e.arena().make(e.op(), args, e.node().numbers, e.node().id_or_flag);
 }
 
-std::vector<std::string> index_declarations(const std::string& text, bool element, const std::string& first_column) {
+std::vector<std::string> index_declarations(const std::string& text, bool element, const std::string& columns,
+                                            const std::string& first_column) {
   auto mentions = [&](char name) {
     for (std::size_t k = 0; k < text.size(); ++k) {
       if (text[k] != name) continue;
@@ -179,10 +180,11 @@ std::vector<std::string> index_declarations(const std::string& text, bool elemen
   };
   std::vector<std::string> result;
   const std::string at = element ? "e" : "r";
-  // Rows and keys past the end repeat the last one: their values are never used, and their loads stay inside the tensors.
+  // Rows, keys and columns past the end repeat the last one: their values are never used, and their loads stay inside the tensors.
   if (mentions('i')) result.push_back("const int i = least_of(row0 + row_of<MI>(warp, " + at + "), p.n_row - 1);");
   if (element && mentions('j')) result.push_back("const int j = least_of(col0 + col_of(e), p.n_key - 1);");
-  if (element && mentions('c')) result.push_back("const int c = " + (first_column.empty() ? "" : first_column + " + ") + "col_of(e);");
+  if (element && mentions('c'))
+    result.push_back("const int c = least_of(" + (first_column.empty() ? "" : first_column + " + ") + "col_of(e), " + columns + " - 1);");
   return result;
 }
 

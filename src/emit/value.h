@@ -37,8 +37,9 @@ class ValuePrinter {
   int uniforms_ = 0, rows_ = 0, placeholders_ = 0;
 };
 
-// The loop variables an expression's text needs, as declarations in front of it: "const int i = ...;". `first_column`: where
-// the accumulator's columns begin, if not at 0.
-std::vector<std::string> index_declarations(const std::string& text, bool element, const std::string& first_column = {});
+// The loop variables an expression's text needs, as declarations in front of it: "const int i = ...;". `columns`: how
+// many columns there are, where the element's column is one of a result; `first_column`: where the accumulator's begin.
+std::vector<std::string> index_declarations(const std::string& text, bool element, const std::string& columns = {},
+                                            const std::string& first_column = {});
 
 }  // namespace flashlight::emit

@@ -207,4 +207,10 @@ void invalid_operand(const char* name, const char* why, const std::source_locati
                           std::string(name) + ": " + why);
 }
 
+void index_out_of_range(long long index, long long size, const std::source_location& where) {
+  Block::running().report(FindingKind::kIndexOutOfRange, current->thread, where,
+                          "index " + std::to_string(index) + " is out of range for an axis of " +
+                              std::to_string(size));
+}
+
 }  // namespace flashlight::emulator

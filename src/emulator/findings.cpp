@@ -19,6 +19,7 @@ const char* kind_name(FindingKind kind) {
     case FindingKind::kRace: return "race";
     case FindingKind::kDivergence: return "divergence";
     case FindingKind::kInvalidOperand: return "invalid-operand";
+    case FindingKind::kIndexOutOfRange: return "index-out-of-range";
     case FindingKind::kDeadlock: return "deadlock";
     case FindingKind::kException: return "exception";
   }

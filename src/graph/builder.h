@@ -68,6 +68,8 @@ class Builder {
 
   // Declares tensor parameter `param` and returns it as the program sees it.
   TensorView input(int param, const std::string& name, const std::string& access);
+  // The program converts the parameter's values to this storage type.
+  void convert_param(int param, const DTypeRule& to);
   Sym scalar_param(int param, SymType, const std::string& name, const std::string& access);
 
   // Nodes; each normalises (flattening, sorting, constant folding, where/-inf forms) and hash-conses. The caller gives the

@@ -173,6 +173,12 @@ TensorView Builder::input(int param, const std::string& name, const std::string&
   return out;
 }
 
+void Builder::convert_param(int param, const DTypeRule& to) {
+  std::vector<DTypeRule>& known = function_.tensors[static_cast<std::size_t>(param)].conversions;
+  if (to == DTypeRule{{param}, {}} || std::find(known.begin(), known.end(), to) != known.end()) return;
+  known.push_back(to);
+}
+
 Sym Builder::scalar_param(int param, SymType type, const std::string& name, const std::string& access) {
   const auto at = static_cast<std::size_t>(param);
   if (function_.scalars.size() <= at) function_.scalars.resize(at + 1);

@@ -57,6 +57,8 @@ Arg to(Builder& b, const Args& a) {
   // Converting a parameter to an integer type says that it holds integers.
   if (kind.type == Type::Int && x.type == Type::Float)
     if (int param = raw_parameter(b, x); param >= 0) b.need_type(param, Type::Int);
+  if (int param = raw_parameter(b, x); param >= 0 && kind.type == Type::Float && x.type == Type::Float)
+    b.convert_param(param, kind.dtype);
   return convert(b, x, kind);
 }
 

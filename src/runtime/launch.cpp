@@ -54,18 +54,29 @@ void Launch::tensor(const char* name, const Tensor& tensor, bool pack, std::init
   if (!tensor.defined()) fail(prefix + "is an undefined tensor");
   if (tensor.device() != Device::kCUDA) fail(prefix + "is on the CPU where others are CUDA tensors");
   const auto rank = static_cast<std::size_t>(tensor.dim());
-  if (pack ? rank < axes.size() || rank > axes.size() + kPackAxes : rank != axes.size()) {
-    // A pack's axes that are all missing broadcast, also when the tensor has fewer axes than the trailing ones.
-    fail(prefix + "has " + std::to_string(rank) + " axes where " + (pack ? "at least " : "") + std::to_string(axes.size()) +
+  // A tensor that broadcasts may lack the pack's axes and leading ones behind it.
+  std::size_t least = axes.size();
+  for (auto axis = axes.begin(); pack && axis != axes.end() && axis->may_be_one; ++axis) --least;
+  if (pack ? rank < least || rank > axes.size() + kPackAxes : rank != axes.size()) {
+    fail(prefix + "has " + std::to_string(rank) + " axes where " + (pack ? "at least " : "") + std::to_string(least) +
          (pack ? " and at most " + std::to_string(axes.size() + kPackAxes) : "") + " are expected");
   }
   bound_.push_back({name, tensor, pack, axes});
 }
 
+std::int64_t Launch::Bound::position(std::size_t axis) const {
+  return tensor.dim() - static_cast<std::int64_t>(axes.size()) + static_cast<std::int64_t>(axis);
+}
+
+long long Launch::Bound::size(std::size_t axis) const {
+  const std::int64_t at = position(axis);
+  return at < 0 ? 1 : tensor.size(at);
+}
+
 void Launch::bind_pack() {
   for (const Bound& b : bound_) {
     if (!b.pack) continue;
-    const std::size_t leading = static_cast<std::size_t>(b.tensor.dim()) - b.axes.size();
+    const std::size_t rank = static_cast<std::size_t>(b.tensor.dim()), leading = rank - std::min(rank, b.axes.size());
     if (leading > pack_sizes_.size()) pack_sizes_.insert(pack_sizes_.begin(), leading - pack_sizes_.size(), 1);
     for (std::size_t k = 0; k < leading; ++k) {
       std::int64_t& common = pack_sizes_[pack_sizes_.size() - leading + k];
@@ -82,8 +93,7 @@ void Launch::bind_pack() {
 
 void Launch::bind_size(const Bound& b, std::size_t axis) {
   const Axis& a = b.axes[axis];
-  const std::int64_t leading = b.tensor.dim() - static_cast<std::int64_t>(b.axes.size());
-  const long long mine = b.tensor.size(leading + static_cast<std::int64_t>(axis));
+  const long long mine = b.size(axis);
   long long expected = a.constant;
   if (a.symbol >= 0) {
     if (static_cast<std::size_t>(a.symbol) >= sizes_.size()) sizes_.resize(a.symbol + 1, -1);
@@ -92,7 +102,7 @@ void Launch::bind_size(const Bound& b, std::size_t axis) {
     expected = common;
   }
   if (mine != expected && !(a.may_be_one && mine == 1)) {
-    fail("argument '" + b.name + "' has size " + std::to_string(mine) + " in axis " + std::to_string(leading + static_cast<std::int64_t>(axis)) +
+    fail("argument '" + b.name + "' has size " + std::to_string(mine) + " in axis " + std::to_string(b.position(axis)) +
          " where " + std::to_string(expected) + " is expected");
   }
 }
@@ -104,8 +114,7 @@ void Launch::bind() {
     for (const Bound& b : bound_) {
       for (std::size_t a = 0; a < b.axes.size(); ++a) {
         if (b.axes[a].symbol < 0) continue;
-        const std::int64_t leading = b.tensor.dim() - static_cast<std::int64_t>(b.axes.size());
-        const bool one = b.axes[a].may_be_one && b.tensor.size(leading + static_cast<std::int64_t>(a)) == 1;
+        const bool one = b.axes[a].may_be_one && b.size(a) == 1;
         if (one == tentative) bind_size(b, a);
       }
     }
@@ -134,7 +143,7 @@ long long Launch::batch() const {
   return result;
 }
 
-DType Launch::promoted(std::initializer_list<int> parameters, int constant) const {
+DType Launch::promoted(const std::vector<int>& parameters, int constant) const {
   bool any = false;
   DType result = DType::kFloat32;
   auto join = [&](DType t) {
@@ -156,6 +165,37 @@ DType Launch::common_dtype(std::initializer_list<int> parameters) const {
   return first;
 }
 
+DType Launch::float_result(const std::vector<int>& parameters, int constant) const {
+  const DType type = promoted(parameters, constant);
+  if (category(type) != 2 || type == DType::kFloat64) {
+    fail(std::string("the result would be ") + type_name(type) + ", which no kernel writes; convert the arguments");
+  }
+  return type;
+}
+
+DType Launch::operand_dtype(const std::vector<OperandType>& operands) const {
+  std::vector<int> fixed;
+  for (const OperandType& o : operands) {
+    if (o.conversions.empty()) fixed.push_back(o.parameter);
+  }
+  auto converted = [&](const TypeRule& rule) { return promoted(rule.parameters, rule.constant); };
+  auto is_small = [](DType t) { return t == DType::kInt8 || t == DType::kUInt8 || t == DType::kBool; };
+  const DType stored = dtype(operands.front().parameter);
+  DType type = converted(operands.front().conversions.empty() ? TypeRule{{operands.front().parameter}} : operands.front().conversions.front());
+  if (!fixed.empty()) type = dtype(fixed.front());
+  else if (type == DType::kFloat32 && category(stored) == 2 && stored < type) type = stored;  // widening adds nothing
+  for (const OperandType& o : operands) {
+    const DType mine = dtype(o.parameter);
+    if (mine == type || (is_small(mine) && !o.conversions.empty())) continue;
+    const bool fits = !o.conversions.empty() && std::all_of(o.conversions.begin(), o.conversions.end(),
+                                                            [&](const TypeRule& rule) { return converted(rule) == type; });
+    if (fits) continue;
+    fail("argument '" + bound_[o.parameter].name + "' is " + type_name(mine) + " where the kernel's products are of " + type_name(type) +
+         "; convert it to that type");
+  }
+  return type;
+}
+
 void Launch::fill(const Bound& b, int rank, void*& base, int& dtype, long long* pack, long long* stride) const {
   base = const_cast<void*>(b.tensor.raw());
   dtype = static_cast<int>(b.tensor.dtype());
@@ -164,7 +204,7 @@ void Launch::fill(const Bound& b, int rank, void*& base, int& dtype, long long* 
     const std::int64_t axis = leading - kPackAxes + k;
     pack[k] = axis >= 0 && b.tensor.size(axis) != 1 ? b.tensor.stride(axis) : 0;
   }
-  for (int k = 0; k < rank; ++k) stride[k] = b.tensor.size(leading + k) != 1 ? b.tensor.stride(leading + k) : 0;
+  for (int k = 0; k < rank; ++k) stride[k] = b.size(static_cast<std::size_t>(k)) != 1 ? b.tensor.stride(leading + k) : 0;
 }
 
 Tensor Launch::result(int number, bool pack, std::initializer_list<long long> sizes, DType dtype) const {

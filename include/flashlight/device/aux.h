@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tensors that a score program reads element by element (biases, masks, tables), of a dtype known at run
-// time.
+// Tensors of a dtype known at run time: what a score program reads element by element (biases, masks, tables),
+// and operands that are converted while they are loaded.
 #pragma once
 
-#include "flashlight/device/numeric.h"
+#include "flashlight/device/tile.h"
 
 namespace flashlight::device {
 
@@ -56,6 +56,36 @@ template <class R, class F> FL_DEVICE R with_aux(AuxTensor tensor, long long off
 
 }  // namespace detail
 
+// f(S{}) with S the storage type behind an AuxType; nothing for an unknown one.
+template <class F> FL_DEVICE void with_storage(int dtype, F f) {
+  switch (dtype) {
+    case kAuxFloat16: f(float16{}); break;
+    case kAuxBFloat16: f(bfloat16{}); break;
+    case kAuxFloat32: f(float{}); break;
+    case kAuxFloat64: f(double{}); break;
+    case kAuxInt8: f(static_cast<signed char>(0)); break;
+    case kAuxUInt8:
+    case kAuxBool: f(static_cast<unsigned char>(0)); break;
+    case kAuxInt32: f(int{}); break;
+    case kAuxInt64: f(0ll); break;
+    default: break;
+  }
+}
+
+// f(S{}) for the types that results of a kernel may have.
+template <class F> FL_DEVICE void with_result(int dtype, F f) {
+  switch (dtype) {
+    case kAuxFloat16: f(float16{}); break;
+    case kAuxBFloat16: f(bfloat16{}); break;
+    case kAuxFloat32: f(float{}); break;
+    default: break;
+  }
+}
+
+template <class T> inline constexpr AuxType aux_type_of = kAuxFloat32;
+template <> inline constexpr AuxType aux_type_of<float16> = kAuxFloat16;
+template <> inline constexpr AuxType aux_type_of<bfloat16> = kAuxBFloat16;
+
 // Element `offset` (in elements) of the tensor; floats become integers by truncation, anything not zero is
 // true.
 FL_DEVICE float load_float(AuxTensor tensor, long long offset FL_AND_WHERE) {
@@ -67,6 +97,45 @@ FL_DEVICE long long load_int(AuxTensor tensor, long long offset FL_AND_WHERE) {
 }
 FL_DEVICE bool load_bool(AuxTensor tensor, long long offset FL_AND_WHERE) {
   return detail::with_aux<bool>(tensor, offset, [](auto x) { return x != decltype(x)(0); } FL_AND_HERE);
+}
+
+// A matrix in global memory, of a storage type known at run time. Start and strides in elements.
+struct AnyMatrix {
+  const void* base;
+  int dtype;  // AuxType
+  long long start, row_stride, col_stride;
+  int rows, cols;
+};
+
+// The tile's rows from row0 on, converted to T: complete after sync_threads(). Outside the matrix 0.
+template <class T, int R, int C>
+FL_DEVICE void convert_tile(SharedTile<T, R, C> tile, AnyMatrix matrix, int row0, int threads FL_AND_WHERE) {
+  with_storage(matrix.dtype, [&](auto storage) FL_INLINE {
+    using S = decltype(storage);
+    fill_tile(tile, threads, [&](int row, int col) FL_INLINE {
+      if (row0 + row >= matrix.rows || col >= matrix.cols) return 0.0f;
+      const long long at = matrix.start + (row0 + row) * matrix.row_stride + col * matrix.col_stride;
+      const S x = detail::load_aux<S>(matrix.base, at FL_AND_HERE);
+      if constexpr (is_half_width<S>) {
+        return to_float(x);
+      } else {
+        return static_cast<float>(x);
+      }
+    });
+  });
+}
+
+// A position that an integer tensor gives, along an axis of `size` elements: a negative one counts from the
+// end. One that the axis does not have ends the kernel with an error, as the eager program ends with one.
+FL_DEVICE long long table_index(long long at, long long size FL_AND_WHERE) {
+  const long long position = at < 0 ? at + size : at;
+  if (position >= 0 && position < size) return position;
+#if defined(__CUDACC__)
+  asm volatile("trap;");
+#else
+  emulator::index_out_of_range(at, size, where);
+#endif
+  return 0;
 }
 
 }  // namespace flashlight::device

@@ -68,6 +68,9 @@ void divergent_operands(const char* name, const std::source_location& where);
 // An operand's part does not lie inside its tile as the product needs it.
 void invalid_operand(const char* name, const char* why, const std::source_location& where);
 
+// A table of `size` elements is read at `index`.
+void index_out_of_range(long long index, long long size, const std::source_location& where);
+
 // Working memory for a collective's action, valid until the next collective.
 float* scratch(std::size_t floats);
 

@@ -22,6 +22,7 @@ enum class FindingKind {
   kRace,
   kDivergence,      // threads meet at different barriers or collectives, or disagree about operands
   kInvalidOperand,  // a product's rows or columns are not inside its tile, or cross a column block
+  kIndexOutOfRange,  // an integer tensor names an element that its table does not have
   kDeadlock,
   kException,
 };

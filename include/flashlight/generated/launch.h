@@ -28,6 +28,18 @@ struct Axis {
   bool may_be_one = false;
 };
 
+// A storage type known at launch: the promotion of the parameters' types and a constant one (-1: none).
+struct TypeRule {
+  std::vector<int> parameters;
+  int constant = -1;
+};
+
+// An operand of a contraction, and the types the program converts it to (none: it is used as it is stored).
+struct OperandType {
+  int parameter = -1;
+  std::vector<TypeRule> conversions;
+};
+
 // One call of a fused function. Every member throws flashlight::Error whose text names the function and the argument.
 class Launch {
  public:
@@ -49,9 +61,14 @@ class Launch {
   long long batch() const;  // number of elements of the pack
   DType dtype(int parameter) const { return bound_[parameter].tensor.dtype(); }
   // PyTorch's promotion of the parameters' storage types, and of `constant` where it is given (-1: not).
-  DType promoted(std::initializer_list<int> parameters, int constant) const;
+  DType promoted(const std::vector<int>& parameters, int constant) const;
+  // The same for a result, which is of a floating type of at most 32 bits.
+  DType float_result(const std::vector<int>& parameters, int constant) const;
   // All these parameters must have one storage type; returns it.
   DType common_dtype(std::initializer_list<int> parameters) const;
+  // The type that a contraction's operands are stored in while the kernel works on them. Operands that the program does
+  // not convert have it; others have it, or are converted to it, or hold 8-bit integers, which every type holds exactly.
+  DType operand_dtype(const std::vector<OperandType>& operands) const;
   [[noreturn]] void fail(const std::string& text) const;
   const char* type_name(DType type) const;
   // What the file was translated for: storage types (--dtypes) of `what`, and head dims up to `most` (--head-dims).
@@ -78,6 +95,8 @@ class Launch {
     Tensor tensor;
     bool pack;
     std::vector<Axis> axes;
+    std::int64_t position(std::size_t axis) const;  // of axes[axis] in the tensor; negative where the tensor lacks it
+    long long size(std::size_t axis) const;         // 1 where the tensor lacks it
   };
   void bind_pack();
   void bind_size(const Bound& bound, std::size_t axis);

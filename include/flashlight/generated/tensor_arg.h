@@ -58,6 +58,11 @@ template <int R> struct TensorArg {
                          reinterpret_cast<std::uintptr_t>(first) % 16 == 0;
     return {first, row_stride, col_stride, rows, cols, vectors};
   }
+
+  // The same matrix, whatever the tensor's storage type is.
+  FL_DEVICE device::AnyMatrix any_matrix(long long start, long long row_stride, long long col_stride, int rows, int cols) const {
+    return {base, dtype, start, row_stride, col_stride, rows, cols};
+  }
 };
 
 FL_HOST_DEVICE constexpr int least_of(int a, int b) { return a < b ? a : b; }

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Functions whose fused forms are called with unusual arguments.
+#pragma once
+#include <flashlight/flashlight.h>
+
+// q [.., Sq, D], k and v [.., Sk, D], table [T], position [Sk]: integers, negative ones count from the end.
+flashlight::Tensor biased_by_table(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                                   const flashlight::Tensor& v, const flashlight::Tensor& table,
+                                   const flashlight::Tensor& position);
+// bias: broadcastable to [.., Sq, Sk].
+flashlight::Tensor biased(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                          const flashlight::Tensor& v, const flashlight::Tensor& bias);
+// k and v of any type: converted to that of q.
+flashlight::Tensor converted(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                             const flashlight::Tensor& v);
+// Scores and weights in float32, whatever the arguments are.
+flashlight::Tensor in_float32(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                              const flashlight::Tensor& v);
+// gate: [.., Sq, Dv].
+flashlight::Tensor gated(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                         const flashlight::Tensor& v, const flashlight::Tensor& gate);
