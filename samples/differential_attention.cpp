@@ -29,14 +29,27 @@ FLASHLIGHT_FUSE Tensor differential_distributed(const Tensor& q, const Tensor& k
   return matmul(map1, v) - lambda * matmul(map2, v);
 }
 
+// With a lambda per head. lambda: [H]
+FLASHLIGHT_FUSE Tensor differential_by_head(const Tensor& q, const Tensor& k, const Tensor& v,
+                                            const Tensor& lambda) {
+  auto [q1, q2] = q.chunk<2>(-1);
+  auto [k1, k2] = k.chunk<2>(-1);
+  Tensor map1 = softmax(scaled_scores(q1, k1), -1), map2 = softmax(scaled_scores(q2, k2), -1);
+  return matmul(map1 - lambda.view({1, -1, 1, 1}) * map2, v);
+}
+
 int main(int argc, char** argv) {
   return sample::run(argc, argv, {.depth = 128}, [](sample::Case& c) {
     Tensor q = c.queries(), k = c.keys(), v = c.values();
     c.compare("difference of maps", [&](const sample::Cast& cast) {
       return differential_attention(cast(q), cast(k), cast(v), 0.5f);
     });
+    Tensor lambda = c.randn({c.h()});
     c.compare("difference of products", [&](const sample::Cast& cast) {
       return differential_distributed(cast(q), cast(k), cast(v), 0.5f);
+    });
+    c.compare("lambda per head", [&](const sample::Cast& cast) {
+      return differential_by_head(cast(q), cast(k), cast(v), cast(lambda));
     });
   });
 }

@@ -219,6 +219,10 @@ class KernelWriter {
     text_.demand.row_vectors = std::max(text_.demand.row_vectors, row_vectors(sweep));
     w.line();
     w.line("// Sweep over the keys" + (program_.sweeps.size() > 1 ? " " + std::to_string(number + 1) + " of " + std::to_string(program_.sweeps.size()) : "") + ".");
+    // Of all sweeps but the last, what they made known outlives them.
+    const bool last = number + 1 == program_.sweeps.size();
+    for (const kernel::Step& final : sweep.finals) w.line("RowVec<MI> " + name_of(final.target) + ";");
+    if (!last) w.open("{");
     declare(sweep, w);
     CoverText cover(program_, sweep, points_);
     cover.write_bounds(w);
@@ -244,6 +248,7 @@ class KernelWriter {
     w.close();
     w.line("wait_group<0>();");
     write_finals(sweep, w);
+    if (!last) w.close();
   }
 
   // Row vectors alive in one tile: states, temporaries, and what a stream's exponent leaves outside its loop.
@@ -436,7 +441,8 @@ class KernelWriter {
     }
     for (const kernel::Step& final : sweep.finals) {
       values_.forget_rows();
-      write_let(final, w);
+      write_row(name_of(final.target), "=", final.value, w);
+      values_.variables[final.target] = {name_of(final.target), true};
     }
   }
 

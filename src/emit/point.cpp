@@ -104,7 +104,7 @@ Code PointPrinter::index(const Sym& e, const std::vector<Code>& data) {
         type = wider(type, factors.back().type);
       }
       Code result = product(factors, type);
-      return negative ? Code{"-" + wrap(result, kProduct), kProduct, type} : result;
+      return negative ? negated(result, type) : result;
     }
     case SymOp::FloorDiv: return integer_call("floor_div", index(a[0], data), index(a[1], data));
     case SymOp::Mod: return integer_call("floor_mod", index(a[0], data), index(a[1], data));
@@ -180,7 +180,7 @@ Code PointPrinter::map(const graph::Node& node, const Index& at) {
     case Fn::Mul:
       if (a.size() > 1 && (a[0].text == "-1" || a[0].text == "-1.0f")) {
         a.erase(a.begin());
-        return {"-" + wrap(product(a, type), kProduct), kProduct, type};
+        return negated(product(a, type), type);
       }
       return product(a, type);
     case Fn::Pow: return node.type == Type::Float ? math("pow") : (refuse("an integer power"), Code{});
@@ -212,7 +212,7 @@ Code PointPrinter::map(const graph::Node& node, const Index& at) {
     case Fn::Sigmoid: return math("sigmoid");
     case Fn::Floor: return math("floor");
     case Fn::Ceil: return math("ceil");
-    case Fn::Abs: return node.type == Type::Float ? math("abs") : integer_call("greatest_of", a[0], {"-" + wrap(a[0], kUnary), kUnary, a[0].type});
+    case Fn::Abs: return node.type == Type::Float ? math("abs") : integer_call("greatest_of", a[0], negated({wrap(a[0], kUnary), kUnary, a[0].type}, a[0].type));
     case Fn::Sign: return math("sign");
     case Fn::IsNan: return {wrap(a[0], kAtom) + " != " + wrap(a[0], kAtom), kCompare, CType::Bool};
     case Fn::IsInf: return call("math::isinf", a, CType::Bool);

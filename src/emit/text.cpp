@@ -61,6 +61,12 @@ Code product(const std::vector<Code>& factors, CType type) {
   return {text, kProduct, type};
 }
 
+Code negated(const Code& factor, CType type) {
+  const std::string text = wrap(factor, kProduct);
+  if (text[0] == '-') return {text.substr(1), kProduct, type};
+  return {"-" + text, kProduct, type};
+}
+
 Code binary(const Code& a, const char* op, const Code& b, Precedence precedence, CType type) {
   const auto tighter = static_cast<Precedence>(precedence + 1);
   return {wrap(a, precedence == kCompare ? kSum : precedence) + " " + op + " " + wrap(b, tighter), precedence, type};

@@ -56,7 +56,7 @@ Code ValuePrinter::value(Expr e, const std::string& subscript) {
       }
       Code result = over.empty() ? Code{"1.0f", kAtom, CType::Float} : product(over, CType::Float);
       if (!under.empty()) result = {wrap(result, kProduct) + " / " + wrap(product(under, CType::Float), kUnary), kProduct, CType::Float};
-      return negative ? Code{"-" + wrap(result, kProduct), kProduct, CType::Float} : result;
+      return negative ? negated(result, CType::Float) : result;
     }
     case alg::Op::kPow:
       if (e.value() == -1) return {"1.0f / " + wrap(a[0], kUnary), kProduct, CType::Float};
