@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a backward pass or a monitor wants beside the result: logsumexp, largest score, entropy.
+// What a backward pass or a monitor wants beside the result: logsumexp, largest score, entropy, and where a
+// query looks.
 #include <flashlight/flashlight.h>
 
+#include <tuple>
 #include <utility>
 
 #include "sample.h"
@@ -31,6 +33,16 @@ FLASHLIGHT_FUSE std::pair<Tensor, Tensor> with_entropy(const Tensor& q, const Te
   return {matmul(p, v), entropy};
 }
 
+// Expected position of a key under p, and its variance: moments around a running mean, of unrounded weights.
+FLASHLIGHT_FUSE std::tuple<Tensor, Tensor, Tensor> with_position(const Tensor& q, const Tensor& k,
+                                                                 const Tensor& v) {
+  Tensor p = softmax(causal_scores(q, k), -1);
+  Tensor j = arange(k.size(-2)).to(kFloat32);
+  Tensor mean = (p * j).sum(-1, true);
+  Tensor variance = (p * square(j - mean)).sum(-1);
+  return {matmul(p, v), mean.squeeze(-1), variance};
+}
+
 int main(int argc, char** argv) {
   return sample::run(argc, argv, [](sample::Case& c) {
     Tensor q = c.queries(), k = c.keys(), v = c.values();
@@ -38,5 +50,6 @@ int main(int argc, char** argv) {
               [&](const sample::Cast& cast) { return with_logsumexp(cast(q), cast(k), cast(v)); });
     c.compare("maximum", [&](const sample::Cast& cast) { return with_maximum(cast(q), cast(k), cast(v)); });
     c.compare("entropy", [&](const sample::Cast& cast) { return with_entropy(cast(q), cast(k), cast(v)); });
+    c.compare("position", [&](const sample::Cast& cast) { return with_position(cast(q), cast(k), cast(v)); });
   });
 }

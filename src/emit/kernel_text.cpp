@@ -377,9 +377,11 @@ class KernelWriter {
       case StepKind::Scale:
         if (sweep.states[step.index].kind != StateKind::Accumulator) return write_row(name_of(sweep.states[step.index].node), "*=", step.value, w);
         return write_rescale(sweep.states[step.index], step.value, w);
+      case StepKind::Shift: return write_shift(sweep, step, w);
       case StepKind::Add: {
+        const char* const op = sweep.states[step.index].kind == StateKind::Prod ? "[e] *= " : "[e] += ";
         const std::string text = values_.value(hoisted(step.value, kernel::kScore, w), "e").text;
-        element_loop("N", text, {name_of(sweep.states[step.index].node) + "[e] += " + text + ";"}, w);
+        element_loop("N", text, {name_of(sweep.states[step.index].node) + op + text + ";"}, w);
         return;
       }
       case StepKind::Product:
@@ -396,11 +398,11 @@ class KernelWriter {
 
   void write_reduce(const kernel::Step& step, Writer& w) {
     const std::string name = name_of(step.target), text = values_.value(hoisted(step.value, kernel::kScore, w), "e").text;
-    const bool max = step.reduce == StateKind::Max;
+    const bool max = step.reduce == StateKind::Max, sum = step.reduce == StateKind::Sum;
     w.line("RowVec<MI> " + name + ";");
-    w.line(name + ".fill(" + (max ? "-kInfinity" : "kInfinity") + ");");
-    element_loop("N", text, {name + "[e] = " + (max ? "greatest(" : "least(") + name + "[e], " + text + ");"}, w);
-    w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { " + name + "[r] = " + (max ? "quad_max(" : "quad_min(") + name + "[r]); });");
+    w.line(name + ".fill(" + (sum ? "0.0f" : max ? "-kInfinity" : "kInfinity") + ");");
+    element_loop("N", text, {name + (sum ? "[e] += " + text : "[e] = " + std::string(max ? "greatest(" : "least(") + name + "[e], " + text + ")") + ";"}, w);
+    w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { " + name + "[r] = " + (sum ? "quad_sum(" : max ? "quad_max(" : "quad_min(") + name + "[r]); });");
     values_.variables[step.target] = {name, true};
   }
 
@@ -425,6 +427,18 @@ class KernelWriter {
     w.close("});");
   }
 
+  // A sum's four lanes each keep a part of it, so each moves by a quarter of the keys.
+  void write_shift(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w) {
+    const kernel::State& state = sweep.states[step.index];
+    const bool rows = state.kind != StateKind::Accumulator;
+    const std::string at = rows ? "r" : "e";
+    const std::string by = wrap(values_.value(hoisted(step.value, rows ? kernel::kRow : kernel::kOut, w), at), kProduct);
+    const std::string source = step.operand < 0 ? "(0.25f * static_cast<float>(col0))" : name_of(sweep.states[step.operand].node) + "[" + at + "]";
+    const std::string statement = name_of(state.node) + "[" + at + "] += " + by + " * " + source + ";";
+    if (!rows) return element_loop(dimension(state.columns), "", {statement}, w);
+    w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { " + statement + " });");
+  }
+
   void write_rescale(const kernel::State& state, Expr value, Writer& w) {
     const std::string text = values_.value(hoisted(value, kernel::kOut, w), "e").text;
     element_loop(held(state.columns), text, {name_of(state.node) + "[e] *= " + text + ";"}, w, first_held(state.columns));
@@ -435,9 +449,9 @@ class KernelWriter {
   void write_finals(const kernel::Sweep& sweep, Writer& w) {
     values_.forget_rows();
     for (const kernel::State& state : sweep.states) {
-      if (state.kind != StateKind::Sum) continue;
-      const std::string name = name_of(state.node);
-      w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { " + name + "[r] = quad_sum(" + name + "[r]); });");
+      if (state.kind != StateKind::Sum && state.kind != StateKind::Prod) continue;
+      const std::string name = name_of(state.node), over = state.kind == StateKind::Sum ? "quad_sum(" : "quad_prod(";
+      w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { " + name + "[r] = " + over + name + "[r]); });");
     }
     for (const kernel::Step& final : sweep.finals) {
       values_.forget_rows();

@@ -88,6 +88,7 @@ Code ValuePrinter::value(Expr e, const std::string& subscript) {
     default:
       throw fusion::Refused{{"unsupported-value", "a value of this form has no code yet: " + alg::to_string(e), "", {}}};
   }
+  if (e.function_id() == kernel::kKeysThrough) return {"static_cast<float>(least_of(col0 + N, p.n_key))", kAtom, CType::Float};
   if (e.function_id() == kernel::kExp2) return call("exp2_fast", a, CType::Float);
   switch (static_cast<graph::Fn>(e.function_id())) {
     case graph::Fn::Log1p: return math("log1p");

@@ -100,7 +100,7 @@ class Extraction {
     const std::vector<Expr> a = operands(access);
     switch (node.fn) {
       case Fn::Add: return arena_.make(algebra::Op::kAdd, a);
-      case Fn::Mul: return arena_.make(algebra::Op::kMul, a);
+      case Fn::Mul: return product(a);
       case Fn::Pow:
         if (a[1].is(algebra::Op::kConstant)) return pow(a[0], a[1].value());
         return algebra::call(arena_, static_cast<int>(node.fn), a);
@@ -123,6 +123,43 @@ class Extraction {
       case Fn::ToBool: return ne(a[0], 0.0);
       default: return algebra::call(arena_, static_cast<int>(node.fn), a, node.type == Type::Bool);
     }
+  }
+
+  bool is_launch_number(Expr e) const {
+    if (!e.is(algebra::Op::kLeaf)) return false;
+    const Leaf& leaf = plan_.leaves[e.leaf_id()];
+    return leaf.kind == Leaf::Point && graph_[leaf.node].op == Op::Scalar;
+  }
+
+  // A contraction times numbers known at launch is a score: one leaf, so that the laws find its maximum, its exponential
+  // and its powers to be of one value.
+  Expr product(const std::vector<Expr>& factors) {
+    std::vector<Expr> rest, parts;
+    Expr contraction;
+    for (Expr f : factors) {
+      const bool contracts = f.is(algebra::Op::kLeaf) && plan_.leaves[f.leaf_id()].kind == Leaf::Contraction;
+      if (is_launch_number(f)) parts.push_back(f);
+      else if (contracts && !contraction) contraction = f;
+      else rest.push_back(f);
+    }
+    if (!contraction || parts.empty()) return arena_.make(algebra::Op::kMul, factors);
+    parts.push_back(contraction);
+    rest.push_back(composite(arena_.make(algebra::Op::kMul, parts), contraction));
+    return rest.size() == 1 ? rest[0] : arena_.make(algebra::Op::kMul, rest);
+  }
+
+  Expr composite(Expr whole, Expr contraction) {
+    for (const auto& [leaf, made_of] : plan_.made_of) {
+      if (made_of == whole) return leaf;
+    }
+    Leaf leaf = plan_.leaves[contraction.leaf_id()];
+    leaf.kind = Leaf::Composite;
+    algebra::LeafInfo info = contraction.info();
+    info.name = to_string(whole);
+    const Expr result = arena_.leaf(static_cast<int>(plan_.leaves.size()), info);
+    plan_.leaves.push_back(std::move(leaf));
+    plan_.made_of[result] = whole;
+    return result;
   }
 
   Expr reduction(const Access& access) {

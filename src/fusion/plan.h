@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is fused and how: loops with roles, a row program, and the sweeps the algebra derived from it.
 #pragma once
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,7 @@ struct Loop {
 struct Leaf {
   enum Kind : std::uint8_t {
     Point,        // computed point by point from inputs, iotas and scalars
+    Composite,    // see KernelPlan::made_of
     Contraction,  // a sum over one feature loop of a product: factors over (row, feature) times factors over (key, feature)
   } kind = Point;
   graph::NodeId node = -1;
@@ -51,6 +53,8 @@ struct KernelPlan {
   int row = -1, stream = -1;     // loop numbers
   std::vector<Leaf> leaves;      // by leaf id of the arena
   std::shared_ptr<algebra::Arena> arena;
+  // Composite leaves, which the laws take as one value, by what they are made of.
+  std::map<algebra::Expr, algebra::Expr> made_of;
   std::vector<algebra::Sweep> sweeps;
   std::vector<Result> results;   // in the order of the last sweep's targets
   std::string explanation;       // references, states and fix-ups in words

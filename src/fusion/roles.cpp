@@ -26,16 +26,18 @@ Index with_bound(const Index& index, int bound) {
   return iteration;
 }
 
-// Searches `access` for a contraction that pairs loop `bound` with others; inner reductions bind fresh loops.
+// Searches `access` for a contraction that pairs loop `bound` with others; inner reductions bind fresh loops. `wanted`: for
+// this contraction only.
 class ScoreSearch {
  public:
-  ScoreSearch(const Graph& graph, Dependence& dependence, int bound) : graph_(graph), dependence_(dependence), bound_(bound) {}
+  ScoreSearch(const Graph& graph, Dependence& dependence, int bound, NodeId wanted = -1)
+      : graph_(graph), dependence_(dependence), bound_(bound), wanted_(wanted) {}
 
   std::optional<Scores> find(const Access& access) {
     if (!seen_.insert(access).second) return std::nullopt;
     const graph::Node& node = graph_[access.node];
     if (!(dependence_(access) & bit(bound_)) || !dependence_.has_reduction(access.node)) return std::nullopt;
-    if (node.op == Op::Reduce && node.reduced.size() == 1) {
+    if (node.op == Op::Reduce && node.reduced.size() == 1 && (wanted_ < 0 || wanted_ == access.node)) {
       if (auto scores = pair(access)) return scores;
     }
     Index iteration = access.index;
@@ -65,6 +67,7 @@ class ScoreSearch {
   const Graph& graph_;
   Dependence& dependence_;
   int bound_;
+  NodeId wanted_;
   std::set<Access> seen_;
 };
 
@@ -73,6 +76,7 @@ struct StreamSearch {
   const Graph& graph;
   Dependence& dependence;
   int bound;
+  NodeId wanted = -1;  // the scores to find; -1: any
   std::set<Access> seen = {};
   std::optional<Scores> scores = {};
   Sym size = {};
@@ -83,7 +87,7 @@ struct StreamSearch {
     const graph::Node& node = graph[access.node];
     if (node.op == Op::Reduce && node.reduced.size() == 1) {
       const Access body = compose(node.operands[0], with_bound(access.index, bound));
-      if ((scores = ScoreSearch(graph, dependence, bound).find(body))) {
+      if ((scores = ScoreSearch(graph, dependence, bound, wanted).find(body))) {
         size = node.reduced[0];
         reduce = access.node;
         return true;
@@ -115,9 +119,9 @@ struct Probe {
   NodeId reduce = -1;
 };
 
-Probe probe(const graph::Function& function, Dependence& dependence, int output) {
+Probe probe(const graph::Function& function, Dependence& dependence, int output, NodeId wanted = -1) {
   const graph::TensorView& view = function.outputs[output].value;
-  StreamSearch search{function.graph, dependence, static_cast<int>(view.shape.size())};
+  StreamSearch search{function.graph, dependence, static_cast<int>(view.shape.size()), wanted};
   search.find(access_of(view, 0));
   return {search.scores, search.size, search.reduce};
 }
@@ -148,20 +152,52 @@ Nest nest_of_first(const graph::Function& function, const Probe& found) {
   return nest;
 }
 
-// Maps another output's axes onto the nest by laying its scores over the first one's.
-void align(const graph::Function& function, Nest& nest, const Probe& first, const Probe& other, int output) {
-  const graph::TensorView& view = function.outputs[output].value;
-  const int rank = static_cast<int>(view.shape.size());
+Refused differs(int output) {
+  return refuse("outputs-differ", "result " + std::to_string(output + 1) + " has other rows, keys or batches than the first result",
+                "return results of different shapes from different functions");
+}
+
+// The loops of another output's axes, -1 where they are open, by laying its scores over the first one's.
+std::vector<int> loops_by_scores(const Probe& first, const Probe& other, int rank) {
   std::vector<int> loops(rank, -1);
-  if (!other.scores || other.scores->at.node != first.scores->at.node || !(other.size == first.size)) {
-    throw refuse("outputs-differ", "result " + std::to_string(output + 1) + " does not share its scores with the first result",
-                 "return results of different scores from different functions");
-  }
   for (std::size_t a = 0; a < other.scores->at.index.size(); ++a) {
     const Sym &mine = other.scores->at.index[a], &theirs = first.scores->at.index[a];
     if (mine.op() != graph::SymOp::Axis || theirs.op() != graph::SymOp::Axis) continue;
     if (mine.integer() < rank) loops[mine.integer()] = static_cast<int>(theirs.integer());
   }
+  return loops;
+}
+
+// The same for scores of their own, of the same rows, keys and batches: any pairing of axes of one size computes the same.
+std::vector<int> loops_by_size(const graph::TensorView& view, const Nest& nest, const Probe& other, int output) {
+  const int rank = static_cast<int>(view.shape.size());
+  std::vector<int> loops(rank, -1);
+  const LoopSet scores = other.scores->query | other.scores->key, rows = other.scores->query & ~other.scores->key;
+  int row = -1;
+  for (int a = 0; a < rank; ++a) row = rows & bit(a) ? a : row;
+  for (int a = 0; a < rank; ++a) {
+    if (!(scores & bit(a))) continue;
+    const bool pack = view.pack && a == 0;
+    for (std::size_t l = 0; l < nest.loops.size() && loops[a] < 0; ++l) {
+      const Loop& loop = nest.loops[l];
+      const bool taken = std::find(loops.begin(), loops.end(), static_cast<int>(l)) != loops.end();
+      if (!taken && loop.role == (a == row ? Role::Row : Role::Batch) && loop.pack == pack && loop.size == view.shape[a]) loops[a] = static_cast<int>(l);
+    }
+    if (loops[a] < 0) throw differs(output);
+  }
+  return loops;
+}
+
+// Maps another output's axes onto the nest: batches and rows as above, all others are columns.
+void align(const graph::Function& function, Dependence& dependence, Nest& nest, const Probe& first, int output) {
+  const graph::TensorView& view = function.outputs[output].value;
+  const int rank = static_cast<int>(view.shape.size());
+  const Probe same = probe(function, dependence, output, first.scores->at.node);
+  const bool shared = same.scores && same.size == first.size;
+  const Probe any = shared ? same : probe(function, dependence, output);
+  if (!any.scores || !(any.size == first.size)) throw differs(output);
+  std::vector<int> loops = shared ? loops_by_scores(first, same, rank) : loops_by_size(view, nest, any, output);
+  if (std::find(loops.begin(), loops.end(), nest.row) == loops.end()) throw differs(output);
   for (int a = 0; a < rank; ++a) {
     if (loops[a] >= 0) continue;
     for (std::size_t l = 0; l < nest.loops.size() && loops[a] < 0; ++l) {
@@ -194,7 +230,7 @@ Nest find_roles(const graph::Function& function, Dependence& dependence) {
   }
   Nest nest = nest_of_first(function, first);
   for (std::size_t o = 1; o < function.outputs.size(); ++o) {
-    align(function, nest, first, probe(function, dependence, static_cast<int>(o)), static_cast<int>(o));
+    align(function, dependence, nest, first, static_cast<int>(o));
   }
   return nest;
 }

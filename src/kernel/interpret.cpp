@@ -277,6 +277,7 @@ class Interpretation {
       case StepKind::Let: tile_[step.target] = row(step.value); return;
       case StepKind::Set: variables_[sweep_->states[step.index].node] = row(step.value); return;
       case StepKind::Scale: return scale(step);
+      case StepKind::Shift: return shift(step);
       case StepKind::Add: return add(step);
       case StepKind::Product: return product(step);
     }
@@ -284,12 +285,13 @@ class Interpretation {
 
   TileValues reduce(const Step& step) {
     const TileValues x = score(step.value);
-    const bool max = step.reduce == StateKind::Max;
-    TileValues result(kRow, place_.rows, 1, max ? -kInf : kInf);
+    const StateKind kind = step.reduce;
+    TileValues result(kRow, place_.rows, 1, kind == StateKind::Sum ? 0 : kind == StateKind::Max ? -kInf : kInf);
     for (std::int64_t i = 0; i < place_.rows; ++i) {
       for (std::int64_t j = 0; j < place_.keys; ++j) {
         double& best = result.at(i, 0);
-        best = max ? greatest(best, x.at(i, j)) : least(best, x.at(i, j));
+        const double y = x.at(i, j);
+        best = kind == StateKind::Sum ? best + y : kind == StateKind::Max ? greatest(best, y) : least(best, y);
       }
     }
     return result;
@@ -303,11 +305,25 @@ class Interpretation {
     }
   }
 
-  void add(const Step& step) {
-    const TileValues x = score(step.value);
+  void shift(const Step& step) {
+    const TileValues by = row(step.value);
     TileValues& state = variables_[sweep_->states[step.index].node];
     for (std::int64_t i = 0; i < place_.rows; ++i) {
-      for (std::int64_t j = 0; j < place_.keys; ++j) state.at(i, 0) += x.at(i, j);
+      for (std::int64_t c = 0; c < state.columns; ++c) {
+        const double source = step.operand < 0 ? static_cast<double>(place_.col0)
+                                               : variables_.at(sweep_->states[step.operand].node).at(i, c);
+        state.at(i, c) += by.at(i, 0) * source;
+      }
+    }
+  }
+
+  void add(const Step& step) {
+    const TileValues x = score(step.value);
+    const bool product = sweep_->states[step.index].kind == StateKind::Prod;
+    TileValues& state = variables_[sweep_->states[step.index].node];
+    for (std::int64_t i = 0; i < place_.rows; ++i) {
+      double& sum = state.at(i, 0);
+      for (std::int64_t j = 0; j < place_.keys; ++j) sum = product ? sum * x.at(i, j) : sum + x.at(i, j);
     }
   }
 

@@ -117,6 +117,8 @@ const TileValues& TileEvaluator::memoised(Expr e, int column_loop, std::map<Expr
 TileValues TileEvaluator::compute(Expr e, int column_loop, std::map<Expr, TileValues>& memo) {
   if (e.is(alg::Op::kConstant)) return {kUniform, 1, 1, e.value()};
   if (e.is(alg::Op::kStreamLength)) return {kUniform, 1, 1, static_cast<double>(place_.key_end)};
+  if (e.is(alg::Op::kCall) && e.function_id() == kKeysThrough)
+    return {kUniform, 1, 1, static_cast<double>(std::min(place_.col0 + place_.keys, place_.key_end))};
   std::vector<const TileValues*> args;
   Space space = kUniform;
   std::int64_t columns = 1;

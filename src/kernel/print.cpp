@@ -222,6 +222,7 @@ class ProgramText {
       case alg::Op::kAnd: return joined(parts, " & ");
       case alg::Op::kOr: return joined(parts, " | ");
       case alg::Op::kCall:
+        if (e.function_id() == kKeysThrough) return "keys so far";
         return function(e.function_id() == kExp2 ? "exp2" : graph::name_of(static_cast<Fn>(e.function_id())));
       default: return function(alg::op_name(e.op()));
     }
@@ -270,7 +271,7 @@ class ProgramText {
   void sweep(std::size_t number) {
     const Sweep& sweep = program_.sweeps[number];
     line("  sweep " + std::to_string(number + 1) + " of " + std::to_string(program_.sweeps.size()));
-    static const char* const kKinds[] = {"max", "min", "sum", "prod", "any", "accumulator"};
+    static const char* const kKinds[] = {"max", "min", "sum", "prod", "value", "accumulator"};
     for (const State& state : sweep.states) {
       line("    state " + text(state.node) + ": " + kKinds[static_cast<int>(state.kind)] + " from " +
            kernel::number(state.initial) + (state.columns < 0 ? "" : " over " + loops_[state.columns]));
@@ -289,12 +290,17 @@ class ProgramText {
     switch (step.kind) {
       case StepKind::Contract: return "contract " + names_.at(program_.contractions[step.index].leaf);
       case StepKind::Reduce:
-        return "let " + text(step.target) + " = " + (step.reduce == StateKind::Max ? "max" : "min") +
+        return "let " + text(step.target) + " = " + (step.reduce == StateKind::Max ? "max" : step.reduce == StateKind::Min ? "min" : "sum") +
                " over j of " + text(step.value);
       case StepKind::Let: return "let " + text(step.target) + " = " + text(step.value);
       case StepKind::Set: return state() + " = " + text(step.value);
       case StepKind::Scale: return state() + " *= " + inner(step.value);
-      case StepKind::Add: return state() + " += sum over j of " + text(step.value);
+      case StepKind::Shift:
+        return state() + " += " + inner(step.value) + " * " +
+               (step.operand < 0 ? std::string("keys before the tile") : text(sweep.states[step.operand].node));
+      case StepKind::Add:
+        if (sweep.states[step.index].kind == StateKind::Prod) return state() + " *= product over j of " + text(step.value);
+        return state() + " += sum over j of " + text(step.value);
       case StepKind::Product:
         return state() + " += " + inner(step.value) + " x tile" + std::to_string(step.operand);
     }

@@ -37,7 +37,8 @@ struct Contraction {
 enum class StateKind : std::uint8_t {
   Max, Min,       // row extremum, whole at every step
   Sum,            // row sum; may be kept as partial sums until the sweep ends
-  Prod, Any,
+  Prod,           // row product; may be kept as partial products until the sweep ends
+  Value,          // row value that Set alone changes, whole at every step
   Accumulator,    // [row, column]
 };
 
@@ -50,18 +51,19 @@ struct State {
 
 enum class StepKind : std::uint8_t {
   Contract,   // contraction `index`
-  Reduce,     // temporary `target` (row) = extremum of `value` (score) over the tile's keys, per `kind`
+  Reduce,     // temporary `target` (row) = extremum or sum of `value` (score) over the tile's keys, per `reduce`
   Let,        // temporary `target` (row) = value
   Set,        // state `index` = value (row)
   Scale,      // state `index` *= value (row)
-  Add,        // state `index` += sum of `value` (score) over the tile's keys
+  Shift,      // state `index` += value (row) * state `operand`, of the same kind; -1: the number of keys before the tile
+  Add,        // state `index` += sum of `value` (score) over the tile's keys; a product is multiplied by theirs
   Product,    // state `index` (accumulator) += value (score) x operand `operand` (key, column)
 };
 
 struct Step {
   StepKind kind = StepKind::Let;
   int index = -1;
-  int operand = -1;
+  int operand = -1;  // Product: an operand; Shift: a state
   Expr target, value;
   StateKind reduce = StateKind::Max;
 };
@@ -102,8 +104,9 @@ struct Program {
   std::vector<std::string> numerics; // remarks for the report
 };
 
-// exp2(x), the one function steps use that the algebra does not have: a call with this id.
-inline constexpr int kExp2 = 10'000;
+// What steps use that the algebra does not have, as calls with these ids: exp2(x), and the number of keys from the first
+// one through the tile's last (a row value, the same for all rows).
+inline constexpr int kExp2 = 10'000, kKeysThrough = 10'001;
 
 Space space_of(const Program&, Expr);
 

@@ -23,7 +23,7 @@ Space space_of(const Program& program, Expr e) {
     if (auto found = program.temporaries.find(e.leaf_id()); found != program.temporaries.end()) return found->second;
     return space_of_loops(*program.plan, program.plan->leaves[e.leaf_id()].loops);
   }
-  Space space = kUniform;
+  Space space = e.is(alg::Op::kCall) && e.function_id() == kKeysThrough ? kRow : kUniform;
   for (Expr arg : e.args()) space |= space_of(program, arg);
   return space;
 }

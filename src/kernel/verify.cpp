@@ -39,7 +39,8 @@ class Verification {
   }
 
  private:
-  enum class Lives { Tile, State, Masked, Final };
+  // Whole: states that a step may read before the sweep ends; other states hold parts of sums.
+  enum class Lives { Tile, State, Whole, Masked, Final };
 
   [[noreturn]] void fail(const std::string& what) const {
     throw std::logic_error("verify " + place_ + ": " + what);
@@ -121,6 +122,7 @@ class Verification {
         const auto found = lives_.find(x);
         if (found == lives_.end()) fail("reads " + x.info().name + ", which is not defined here");
         if (!allowed.contains(found->second)) fail("reads " + x.info().name + ", which does not live here");
+        if (found->second == Lives::Masked && sweep && place_.find("step") != std::string::npos) masked_reads(*sweep, x);
         return;
       }
       need(in_range(x.leaf_id(), program_.plan->leaves), "reads a leaf that is not in the plan");
@@ -128,6 +130,24 @@ class Verification {
         need(sweep && computes(*sweep, x.leaf_id()), "reads a contraction that its sweep does not compute");
     };
     visit(visit, e);
+  }
+
+  // What a masked value is made of must be there when a step first reads it.
+  void masked_reads(const Sweep& sweep, Expr node) const {
+    for (const Masked& m : sweep.masked) {
+      if (m.node != node) continue;
+      reads(m.value, {Lives::Tile, Lives::Whole, Lives::Masked, Lives::Final}, &sweep);
+      if (m.predicate) reads(m.predicate, {Lives::Tile, Lives::Whole, Lives::Masked, Lives::Final}, &sweep);
+    }
+  }
+
+  void contracts(const Sweep& sweep, Expr e) const {
+    for (Expr leaf : alg::collect(e, {alg::Op::kLeaf})) {
+      const int id = leaf.leaf_id();
+      if (program_.temporaries.contains(id) || !in_range(id, program_.plan->leaves)) continue;
+      need(program_.plan->leaves[id].kind != fusion::Leaf::Contraction || computes(sweep, id),
+           "reads a contraction that its sweep does not compute");
+    }
   }
 
   bool computes(const Sweep& sweep, int leaf) const {
@@ -174,7 +194,7 @@ class Verification {
       place_ = name + ", final " + std::to_string(f);
       const Step& final = sweep.finals[f];
       need(final.kind == StepKind::Let, "is no Let");
-      reads(final.value, {Lives::State, Lives::Final}, nullptr);
+      reads(final.value, {Lives::State, Lives::Whole, Lives::Final}, nullptr);
       fits(final.value, kRow);
       define(final.target, Lives::Final, kRow, "defines no temporary");
     }
@@ -192,6 +212,7 @@ class Verification {
       place_ = name + ", state " + std::to_string(s);
       const Expr node = sweep.states[s].node;
       const bool by_steps = std::any_of(sweep.steps.begin(), sweep.steps.end(), [&](const Step& step) {
+        if (step.kind == StepKind::Shift && step.operand == static_cast<int>(s)) return true;
         return step.index != static_cast<int>(s) && holds(step.value, node);
       });
       const bool by_finals = std::any_of(sweep.finals.begin(), sweep.finals.end(),
@@ -212,8 +233,8 @@ class Verification {
       place_ = name + ", masked value " + std::to_string(m);
       for (Expr e : {sweep.masked[m].value, sweep.masked[m].predicate}) {
         if (!e && e == sweep.masked[m].predicate) continue;
-        reads(e, {Lives::Masked, Lives::Final}, &sweep);
         fits(e, kScore);
+        contracts(sweep, e);
       }
       need(!sweep.masked[m].predicate || is_condition(sweep.masked[m].predicate),
            "its predicate is no condition");
@@ -246,7 +267,8 @@ class Verification {
     const bool accumulates = state.kind == StateKind::Accumulator;
     need(accumulates == (state.columns >= 0), "an accumulator, and nothing else, has columns");
     need(!accumulates || loop_is(state.columns, Role::Column), "its columns are no column loop");
-    define(state.node, Lives::State, accumulates ? kOut : kRow, "has no temporary");
+    const bool whole = state.kind == StateKind::Max || state.kind == StateKind::Min || state.kind == StateKind::Value;
+    define(state.node, whole ? Lives::Whole : Lives::State, accumulates ? kOut : kRow, "has no temporary");
   }
 
   void live(const Sweep& sweep, const std::string& name) {
@@ -262,9 +284,13 @@ class Verification {
     }
   }
 
+  static bool sums(const State& state) {
+    return state.kind == StateKind::Accumulator || state.kind == StateKind::Sum;
+  }
+
   void step(const Sweep& sweep, const Step& step, std::set<int>& contracted) {
-    const std::set<Lives> row{Lives::Tile, Lives::State, Lives::Final},
-        score{Lives::Tile, Lives::Masked, Lives::Final};
+    const std::set<Lives> row{Lives::Tile, Lives::State, Lives::Whole, Lives::Final},
+        score{Lives::Tile, Lives::Whole, Lives::Masked, Lives::Final};
     auto value = [&](const std::set<Lives>& allowed, Space space) {
       reads(step.value, allowed, &sweep);
       fits(step.value, space);
@@ -283,7 +309,8 @@ class Verification {
         need(contracted.insert(step.index).second, "contracts twice");
         return;
       case StepKind::Reduce:
-        need(step.reduce == StateKind::Max || step.reduce == StateKind::Min, "is no extremum");
+        need(step.reduce == StateKind::Max || step.reduce == StateKind::Min || step.reduce == StateKind::Sum,
+             "is neither extremum nor sum");
         value(score, kScore);
         counts_keys();
         return define(step.target, Lives::Tile, kRow, "defines no temporary");
@@ -293,12 +320,21 @@ class Verification {
       case StepKind::Set:
         need(state_of().kind != StateKind::Accumulator, "sets an accumulator");
         return value(row, kRow);
+      case StepKind::Shift:
+        need(sums(state_of()), "shifts what is no sum");
+        if (step.operand >= 0) {
+          need(in_range(step.operand, sweep.states) && step.operand != step.index, "has no state to shift by");
+          need(sweep.states[step.operand].columns == state_of().columns && sums(sweep.states[step.operand]),
+               "shifts by a state of another kind");
+        } else {
+          need(state_of().kind == StateKind::Sum, "shifts an accumulator by the number of keys");
+        }
+        return value(row, kRow);
       case StepKind::Scale:
-        need(state_of().kind == StateKind::Accumulator || state_of().kind == StateKind::Sum,
-             "scales what is no sum");
+        need(sums(state_of()), "scales what is no sum");
         return value(row, kRow);
       case StepKind::Add:
-        need(state_of().kind == StateKind::Sum, "adds to what is no sum");
+        need(state_of().kind == StateKind::Sum || state_of().kind == StateKind::Prod, "adds to what is no sum");
         value(score, kScore);
         return counts_keys();
       case StepKind::Product:
@@ -333,7 +369,7 @@ class Verification {
           "does not store its columns once");
       need(std::count(store.axis_loops.begin(), store.axis_loops.end(), program_.plan->row) == 1,
            "does not store its rows once");
-      reads(store.value, {Lives::State, Lives::Final}, nullptr);
+      reads(store.value, {Lives::State, Lives::Whole, Lives::Final}, nullptr);
       fits(store.value, store.columns >= 0 ? kOut : kRow);
     }
     place_ = "program";

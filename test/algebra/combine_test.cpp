@@ -114,6 +114,19 @@ TEST_F(CombineTest, MovingTwiceIsMovingOnce) {
   });
 }
 
+// Entropy of scores that are all hidden, beside the maximum of others that are not.
+TEST_F(CombineTest, EachOutputHasItsOwnEmptyRows) {
+  const Leaves leaf(arena_);
+  const Expr s = where(leaf[kMask], leaf[kS], -std::numeric_limits<double>::infinity());
+  const Expr log_p = s - log(reduce_sum(exp(s)));
+  const auto result = plan(arena_, {reduce_sum(exp(log_p) * log_p), reduce_max(leaf[kS2])});
+  const Bindings<double> row = rows(Scores::kNormal, 1)[kFullyMaskedRow];
+  const Runtime<double> runtime(std::get<Plan>(result).sweeps[0], row);
+  const std::vector<double> got = runtime.final(runtime.tile(runtime.empty(), 0, kKeys));
+  EXPECT_EQ(got[0], 0);
+  EXPECT_TRUE(std::isfinite(got[1]));
+}
+
 TEST_F(CombineTest, ScansAreRefused) {
   const Leaves leaf(arena_);
   const Expr output = reduce_sum(scan_sum(leaf[kS2], true) * leaf[kV]);

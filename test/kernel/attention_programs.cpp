@@ -225,6 +225,7 @@ const std::vector<AttentionProgram>& attention_programs() {
     add_normalisers(all);
     add_results(all);
     add_sweeps(all);
+    add_statistics(all);
     return all;
   }();
   return programs;

@@ -32,9 +32,10 @@ inline std::function<Inputs(const Sizes&)> with(std::function<Shapes(const Sizes
   };
 }
 
-// Normalisers, further results, several sweeps.
+// Normalisers, further results, several sweeps; moments, selections and folds over the keys.
 void add_normalisers(std::vector<AttentionProgram>&);
 void add_results(std::vector<AttentionProgram>&);
 void add_sweeps(std::vector<AttentionProgram>&);
+void add_statistics(std::vector<AttentionProgram>&);
 
 }  // namespace flashlight::kernel

@@ -22,24 +22,13 @@ TEST(Refusals, SortedScores) {
             "opaque");
 }
 
-TEST(Refusals, ASelectionByTheMaximum) {
-  EXPECT_EQ(
-      refusal_of(3,
-                 [](const Tensors& t) -> Tensors {
-                   T s = scores_of(t);
-                   return {graph::matmul(
-                       graph::where(s == T(s.op("amax", Sym(-1), graph::flag(true))), s, Sym(0.0)), t[2])};
-                 }),
-      "unsupported-argmax");
-}
-
-TEST(Refusals, AProductOverTheKeys) {
+TEST(Refusals, AMomentOfTheValues) {
   EXPECT_EQ(refusal_of(3,
                        [](const Tensors& t) -> Tensors {
-                         T s = scores_of(t);
-                         return {attend(s, t[2]), T(s.op("sigmoid")).op("prod", Sym(-1), graph::flag(false))};
+                         T p = graph::softmax(scores_of(t)), m = graph::matmul(p, t[2]);
+                         return {graph::matmul(p, t[2] * t[2]) - m * m};
                        }),
-            "unsupported-state");
+            "unsupported-moment");
 }
 
 TEST(Refusals, ValuesThatVaryWithTheQuery) {

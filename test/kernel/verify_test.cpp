@@ -113,8 +113,8 @@ TEST_F(Tampering, ScaleByAScore) {
 }
 
 TEST_F(Tampering, WeightThatReadsAState) {
-  Step& add = sweep_.steps[step(StepKind::Add)];
-  add.value = add.value * sweep_.states[0].node;
+  Step& add = sweep_.steps[step(StepKind::Add)];  // a sum holds but a part of itself before the end
+  add.value = add.value * sweep_.states[add.index].node;
   expect("sweep 1, step", "does not live here");
 }
 
@@ -130,7 +130,7 @@ TEST_F(Tampering, MaskedValueOfItself) {
 
 TEST_F(Tampering, MaskedValueOfARowTemporary) {
   sweep_.masked[0].value = sweep_.masked[0].value + sweep_.steps[step(StepKind::Let)].target;
-  expect("sweep 1, masked value 0", "not defined here");
+  expect("sweep 1, step", "not defined here");
 }
 
 TEST_F(Tampering, PredicateThatIsANumber) {

@@ -253,25 +253,51 @@ State<T> Runtime<T>::join(const State<T>& a, const State<T>& b) const {
   return x;
 }
 
+// A row is empty for a fix-up if every maximum behind it is -inf: those it holds and those its sums are weighed around.
+// Another state in it has a value for rows without keys as well.
+template <typename T>
+bool Runtime<T>::is_empty(const State<T>& state, Expr fixup) const {
+  const auto holds = [&](Expr node) {
+    const std::vector<Expr> found = collect(fixup, {node.op()});
+    return std::find(found.begin(), found.end(), node) != found.end();
+  };
+  std::vector<bool> behind(sweep_.references.size(), false);
+  for (std::size_t i = 0; i < behind.size(); ++i)
+    behind[i] = sweep_.references[i].kind != ReferenceKind::kRunningMean && holds(sweep_.references[i].node);
+  for (const Accumulator& a : sweep_.accumulators) {
+    if (!holds(a.node)) continue;
+    bool weighed = a.argmax >= 0;
+    if (weighed) behind[at(a.argmax)] = true;
+    for (const Exponent& e : a.exponents)
+      if (e.reference >= 0) behind[at(e.reference)] = weighed = true;
+    if (!weighed) return false;
+  }
+  for (const Plain& p : sweep_.plain)
+    if (holds(p.node)) return false;
+  bool any = false;
+  for (std::size_t i = 0; i < behind.size(); ++i) {
+    if (!behind[i]) continue;
+    any = true;
+    if (state.references[i] != -kInf<T>) return false;
+  }
+  return any;
+}
+
 template <typename T>
 std::vector<T> Runtime<T>::final(const State<T>& state) const {
   Evaluator<T> value(bindings_, 0, 0, strict_nan_ ? ZeroDivision::kIeee : ZeroDivision::kEmptySums);
-  bool any_maximum = false, none_finite = true;
   for (std::size_t i = 0; i < sweep_.references.size(); ++i) {
-    const Reference& r = sweep_.references[i];
-    const bool is_mean = r.kind == ReferenceKind::kRunningMean;
-    value.set(r.node, {is_mean ? effective(state.references[i]) : state.references[i]});
-    if (is_mean) continue;
-    any_maximum = true;
-    none_finite = none_finite && state.references[i] == -kInf<T>;
+    const bool is_mean = sweep_.references[i].kind == ReferenceKind::kRunningMean;
+    value.set(sweep_.references[i].node, {is_mean ? effective(state.references[i]) : state.references[i]});
   }
   for (std::size_t i = 0; i < sweep_.accumulators.size(); ++i)
     value.set(sweep_.accumulators[i].node, {state.accumulators[i]});
   for (std::size_t i = 0; i < sweep_.plain.size(); ++i) value.set(sweep_.plain[i].node, {state.plain[i]});
-  const bool is_empty = !strict_nan_ && any_maximum && none_finite;
   std::vector<T> out;
-  for (std::size_t i = 0; i < sweep_.fixups.size(); ++i)
-    out.push_back(value(is_empty ? sweep_.empty[i] : sweep_.fixups[i]).at(0));
+  for (std::size_t i = 0; i < sweep_.fixups.size(); ++i) {
+    const bool empty = !strict_nan_ && is_empty(state, sweep_.fixups[i]);
+    out.push_back(value(empty ? sweep_.empty[i] : sweep_.fixups[i]).at(0));
+  }
   return out;
 }
 

@@ -68,6 +68,7 @@ class Runtime {
 
   class Tile;
   State<T> join(const State<T>& a, const State<T>& b) const;
+  bool is_empty(const State<T>& state, Expr fixup) const;
 };
 
 // All sweeps of a plan: tiles of `tile_size` keys within the segments cut at `splits`, combined in order.

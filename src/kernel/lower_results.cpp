@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// After a sweep: fix-ups over the final states, rows without keys, and the stores of results.
+#include <algorithm>
+
+#include "kernel/lowering.h"
+
+namespace flashlight::kernel {
+
+namespace {
+
+bool depends(Expr e, Expr on) {
+  if (e == on) return true;
+  if (e.is(alg::Op::kLeaf)) return false;
+  return std::any_of(e.args().begin(), e.args().end(), [&](Expr arg) { return depends(arg, on); });
+}
+
+}  // namespace
+
+// The references behind a fix-up, if all its states are extrema of theirs or sums weighed by their exponentials: such a
+// row is empty exactly when all of them are -inf. Nothing if another state takes part.
+std::optional<std::set<int>> Lowering::references_of(const alg::Sweep& sweep, Expr fixup) const {
+  std::set<int> result;
+  std::set<Expr> settled;
+  for (std::size_t r = 0; r < sweep.references.size(); ++r) {
+    settled.insert(sweep.references[r].node);
+    if (sweep.references[r].kind != alg::ReferenceKind::kRunningMean && depends(fixup, sweep.references[r].node))
+      result.insert(static_cast<int>(r));
+  }
+  for (const alg::Accumulator& a : sweep.accumulators) {
+    if (!depends(fixup, a.node)) continue;
+    bool weighed = a.argmax >= 0;
+    if (weighed) result.insert(a.argmax);
+    for (const alg::Exponent& e : a.exponents) {
+      if (e.reference >= 0) result.insert(e.reference), weighed = true;
+    }
+    if (!weighed) return std::nullopt;
+  }
+  for (const alg::Plain& p : sweep.plain) {
+    if (!settled.contains(p.node) && depends(fixup, p.node)) return std::nullopt;
+  }
+  if (result.empty()) return std::nullopt;
+  return result;
+}
+
+// x^-n in a fix-up, for sums x that may be empty where the row is not: it counts as 0 there.
+std::map<Expr, Expr> Lowering::quotients_of(const alg::Sweep& sweep, Expr fixup) {
+  std::map<Expr, Expr> result;
+  for (Expr power : alg::collect(fixup, {alg::Op::kPow})) {
+    if (power.value() >= 0) continue;
+    for (const alg::Accumulator& a : sweep.accumulators) {
+      if (a.node == power.arg(0)) result[power] = where(eq(states_.at(a.node), 0.0), 0.0, pow(states_.at(a.node), power.value()));
+    }
+  }
+  return result;
+}
+
+// Fix-ups over the final states; a row without any key takes the empty value.
+void Lowering::finish(const alg::Sweep& sweep, bool last) {
+  for (std::size_t t = 0; t < sweep.fixups.size(); ++t) {
+    const Expr value = fixup(sweep, t);
+    if (last) {
+      store(static_cast<int>(t), value);
+      continue;
+    }
+    const Expr target = temporary(kRow, "known" + std::to_string(known_count_++));
+    const bool condition = sweep.targets[t].is_bool();
+    out_->finals.push_back({StepKind::Let, -1, -1, target, condition ? where(value, 1.0, 0.0) : value, {}});
+    knowns_[arena_.make(alg::Op::kKnown, {sweep.targets[t]})] = condition ? gt(target, 0.0) : target;
+  }
+}
+
+Expr Lowering::fixup(const alg::Sweep& sweep, std::size_t t) {
+  if (strict_nan_) return known(substitute(sweep.fixups[t], states_));
+  const auto references = references_of(sweep, sweep.fixups[t]);
+  const bool settled = references && references->size() == 1;  // the select below covers every empty sum
+  const std::map<Expr, Expr> quotients = settled ? std::map<Expr, Expr>() : quotients_of(sweep, sweep.fixups[t]);
+  const Expr value = known(substitute(substitute(sweep.fixups[t], quotients), states_));
+  if (!references) return value;
+  std::vector<Expr> none;
+  for (int r : *references) none.push_back(eq(references_[r].state, -kInf));
+  return where(alg::all_of(none), known(sweep.empty[t]), value);
+}
+
+void Lowering::store(int target, Expr value) {
+  const fusion::Result& result = program_.plan->results[target];
+  Store store{result.output, result.axis_loops, value, -1};
+  for (int loop : result.axis_loops) {
+    if (program_.plan->loops[loop].role != fusion::Role::Column) continue;
+    if (store.columns >= 0) refuse("rank-three", "a result has two output columns", "flatten them into one axis");
+    store.columns = loop;
+  }
+  program_.stores.push_back(store);
+}
+
+}  // namespace flashlight::kernel
