@@ -3,6 +3,7 @@
 #include "fusion/extract.h"
 
 #include "fusion/leaf_info.h"
+#include "fusion/segments.h"
 
 namespace flashlight::fusion {
 
@@ -60,10 +61,18 @@ class Extraction {
                "apply it outside the fused function, before or after the attention");
       case Op::Scan:
         refuse(access.node, "unsupported-scan", "a running sum is not fused yet", "compute it before the attention");
-      case Op::Segment:
-        refuse(access.node, "unsupported-segment", "a concatenation is not fused yet", "concatenate before the attention");
+      case Op::Segment: return segment(access);
       default: return point(access);
     }
+  }
+
+  Expr segment(const Access& access) {
+    std::vector<Sym> sizes;
+    for (const Loop& loop : plan_.loops) sizes.push_back(loop.size);
+    if (const auto one = segment_at(graph_, access, sizes)) return value(*one);
+    if (!dependence_.has_reduction(access.node)) return point(access);
+    refuse(access.node, "unsupported-segment", "a concatenation of computed scores is read across its parts",
+           "concatenate the keys and the values instead of scores, or reduce over each part on its own");
   }
 
   // Stays opaque to the algebra: no reduction below, and nothing the laws could use.
@@ -165,12 +174,37 @@ class Extraction {
   Expr reduction(const Access& access) {
     const graph::Node& node = graph_[access.node];
     if (node.reduced.size() != 1) refuse(access.node, "unsupported-reduction", "a reduction over several axes at once is not fused yet", "");
-    const bool streams = node.reduced[0] == plan_.loops[plan_.stream].size && !(dependence_(access) & bit(plan_.stream)) &&
-                         is_streamed(graph_, dependence_, access.node, access.index, plan_.stream);
-    if (!streams) return contraction(access);
+    const bool outer = !(dependence_(access) & bit(plan_.stream));
+    if (!outer || !is_streamed(graph_, dependence_, access.node, access.index, plan_.stream)) return contraction(access);
     Index iteration = access.index;
     iteration.push_back(Sym::axis(plan_.stream));
+    const Access body = compose(node.operands[0], iteration);
+    const auto parts = parts_of_loop(graph_, dependence_, body, plan_.stream, node.reduced[0]);
+    if (!parts) refuse(access.node, "unsupported-segment", "concatenations whose parts lie differently on one axis", "reduce over each on its own");
+    std::vector<Expr> values;
+    for (const Part& part : *parts) {
+      const auto size = part.size.as_integer();
+      if (!size || *size > kFewPositions) values.push_back(reduce_part(access, part));
+      for (std::int64_t k = 0; size && *size <= kFewPositions && k < *size; ++k) values.push_back(reduce_part(access, {part.start + k, Sym(1)}));
+    }
+    return values.size() == 1 ? values[0] : joined(node.reduce, values);
+  }
+
+  static constexpr std::int64_t kFewPositions = 16;  // a part of so many is written out
+
+  // One part of a reduction over a concatenated axis: a single position, or the keys.
+  Expr reduce_part(const Access& access, const Part& part) {
+    const graph::Node& node = graph_[access.node];
+    const bool single = part.size.is_integer(1);
+    if (!single && !(part.size == plan_.loops[plan_.stream].size)) {
+      if (part.size == node.reduced[0]) return contraction(access);
+      refuse(access.node, "unsupported-segment", "a reduction over a part of the axis that is neither the keys nor a few positions",
+             "state the size of a small part, assume(sinks.size(-1) == 4), or reduce over the parts on their own");
+    }
+    Index iteration = access.index;
+    iteration.push_back(single ? part.start : Sym::axis(plan_.stream) + part.start);
     const Expr body = value(compose(node.operands[0], iteration));
+    if (single) return body;
     switch (node.reduce) {
       case graph::ReduceKind::Sum: return algebra::reduce_sum(body);
       case graph::ReduceKind::Max: return algebra::reduce_max(body);
@@ -178,9 +212,25 @@ class Extraction {
       case graph::ReduceKind::Prod: return algebra::reduce_prod(body);
       case graph::ReduceKind::Any: return algebra::reduce_any(body);
       case graph::ReduceKind::All: return algebra::reduce_all(body);
-      case graph::ReduceKind::ArgMax: refuse(access.node, "opaque", "argmax over the keys has no law", "return amax instead");
+      case graph::ReduceKind::ArgMax: break;
     }
-    refuse(access.node, "opaque", "unknown reduction", "");
+    refuse(access.node, "opaque", "argmax over the keys has no law", "return amax instead");
+  }
+
+  // The law of segments: a reduction over them combines theirs.
+  Expr joined(graph::ReduceKind kind, const std::vector<Expr>& parts) {
+    Expr all = parts[0];
+    for (std::size_t k = 1; k < parts.size(); ++k) {
+      switch (kind) {
+        case graph::ReduceKind::Sum: all = all + parts[k]; break;
+        case graph::ReduceKind::Max: all = max2(all, parts[k]); break;
+        case graph::ReduceKind::Min: all = min2(all, parts[k]); break;
+        case graph::ReduceKind::Prod: all = all * parts[k]; break;
+        case graph::ReduceKind::Any: all = algebra::any_of({all, parts[k]}); break;
+        default: all = algebra::all_of({all, parts[k]}); break;
+      }
+    }
+    return all;
   }
 
   // Feature loops of one size are shared, so that equal contractions are one leaf.

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "fusion/segments.h"
+
 namespace flashlight::fusion {
 
 namespace {
@@ -82,13 +84,27 @@ struct StreamSearch {
   Sym size = {};
   NodeId reduce = -1;
 
+  // Of a concatenated axis, the part that the scores lie in.
+  Sym stream_size(const Access& body, const Sym& whole) const {
+    const auto parts = parts_of_loop(graph, dependence, body, bound, whole);
+    if (!parts) return whole;
+    for (const Sym& index : scores->at.index) {
+      const auto at = graph::affine_in(index, bound);
+      if (!at || !at->first.is_integer(1)) continue;
+      for (const Part& part : *parts) {
+        if (part.start == -at->second) return part.size;
+      }
+    }
+    return whole;
+  }
+
   bool find(const Access& access) {
     if (!seen.insert(access).second || !dependence.has_reduction(access.node)) return false;
     const graph::Node& node = graph[access.node];
     if (node.op == Op::Reduce && node.reduced.size() == 1) {
       const Access body = compose(node.operands[0], with_bound(access.index, bound));
       if ((scores = ScoreSearch(graph, dependence, bound, wanted).find(body))) {
-        size = node.reduced[0];
+        size = stream_size(body, node.reduced[0]);
         reduce = access.node;
         return true;
       }
