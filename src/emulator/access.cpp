@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checked memory accesses, and the entry points of context.h.
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstring>
 #include <string>
 
 #include "emulator/block.h"
+#include "emulator/hopper.h"
 #include "flashlight/emulator/context.h"
 
 namespace flashlight::emulator {
@@ -29,24 +31,33 @@ bool Block::checks_races(const Actor& actor) const {
 }
 
 Access Block::access(const Actor& actor, const std::source_location& where) {
-  return {Epoch(rank_, actor.actor, actor.clock), launch_.sites.number(where), actor.thread};
+  return {Epoch(rank_, actor.actor, actor.clock), launch_.sites.number(where), actor.thread,
+          clocks_.is_async(actor.actor)};
+}
+
+std::string Block::actor_text(int actor) const {
+  if (actor < threads()) return "thread " + std::to_string(actor);
+  if (actor < 2 * threads()) return "an asynchronous copy of thread " + std::to_string(actor - threads());
+  const AsyncActor& async = async_actors_[static_cast<std::size_t>(actor - 2 * threads())];
+  return async.name + (async.thread < 0 ? "" : " of thread " + std::to_string(async.thread));
 }
 
 void Block::report_race(const Actor& actor, bool write, const void* address, std::size_t bytes,
                         const Conflict& conflict, const char* space, const std::source_location& where) {
   const Epoch earlier = conflict.earlier.epoch;
-  const bool by_copy = earlier.actor() >= threads();
-  const int thread = earlier.actor() % threads();
+  // Ordered, and yet a conflict: then it is the proxies that have not been ordered.
+  const bool unfenced = earlier.block() == rank_ && clocks_.is_async(actor.actor) &&
+                        clocks_.knows(actor.thread, earlier.actor(), earlier.clock());
   std::string text = std::string(write ? "write" : "read") + " of " + bytes_text(bytes) + " at " + space +
                      " " +
                      hexadecimal(space[0] == 's' ? launch_.shared.offset(address)
                                                  : reinterpret_cast<std::uintptr_t>(address)) +
-                     (actor.actor >= threads() ? " by an asynchronous copy" : "") +
-                     " is not ordered after the " + (conflict.was_write ? "write" : "read") + " by " +
-                     (by_copy ? "an asynchronous copy of " : "") + "thread " + std::to_string(thread);
+                     (actor.actor >= threads() ? " by " + actor_text(actor.actor) : "") +
+                     (unfenced ? " lacks fence_proxy_async after the " : " is not ordered after the ") +
+                     (conflict.was_write ? "write" : "read") + " by " + actor_text(earlier.actor());
   if (earlier.block() != rank_) text += " of another CTA";
   text += " at " + to_string(launch_.sites[conflict.earlier.site]);
-  report(FindingKind::kRace, actor.thread, where, std::move(text));
+  report(unfenced ? FindingKind::kMissingFence : FindingKind::kRace, actor.thread, where, std::move(text));
 }
 
 bool Block::check_alignment(int thread, const void* address, std::size_t bytes,
@@ -61,24 +72,59 @@ bool Block::check_alignment(int thread, const void* address, std::size_t bytes,
 bool Block::check_shared_read(const Actor& actor, const void* address, std::size_t bytes,
                               const std::source_location& where) {
   if (launch_.options.checks == Checks::kOff) return true;
-  SharedMemory& shared = launch_.shared;
-  if (!shared.contains(address, bytes)) {
-    report(FindingKind::kOutOfBoundsShared, actor.thread, where,
-           "read of " + bytes_text(bytes) + " outside the CTA's " + bytes_text(shared.state.size()) +
-               " of shared memory");
-    return false;
+  return check_shared_inside("read", actor, address, bytes, where) &&
+         check_alignment(actor.thread, address, bytes, where) &&
+         check_shared_range(actor, address, bytes, where);
+}
+
+bool Block::check_shared_inside(const char* access, const Actor& actor, const void* address,
+                                std::size_t bytes, const std::source_location& where) {
+  if (launch_.shared.contains(address, bytes)) return true;
+  report(FindingKind::kOutOfBoundsShared, actor.thread, where,
+         std::string(access) + " of " + bytes_text(bytes) + " outside the CTA's " +
+             bytes_text(launch_.shared.state.size()) + " of shared memory");
+  return false;
+}
+
+namespace {
+
+// The first byte that holds nothing to read, or null.
+const ByteState* first_unreadable(const ByteState* state, std::size_t bytes) {
+  static constexpr std::array<ByteState, 128> kReadable = [] {
+    std::array<ByteState, 128> states{};
+    states.fill(ByteState::kInitialised);
+    return states;
+  }();
+  for (std::size_t i = 0; i < bytes; i += kReadable.size()) {
+    const std::size_t part = std::min(bytes - i, kReadable.size());
+    if (std::memcmp(state + i, kReadable.data(), part) == 0) continue;
+    return std::find_if(state + i, state + i + part, [](ByteState s) { return s != ByteState::kInitialised; });
   }
-  if (!check_alignment(actor.thread, address, bytes, where)) return false;
-  const ByteState* const state = shared.state.data() + shared.offset(address);
-  const auto bad =
-      std::find_if(state, state + bytes, [](ByteState s) { return s != ByteState::kInitialised; });
-  if (bad != state + bytes) {
-    const bool pending = *bad == ByteState::kPending;
-    report(pending ? FindingKind::kPendingCopy : FindingKind::kUninitialisedShared, actor.thread, where,
+  return nullptr;
+}
+
+const char* unreadable_text(ByteState state) {
+  switch (state) {
+    case ByteState::kPending: return ", which an asynchronous copy is still writing: nobody has waited for it";
+    case ByteState::kBarrier: return ", which is a barrier";
+    default: return ", which nothing has written";
+  }
+}
+
+}  // namespace
+
+bool Block::check_shared_range(const Actor& actor, const void* address, std::size_t bytes,
+                               const std::source_location& where) {
+  if (launch_.options.checks == Checks::kOff) return true;
+  SharedMemory& shared = launch_.shared;
+  if (!check_shared_inside("read", actor, address, bytes, where)) return false;
+  if (const ByteState* const bad = first_unreadable(shared.state.data() + shared.offset(address), bytes)) {
+    report(*bad == ByteState::kPending   ? FindingKind::kPendingCopy
+           : *bad == ByteState::kBarrier ? FindingKind::kBarrier
+                                         : FindingKind::kUninitialisedShared,
+           actor.thread, where,
            "read of " + bytes_text(bytes) + " at shared " + hexadecimal(shared.offset(address)) +
-               (pending
-                    ? ", which an asynchronous copy is still writing: its thread has not waited for the group"
-                    : ", which nothing has written"));
+               unreadable_text(*bad));
     return true;  // the poison goes on: it is what the program would compute with
   }
   Conflict conflict;
@@ -92,14 +138,22 @@ bool Block::check_shared_read(const Actor& actor, const void* address, std::size
 bool Block::check_shared_write(const Actor& actor, const void* address, std::size_t bytes, ByteState becomes,
                                const std::source_location& where) {
   if (launch_.options.checks == Checks::kOff) return true;
+  return check_shared_inside("write", actor, address, bytes, where) &&
+         check_alignment(actor.thread, address, bytes, where) &&
+         check_shared_fill(actor, address, bytes, becomes, where);
+}
+
+bool Block::check_shared_fill(const Actor& actor, const void* address, std::size_t bytes, ByteState becomes,
+                              const std::source_location& where) {
+  if (launch_.options.checks == Checks::kOff) return true;
   SharedMemory& shared = launch_.shared;
-  if (!shared.contains(address, bytes)) {
-    report(FindingKind::kOutOfBoundsShared, actor.thread, where,
-           "write of " + bytes_text(bytes) + " outside the CTA's " + bytes_text(shared.state.size()) +
-               " of shared memory");
+  if (!check_shared_inside("write", actor, address, bytes, where)) return false;
+  if (hopper_ && hopper_->barriers().covers(shared.offset(address), bytes)) {
+    report(FindingKind::kBarrier, actor.thread, where,
+           "write of " + bytes_text(bytes) + " at shared " + hexadecimal(shared.offset(address)) +
+               unreadable_text(ByteState::kBarrier));
     return false;
   }
-  if (!check_alignment(actor.thread, address, bytes, where)) return false;
   Conflict conflict;
   if (checks_races(actor) &&
       shared.shadow.write(shared.offset(address), bytes, access(actor, where), clocks_, &conflict)) {
@@ -162,9 +216,10 @@ void shared_load(int thread, const void* address, void* out, std::size_t bytes,
   if (block.check_shared_read(block.actor(thread), address, bytes, where)) std::memcpy(out, address, bytes);
 }
 
-void shared_store(void* address, const void* in, std::size_t bytes, const std::source_location& where) {
+void shared_store(int thread, void* address, const void* in, std::size_t bytes,
+                  const std::source_location& where) {
   Block& block = Block::running();
-  const Actor actor = block.actor(current->thread);
+  const Actor actor = block.actor(thread);
   if (block.check_shared_write(actor, address, bytes, ByteState::kInitialised, where))
     std::memcpy(address, in, bytes);
 }

@@ -2,6 +2,8 @@
 // The scheduler and the rendezvous of a CTA.
 #include "emulator/block.h"
 
+#include "emulator/hopper.h"
+
 #include <algorithm>
 #include <exception>
 #include <map>
@@ -45,13 +47,25 @@ Block::Block(LaunchState& launch, int index, std::uint32_t rank)
       clocks_(launch.request.threads),
       copies_(*this),
       threads_(static_cast<std::size_t>(launch.request.threads)),
-      warps_(static_cast<std::size_t>(launch.request.threads / 32)),
+      warps_(static_cast<std::size_t>(launch.request.threads / 32), Meeting{std::vector<void*>(32), 0, nullptr, {}}),
       ready_(static_cast<std::size_t>(launch.request.threads)),
       unfinished_(launch.request.threads) {
   launch_.shared.poison();
   std::iota(ready_.begin(), ready_.end(), 0);
   for (int t = 0; t < threads(); ++t) threads_[t].context = {t, index, launch.request.grid};
   add_agent(copies_);
+}
+
+Block::~Block() = default;
+
+Hopper& Block::hopper() {
+  if (!hopper_) hopper_ = std::make_unique<Hopper>(*this);
+  return *hopper_;
+}
+
+int Block::add_actor(const char* name, int thread) {
+  async_actors_.push_back({name, thread});
+  return clocks_.add_actor();
 }
 
 bool Block::run() {
@@ -69,6 +83,7 @@ bool Block::run() {
     ready_.pop_back();
     resume(thread);
   }
+  if (hopper_ && !cancelled_) hopper_->finish();
   running_ = nullptr;
   return !cancelled_;
 }
@@ -114,6 +129,11 @@ void Block::wait(const char* what, const std::source_location& where) {
   if (cancelled_) throw Cancelled{};
 }
 
+void Block::yield(const char* what, const std::source_location& where) {
+  ready_.push_back(current->thread);
+  wait(what, where);
+}
+
 void Block::wake(int thread) {
   threads_[thread].state = State::kReady;
   ready_.push_back(thread);
@@ -143,23 +163,28 @@ void Block::sync_threads(const std::source_location& where) {
 
 void Block::meet_warp(const char* name, void* argument, CollectiveAction action, bool orders_memory,
                       const std::source_location& where) {
-  const int thread = current->thread, first = thread / 32 * 32;
-  Warp& warp = warps_[thread / 32];
-  if (warp.arrived == 0) {
-    warp.action = action;
-    warp.first_at = where;
-  } else if (warp.action != action || !same_line(warp.first_at, where)) {
+  const int warp = current->thread / 32;
+  meet(warps_[warp], 32 * warp, name, argument, action, where, orders_memory ? warp : -1);
+}
+
+void Block::meet(Meeting& meeting, int first, const char* name, void* argument, CollectiveAction action,
+                 const std::source_location& where, int warp_to_order) {
+  const int thread = current->thread, size = static_cast<int>(meeting.arguments.size());
+  if (meeting.arrived == 0) {
+    meeting.action = action;
+    meeting.first_at = where;
+  } else if (meeting.action != action || !same_line(meeting.first_at, where)) {
     report(FindingKind::kDivergence, thread, where,
-           std::string("lanes of a warp meet in different places: here in ") + name + " and at " +
-               at(warp.first_at));
-    if (warp.action != action) return wait(name, where);  // nothing sensible can run: ends as a deadlock
+           std::string(size == 32 ? "lanes of a warp" : "threads of a warpgroup") +
+               " meet in different places: here in " + name + " and at " + at(meeting.first_at));
+    if (meeting.action != action) return wait(name, where);  // nothing sensible can run: ends as a deadlock
   }
-  warp.arguments[thread - first] = argument;
-  if (++warp.arrived < 32) return wait(name, where);
-  warp.arrived = 0;
-  if (orders_memory) clocks_.join_warp(thread / 32);
-  if (action) action(warp.arguments);
-  for (int t = first; t < first + 32; ++t) {
+  meeting.arguments[thread - first] = argument;
+  if (++meeting.arrived < size) return wait(name, where);
+  meeting.arrived = 0;
+  if (warp_to_order >= 0) clocks_.join_warp(warp_to_order);
+  if (action) action(meeting.arguments.data());
+  for (int t = first; t < first + size; ++t) {
     if (t != thread) wake(t);
   }
 }
@@ -177,7 +202,7 @@ std::string Block::waiting_text() const {
     text += (text.empty() ? "" : "; ") + std::string("threads ") + ranges(numbers) + " " +
             (place == "ended" ? "have ended" : "wait " + place);
   }
-  return text;
+  return hopper_ ? text + hopper_->waiting_text() : text;
 }
 
 void Block::report_deadlock() {

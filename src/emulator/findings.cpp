@@ -20,6 +20,10 @@ const char* kind_name(FindingKind kind) {
     case FindingKind::kDivergence: return "divergence";
     case FindingKind::kInvalidOperand: return "invalid-operand";
     case FindingKind::kIndexOutOfRange: return "index-out-of-range";
+    case FindingKind::kPendingRegister: return "pending-register";
+    case FindingKind::kMissingFence: return "missing-fence";
+    case FindingKind::kBarrier: return "barrier";
+    case FindingKind::kRegisterCount: return "register-count";
     case FindingKind::kDeadlock: return "deadlock";
     case FindingKind::kException: return "exception";
   }

@@ -15,7 +15,7 @@ namespace flashlight::emulator {
 
 inline constexpr int kPoison = 0xff;  // a NaN in every floating type
 
-enum class ByteState : unsigned char { kUninitialised, kInitialised, kPending };
+enum class ByteState : unsigned char { kUninitialised, kInitialised, kPending, kBarrier };
 
 // Shared memory of the CTA that runs, with its shadow.
 struct SharedMemory {

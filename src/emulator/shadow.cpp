@@ -10,11 +10,17 @@ namespace flashlight::emulator {
 
 namespace {
 
-// Is `mark` ordered before what the access does? Nothing orders two CTAs of a launch.
+// Is the earlier access ordered before what this one does? Nothing orders two CTAs of a launch.
 bool ordered(const Mark& mark, const Access& access, const Clocks& clocks) {
   if (mark.epoch.never()) return true;
   if (mark.epoch.block() != access.epoch.block()) return false;
   return clocks.knows(access.thread, mark.epoch.actor(), mark.epoch.clock());
+}
+
+bool write_ordered(const Mark& mark, const Access& access, const Clocks& clocks) {
+  if (!ordered(mark, access, clocks)) return false;
+  return !access.async_proxy || mark.epoch.never() ||
+         clocks.knows_fenced(access.thread, mark.epoch.actor(), mark.epoch.clock());
 }
 
 }  // namespace
@@ -29,7 +35,7 @@ Cell& Cell::operator=(const Cell& other) {
 
 bool Cell::read(const Access& access, const Clocks& clocks, Conflict* conflict) {
   if (read_.epoch == access.epoch) return false;
-  const bool races = !ordered(write_, access, clocks);
+  const bool races = !write_ordered(write_, access, clocks);
   if (races) *conflict = {write_, true};
   if (readers_ || !ordered(read_, access, clocks)) add_reader(access, clocks);
   read_ = {access.epoch, access.site};
@@ -48,7 +54,7 @@ void Cell::add_reader(const Access& access, const Clocks& clocks) {
 
 bool Cell::write(const Access& access, const Clocks& clocks, Conflict* conflict) {
   bool races = false;
-  if (!ordered(write_, access, clocks)) {
+  if (!write_ordered(write_, access, clocks)) {
     *conflict = {write_, true};
     races = true;
   } else if (readers_) {

@@ -41,11 +41,13 @@ struct Mark {
   Site site = 0;
 };
 
-// An access to check: what `epoch.actor()` does on behalf of `thread`.
+// An access to check: what `epoch.actor()` does on behalf of `thread`. By the async proxy: earlier writes by
+// the generic proxy must have been fenced.
 struct Access {
   Epoch epoch;
   Site site;
   int thread;
+  bool async_proxy = false;
 };
 
 // An earlier access that is not ordered before the one at hand.

@@ -243,7 +243,8 @@ TEST(Clocks, CopiesAreKnownAfterTheirWaitAndToOthersAfterABarrier) {
 TEST(Clocks, AcquireTakesWhatReleaseGave) {
   emulator::Clocks clocks(64);
   const emulator::Clock before = clocks.now(1);
-  const emulator::VectorClock seen = clocks.release(1);
+  const auto seen = std::make_shared<emulator::VectorClock>();
+  clocks.release(1, *seen);
   EXPECT_FALSE(clocks.knows(50, 1, before));
   clocks.acquire(50, seen);
   EXPECT_TRUE(clocks.knows(50, 1, before));

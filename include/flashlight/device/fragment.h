@@ -59,7 +59,7 @@ template <int MI, int N> class Acc {
   float operator[](const Element& e) const { return v_.read((e.mi * (N / 8) + e.nj) * 4 + e.k, e.where); }
 #endif
 
-  FL_DEVICE void fill(float x) {
+  FL_DEVICE void fill(float x FL_AND_WHERE) {
 #if FL_LANES
     FL_UNROLL
     for (int mi = 0; mi < MI; ++mi) {
@@ -70,7 +70,7 @@ template <int MI, int N> class Acc {
       }
     }
 #else
-    v_.fill(x);
+    v_.fill(x, where);
 #endif
   }
 
@@ -102,12 +102,12 @@ template <int MI> class RowVec {
   float operator[](const Element& e) const { return v_.read(2 * e.mi + (e.k >> 1), e.where); }
 #endif
 
-  FL_DEVICE void fill(float x) {
+  FL_DEVICE void fill(float x FL_AND_WHERE) {
 #if FL_LANES
     FL_UNROLL
     for (int mi = 0; mi < MI; ++mi) v_[mi][0] = v_[mi][1] = x;
 #else
-    v_.fill(x);
+    v_.fill(x, where);
 #endif
   }
 

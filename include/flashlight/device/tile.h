@@ -18,6 +18,7 @@ template <class T, int ROWS, int COLS> struct SharedTile {
                 "columns come in blocks of 16 (16-bit types) or 32 (float)");
   static_assert(ROWS % 8 == 0, "the swizzle repeats every eight rows");
 
+  using element = T;
   static constexpr int rows = ROWS;
   static constexpr int cols = COLS;
   static constexpr int block = sizeof(T) == 4 || COLS % 64 != 0 ? (COLS % 32 == 0 ? 32 : 16) : 64;

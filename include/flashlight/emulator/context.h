@@ -50,7 +50,8 @@ void warp_collective(const char* name, Argument& argument, Action, const std::so
 // the CUDA thread the access counts for, since one fiber performs a warp's collective loads.
 void shared_load(int thread, const void* address, void* out, std::size_t bytes,
                  const std::source_location& where);
-void shared_store(void* address, const void* in, std::size_t bytes, const std::source_location& where);
+void shared_store(int thread, void* address, const void* in, std::size_t bytes,
+                  const std::source_location& where);
 void global_load(const void* address, void* out, std::size_t bytes, const std::source_location& where);
 void global_store(void* address, const void* in, std::size_t bytes, const std::source_location& where);
 
@@ -62,6 +63,11 @@ void wait_group(int pending, const std::source_location& where);
 
 // A register of the thread (-1: the current one) was read before anything was written to it.
 void uninitialised_register(const char* what, int thread, const std::source_location& where);
+// The current thread accessed a register that an asynchronous product owns: it was `read` or `written`.
+void pending_register(const char* how, const std::source_location& where);
+// Registers go out of scope while an asynchronous product owns them.
+class CheckedRegisters;
+void abandon_registers(CheckedRegisters& registers);
 // Lanes of one collective disagree about its operands.
 void divergent_operands(const char* name, const std::source_location& where);
 

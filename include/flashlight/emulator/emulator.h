@@ -21,7 +21,12 @@ enum class FindingKind {
   kPendingCopy,  // memory of an asynchronous copy that its thread has not waited for
   kRace,
   kDivergence,      // threads meet at different barriers or collectives, or disagree about operands
-  kInvalidOperand,  // a product's rows or columns are not inside its tile, or cross a column block
+  kInvalidOperand,  // a product's rows or columns are not inside its tile, or cross a column block; an
+                    // ill-formed descriptor; a tensor map for another tile
+  kPendingRegister,  // a register of an asynchronous product that its thread has not waited for
+  kMissingFence,     // between registers or memory that threads touched and what acts asynchronously on them
+  kBarrier,          // misuse of a barrier in memory: not initialised, overwritten, wrong counts of bytes
+  kRegisterCount,    // registers asked for that the SM has not, or that no warpgroup can have
   kIndexOutOfRange,  // an integer tensor names an element that its table does not have
   kDeadlock,
   kException,

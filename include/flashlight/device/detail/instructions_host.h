@@ -29,7 +29,7 @@ template <class T> FL_DEVICE void load_shared(std::uint32_t address, T& x FL_AND
   emulator::shared_load(thread_index(), shared_pointer(address), &x, sizeof x, where);
 }
 template <class T> FL_DEVICE void store_shared(std::uint32_t address, T x FL_AND_WHERE) {
-  emulator::shared_store(shared_pointer(address), &x, sizeof x, where);
+  emulator::shared_store(thread_index(), shared_pointer(address), &x, sizeof x, where);
 }
 template <class T> FL_DEVICE T load_constant(const T* p FL_AND_WHERE) {
   T x{};

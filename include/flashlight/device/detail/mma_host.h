@@ -35,8 +35,11 @@ template <int MI, int N, class GetAcc> void gather(float* out, GetAcc acc, int f
   const float* values[kWarpSize];
   for (int l = 0; l < kWarpSize; ++l) {
     const auto& floats = Registers::floats(acc(l));
-    if (!floats.all_written())
+    if (floats.in_flight()) {
+      emulator::pending_register("read", where);
+    } else if (!floats.readable()) {
       emulator::uninitialised_register("accumulator operand", first_thread + l, where);
+    }
     values[l] = floats.values();
   }
   for_each_value<MI, N>([&](int lane, int i, int row, int col) { out[row * N + col] = values[lane][i]; });
@@ -45,7 +48,7 @@ template <int MI, int N, class GetAcc> void gather(float* out, GetAcc acc, int f
 template <int MI, int N, class GetAcc> void scatter(const float* in, GetAcc acc) {
   float* values[kWarpSize];
   for (int l = 0; l < kWarpSize; ++l) {
-    Registers::floats(acc(l)).mark_written();
+    Registers::floats(acc(l)).mark(emulator::RegisterState::kAccessed);
     values[l] = Registers::floats(acc(l)).values();
   }
   for_each_value<MI, N>([&](int lane, int i, int row, int col) { values[lane][i] = in[row * N + col]; });

@@ -14,6 +14,8 @@ struct Registers {
   template <int MI, int N> static FL_DEVICE const float (&tile(const Acc<MI, N>& c, int mi, int nj))[4] {
     return c.v_[mi][nj];
   }
+  // A row block's registers, by column blocks.
+  template <int MI, int N> static FL_DEVICE float (&block(Acc<MI, N>& c, int mi))[N / 8][4] { return c.v_[mi]; }
 };
 
 namespace detail {

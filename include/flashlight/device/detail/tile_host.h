@@ -21,14 +21,14 @@ FL_DEVICE float load_element(SharedTile<T, R, C> tile, int row, int col FL_AND_W
 template <class T, int R, int C>
 FL_DEVICE void store_element(SharedTile<T, R, C> tile, int row, int col, float x FL_AND_WHERE) {
   const T value = from_float<T>(x);
-  emulator::shared_store(tile.base + tile.offset(row, col), &value, sizeof value, where);
+  emulator::shared_store(thread_index(), tile.base + tile.offset(row, col), &value, sizeof value, where);
 }
 
 // Column `col` is even.
 template <class T, int R, int C>
 FL_DEVICE void store_pair(SharedTile<T, R, C> tile, int row, int col, float x, float y FL_AND_WHERE) {
   const T pair[2] = {from_float<T>(x), from_float<T>(y)};
-  emulator::shared_store(tile.base + tile.offset(row, col), pair, sizeof pair, where);
+  emulator::shared_store(thread_index(), tile.base + tile.offset(row, col), pair, sizeof pair, where);
 }
 
 template <class T> FL_DEVICE float load_element(GlobalMatrix<const T> matrix, int row, int col FL_AND_WHERE) {

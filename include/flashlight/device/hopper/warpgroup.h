@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Warpgroups (four consecutive warps, the unit of a wgmma): who they are, how they meet, and how they divide
+// the registers. And what there is of clusters.
+//
+//  int warpgroup_index()          the calling thread's warpgroup; the compiler knows it uniform in the warp
+//  bool elect_one()               true in one lane of the warp, the same one each time; every lane calls it
+//  void sync_named(id, threads)   named barrier `id` (1..15): waits until `threads` threads, whole warps, have
+//                                 arrived by either of the two; orders their memory accesses
+//  void arrive_named(id, threads) arrives there without waiting
+//  void decrease_registers<N>()   the warpgroup's threads now own N registers (24..256 in steps of 8); all four
+//  void increase_registers<N>()   warps call it; an increase waits until others have given enough back. The
+//                                 threads' sum never exceeds the 65536 registers of an SM
+//  int cluster_rank()             this CTA's place in its cluster
+//  int cluster_size()             CTAs of the cluster
+//  void sync_cluster()            waits for every thread of the cluster; orders their memory accesses
+//
+// The emulated device has clusters of one CTA.
+#pragma once
+
+#include "flashlight/device/numeric.h"
+
+#if !defined(__CUDACC__)
+#include "flashlight/emulator/hopper.h"
+#endif
+
+namespace flashlight::device {
+
+inline constexpr int kWarpgroupSize = 128;
+
+#if defined(__CUDACC__)
+
+FL_DEVICE int warpgroup_index() { return __shfl_sync(0xffffffffu, thread_index() / kWarpgroupSize, 0); }
+
+FL_DEVICE bool elect_one() {
+  int elected;
+  asm volatile(
+      "{\n.reg .pred p;\n"
+      "elect.sync _|p, 0xffffffff;\n"
+      "selp.b32 %0, 1, 0, p;\n}"
+      : "=r"(elected));
+  return elected != 0;
+}
+
+FL_DEVICE void sync_named(int id, int threads) {
+  asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+FL_DEVICE void arrive_named(int id, int threads) {
+  asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+
+template <int N> FL_DEVICE void decrease_registers() {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(N));
+}
+template <int N> FL_DEVICE void increase_registers() {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(N));
+}
+
+FL_DEVICE int cluster_rank() {
+  int rank;
+  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+  return rank;
+}
+FL_DEVICE int cluster_size() {
+  int size;
+  asm("mov.u32 %0, %%cluster_nctarank;" : "=r"(size));
+  return size;
+}
+FL_DEVICE void sync_cluster() {
+  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
+
+#else
+
+FL_DEVICE int warpgroup_index() { return thread_index() / kWarpgroupSize; }
+FL_DEVICE bool elect_one(FL_WHERE) { return emulator::elect_one(where); }
+FL_DEVICE void sync_named(int id, int threads FL_AND_WHERE) { emulator::sync_named(id, threads, where); }
+FL_DEVICE void arrive_named(int id, int threads FL_AND_WHERE) { emulator::arrive_named(id, threads, where); }
+template <int N> FL_DEVICE void decrease_registers(FL_WHERE) { emulator::decrease_registers(N, where); }
+template <int N> FL_DEVICE void increase_registers(FL_WHERE) { emulator::increase_registers(N, where); }
+FL_DEVICE int cluster_rank() { return 0; }
+FL_DEVICE int cluster_size() { return 1; }
+FL_DEVICE void sync_cluster(FL_WHERE) { emulator::sync_threads(where); }
+
+#endif
+
+}  // namespace flashlight::device
