@@ -13,7 +13,7 @@ FL_DEVICE void store_four(unsigned char* p, const float (&v)[4] FL_AND_WHERE) {
 #if FL_LANES
   store_shared(shared_address(p), Quad{{float_bits(v[0]), float_bits(v[1]), float_bits(v[2]), float_bits(v[3])}});
 #else
-  emulator::shared_store(p, v, sizeof v, where);
+  emulator::shared_store(thread_index(), p, v, sizeof v, where);
 #endif
 }
 FL_DEVICE void load_four(const unsigned char* p, float (&v)[4] FL_AND_WHERE) {
