@@ -5,6 +5,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import shlex
 import subprocess
 import time
 
@@ -31,11 +32,14 @@ class Build:
     file registers is the same for all.
     """
 
-    def __init__(self, device, arch=None, jobs=None, bundle=BUNDLE):
+    def __init__(self, device, arch=None, jobs=None, bundle=BUNDLE, kernels=None):
         self.device, self.bundle, self.jobs = device, bundle, jobs or os.cpu_count() or 1
+        self.kernels = kernels or bundle / "kernels"  # where <name>.cu lie
         self.arch = arch
         self.folder = bundle / f"build-{arch or device}"
-        self.folder.mkdir(exist_ok=True)
+        self.host_folder = bundle / "build-host"  # the library's objects serve every device
+        for folder in (self.folder, self.host_folder):
+            folder.mkdir(exist_ok=True)
         source, party = bundle / "source", bundle / "third_party"
         self.source = source
         self.includes = [f"-I{p}" for p in (source / "include", source / "src", source / "samples", party / "eigen3", party / "dlpack")]
@@ -43,6 +47,7 @@ class Build:
         self.nvcc = machine.find_tool("nvcc") if device == "cuda" else None
         if device == "cuda" and not self.nvcc:
             raise BuildError("nvcc is not on PATH, in $CUDA_HOME/bin or in /usr/local/cuda/bin")
+        self.cxx = shlex.split(os.environ.get("CXX", "g++"))
         self.times = {}  # seconds, by output
 
     def _library_sources(self):
@@ -62,9 +67,9 @@ class Build:
         return target
 
     def _compile_host(self, path):
-        target = self.folder / f"{path.parent.name}_{path.stem}.o"
+        target = self.host_folder / f"{path.parent.name}_{path.stem}.o"
         optimise = "-O3" if path.name == "product.cpp" else "-O2"
-        command = ["g++", "-std=c++20", optimise, "-fPIC", *self.includes, "-c", path, "-o", target]
+        command = [*self.cxx, "-std=c++20", optimise, "-fPIC", *self.includes, "-c", path, "-o", target]
         return self._run(command, target, [path])
 
     def nvcc_command(self, path, target, *more):
@@ -73,10 +78,10 @@ class Build:
                 *self.includes, *more, path, "-o", target]
 
     def _compile_kernels(self, name):
-        path, target = self.bundle / "kernels" / f"{name}.cu", self.folder / f"{name}.o"
+        path, target = self.kernels / f"{name}.cu", self.folder / f"{name}.o"
         if self.device == "cuda":
             return self._run(self.nvcc_command(path, target, "-c"), target, [path])
-        command = ["g++", "-std=c++20", "-O2", "-fPIC", *self.includes, "-x", "c++", "-c", path, "-o", target]
+        command = [*self.cxx, "-std=c++20", "-O2", "-fPIC", *self.includes, "-x", "c++", "-c", path, "-o", target]
         return self._run(command, target, [path])
 
     def _link(self, target, inputs, shared):
@@ -86,7 +91,7 @@ class Build:
             command = [self.nvcc, *(["-shared"] if shared else []), *inputs, *more, *here, "-o", target]
         else:
             more += ["-lboost_context", "-pthread"] if target.name == "libflashlight.so" else []
-            command = ["g++", *(["-shared"] if shared else []), *inputs, *more, *here, "-o", target]
+            command = [*self.cxx, *(["-shared"] if shared else []), *inputs, *more, *here, "-o", target]
         return self._run(command, target, inputs)
 
     def build(self, programs=(), samples=()):

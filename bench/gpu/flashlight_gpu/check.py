@@ -99,12 +99,33 @@ def verdicts(results):
     return [r["verdict"] for r in results.values()] + [s["verdict"] for r in results.values() for s in r["sanitizer"].values()]
 
 
+def build_only(options, manifest, names):
+    """All that the runners would build; without --sample the programs too."""
+    if options.device == "cuda" and not machine.find_tool("nvcc"):
+        print("skipped: no nvcc")
+        return machine.SKIPPED
+    arch = (options.arch or "sm_90a") if options.device == "cuda" else None
+    programs = [] if options.sample else [p["name"] for p in manifest["programs"] if "failed" not in p]
+    begin = time.monotonic()
+    try:
+        made = build.Build(options.device, arch, options.jobs)
+        made.build(programs, names)
+    except build.BuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    slowest = max(made.times.items(), key=lambda item: item[1], default=("nothing", 0))
+    print(f"{len(names)} samples and {len(programs)} programs built for {arch or 'the emulated device'} in {time.monotonic() - begin:.0f} s on "
+          f"{options.jobs} cores; the longest step, {slowest[0]}, took {slowest[1]:.0f} s; nothing was run")
+    return 0
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="gpu-check", description="Builds every sample and holds its kernels against the eager program "
                                      "and against float64 results computed elsewhere; then looks for memory errors and races. "
                                      "Exit: 0 all passed (what was skipped is listed), 1 not, 77 no GPU.")
     parser.add_argument("--device", choices=("cuda", "emulated"), default="cuda", help="emulated: a dry run without a GPU")
     parser.add_argument("--arch", help="sm_90a, ..; the GPU's own unless given")
+    parser.add_argument("--build-only", action="store_true", help="compile and link for --arch (sm_90a) and run nothing; needs no GPU")
     parser.add_argument("--sample", action="append", default=[], help="only this one; may be repeated")
     parser.add_argument("--tools", default=",".join(TOOLS), help="of compute-sanitizer; empty: none")
     parser.add_argument("--budget-seconds", type=float, default=300)
@@ -112,13 +133,15 @@ def main(argv=None):
     parser.add_argument("-o", dest="out", type=pathlib.Path, default=pathlib.Path("gpu-check.json"))
     options = parser.parse_args(argv)
     deadline = time.monotonic() + options.budget_seconds
+    manifest = build.load_manifest()
+    names = [s["name"] for s in manifest["samples"] if not options.sample or s["name"] in options.sample]
+    if options.build_only:
+        return build_only(options, manifest, names)
     gpu = machine.cuda_device() if options.device == "cuda" else None
     if options.device == "cuda" and not gpu:
         print("skipped: no GPU answers here (nvidia-smi); --device emulated makes a dry run")
         return machine.SKIPPED
 
-    manifest = build.load_manifest()
-    names = [s["name"] for s in manifest["samples"] if not options.sample or s["name"] in options.sample]
     failed = {s["name"]: s["failed"] for s in manifest["samples"] if "failed" in s and s["name"] in names}
     about = machine.describe(options.device, manifest)
     try:

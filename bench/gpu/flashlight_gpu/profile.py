@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What limits one kernel: hardware counters through ncu, or, where ncu may not read them, the times of kernels with a
+stage done twice or left out."""
+
+import argparse
+import csv
+import io
+import json
+import os
+import pathlib
+import re
+import sys
+
+from . import bench, build, cases, devices, machine, rivals
+from .check import run
+
+SECTIONS = ("SpeedOfLight", "ComputeWorkloadAnalysis", "MemoryWorkloadAnalysis", "WarpStateStats", "Occupancy", "LaunchStats")
+# What is shown of the several hundred counters; all of them go to the JSON file.
+SHOWN = (
+    r"gpu__time_duration\.sum", r"sm__cycles_elapsed\.max", r"sm__throughput\..*pct", r"dram__throughput\..*pct", r"dram__bytes.*\.sum$",
+    r"lts__t_sector_hit_rate\.pct", r"sm__inst_executed_pipe_(tensor|xu|fma|alu|lsu)\w*\..*pct", r"sm__pipe_tensor\w*cycles_active\..*pct",
+    r"l1tex__data_bank_conflicts_pipe_lsu_mem_shared\w*\.sum$", r"smsp__average_warps_issue_stalled_\w+\.ratio", r"sm__warps_active\..*pct",
+    r"launch__(registers_per_thread|occupancy_limit_\w+|shared_mem_per_block\w*)$",
+)
+REFUSED = re.compile(r"ERR_NVGPUCTRPERM|Failed to initialize the profiler|LibraryNotLoaded|no permission|No kernels were profiled", re.I)
+
+# Stages as macros over the primitives' names, put behind the headers of an emitted file. Results are wrong on purpose.
+TWICE = "#define {0}(...) ({0}(__VA_ARGS__), {0}(__VA_ARGS__))\n"
+AGAIN = """namespace flashlight::device {
+FL_DEVICE float exp2_again(float x) {
+#if defined(__CUDACC__)
+  float unused;
+  asm volatile("ex2.approx.ftz.f32 %0, %1;" : "=f"(unused) : "f"(x));
+#endif
+  return exp2_fast(x);
+}
+}  // namespace flashlight::device
+#define exp2_fast(x) exp2_again(x)
+"""
+STAGES = {
+    "scores twice": ("multiply_transposed", TWICE.format("multiply_transposed")),
+    "values twice": ("multiply", TWICE.format("multiply")),
+    "loads twice": ("load_tile_async", TWICE.format("load_tile_async")),
+    "no loads": ("load_tile_async", "#define load_tile_async(...) ((void)0)\n"),
+    "exp twice": ("exp2_fast", AGAIN),
+    "no exp": ("exp2_fast", "#define exp2_fast(x) (x)\n"),
+}
+HEADERS_END = "#include <flashlight/generated/launch.h>\n"
+
+
+def change_stage(text, stage):
+    """The emitted file with a stage changed; None where it does not use the primitive (another target's kernel, say)."""
+    primitive, macro = STAGES[stage]
+    head, end, rest = text.partition(HEADERS_END)
+    if not end or not re.search(rf"\b{primitive}\(", rest):
+        return None
+    return head + end + macro + rest
+
+
+def read_counters(text):
+    """Metrics of the first kernel in ncu's raw CSV: name -> (value, unit)."""
+    lines = text.splitlines()
+    start = next((n for n, l in enumerate(lines) if l.startswith('"ID"')), None)
+    if start is None:
+        return {}
+    rows = list(csv.reader(io.StringIO("\n".join(lines[start:]))))
+    if len(rows) < 3:
+        return {}
+    return {name: (value, unit) for name, unit, value in zip(rows[0], rows[1], rows[2]) if value}
+
+
+def number(value):
+    try:
+        return float(value.replace(",", ""))
+    except ValueError:
+        return None
+
+
+def explain(counters):
+    """The counters worth reading first, one a line, and the most frequent reasons for which warps wait."""
+    lines = [f"  {n} = {v} {u}" for n, (v, u) in counters.items() if any(re.search(p, n) for p in SHOWN) and "stalled" not in n]
+    stalls = {n: number(v) for n, (v, _) in counters.items() if "issue_stalled" in n and n.endswith(".ratio") and "not_issued" not in n}
+    worst = sorted(((v, n) for n, v in stalls.items() if v is not None), reverse=True)[:5]
+    return lines + [f"  stall {n.split('issue_stalled_')[1].split('_per_')[0].split('.')[0]}: {v:.2f} warps an issue" for v, n in worst]
+
+
+def counters_of(options):
+    """(counters, reason): one of them is empty."""
+    ncu = machine.find_tool("ncu")
+    if not ncu:
+        return {}, "ncu is not here"
+    if options.device != "cuda":
+        return {}, "no GPU"
+    # The clock is left as it is; the first launch only warms up.
+    command = [ncu, "--clock-control", "none", "--kernel-name", "regex:_sm[0-9]+", "--launch-skip", 1, "--launch-count", 1, "--page", "raw",
+               "--csv", *[w for s in SECTIONS for w in ("--section", s)], sys.executable, sys.argv[0], "--launch", "--variant", options.variant,
+               "--size", options.size]
+    code, text, _ = run(command, options.budget_seconds)
+    counters = read_counters(text)
+    if counters:
+        return counters, ""
+    refused = REFUSED.search(text)
+    return {}, f"ncu: {refused[0]}" if refused else f"ncu ended with {code}: {text.strip()[-300:]}"
+
+
+def set_up(options, manifest, made):
+    """The chosen case and its tensors, and a maker of Rivals from a dictionary of libraries."""
+    variant = cases.VARIANTS[options.variant]
+    size = cases.dry_size(variant) if options.device != "cuda" else next(s for s in variant.sizes if s.label == options.size)
+    device = devices.choose(options.device, options.stand_in)
+    tensors = cases.make_inputs(variant, size, device)
+    shape = (size.batch, size.rows, size.heads, size.length, size.value_depth) if variant.form == "evoformer" else \
+        (size.batch, size.heads, size.length, size.value_depth)
+    like = device.randn(shape, 99)
+    return device, lambda libraries: bench.ours(variant, device, tensors, like, manifest, libraries)
+
+
+def program_of(variant, manifest):
+    for program in manifest["programs"]:
+        if any(e["function"] == cases.VARIANTS[variant].program for e in program["entries"]):
+            return program["name"]
+    sys.exit(f"gpu-profile: the bundle has no kernel for {variant}")
+
+
+def build_stages(options, arch, program):
+    """Libraries of the kernel as it is and with each stage changed: stage -> name -> path."""
+    folder = build.BUNDLE / f"build-{arch or options.device}-stages"
+    folder.mkdir(exist_ok=True)
+    text = (build.BUNDLE / "kernels" / f"{program}.cu").read_text()
+    texts = {"as it is": text, **{s: changed for s in STAGES if (changed := change_stage(text, s))}}
+    names = {}
+    for stage, changed in texts.items():
+        names[stage] = f"{program}_{stage.replace(' ', '_')}"
+        path = folder / f"{names[stage]}.cu"
+        if not path.exists() or path.read_text() != changed:
+            path.write_text(changed)
+    made = build.Build(options.device, arch, options.jobs, kernels=folder)
+    libraries, _ = made.build(programs=names.values())
+    left_out = [s for s in STAGES if s not in texts]
+    return {stage: {program: libraries[name]} for stage, name in names.items()}, left_out
+
+
+def time_stages(options, arch, manifest):
+    os.environ["FLASHLIGHT_EMULATOR_CHECKS"] = "off"  # a stage done twice is a race, one left out reads what nobody wrote
+    program = program_of(options.variant, manifest)
+    libraries, left_out = build_stages(options, arch, program)
+    device, make = set_up(options, manifest, None)
+    times = device.time({stage: make(paths).call for stage, paths in libraries.items()})
+    usual = times["as it is"]["ms"]
+    for stage, t in times.items():
+        t["difference_ms"] = round(t["ms"] - usual, 6)
+        print(f"  {stage:<14} {t['ms']:>10.4f} ms  {t['difference_ms']:>+10.4f} ms")
+    for stage in left_out:
+        print(f"  {stage}: the kernel does not use that primitive")
+    return times
+
+
+def launch_only(options, arch, manifest):
+    program = program_of(options.variant, manifest)
+    made = build.Build(options.device, arch, options.jobs)
+    libraries, _ = made.build(programs=[program])
+    device, make = set_up(options, manifest, made)
+    call = make(libraries).call  # launches once
+    for _ in range(2):
+        call()
+    device.synchronize()
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="gpu-profile", description="Says what limits one kernel. Exit: 0 done, 1 failed, 77 no GPU.")
+    parser.add_argument("--variant", default="causal-hd128", choices=list(cases.VARIANTS))
+    parser.add_argument("--size", default="16k", help="a size of the variant (16k)")
+    parser.add_argument("--stages", action="store_true", help="time kernels with a stage changed although ncu may be permitted")
+    parser.add_argument("--launch", action="store_true", help="only launch the kernel a few times, for a profiler")
+    parser.add_argument("--device", choices=("cuda", "emulated"), default="cuda", help="emulated: a dry run; its times mean nothing")
+    parser.add_argument("--stand-in", choices=("torch", "numpy"), help="whose tensors a dry run uses")
+    parser.add_argument("--arch", help="sm_90a, ..; the GPU's own unless given")
+    parser.add_argument("--budget-seconds", type=float, default=240)
+    parser.add_argument("-j", dest="jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("-o", dest="out", type=pathlib.Path, default=pathlib.Path("gpu-profile.json"))
+    options = parser.parse_args(argv)
+    if options.size not in [s.label for s in cases.VARIANTS[options.variant].sizes]:
+        parser.error(f"{options.variant} has no size {options.size}")
+    gpu = machine.cuda_device() if options.device == "cuda" else None
+    if options.device == "cuda" and not gpu:
+        print("skipped: no GPU answers here (nvidia-smi); --device emulated makes a dry run")
+        return machine.SKIPPED
+    manifest = build.load_manifest()
+    arch = (options.arch or machine.arch_of(gpu["compute_cap"])) if gpu else None
+    try:
+        if options.launch:
+            launch_only(options, arch, manifest)
+            return 0
+        if gpu:
+            build.Build("cuda", arch, options.jobs).build(programs=[program_of(options.variant, manifest)])
+        counters, reason = ({}, "--stages was given") if options.stages else counters_of(options)
+        record = {"kind": "profile", **machine.describe(options.device, manifest), "variant": options.variant, "size": options.size}
+        if counters:
+            print(f"{options.variant} {options.size}: counters read by ncu")
+            print("\n".join(explain(counters)))
+            record.update(method="ncu", counters={n: {"value": v, "unit": u} for n, (v, u) in counters.items()})
+        else:
+            print(f"{options.variant} {options.size}: no counters ({reason}); times of the kernel with a stage changed"
+                  + (" -- DRY RUN: times mean nothing" if not gpu else ""))
+            record.update(method="stages", why_no_counters=reason, stages=time_stages(options, arch, manifest))
+    except (build.BuildError, rivals.Absent, RuntimeError) as error:
+        print(f"gpu-profile: {error}", file=sys.stderr)
+        return 1
+    options.out.write_text(json.dumps(record, indent=1) + "\n")
+    print(f"{options.out}: by {record['method']}")
+    return 0

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables and plots from recorded runs. Everything printed comes out of the JSON files; nothing is typed in."""
+
+import argparse
+import json
+import pathlib
+
+from . import svg
+
+BEGIN, END = "<!-- results: written by scripts/gpu-report -->", "<!-- end of results -->"
+NOTHING = "No run on a GPU has been recorded yet. All figures that this page could show are still to be measured.\n"
+
+
+def load(folder):
+    """The recorded runs, oldest first. A dry run is refused: its times say nothing about a GPU."""
+    runs = []
+    for path in sorted(folder.glob("*.json")):
+        run = json.loads(path.read_text())
+        if run.get("dry_run", True):
+            raise SystemExit(f"{path}: a dry run is no result")
+        runs.append({**run, "file": path.name})
+    return sorted(runs, key=lambda r: (r["date"], r["file"]))
+
+
+def merge(runs):
+    """Runs of one device and commit as one: (device, commit) -> run with all cases; a later case replaces an earlier one."""
+    merged = {}
+    for run in runs:
+        one = merged.setdefault((run["device"], run["commit"]), {**run, "files": [], "cases": {}, "left_out": []})
+        one["files"].append(run["file"])
+        one["left_out"] += run.get("left_out", [])
+        for case in run["cases"]:
+            one["cases"][case["variant"], case["size"]["label"]] = case
+    return list(merged.values())
+
+
+def best_rival(case):
+    """The fastest correct implementation that is not ours; None."""
+    rivals = [r for r in case["results"] if r["name"] != "flashlight" and r.get("ms") and r.get("correct", True)]
+    return min(rivals, key=lambda r: r["ms"]) if rivals else None
+
+
+def ours(case):
+    return next((r for r in case["results"] if r["name"] == "flashlight"), None)
+
+
+def cell(result):
+    if result is None or "absent" in result:
+        return "absent"
+    wrong = "" if result.get("correct", True) else " **wrong**"
+    return f"{result['ms']:.3f} ms, {result['tflops']:.0f}{wrong}"
+
+
+def table(headings, rows):
+    lines = ["| " + " | ".join(headings) + " |", "| " + " | ".join("---" for _ in headings) + " |"]
+    return "\n".join(lines + ["| " + " | ".join(r) + " |" for r in rows]) + "\n"
+
+
+def cases_table(cases):
+    """A row a case: ours, the fastest rival, how many times as fast, and the errors."""
+    rows = []
+    for case in cases:
+        mine, rival = ours(case), best_rival(case)
+        timed = mine and "ms" in mine and mine["correct"] and rival
+        rows.append([
+            case["variant"], case["size"]["label"], cell(mine), f"{rival['name']}: {cell(rival)}" if rival else "none",
+            f"{rival['ms'] / mine['ms']:.2f}" if timed else "-",
+            f"{mine['error']:.1e} ({case['allowed_error']:.1e})" if mine and "error" in mine else "-",
+        ])
+    return table(["variant", "size", "flashlight: time, TFLOP/s", "fastest rival", "times as fast", "error (allowed)"], rows)
+
+
+def rivals_table(cases):
+    """A row a case, a column an implementation: TFLOP/s."""
+    names = list(dict.fromkeys(r["name"] for c in cases for r in c["results"]))
+    rows = []
+    for case in cases:
+        by = {r["name"]: r for r in case["results"]}
+        shown = lambda r: "-" if r is None else "absent" if "absent" in r else f"{r['tflops']:.0f}" + ("" if r.get("correct", True) else " wrong")  # noqa: E731
+        rows.append([case["variant"], case["size"]["label"], *(shown(by.get(n)) for n in names)])
+    return table(["TFLOP/s", "size", *names], rows)
+
+
+def masks_table(cases):
+    rows = [[c["variant"], c["size"]["label"], r["name"], f"{r['ms']:.3f}", f"{r['block_mask_ms']:.3f}"]
+            for c in cases for r in c["results"] if r.get("block_mask_ms")]
+    return table(["variant", "size", "rival", "kernel, ms", "making the block mask, ms"], rows) if rows else ""
+
+
+def absences(cases):
+    """Each reason once, with the cases it concerns."""
+    reasons = {}
+    for case in cases:
+        for r in case["results"]:
+            if "absent" in r:
+                reasons.setdefault((r["name"], r["absent"]), []).append(f"{case['variant']} {case['size']['label']}")
+    return "".join(f"- {name}: {why} ({', '.join(where) if len(where) <= 4 else f'{len(where)} cases'})\n" for (name, why), where in reasons.items())
+
+
+def ceilings(run):
+    c = run["ceilings"]
+    if "matmul_tflops" not in c:
+        return "No ceilings were measured in this run.\n"
+    clock = (c.get("clocks_after_matmul") or {}).get("clocks.sm", "unknown")
+    return f"Ceilings of the same run: {c['matmul_tflops']} TFLOP/s ({c['matmul']}), {c['copy_tb_s']} TB/s ({c['copy']}), SM clock {clock} MHz.\n"
+
+
+def plots(run):
+    """File name -> SVG text."""
+    cases, made = list(run["cases"].values()), {}
+    by_variant = {}
+    for case in cases:
+        by_variant.setdefault(case["variant"], []).append(case)
+    groups = []
+    for variant, some in by_variant.items():
+        last = some[-1]
+        groups.append((f"{variant} {last['size']['label']}", [(r["name"], r.get("tflops")) for r in last["results"] if r.get("correct", True)]))
+    if groups:
+        peak = run["ceilings"].get("matmul_tflops")
+        made["variants.svg"] = svg.bars(f"Forward, {run['device']}", "TFLOP/s", groups, ("matmul", peak) if peak else None)
+    for variant, some in by_variant.items():
+        if len(some) < 2:
+            continue
+        names = list(dict.fromkeys(r["name"] for c in some for r in c["results"] if "ms" in r))
+        value = lambda c, n: next((r["tflops"] for r in c["results"] if r["name"] == n and "ms" in r), None)  # noqa: E731
+        made[f"{variant}.svg"] = svg.lines(some[0]["title"], "TFLOP/s", [c["size"]["label"] for c in some], [(n, [value(c, n) for c in some]) for n in names])
+    return made
+
+
+def section(run, pictures):
+    """Markdown of one merged run. pictures: where its plots lie, relative to the page."""
+    cases, drawn = list(run["cases"].values()), plots(run)
+    parts = [f"### {run['device']}, {run['date'][:10]}, commit {run['commit'][:12]}\n",
+             f"Driver {run['gpu']['driver_version'] if run['gpu'] else 'none'}, nvcc {run['nvcc']}, {run['tensors']}; from {', '.join(run['files'])}. " + ceilings(run)]
+    if run.get("dry_run"):
+        parts.append("**Dry run on the emulated device: the times mean nothing.**\n")
+    parts += [f"![{name.removesuffix('.svg')}]({pictures}/{name})\n" for name in drawn]
+    parts += [cases_table(cases), rivals_table(cases)]
+    for heading, text in (("FlexAttention's block masks, made apart from the times above:", masks_table(cases)),
+                          ("Absent:", absences(cases)), ("Left out:", "".join(f"- {t}\n" for t in run["left_out"]))):
+        if text:
+            parts += [heading + "\n", text]
+    return "\n".join(parts), drawn
+
+
+def facts_section(run):
+    rows = [[f["fact"], f["verdict"], f["observed"].replace("|", "/")] for f in run["facts"]]
+    return f"### Hardware facts, {run['device']}, {run['date'][:10]}\n\n" + table(["fact", "verdict", "observed"], rows)
+
+
+def render(runs):
+    """The generated part of the page, and the plots by path below the page's folder."""
+    if not runs:
+        return NOTHING, {}
+    parts, files = [], {}
+    for k, run in enumerate(merge([r for r in runs if r["kind"] == "bench"])):
+        folder = "performance" if k == 0 else f"performance-{k + 1}"
+        text, drawn = section(run, folder)
+        parts.append(text)
+        files.update({f"{folder}/{name}": picture for name, picture in drawn.items()})
+    latest = {}
+    for run in runs:
+        if run["kind"] == "facts" and not run.get("compiled_only"):
+            latest[run["device"]] = run
+    return "\n".join(parts + [facts_section(r) for r in latest.values()]), files
+
+
+def replace_block(page, block):
+    head, begin, rest = page.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"the page lacks the lines {BEGIN} and {END}")
+    return f"{head}{BEGIN}\n{block}{END}{tail}"
+
+
+def main(argv, root):
+    parser = argparse.ArgumentParser(prog="gpu-report", description="Writes the tables and plots of docs/performance.md from the runs "
+                                     "recorded in bench/results.")
+    parser.add_argument("--results", type=pathlib.Path, default=root / "bench/results")
+    parser.add_argument("--page", type=pathlib.Path, default=root / "docs/performance.md")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where the page is not up to date")
+    options = parser.parse_args(argv)
+    block, files = render(load(options.results))
+    wanted = {options.page: replace_block(options.page.read_text(), block), **{options.page.parent / n: t for n, t in files.items()}}
+    stale = [p for p, text in wanted.items() if not p.exists() or p.read_text() != text]
+    for path in stale:
+        if options.check:
+            print(f"{path} is not what bench/results says: run scripts/gpu-report")
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted[path])
+            print(f"wrote {path}")
+    return 1 if options.check and stale else 0
