@@ -27,7 +27,7 @@ class References {
   int compared() const { return compared_; }
 
  private:
-  static constexpr std::int64_t kLargest = 20000;
+  static constexpr std::int64_t kLargest = 12000;
   std::string save_, expected_;
   int case_ = -1, compared_ = 0;
 };

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the GPU runners read, compute and print. Standard library only.
+
+Usage: runners_test.py <source folder of the project>
+"""
+
+import json
+import pathlib
+import sys
+import tempfile
+import unittest
+import xml.dom.minidom
+
+ROOT = pathlib.Path(sys.argv[1])
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "bench/gpu"))
+from flashlight_gpu import bench, cases, check, entries, facts, machine, profile, report, svg  # noqa: E402
+
+EMITTED = """
+namespace flashlight::generated {
+Optional<TensorList> window_1(const Tensor& q, const Tensor& keys, long long window);
+}
+#include <flashlight/generated/c_entry.h>
+#include <flashlight/generated/launch.h>
+FL_KERNEL(128) window_1_sm80() { multiply_transposed(s, q_tile, k_tile, warp); x = exp2_fast(y); }
+extern "C" int flashlight_window(const DLTensor* const* in, DLTensor* const* out, const double* scalars, void*, std::size_t, void* stream) {
+  return c_entry("ns::window", out, 2, stream, [&](Launch& launch) {
+    run_window_1(launch, from_dlpack(*in[0]), from_dlpack(*in[1]), static_cast<long long>(scalars[0]));
+  });
+}
+"""
+
+
+def mask_of(variant, length):
+    ids = {(0, i): d for i, d in enumerate(cases.document_of(length))}  # ids[b, i], without NumPy
+    return variant.mods(None, {"heads": 1, "document": ids})[1]
+
+
+class Cases(unittest.TestCase):
+    def test_attended_keys_are_those_of_the_mask(self):
+        for variant in cases.VARIANTS.values():
+            if variant.form != "attention":
+                continue
+            for length in (300, 613):
+                mask = mask_of(variant, length)
+                seen = sum(1 if mask is None else bool(mask(0, 0, i, j)) for i in range(length) for j in range(length))
+                size = cases.Size("", 1, 1, 1, length, 64, 64)
+                self.assertAlmostEqual(variant.attended(size), seen / length, msg=variant.name)
+
+    def test_flops(self):
+        at = lambda name: cases.VARIANTS[name].flops(cases.VARIANTS[name].sizes[-1])  # noqa: E731
+        self.assertEqual(at("vanilla-hd64"), 4 * 16384**2 * 2048)
+        self.assertAlmostEqual(at("causal-hd128") / at("vanilla-hd128"), 0.5, 3)
+        self.assertEqual(at("differential-hd64"), 6 * 16384**2 * 2048)  # 6 B S^2 H D, H counting both streams
+        self.assertAlmostEqual(at("evoformer-hd64") / 1e12, 0.55, 2)
+
+    def test_every_document_has_its_tokens(self):
+        ids = cases.document_of(100)
+        self.assertEqual((len(ids), len(set(ids)), ids), (100, cases.DOCUMENTS, sorted(ids)))
+
+    def test_programs_exist(self):
+        text = "".join(p.read_text() for p in (ROOT / "bench/programs").glob("*.cpp"))
+        for variant in cases.VARIANTS.values():
+            self.assertRegex(text, rf"\b{variant.program}\(const Tensor&")
+
+
+class Reading(unittest.TestCase):
+    def test_entries(self):
+        self.assertEqual(entries.entries_in(EMITTED), [{"symbol": "flashlight_window", "function": "ns::window", "tensors": ["q", "keys"],
+                                                         "scalars": ["window"], "results": 2}])
+
+    def test_cases_of_a_sample(self):
+        found = check.read_cases("B=1  error 1.00e-03 tolerance 4.00e-03  tiles visited 2 masked 1  ok\n"
+                                 "B=2  error 5.00e-03 tolerance 4.00e-03  FAIL: error 0.005 where 0.004 is allowed\n3 kept references compared\n")
+        self.assertEqual((found["cases"], len(found["failures"]), found["worst"], found["kept"]), (2, 1, 1.25, 3))
+
+    def test_facts(self):
+        text = 'noise\n{"fact": "a", "verdict": "PASS", "observed": "", "expected": ""}\n{"no": 1}\n[1]\n'
+        self.assertEqual([f["fact"] for f in facts.read_facts(text)], ["a"])
+
+    def test_counters(self):
+        text = '==PROF== noise\n"ID","Kernel Name","gpu__time_duration.sum","smsp__average_warps_issue_stalled_wait_per_issue_active.ratio"\n' \
+               '"","","us","inst"\n"0","k","1,024.5","0.7"\n'
+        counters = profile.read_counters(text)
+        self.assertEqual(counters["gpu__time_duration.sum"], ("1,024.5", "us"))
+        shown = "\n".join(profile.explain(counters))
+        self.assertIn("gpu__time_duration.sum = 1,024.5 us", shown)
+        self.assertIn("stall wait: 0.70", shown)
+        self.assertEqual(profile.read_counters("==ERROR== ERR_NVGPUCTRPERM"), {})
+
+    def test_stages_change_the_primitive_that_the_kernel_uses(self):
+        changed = profile.change_stage(EMITTED, "no exp")
+        self.assertLess(changed.index("#define exp2_fast"), changed.index("FL_KERNEL"))
+        self.assertGreater(changed.index("#define exp2_fast"), changed.index("generated/launch.h"))
+        self.assertIsNone(profile.change_stage(EMITTED, "loads twice"))
+        self.assertIsNone(profile.change_stage("int main() {}", "no exp"))
+
+    def test_architectures(self):
+        self.assertEqual([machine.arch_of(c) for c in ("8.0", "8.9", "9.0", "10.0")], ["sm_80", "sm_89", "sm_90a", "sm_100a"])
+
+
+def result(name, ms, tflops=100.0, **more):
+    return {"name": name, "ms": ms, "tflops": tflops, "error": 1e-3, "correct": True, "graph": False, **more}
+
+
+def run_of(*results, **more):
+    case = {"variant": "causal-g1", "title": "causal", "size": {"label": "16k"}, "flops": 1e12, "allowed_error": 2e-3, "results": list(results)}
+    return {"kind": "bench", "device": "GPU & Co", "dry_run": False, "gpu": {"driver_version": "1.2"}, "nvcc": "13.0", "date": "2030-01-02T03:04:05Z",
+            "commit": "0123456789abcdef", "tensors": "PyTorch", "file": "a.json", "left_out": [],
+            "ceilings": {"matmul_tflops": 700.0, "matmul": "m", "copy_tb_s": 4.0, "copy": "c", "clocks_after_matmul": {"clocks.sm": "1500"}},
+            "cases": [case], **more}
+
+
+class Reports(unittest.TestCase):
+    def test_a_wrong_rival_is_not_the_fastest(self):
+        text, _ = report.render([run_of(result("flashlight", 1.0), result("flex", 0.5, correct=False), result("eager", 3.0))])
+        self.assertIn("| causal-g1 | 16k | 1.000 ms, 100 | eager: 3.000 ms, 100 | 3.00 |", text)
+
+    def test_a_wrong_result_of_ours_is_marked_and_has_no_ratio(self):
+        text, _ = report.render([run_of(result("flashlight", 1.0, correct=False), result("eager", 3.0))])
+        self.assertIn("1.000 ms, 100 **wrong** | eager: 3.000 ms, 100 | - |", text)
+
+    def test_absent_rivals_are_named_with_the_reason(self):
+        text, _ = report.render([run_of(result("flashlight", 1.0), {"name": "flex-flash", "absent": "not installed"})])
+        self.assertIn("- flex-flash: not installed (causal-g1 16k)", text)
+
+    def test_block_masks_are_told_apart(self):
+        text, _ = report.render([run_of(result("flashlight", 1.0), result("flex", 2.0, block_mask_ms=7.5))])
+        self.assertIn("| causal-g1 | 16k | flex | 2.000 | 7.500 |", text)
+
+    def test_a_later_run_of_the_same_commit_replaces_cases(self):
+        text, _ = report.render([run_of(result("flashlight", 1.0)), run_of(result("flashlight", 2.0), date="2030-01-03T00:00:00Z", file="b.json")])
+        self.assertIn("2.000 ms", text)
+        self.assertNotIn("1.000 ms", text)
+        self.assertIn("from a.json, b.json", text)
+
+    def test_nothing_recorded_is_said(self):
+        self.assertEqual(report.render([]), (report.NOTHING, {}))
+
+    def test_dry_runs_are_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder)
+            (path / "a.json").write_text(json.dumps(run_of(dry_run=True)))
+            self.assertRaisesRegex(SystemExit, "a dry run is no result", report.load, path)
+
+    def test_the_block_between_the_marks_is_replaced(self):
+        page = f"a\n{report.BEGIN}\nold\n{report.END}\nb\n"
+        self.assertEqual(report.replace_block(page, "new\n"), f"a\n{report.BEGIN}\nnew\n{report.END}\nb\n")
+        self.assertRaises(SystemExit, report.replace_block, "no marks", "new")
+
+    def test_hardware_facts(self):
+        fact = {"kind": "facts", "device": "GPU", "date": "2030-01-02T03:04:05Z", "facts": [{"fact": "f", "verdict": "FAIL", "observed": "a|b"}]}
+        self.assertIn("| f | FAIL | a/b |", report.render([fact])[0])
+        self.assertNotIn("| f |", report.render([{**fact, "compiled_only": True}])[0])
+
+    def test_wrong_or_failed_kernels_decide_the_exit_code(self):
+        self.assertEqual(bench.wrong_kernels({**run_of(result("flashlight", 1.0, correct=False)), "failed": []}), ["causal-g1 16k"])
+        self.assertEqual(bench.wrong_kernels({**run_of(result("flex", 1.0, correct=False)), "failed": []}), [])
+        self.assertEqual(bench.wrong_kernels({**run_of(), "failed": ["x: launch"]}), ["x: launch"])
+
+
+class Plots(unittest.TestCase):
+    def test_plots_are_well_formed(self):
+        run = run_of(result("flashlight", 1.0), {"name": "flex", "absent": "<no>"})
+        run["cases"].append({**run["cases"][0], "size": {"label": "1k"}})
+        _, files = report.render([run])
+        self.assertEqual(set(files), {"performance/variants.svg", "performance/causal-g1.svg"})
+        for text in files.values():
+            xml.dom.minidom.parseString(text)
+
+    def test_bars_are_as_long_as_their_values(self):
+        drawn = xml.dom.minidom.parseString(svg.bars("t", "u", [("g", [("a", 50.0), ("b", 100.0), ("c", None)])]))
+        widths = [float(r.getAttribute("width")) for r in drawn.getElementsByTagName("rect") if r.getAttribute("height") == "11" and r.getAttribute("x") == "170"]
+        self.assertEqual(len(widths), 2)
+        self.assertAlmostEqual(widths[0] * 2, widths[1], 1)
+
+    def test_axes_end_at_a_round_number(self):
+        self.assertEqual([svg.round_up(x) for x in (0.3, 1, 11, 24, 26, 501)], [0.5, 1, 20, 25, 50, 1000])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
