@@ -53,8 +53,18 @@ class Check:
         return self.deadline - time.monotonic()
 
     def results_of(self, name):
-        expected = build.BUNDLE / "expected" / name
-        code, text, seconds = run([self.executables[name], "--ugly", "--expected", expected], self.left())
+        """In 16-bit types, also against the kept references; then in float32, where the file was translated for it."""
+        record = self.ugly_sizes(name, "--expected", build.BUNDLE / "expected" / name)
+        if not self.options.float32:
+            record["float32"] = {"verdict": "skipped", "why": "not translated for float32"}
+        elif self.left() < 5:
+            record["float32"] = {"verdict": "skipped", "why": "out of time"}
+        else:
+            record["float32"] = self.ugly_sizes(name, "--dtype", "fp32")
+        return record
+
+    def ugly_sizes(self, name, *more):
+        code, text, seconds = run([self.executables[name], "--ugly", *more], self.left())
         record = {**read_cases(text), "seconds": round(seconds, 1)}
         passed = code == 0 and record["cases"] > 0 and not record["failures"]
         verdict = "pass" if passed else "out of time" if code is None else "FAIL"
@@ -87,16 +97,17 @@ class Check:
 
 
 def table(results, tools):
-    rows = [["sample", "results", "cases", "kept", "worst error / allowed", *tools]]
+    rows = [["sample", "16-bit", "cases", "kept", "worst error / allowed", "float32", *tools]]
     for name, r in results.items():
         worst = "-" if r["worst"] is None else f"{r['worst']:.2f}"
-        rows.append([name, r["verdict"], str(r["cases"]), str(r["kept"]), worst, *(r["sanitizer"][t]["verdict"] for t in tools)])
+        rows.append([name, r["verdict"], str(r["cases"]), str(r["kept"]), worst, r["float32"]["verdict"], *(r["sanitizer"][t]["verdict"] for t in tools)])
     widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows)
 
 
-def verdicts(results):
-    return [r["verdict"] for r in results.values()] + [s["verdict"] for r in results.values() for s in r["sanitizer"].values()]
+def records(result):
+    """All that was run for a sample, by what it is called."""
+    return {"16-bit types": result, "float32": result["float32"], **result["sanitizer"]}
 
 
 def build_only(options, manifest, names):
@@ -135,6 +146,7 @@ def main(argv=None):
     deadline = time.monotonic() + options.budget_seconds
     manifest = build.load_manifest()
     names = [s["name"] for s in manifest["samples"] if not options.sample or s["name"] in options.sample]
+    options.float32 = any("fp32" in s["options"] for s in manifest["samples"])
     if options.build_only:
         return build_only(options, manifest, names)
     gpu = machine.cuda_device() if options.device == "cuda" else None
@@ -159,12 +171,12 @@ def main(argv=None):
     options.out.write_text(json.dumps({"kind": "check", **about, "build_seconds": made.times, "not_translated": failed, "samples": results}, indent=1) + "\n")
     print(text)
     for name, r in results.items():
-        for what, record in [("results", r), *r["sanitizer"].items()]:
+        for what, record in records(r).items():
             if record["verdict"] in ("FAIL", "out of time"):
                 print(f"\n{name}, {what}: {record['verdict']}\n" + "\n".join(record.get("output", "").splitlines()[-12:]))
-    skipped = sorted({s["why"] for r in results.values() for s in r["sanitizer"].values() if s["verdict"] == "skipped"})
-    for why in skipped:
-        print(f"skipped: sanitizer checks: {why}")
-    bad = [v for v in verdicts(results) if v in ("FAIL", "out of time")]
+    every = [(what, one) for r in results.values() for what, one in records(r).items()]
+    for what, why in sorted({(what, one["why"]) for what, one in every if one["verdict"] == "skipped"}):
+        print(f"skipped: {what}: {why}")
+    bad = [what for what, one in every if one["verdict"] in ("FAIL", "out of time")]
     print(f"{options.out}: " + (f"{len(bad)} checks failed" if bad or failed else "all checks that ran passed"))
     return 1 if bad or failed else 0
