@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The samples' harness counts tiles on the emulated device. A build for a GPU does not link that device: it counts nothing.
+// The samples' harness counts tiles on the emulated device. A build for a GPU does not link that device: it
+// counts nothing.
 #include <flashlight/emulator/emulator.h>
 
 namespace flashlight::emulator {

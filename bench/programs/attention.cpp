@@ -5,7 +5,9 @@
 #include <flashlight/flashlight.h>
 using namespace flashlight;
 
-static Tensor unchanged(const Tensor& score, const Tensor&, const Tensor&, const Tensor&, const Tensor&) { return score; }
+static Tensor unchanged(const Tensor& score, const Tensor&, const Tensor&, const Tensor&, const Tensor&) {
+  return score;
+}
 
 FLASHLIGHT_FUSE Tensor vanilla(const Tensor& q, const Tensor& k, const Tensor& v) {
   return flex_attention(q, k, v, unchanged, {.enable_gqa = true});
@@ -31,17 +33,22 @@ FLASHLIGHT_FUSE Tensor softcap(const Tensor& q, const Tensor& k, const Tensor& v
 }
 
 FLASHLIGHT_FUSE Tensor sliding_window(const Tensor& q, const Tensor& k, const Tensor& v, int64_t window) {
-  auto near = [&](const Tensor&, const Tensor&, const Tensor& i, const Tensor& j) { return (j <= i) & (i - j <= window); };
+  auto near = [&](const Tensor&, const Tensor&, const Tensor& i, const Tensor& j) {
+    return (j <= i) & (i - j <= window);
+  };
   return flex_attention(q, k, v, unchanged, near, {.enable_gqa = true});
 }
 
 FLASHLIGHT_FUSE Tensor prefix_lm(const Tensor& q, const Tensor& k, const Tensor& v, int64_t prefix) {
-  auto seen = [&](const Tensor&, const Tensor&, const Tensor& i, const Tensor& j) { return (j < prefix) | (j <= i); };
+  auto seen = [&](const Tensor&, const Tensor&, const Tensor& i, const Tensor& j) {
+    return (j < prefix) | (j <= i);
+  };
   return flex_attention(q, k, v, unchanged, seen, {.enable_gqa = true});
 }
 
 // document: [B, S], the number of each token's document. Causal inside it, as attention-gym's mask is.
-FLASHLIGHT_FUSE Tensor document_causal(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& document) {
+FLASHLIGHT_FUSE Tensor document_causal(const Tensor& q, const Tensor& k, const Tensor& v,
+                                       const Tensor& document) {
   auto same = [&](const Tensor& b, const Tensor&, const Tensor& i, const Tensor& j) {
     return (document.index({b, i}) == document.index({b, j})) & (j <= i);
   };

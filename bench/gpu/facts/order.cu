@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Facts of ordering and registers: the proxy fence between ordinary stores and wgmma, named barriers, and setmaxnreg.
+// Facts of ordering and registers: the proxy fence between ordinary stores and wgmma, named barriers, and
+// setmaxnreg.
 #include "fact.h"
 #include "wgmma.h"
 
 namespace fact {
 
-// Each round rewrites both operands with ordinary stores and multiplies; counts the rounds whose product is wrong. A is the
-// number `round` % 7 everywhere, B is 1: every result is 64 (round % 7).
+// Each round rewrites both operands with ordinary stores and multiplies; counts the rounds whose product is
+// wrong. A is the number `round` % 7 everywhere, B is 1: every result is 64 (round % 7).
 template <bool FENCE> __global__ void __launch_bounds__(128, 1) rewrite(int rounds, int* wrong) {
   extern __shared__ __align__(1024) unsigned char shared[];
   uint16_t* const a = reinterpret_cast<uint16_t*>(shared);
@@ -26,7 +27,8 @@ template <bool FENCE> __global__ void __launch_bounds__(128, 1) rewrite(int roun
     wgmma_fence();
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
-      multiply_ss<0, 0>(d, descriptor(shared_address(a) + 32 * j, 16, 1024, 1), descriptor(shared_address(b) + 32 * j, 16, 1024, 1), 1);
+      multiply_ss<0, 0>(d, descriptor(shared_address(a) + 32 * j, 16, 1024, 1),
+                        descriptor(shared_address(b) + 32 * j, 16, 1024, 1), 1);
     }
     wgmma_commit();
     wgmma_wait();
@@ -47,11 +49,14 @@ template <bool FENCE> int wrong_rounds() {
   return on_host(wrong, 1)[0];
 }
 
-// One producer warpgroup gives its registers to two consumer warpgroups, each of which holds 192 accumulators and more.
+// One producer warpgroup gives its registers to two consumer warpgroups, each of which holds 192 accumulators
+// and more.
 __global__ void __launch_bounds__(384, 1) donate(const uint16_t* a, const uint16_t* b, float* out) {
   extern __shared__ __align__(1024) unsigned char shared[];
-  for (int e = threadIdx.x; e < 64 * 64; e += 384) *reinterpret_cast<uint16_t*>(shared + swizzled(e / 64, e % 64, 64, 64)) = a[e];
-  for (int e = threadIdx.x; e < 192 * 64; e += 384) *reinterpret_cast<uint16_t*>(shared + 8192 + swizzled(e / 64, e % 64, 192, 64)) = b[e];
+  for (int e = threadIdx.x; e < 64 * 64; e += 384)
+    *reinterpret_cast<uint16_t*>(shared + swizzled(e / 64, e % 64, 64, 64)) = a[e];
+  for (int e = threadIdx.x; e < 192 * 64; e += 384)
+    *reinterpret_cast<uint16_t*>(shared + 8192 + swizzled(e / 64, e % 64, 192, 64)) = b[e];
   fence_proxy_async();
   __syncthreads();
   const int group = threadIdx.x / 128, t = threadIdx.x % 128;
@@ -70,7 +75,8 @@ __global__ void __launch_bounds__(384, 1) donate(const uint16_t* a, const uint16
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
         const uint32_t step = 32 * j;
-        multiply_ss<0, 0>(d[k], descriptor(shared_address(shared) + step, 16, 1024, 1), descriptor(shared_address(shared) + 8192 + step, 16, 1024, 1), 1);
+        multiply_ss<0, 0>(d[k], descriptor(shared_address(shared) + step, 16, 1024, 1),
+                          descriptor(shared_address(shared) + 8192 + step, 16, 1024, 1), 1);
       }
       wgmma_commit();
     }
@@ -95,12 +101,16 @@ void registers() {
   donate<<<1, 384, bytes>>>(on_device(a.bits), on_device(b.bits), out);
   must(cudaGetLastError(), "launch");
   int wrong = 0;
-  const std::string seen = mismatches(on_host(out, 128 * 192), 128, 192, [&](int r, int c) {
-    int sum = 0;
-    for (int k = 0; k < 64; ++k) sum += a.at(r % 64, k) * b.at(c, k);
-    return sum;
-  }, &wrong);
-  check("setmaxnreg-24-240", wrong == 0 && is.localSizeBytes == 0, seen + text("; %d registers at launch, %d bytes local", is.numRegs, int(is.localSizeBytes)),
+  const std::string seen = mismatches(
+      on_host(out, 128 * 192), 128, 192,
+      [&](int r, int c) {
+        int sum = 0;
+        for (int k = 0; k < 64; ++k) sum += a.at(r % 64, k) * b.at(c, k);
+        return sum;
+      },
+      &wrong);
+  check("setmaxnreg-24-240", wrong == 0 && is.localSizeBytes == 0,
+        seen + text("; %d registers at launch, %d bytes local", is.numRegs, int(is.localSizeBytes)),
         "192 accumulators a thread in two of three warpgroups, nothing local, 168 registers at launch");
 }
 
@@ -109,8 +119,11 @@ void registers() {
 int main() {
   using namespace fact;
   const int fenced = wrong_rounds<true>();
-  check("proxy-fence-orders-stores-before-wgmma", fenced == 0, text("%d of %d thread rounds wrong", fenced, 264 * 128 * 2000), "0");
-  line("proxy-fence-left-out", "INFO", text("%d of %d thread rounds wrong", wrong_rounds<false>(), 264 * 128 * 2000), "may be wrong: not relied on");
+  check("proxy-fence-orders-stores-before-wgmma", fenced == 0,
+        text("%d of %d thread rounds wrong", fenced, 264 * 128 * 2000), "0");
+  line("proxy-fence-left-out", "INFO",
+       text("%d of %d thread rounds wrong", wrong_rounds<false>(), 264 * 128 * 2000),
+       "may be wrong: not relied on");
   registers();
   return failures != 0;
 }

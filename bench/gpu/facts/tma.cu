@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Facts of TMA: its swizzles against wgmma's, what a box outside the tensor counts and holds, stores, and the way to the
-// encoder without linking libcuda.
+// Facts of TMA: its swizzles against wgmma's, what a box outside the tensor counts and holds, stores, and the
+// way to the encoder without linking libcuda.
 #include <cuda.h>
 
 #include "fact.h"
@@ -13,41 +13,48 @@ using Encode = decltype(&cuTensorMapEncodeTiled);
 Encode find_encoder() {
   void* entry = nullptr;
   cudaDriverEntryPointQueryResult status{};
-  const cudaError_t error = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000, cudaEnableDefault, &status);
+  const cudaError_t error =
+      cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000, cudaEnableDefault, &status);
   const bool found = error == cudaSuccess && status == cudaDriverEntryPointSuccess && entry;
-  check("tma-encoder-by-version", found, text("error %d, status %d", static_cast<int>(error), static_cast<int>(status)),
+  check("tma-encoder-by-version", found,
+        text("error %d, status %d", static_cast<int>(error), static_cast<int>(status)),
         "cudaGetDriverEntryPointByVersion finds cuTensorMapEncodeTiled of 12000");
   return found ? reinterpret_cast<Encode>(entry) : nullptr;
 }
 
 // A map of [B, H, S, D] bfloat16 stored [B, S, H, D], boxes of `rows` x `block`.
-CUtensorMap map_of(Encode encode, uint16_t* base, int b, int h, int s, int d, int rows, int block, CUtensorMapSwizzle swizzle, CUresult* result) {
+CUtensorMap map_of(Encode encode, uint16_t* base, int b, int h, int s, int d, int rows, int block,
+                   CUtensorMapSwizzle swizzle, CUresult* result) {
   alignas(64) CUtensorMap map;
   const cuuint64_t sizes[] = {cuuint64_t(d), cuuint64_t(s), cuuint64_t(h), cuuint64_t(b)};
   const cuuint64_t strides[] = {cuuint64_t(h) * d * 2, cuuint64_t(d) * 2, cuuint64_t(s) * h * d * 2};
   const cuuint32_t box[] = {cuuint32_t(block), cuuint32_t(rows), 1, 1}, steps[] = {1, 1, 1, 1};
-  *result = encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 4, base, sizes, strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle,
-                   CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  *result = encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 4, base, sizes, strides, box, steps,
+                   CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle, CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
+                   CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   return map;
 }
 
 __device__ void load(void* to, const CUtensorMap* map, uint64_t* barrier, int c, int s, int h, int b) {
   asm volatile(
-      "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1, {%3, %4, %5, %6}], [%2], %7;" ::"r"(
-          shared_address(to)),
+      "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1, "
+      "{%3, %4, %5, %6}], [%2], %7;" ::"r"(shared_address(to)),
       "l"(map), "r"(shared_address(barrier)), "r"(c), "r"(s), "r"(h), "r"(b), "l"(0x14F0000000000000ull)
       : "memory");
 }
 __device__ void store(const void* from, const CUtensorMap* map, int c, int s, int h, int b) {
-  asm volatile("cp.async.bulk.tensor.4d.global.shared::cta.bulk_group [%0, {%2, %3, %4, %5}], [%1];" ::"l"(map), "r"(shared_address(from)), "r"(c),
-               "r"(s), "r"(h), "r"(b)
-               : "memory");
+  asm volatile(
+      "cp.async.bulk.tensor.4d.global.shared::cta.bulk_group [%0, {%2, %3, %4, %5}], [%1];" ::"l"(map),
+      "r"(shared_address(from)), "r"(c), "r"(s), "r"(h), "r"(b)
+      : "memory");
   asm volatile("cp.async.bulk.commit_group;" ::: "memory");
   asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory");
 }
 
-// Loads blocks of `block` columns of rows [row0, row0 + rows) of head 1, batch 1, and copies shared memory out.
-__global__ void load_boxes(const __grid_constant__ CUtensorMap map, int rows, int blocks, int block, int row0, uint16_t* out, int* waited) {
+// Loads blocks of `block` columns of rows [row0, row0 + rows) of head 1, batch 1, and copies shared memory
+// out.
+__global__ void load_boxes(const __grid_constant__ CUtensorMap map, int rows, int blocks, int block, int row0,
+                           uint16_t* out, int* waited) {
   extern __shared__ __align__(1024) unsigned char shared[];
   __shared__ uint64_t barrier;
   const int box = rows * block * 2;
@@ -64,16 +71,20 @@ __global__ void load_boxes(const __grid_constant__ CUtensorMap map, int rows, in
   }
   const bool arrived = wait(&barrier, 0);
   if (threadIdx.x == 0) *waited = arrived;
-  for (int k = threadIdx.x; k < blocks * box / 2; k += blockDim.x) out[k] = reinterpret_cast<uint16_t*>(shared)[k];
+  for (int k = threadIdx.x; k < blocks * box / 2; k += blockDim.x)
+    out[k] = reinterpret_cast<uint16_t*>(shared)[k];
 }
 
-// Boxes that may reach beyond S and D against the layout that wgmma reads; zero outside; the barrier must have counted full boxes.
-void loads(Encode encode, const char* name, int s, int d, int rows, int block, CUtensorMapSwizzle swizzle, int row0) {
+// Boxes that may reach beyond S and D against the layout that wgmma reads; zero outside; the barrier must
+// have counted full boxes.
+void loads(Encode encode, const char* name, int s, int d, int rows, int block, CUtensorMapSwizzle swizzle,
+           int row0) {
   const int b = 2, h = 3, blocks = (d + block - 1) / block;
   const Matrix all(b * s * h, d, 7);
   CUresult made{};
   const CUtensorMap map = map_of(encode, on_device(all.bits), b, h, s, d, rows, block, swizzle, &made);
-  if (made != CUDA_SUCCESS) return check(name, false, text("cuTensorMapEncodeTiled gives %d", static_cast<int>(made)), "a map");
+  if (made != CUDA_SUCCESS)
+    return check(name, false, text("cuTensorMapEncodeTiled gives %d", static_cast<int>(made)), "a map");
   const int bytes = blocks * rows * block * 2;
   must(cudaFuncSetAttribute(load_boxes, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes), "shared memory");
   uint16_t* const out = on_device(std::vector<uint16_t>(bytes / 2, 0));
@@ -90,7 +101,9 @@ void loads(Encode encode, const char* name, int s, int d, int rows, int block, C
     }
   }
   const bool arrived = on_host(waited, 1)[0] == 1;
-  check(name, arrived && wrong == 0, text("%s, %d of %d elements differ", arrived ? "arrived" : "never arrived", wrong, rows * blocks * block),
+  check(name, arrived && wrong == 0,
+        text("%s, %d of %d elements differ", arrived ? "arrived" : "never arrived", wrong,
+             rows * blocks * block),
         text("%d bytes arrive, chunk ^= row pattern, zeros outside", bytes));
 }
 
@@ -125,7 +138,8 @@ void stores(Encode encode) {
 }
 
 // Q and K by TMA, then a product: the mbarrier's wait alone orders them.
-__global__ void __launch_bounds__(128, 1) load_and_multiply(const __grid_constant__ CUtensorMap map, float* out, int* waited) {
+__global__ void __launch_bounds__(128, 1)
+    load_and_multiply(const __grid_constant__ CUtensorMap map, float* out, int* waited) {
   extern __shared__ __align__(1024) unsigned char shared[];
   __shared__ uint64_t barrier;
   if (threadIdx.x == 0) {
@@ -144,7 +158,8 @@ __global__ void __launch_bounds__(128, 1) load_and_multiply(const __grid_constan
   wgmma_fence();
 #pragma unroll
   for (int j = 0; j < 4; ++j) {
-    multiply_ss<0, 0>(d, descriptor(shared_address(shared) + 32 * j, 16, 1024, 1), descriptor(shared_address(shared) + 64 * 128 + 32 * j, 16, 1024, 1), 1);
+    multiply_ss<0, 0>(d, descriptor(shared_address(shared) + 32 * j, 16, 1024, 1),
+                      descriptor(shared_address(shared) + 64 * 128 + 32 * j, 16, 1024, 1), 1);
   }
   wgmma_commit();
   wgmma_wait();
@@ -157,17 +172,21 @@ __global__ void __launch_bounds__(128, 1) load_and_multiply(const __grid_constan
 void product(Encode encode) {
   const Matrix all(128, 64, 9);
   CUresult made{};
-  const CUtensorMap map = map_of(encode, on_device(all.bits), 1, 1, 128, 64, 64, 64, CU_TENSOR_MAP_SWIZZLE_128B, &made);
+  const CUtensorMap map =
+      map_of(encode, on_device(all.bits), 1, 1, 128, 64, 64, 64, CU_TENSOR_MAP_SWIZZLE_128B, &made);
   if (made != CUDA_SUCCESS) return check("tma-feeds-wgmma", false, "no map", "a map");
   float* const out = on_device(std::vector<float>(4096, -1.0f));
   load_and_multiply<<<1, 128, 2 * 64 * 128>>>(map, out, on_device(std::vector<int>{0}));
   must(cudaGetLastError(), "launch");
   int wrong = 0;
-  const std::string seen = mismatches(on_host(out, 4096), 64, 64, [&](int r, int c) {
-    int sum = 0;
-    for (int k = 0; k < 64; ++k) sum += all.at(r, k) * all.at(64 + c, k);
-    return sum;
-  }, &wrong);
+  const std::string seen = mismatches(
+      on_host(out, 4096), 64, 64,
+      [&](int r, int c) {
+        int sum = 0;
+        for (int k = 0; k < 64; ++k) sum += all.at(r, k) * all.at(64 + c, k);
+        return sum;
+      },
+      &wrong);
   check("tma-feeds-wgmma", wrong == 0, seen, "exact, without a proxy fence");
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Facts of wgmma: descriptors of K-major and MN-major operands under each swizzle, layouts of accumulators and of A in registers.
+// Facts of wgmma: descriptors of K-major and MN-major operands under each swizzle, layouts of accumulators
+// and of A in registers.
 #include "fact.h"
 #include "wgmma.h"
 
@@ -7,12 +8,12 @@ namespace fact {
 
 // One product D[64 x N] = A[64 x K] B[K x N] under test. Operand steps are in bytes of shared memory.
 struct Setup {
-  int k, block;                       // depth; columns of a swizzled row: 64, 32 or 16
-  int swizzle;                        // the descriptor's code
+  int k, block;  // depth; columns of a swizzled row: 64, 32 or 16
+  int swizzle;   // the descriptor's code
   uint32_t a_leading, a_stride, b_leading, b_stride;
-  int row0;                           // the product's first row in a tile of rows_a rows
+  int row0;  // the product's first row in a tile of rows_a rows
   int rows_a;
-  bool a_mn, b_mn;                    // stored with M or N contiguous instead of K
+  bool a_mn, b_mn;  // stored with M or N contiguous instead of K
 };
 
 __device__ void fill(unsigned char* tile, const uint16_t* from, int rows, int cols, int block) {
@@ -28,7 +29,8 @@ __device__ uint32_t step(int s, bool mn, int rows, int block) {
   return (s * 16 / block) * rows * pitch + (s * 16 % block) * 2;
 }
 
-template <int N, int TRANS_A, int TRANS_B> __global__ void __launch_bounds__(128, 1) product(Setup u, const uint16_t* a, const uint16_t* b, float* out) {
+template <int N, int TRANS_A, int TRANS_B> __global__ void __launch_bounds__(128, 1)
+    product(Setup u, const uint16_t* a, const uint16_t* b, float* out) {
   extern __shared__ __align__(1024) unsigned char shared[];
   const int a_rows = u.a_mn ? u.k : u.rows_a, a_cols = u.a_mn ? u.rows_a : u.k;
   const int b_rows = u.b_mn ? u.k : N, b_cols = u.b_mn ? N : u.k;
@@ -45,8 +47,10 @@ template <int N, int TRANS_A, int TRANS_B> __global__ void __launch_bounds__(128
   pin(d);
   wgmma_fence();
   for (int s = 0; s < u.k / 16; ++s) {
-    const uint64_t da = descriptor(a_at + step(s, u.a_mn, a_rows, u.block), u.a_leading, u.a_stride, u.swizzle);
-    const uint64_t db = descriptor(b_at + step(s, u.b_mn, b_rows, u.block), u.b_leading, u.b_stride, u.swizzle);
+    const uint64_t da =
+        descriptor(a_at + step(s, u.a_mn, a_rows, u.block), u.a_leading, u.a_stride, u.swizzle);
+    const uint64_t db =
+        descriptor(b_at + step(s, u.b_mn, b_rows, u.block), u.b_leading, u.b_stride, u.swizzle);
     multiply_ss<TRANS_A, TRANS_B>(d, da, db, s > 0);
   }
   wgmma_commit();
@@ -57,24 +61,32 @@ template <int N, int TRANS_A, int TRANS_B> __global__ void __launch_bounds__(128
 }
 
 template <int N, int TRANS_A, int TRANS_B> std::string run(const Setup& u, int* wrong) {
-  const Matrix a(u.a_mn ? u.k : u.rows_a, u.a_mn ? u.rows_a : u.k, 1), b(u.b_mn ? u.k : N, u.b_mn ? N : u.k, 2);
+  const Matrix a(u.a_mn ? u.k : u.rows_a, u.a_mn ? u.rows_a : u.k, 1),
+      b(u.b_mn ? u.k : N, u.b_mn ? N : u.k, 2);
   float* const out = on_device(std::vector<float>(64 * N, -1.0f));
   const int bytes = 2 * (a.rows * a.cols + b.rows * b.cols);
-  must(cudaFuncSetAttribute(product<N, TRANS_A, TRANS_B>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes), "shared memory");
+  must(cudaFuncSetAttribute(product<N, TRANS_A, TRANS_B>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes),
+       "shared memory");
   product<N, TRANS_A, TRANS_B><<<1, 128, bytes>>>(u, on_device(a.bits), on_device(b.bits), out);
   must(cudaGetLastError(), "launch");
-  return mismatches(on_host(out, 64 * N), 64, N, [&](int r, int c) {
-    int sum = 0;
-    for (int k = 0; k < u.k; ++k) sum += (u.a_mn ? a.at(k, u.row0 + r) : a.at(u.row0 + r, k)) * (u.b_mn ? b.at(k, c) : b.at(c, k));
-    return sum;
-  }, wrong);
+  return mismatches(
+      on_host(out, 64 * N), 64, N,
+      [&](int r, int c) {
+        int sum = 0;
+        for (int k = 0; k < u.k; ++k)
+          sum += (u.a_mn ? a.at(k, u.row0 + r) : a.at(u.row0 + r, k)) * (u.b_mn ? b.at(k, c) : b.at(c, k));
+        return sum;
+      },
+      wrong);
 }
 
-template <int N> void k_major(const char* name, int k, int block, int swizzle, uint32_t stride, uint32_t leading = 16, int row0 = 0) {
+template <int N> void k_major(const char* name, int k, int block, int swizzle, uint32_t stride,
+                              uint32_t leading = 16, int row0 = 0) {
   const Setup u{k, block, swizzle, leading, stride, leading, stride, row0, row0 + 64, false, false};
   int wrong = 0;
   const std::string seen = run<N, 0, 0>(u, &wrong);
-  check(name, wrong == 0, seen, text("exact: SBO %u, LBO %u, swizzle code %d, K %d", stride, leading, swizzle, k));
+  check(name, wrong == 0, seen,
+        text("exact: SBO %u, LBO %u, swizzle code %d, K %d", stride, leading, swizzle, k));
 }
 
 template <int N> void mn_major_b(const char* name, int k) {
@@ -90,8 +102,10 @@ template <int N> void mn_major_b(const char* name, int k) {
   check(name, wrong == 0, seen + other, text("exact: SBO 1024, LBO %u, K step 2048 bytes", next));
 }
 
-// The A operand in registers, straight from memory; then S = A B^T turned into the A operand of P V by packing pairs.
-__global__ void __launch_bounds__(128, 1) chained(const uint16_t* q, const uint16_t* k, const uint16_t* v, float* s_out, float* o_out) {
+// The A operand in registers, straight from memory; then S = A B^T turned into the A operand of P V by
+// packing pairs.
+__global__ void __launch_bounds__(128, 1)
+    chained(const uint16_t* q, const uint16_t* k, const uint16_t* v, float* s_out, float* o_out) {
   extern __shared__ __align__(1024) unsigned char shared[];
   unsigned char *const k_tile = shared, *const v_tile = shared + 64 * 128;
   fill(k_tile, k, 64, 64, 64);
@@ -113,7 +127,8 @@ __global__ void __launch_bounds__(128, 1) chained(const uint16_t* q, const uint1
   pin(s);
   wgmma_fence();
 #pragma unroll
-  for (int j = 0; j < 4; ++j) multiply_rs<0>(s, a[j], descriptor(shared_address(k_tile) + 32 * j, 16, 1024, 1), 1);
+  for (int j = 0; j < 4; ++j)
+    multiply_rs<0>(s, a[j], descriptor(shared_address(k_tile) + 32 * j, 16, 1024, 1), 1);
   wgmma_commit();
   wgmma_wait();
   pin(s);
@@ -126,7 +141,8 @@ __global__ void __launch_bounds__(128, 1) chained(const uint16_t* q, const uint1
   pin(o);
   wgmma_fence();
 #pragma unroll
-  for (int j = 0; j < 4; ++j) multiply_rs<1>(o, a[j], descriptor(shared_address(v_tile) + 2048 * j, 64 * 128, 1024, 1), 1);
+  for (int j = 0; j < 4; ++j)
+    multiply_rs<1>(o, a[j], descriptor(shared_address(v_tile) + 2048 * j, 64 * 128, 1024, 1), 1);
   wgmma_commit();
   wgmma_wait();
   pin(o);
@@ -139,7 +155,8 @@ __global__ void __launch_bounds__(128, 1) chained(const uint16_t* q, const uint1
 
 void a_in_registers() {
   const Matrix q(64, 64, 3, 1), k(64, 64, 4, 1), v(64, 64, 5);
-  float *const s = on_device(std::vector<float>(4096, -1.0f)), *const o = on_device(std::vector<float>(4096, -1.0f));
+  float *const s = on_device(std::vector<float>(4096, -1.0f)), *const o =
+                                                                   on_device(std::vector<float>(4096, -1.0f));
   chained<<<1, 128, 2 * 64 * 128>>>(on_device(q.bits), on_device(k.bits), on_device(v.bits), s, o);
   must(cudaGetLastError(), "launch");
   auto score = [&](int r, int c) {
@@ -149,13 +166,18 @@ void a_in_registers() {
   };
   int wrong = 0;
   std::string seen = mismatches(on_host(s, 4096), 64, 64, score, &wrong);
-  check("wgmma-a-fragment", wrong == 0, seen, "exact: a0 (r, c), a1 (r + 8, c), a2 (r, c + 8), a3 (r + 8, c + 8)");
-  seen = mismatches(on_host(o, 4096), 64, 64, [&](int r, int c) {
-    int sum = 0;
-    for (int j = 0; j < 64; ++j) sum += score(r, j) * v.at(j, c);
-    return sum;
-  }, &wrong);
-  check("wgmma-accumulator-is-a-fragment", wrong == 0, seen, "exact: pairs of D packed in order are A, B is MN-major");
+  check("wgmma-a-fragment", wrong == 0, seen,
+        "exact: a0 (r, c), a1 (r + 8, c), a2 (r, c + 8), a3 (r + 8, c + 8)");
+  seen = mismatches(
+      on_host(o, 4096), 64, 64,
+      [&](int r, int c) {
+        int sum = 0;
+        for (int j = 0; j < 64; ++j) sum += score(r, j) * v.at(j, c);
+        return sum;
+      },
+      &wrong);
+  check("wgmma-accumulator-is-a-fragment", wrong == 0, seen,
+        "exact: pairs of D packed in order are A, B is MN-major");
 }
 
 }  // namespace fact

@@ -59,6 +59,10 @@ def ours(variant, device, tensors, like, manifest, libraries):
     return rivals.Rival(run)
 
 
+def first_line(error):
+    return (str(error).strip().splitlines() or ["no text"])[0][:300]
+
+
 class Bench:
     def __init__(self, options, device, manifest, libraries, record):
         self.options, self.device, self.manifest, self.libraries, self.record = options, device, manifest, libraries, record
@@ -84,10 +88,10 @@ class Bench:
             except rivals.Absent as absent:
                 ready[name] = absent
             except Exception as error:  # whatever a rival throws, the others are still to be timed
-                first = (str(error).strip().splitlines() or ["no text"])[0]
-                ready[name] = rivals.Absent(f"{type(error).__name__}: {first[:300]}")
+                ready[name] = rivals.Absent(f"{type(error).__name__}: {first_line(error)}")
                 if name == "flashlight":
-                    self.record["failed"].append(f"{variant.name} {size.label}: {first}")
+                    self.record["failed"].append(f"{variant.name} {size.label}: {first_line(error)}")
+                self.device.trim()
         return ready
 
     def judge(self, name, rival, expected, bar):
@@ -112,8 +116,11 @@ class Bench:
             try:
                 checked[name] = self.judge(name, present[name], expected, ALLOWED * eager_error)
             except Exception as error:  # out of memory, say
-                ready[name] = rivals.Absent(f"{type(error).__name__}: {str(error).strip().splitlines()[0][:300]}")
+                ready[name] = rivals.Absent(f"{type(error).__name__}: {first_line(error)}")
+                if name == "flashlight":
+                    self.record["failed"].append(f"{variant.name} {size.label}: {first_line(error)}")
                 del present[name]
+                self.device.trim()
         del expected
         times = device.time({n: r.call for n, r in present.items()}) if present else {}
         for name, rival in ready.items():
@@ -133,8 +140,8 @@ class Bench:
             try:
                 show(self.run_case(variant, size))
             except Exception as error:  # one case's failure leaves the others
-                self.record["left_out"].append(f"{variant.name} {size.label}: {type(error).__name__}: {str(error)[:300]}")
-                print(self.record["left_out"][-1], flush=True)
+                self.record["failed"].append(f"{variant.name} {size.label}: {type(error).__name__}: {first_line(error)}")
+                print(self.record["failed"][-1], flush=True)
             self.device.free()
         self.record["finished"] = True
         self.save()

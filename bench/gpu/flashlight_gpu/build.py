@@ -47,7 +47,7 @@ class Build:
         self.nvcc = machine.find_tool("nvcc") if device == "cuda" else None
         if device == "cuda" and not self.nvcc:
             raise BuildError("nvcc is not on PATH, in $CUDA_HOME/bin or in /usr/local/cuda/bin")
-        self.cxx = shlex.split(os.environ.get("CXX", "g++"))
+        self.cxx = shlex.split(os.environ.get("FLASHLIGHT_CXX", "g++"))
         self.times = {}  # seconds, by output
 
     def _library_sources(self):

@@ -104,11 +104,15 @@ class TorchDevice:
         if self.kind == "cuda":
             self.torch.cuda.synchronize()
 
+    def trim(self):
+        """Gives back memory that PyTorch keeps, after a rival that ran out of it."""
+        if self.kind == "cuda":
+            self.torch.cuda.empty_cache()
+
     def free(self):
         """Between cases: compiled functions and cached memory of the last one."""
         self.torch._dynamo.reset()
-        if self.kind == "cuda":
-            self.torch.cuda.empty_cache()
+        self.trim()
 
     # Clocks
     def _events(self, call, repeats):
@@ -282,6 +286,9 @@ class NumpyDevice:
         return None
 
     def synchronize(self):
+        pass
+
+    def trim(self):
         pass
 
     def free(self):

@@ -2,8 +2,9 @@
 """Which tools and which device are there."""
 
 import datetime
+import glob
+import importlib.util
 import os
-import pathlib
 import platform
 import re
 import shutil
@@ -17,10 +18,8 @@ def find_tool(name):
     if found := shutil.which(name):
         return found
     home = os.environ.get("CUDA_HOME", "/usr/local/cuda")
-    for folder in (f"{home}/bin", f"{home}/compute-sanitizer"):
-        if (pathlib.Path(folder) / name).exists():
-            return str(pathlib.Path(folder) / name)
-    return None
+    usual = [f"{home}/bin", f"{home}/compute-sanitizer", "/usr/local/nvidia/bin", *sorted(glob.glob("/opt/nvidia/nsight-compute/*"), reverse=True)]
+    return next((f"{folder}/{name}" for folder in usual if os.path.isfile(f"{folder}/{name}")), None)
 
 
 def output_of(command, timeout=60):
@@ -40,7 +39,19 @@ def query(fields):
 
 def cuda_device():
     """name, driver, compute_cap and clocks of the first GPU; None without one."""
-    return query(["name", "driver_version", "compute_cap", "clocks.max.sm", "clocks.sm", "memory.total"])
+    return query(["name", "driver_version", "compute_cap", "clocks.max.sm", "clocks.sm", "memory.total"]) or device_by_torch()
+
+
+def device_by_torch():
+    """The same where nvidia-smi is missing, as far as PyTorch knows it."""
+    if importlib.util.find_spec("torch") is None:
+        return None
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    major, minor = torch.cuda.get_device_capability(0)
+    return {"name": torch.cuda.get_device_name(0), "driver_version": "unknown", "compute_cap": f"{major}.{minor}"}
 
 
 def arch_of(compute_cap):
