@@ -18,6 +18,7 @@ struct DeviceTable {
   void (*deallocate)(void* memory, void* stream);
   void (*copy)(void* target, const void* source, std::size_t bytes, CopyKind kind, void* stream);
   void (*synchronize)(void* stream);
+  int (*use_device)(int index) = nullptr;  // makes it this thread's device, returns the one before; null: there is one only
 };
 
 // Installs the table (which must live on) for allocations from now on; null brings the emulated device back.

@@ -353,19 +353,23 @@ void write_c_entry(const std::string& name, const std::string& function_name, co
                    Writer& w) {
   const Function& f = *variants[0].program->function;
   const std::size_t results = variants[0].program->stores.size();
-  std::vector<std::string> args{"launch"};
-  for (std::size_t t = 0; t < f.tensors.size(); ++t) args.push_back("from_dlpack(*in[" + std::to_string(t) + "])");
+  std::vector<std::string> args{"launch"}, names;
+  for (std::size_t t = 0; t < f.tensors.size(); ++t) {
+    args.push_back("t[" + std::to_string(t) + "]");
+    names.push_back("\"" + f.tensors[t].name + "\"");
+  }
   for (std::size_t s = 0; s < f.scalars.size(); ++s) {
     const std::string value = "scalars[" + std::to_string(s) + "]";
-    args.push_back(f.scalars[s].type == graph::SymType::Real ? value : f.scalars[s].type == graph::SymType::Integer ? "static_cast<long long>(" + value + ")" : value + " != 0");
+    const graph::SymType type = f.scalars[s].type;
+    args.push_back(type == graph::SymType::Real ? value : type == graph::SymType::Integer ? "whole(" + value + ", \"" + f.scalars[s].name + "\")" : value + " != 0");
   }
   w.line();
-  w.line("// Returns 0, or an error code whose text is flashlight_last_error(). No workspace is needed.");
-  w.open("extern \"C\" int " + symbol + "(const DLTensor* const* in, DLTensor* const* out, [[maybe_unused]] const double* scalars, void*, std::size_t, void* stream) {");
-  w.open("return c_entry(\"" + function_name + "\", out, " + std::to_string(results) + ", stream, [&](Launch& launch) {");
-  w.line("run_" + name + "(" + join(args, ", ") + ");");
-  w.close("});");
-  w.close();
+  w.line("extern \"C\" int " + symbol + "(const DLTensor* const* in, DLTensor* const* out, const double* scalars, void*, std::size_t, void* stream) {");
+  w.open("  return c_entry(\"" + function_name + "\", out, " + std::to_string(results) + ", in, {" + join(names, ", ") + "}, scalars, " +
+         std::to_string(f.scalars.size()) + ", stream, [&](Launch& launch, const Tensor* t) {");
+  w.line("  run_" + name + "(" + join(args, ", ") + ");");
+  w.close("  });");
+  w.line("}");
   w.line("extern \"C\" std::size_t " + symbol + "_workspace_size(const DLTensor* const*, const double*) { return 0; }");
 }
 

@@ -157,6 +157,9 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
   w.line();
   w.line("}  // namespace");
   name_c_entries(lowered);
+  w.line();
+  w.line("// ---- C entries: tensors and scalars in the order of the parameters. They return 0, or an error code whose text is");
+  w.line("// flashlight_last_error(). No workspace is needed.");
   for (const Lowered& f : lowered) write_c_entry(f.name, f.function->source->qualified_name, f.c_entry, f.variants, w);
   w.line();
   w.line("}  // namespace flashlight::generated");

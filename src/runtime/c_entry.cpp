@@ -2,8 +2,13 @@
 // See flashlight/generated/c_entry.h.
 #include "flashlight/generated/c_entry.h"
 
+#include <algorithm>
+#include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "runtime/borrowed.h"
 
 namespace flashlight::generated {
 
@@ -11,13 +16,12 @@ namespace {
 
 thread_local std::string last_error;
 
-// The extents of the tensors that the running call was given, which the emulated device lets kernels access.
-thread_local std::vector<AllocationInfo> borrowed;
-
 // Boolean tensors have code 6 since DLPack 0.7.
 constexpr int kBoolCode = 6;
 
-DType dtype_of(const DLDataType& type) {
+[[noreturn]] void refuse(const std::string& text) { throw Error(text.c_str()); }
+
+DType dtype_of(const DLDataType& type, const std::string& name) {
   if (type.lanes == 1) {
     switch (type.code) {
       case kDLFloat:
@@ -41,61 +45,138 @@ DType dtype_of(const DLDataType& type) {
         break;
     }
   }
-  throw Error(("DLPack type (code " + std::to_string(type.code) + ", " + std::to_string(type.bits) + " bits, " +
-               std::to_string(type.lanes) + " lanes) is not supported")
-                  .c_str());
+  refuse(name + " has a DLPack type that is not supported: code " + std::to_string(type.code) + ", " + std::to_string(type.bits) + " bits, " +
+         std::to_string(type.lanes) + " lanes");
 }
 
 bool emulated() { return &current_device() == &emulated_device(); }
 
-void check_device(DLDeviceType type) {
+void check_device(const DLTensor& tensor, const std::string& name) {
+  const int type = static_cast<int>(tensor.device.device_type);
   if (emulated() ? type == kDLCPU : type == kDLCUDA || type == kDLCUDAManaged) return;
-  throw Error(("a DLPack tensor has device type " + std::to_string(static_cast<int>(type)) + " where kernels run on " +
-               (emulated() ? "the emulated device, which reads host memory (1)" : "CUDA memory (2 or 13)"))
-                  .c_str());
+  refuse(name + " has DLPack device type " + std::to_string(type) + " where kernels run on " +
+         (emulated() ? "the emulated device, which reads host memory (1)" : "CUDA memory (2 or 13)"));
 }
 
-void borrow(char* data, const Sizes& sizes, const Sizes& strides, DType dtype) {
-  std::int64_t before = 0, behind = 1;
-  for (std::size_t d = 0; d < sizes.size(); ++d) {
-    if (sizes[d] == 0) return;
-    (strides[d] < 0 ? before : behind) += (sizes[d] - 1) * strides[d];
-  }
-  const auto element = static_cast<std::int64_t>(element_size(dtype));
-  borrowed.push_back({data + before * element, static_cast<std::size_t>((behind - before) * element), 0});
-}
-
-}  // namespace
-
-bool find_borrowed(const void* address, AllocationInfo* info) {
-  for (const AllocationInfo& b : borrowed) {
-    const auto first = reinterpret_cast<std::uintptr_t>(b.base), at = reinterpret_cast<std::uintptr_t>(address);
-    if (at < first || at - first >= b.bytes) continue;
-    *info = b;
-    return true;
-  }
-  return false;
-}
-
-Borrowing::~Borrowing() { borrowed.clear(); }
-
-void set_last_error(const char* text) { last_error = text; }
-
-Tensor from_dlpack(const DLTensor& tensor) {
-  check_device(tensor.device.device_type);
-  if (tensor.ndim < 0 || tensor.ndim > kMaxRank) throw Error("a DLPack tensor has more axes than the library supports");
+// The tensor over the caller's memory, which must outlive the call: CUDA memory, or host memory where the device is emulated.
+Tensor from_dlpack(const DLTensor* given, const std::string& name) {
+  if (!given) refuse(name + " is null");
+  const DLTensor& tensor = *given;
+  check_device(tensor, name);
+  if (tensor.ndim < 0 || tensor.ndim > kMaxRank) refuse(name + " has " + std::to_string(tensor.ndim) + " axes; at most " + std::to_string(kMaxRank) + " are supported");
+  if (tensor.ndim > 0 && !tensor.shape) refuse(name + " has no shape");
+  const DType dtype = dtype_of(tensor.dtype, name);
   Sizes sizes, strides;
-  std::int64_t stride = 1;
-  for (int d = 0; d < tensor.ndim; ++d) sizes.push_back(tensor.shape[d]);
-  for (int d = 0; d < tensor.ndim; ++d) strides.push_back(0);
+  std::int64_t stride = 1, elements = 1;
+  for (int d = 0; d < tensor.ndim; ++d) {
+    if (tensor.shape[d] < 0) refuse(name + " has a negative size in axis " + std::to_string(d));
+    elements *= tensor.shape[d];
+    sizes.push_back(tensor.shape[d]);
+    strides.push_back(0);
+  }
   for (int d = tensor.ndim - 1; d >= 0; --d) {
     strides.data()[d] = tensor.strides ? tensor.strides[d] : stride;
     stride *= tensor.shape[d];
   }
+  if (elements > 0 && !tensor.data) refuse(name + " has no data");
   char* const data = static_cast<char*>(tensor.data) + tensor.byte_offset;
-  const DType dtype = dtype_of(tensor.dtype);
-  if (emulated()) borrow(data, sizes, strides, dtype);
+  if (elements > 0 && reinterpret_cast<std::uintptr_t>(data) % element_size(dtype) != 0) refuse(name + " is not aligned to its elements");
+  if (elements > 0 && emulated()) borrow(data, sizes, strides, dtype);
   return Tensor::wrap(data, sizes, strides, dtype, Device::kCUDA);
+}
+
+// Elements of a result must not share memory: by their strides in order, each axis steps over all that lies inside it.
+void check_no_overlap(const Tensor& tensor, const std::string& name) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> axes;  // stride, size
+  for (std::int64_t d = 0; d < tensor.dim(); ++d) {
+    if (tensor.size(d) == 0) return;
+    if (tensor.size(d) > 1) axes.emplace_back(std::abs(tensor.stride(d)), tensor.size(d));
+  }
+  std::sort(axes.begin(), axes.end());
+  std::int64_t inside = 0;
+  for (const auto& [stride, size] : axes) {
+    if (stride <= inside) refuse(name + " has strides by which its elements overlap");
+    inside += (size - 1) * stride;
+  }
+}
+
+int device_of(const CCall& call) {
+  const DLTensor* first = call.results > 0 ? call.out[0] : nullptr;
+  auto check = [&](const DLTensor& tensor, const std::string& name) {
+    if (!first) first = &tensor;
+    if (tensor.device.device_id == first->device.device_id) return;
+    refuse(name + " is on device " + std::to_string(tensor.device.device_id) + ", others are on device " + std::to_string(first->device.device_id));
+  };
+  for (std::size_t t = 0; t < call.names.size(); ++t) check(*call.in[t], "argument '" + std::string(call.names.begin()[t]) + "'");
+  for (int r = 0; r < call.results; ++r) check(*call.out[r], "result " + std::to_string(r + 1));
+  return first ? first->device.device_id : 0;
+}
+
+// The stream and the device of a call, for this thread, until its end.
+class Scope {
+ public:
+  Scope() : stream_(current_stream()) {}
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
+  ~Scope() {
+    set_stream(stream_);
+    if (use_) use_(device_);
+    forget_borrowed();
+  }
+  void enter(int device, void* stream) {
+    use_ = current_device().use_device;
+    if (use_) device_ = use_(device);
+    else if (device != 0) refuse("there is no device " + std::to_string(device));
+    set_stream(stream);
+  }
+
+ private:
+  void* stream_;
+  int device_ = 0;
+  int (*use_)(int) = nullptr;
+};
+
+void run(const CCall& call, CBody body, const void* context) {
+  if (!call.in && call.names.size() > 0) refuse("the array of arguments is null");
+  if (!call.out) refuse("the array of results is null");
+  if (!call.scalars && call.scalar_count > 0) refuse("the array of scalars is null");
+  std::vector<Tensor> in, out;
+  for (std::size_t t = 0; t < call.names.size(); ++t) in.push_back(from_dlpack(call.in[t], "argument '" + std::string(call.names.begin()[t]) + "'"));
+  for (int r = 0; r < call.results; ++r) {
+    const std::string name = "result " + std::to_string(r + 1);
+    out.push_back(from_dlpack(call.out[r], name));
+    check_no_overlap(out[static_cast<std::size_t>(r)], name);
+  }
+  Scope scope;
+  scope.enter(device_of(call), call.stream);
+  Launch launch(call.function);
+  launch.into(out);
+  body(context, launch, in.data());
+}
+
+// The function's name stands in front once.
+std::string attributed(const CCall& call, const char* text) {
+  const std::string prefix = std::string(call.function) + ": ";
+  return std::string(text).rfind(prefix, 0) == 0 ? text : prefix + text;
+}
+
+}  // namespace
+
+int run_c_entry(const CCall& call, CBody body, const void* context) {
+  try {
+    run(call, body, context);
+    last_error.clear();
+    return 0;
+  } catch (const std::exception& error) {
+    forget_borrowed();
+    last_error = attributed(call, error.what());
+    return 1;
+  }
+}
+
+long long whole(double value, const char* name) {
+  if (value == std::floor(value) && std::abs(value) < 0x1p63) return static_cast<long long>(value);
+  refuse("scalar '" + std::string(name) + "' is " + std::to_string(value) + " where an integer is expected");
 }
 
 }  // namespace flashlight::generated

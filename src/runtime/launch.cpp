@@ -16,6 +16,12 @@ constexpr int kMostColumns = 256;  // of a head dim, in any kernel
 // Category: 0 bool, 1 integer, 2 float.
 int category(DType t) { return t == DType::kBool ? 0 : t <= DType::kFloat64 ? 2 : 1; }
 
+std::string text_of(const Sizes& sizes) {
+  std::string text;
+  for (std::int64_t size : sizes) text += (text.empty() ? "" : ", ") + std::to_string(size);
+  return "[" + text + "]";
+}
+
 DType promote(DType a, DType b) {
   if (a == b) return a;
   if (category(a) != category(b)) return category(a) > category(b) ? a : b;
@@ -217,7 +223,7 @@ Tensor Launch::result(int number, bool pack, std::initializer_list<long long> si
     const std::string name = "result " + std::to_string(number + 1);
     if (static_cast<std::size_t>(number) >= given_.size()) fail("no tensor is given for " + name);
     const Tensor& given = given_[static_cast<std::size_t>(number)];
-    if (!(given.sizes() == all)) fail(name + " does not have the sizes that the function returns");
+    if (!(given.sizes() == all)) fail(name + " has sizes " + text_of(given.sizes()) + " where the function returns " + text_of(all));
     if (given.dtype() != dtype) fail(name + " is " + type_name(given.dtype()) + " where the function returns " + type_name(dtype));
     return given;
   }

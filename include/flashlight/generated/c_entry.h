@@ -8,41 +8,35 @@
 
 namespace flashlight::generated {
 
-// The tensor over the caller's memory, which must outlive the call: CUDA memory, or host memory where the device is
-// emulated. Throws flashlight::Error for memory that kernels cannot reach and for a type the library lacks.
-Tensor from_dlpack(const DLTensor& tensor);
-
-// What from_dlpack() was given is forgotten by the end of the call that it was given for.
-struct Borrowing {
-  Borrowing() = default;
-  Borrowing(const Borrowing&) = delete;
-  Borrowing& operator=(const Borrowing&) = delete;
-  ~Borrowing();
+// What a C entry was given. Each tensor of `in` is called by its parameter's name in errors.
+struct CCall {
+  const char* function;
+  DLTensor* const* out;
+  int results;
+  const DLTensor* const* in;
+  std::initializer_list<const char*> names;
+  const double* scalars;
+  int scalar_count;
+  void* stream;
 };
 
-// The text of this thread's last error.
-void set_last_error(const char* text);
+using CBody = void (*)(const void* context, Launch& launch, const Tensor* in);
 
-// Runs `body` on `stream` with results going to `out`; errors become code 1.
+// Checks the arguments, then runs `body` on the call's stream and the tensors' device, with results going to `out`. Returns
+// 0; after an error 1, with a text for flashlight_last_error() and nothing written. It allocates no device memory and waits
+// for nothing, so that a CUDA graph can capture it.
+int run_c_entry(const CCall& call, CBody body, const void* context);
+
 template <class Body>
-int c_entry(const char* function, DLTensor* const* out, int results, void* stream, Body body) {
-  void* const before = current_stream();
-  const Borrowing borrowing;
-  int code = 0;
-  try {
-    std::vector<Tensor> given;
-    for (int r = 0; r < results; ++r) given.push_back(from_dlpack(*out[r]));
-    Launch launch(function);
-    launch.into(given);
-    set_stream(stream);
-    body(launch);
-  } catch (const std::exception& error) {
-    set_last_error(error.what());
-    code = 1;
-  }
-  set_stream(before);
-  return code;
+int c_entry(const char* function, DLTensor* const* out, int results, const DLTensor* const* in, std::initializer_list<const char*> names,
+            const double* scalars, int scalar_count, void* stream, const Body& body) {
+  const CCall call{function, out, results, in, names, scalars, scalar_count, stream};
+  return run_c_entry(
+      call, [](const void* context, Launch& launch, const Tensor* tensors) { (*static_cast<const Body*>(context))(launch, tensors); }, &body);
 }
+
+// A scalar for an integer parameter. Throws flashlight::Error where it is none.
+long long whole(double value, const char* name);
 
 }  // namespace flashlight::generated
 

@@ -39,7 +39,14 @@ inline void copy(void* target, const void* source, std::size_t bytes, CopyKind k
 
 inline void synchronize(void* stream) { must(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)), "cudaStreamSynchronize"); }
 
-inline constexpr DeviceTable kTable{"cuda", allocate, deallocate, copy, synchronize};
+inline int use_device(int index) {
+  int before = 0;
+  must(cudaGetDevice(&before), "cudaGetDevice");
+  if (index != before) must(cudaSetDevice(index), "cudaSetDevice");
+  return before;
+}
+
+inline constexpr DeviceTable kTable{"cuda", allocate, deallocate, copy, synchronize, use_device};
 
 }  // namespace cuda
 

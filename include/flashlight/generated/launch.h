@@ -133,7 +133,9 @@ void start(void (*kernel)(P), const Launch& launch, std::remove_cv_t<std::remove
 #endif
   p.row_tiles = (p.n_row + m - 1) / m;
   const int grid = launch.narrow(batch * p.row_tiles);
-  if (device::launch(kernel, grid, threads, shared_bytes, current_stream(), p, name) != 0) launch.fail(device::last_error_text());
+  if (device::launch(kernel, grid, threads, shared_bytes, current_stream(), p, name) == 0) return;
+  launch.fail(std::string(device::last_error_text()) + " (kernel " + name + ", " + std::to_string(grid) + " CTAs of " + std::to_string(threads) +
+              " threads and " + std::to_string(shared_bytes) + " bytes of shared memory)");
 }
 
 }  // namespace flashlight::generated
