@@ -78,6 +78,7 @@ std::vector<OutputFile> outputs_of(const Options& o, const Places& places, const
   std::vector<OutputFile> files;
   if (o.prints()) files.push_back({"-", t.printed});
   if (!places.report.empty()) files.push_back({places.report, t.report});
+  if (!places.c_header.empty()) files.push_back({places.c_header, t.c_header});
   if (!o.depfile.empty()) files.push_back({o.depfile, render_depfile(places.units, t.dependencies)});
   else
     for (std::size_t i = 0; i < places.depfiles.size(); ++i)

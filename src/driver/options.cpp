@@ -48,7 +48,6 @@ class HelpFormatter : public CLI::Formatter {
 // Options of stages that this version does not have: said clearly, never taken in silence.
 const std::map<std::string, std::string> kLater = {
     {"split", "writing a .cpp and a .cu"},
-    {"standalone", "inlining of headers"},
     {"precise", "splitting P into high and low parts"},
 };
 
@@ -56,6 +55,12 @@ void declare_outputs(CLI::App& app, Options& o) {
   app.add_option("-o,--output", o.output,
                  "Where the CUDA C++ goes: a file, - for standard output, or an existing folder")
       ->type_name("FILE")
+      ->group("Output");
+  app.add_option("--c-header", o.c_header, "Write a C header that declares the emitted C entries")
+      ->type_name("FILE")
+      ->group("Output");
+  app.add_flag("--standalone", o.standalone,
+               "Put the headers into the output, so that it compiles without an include path")
       ->group("Output");
   app.add_option("--report", o.report, "Write the JSON report (- for standard output)")
       ->type_name("FILE")
@@ -180,6 +185,8 @@ void check_values(const Options& o) {
 
 void check_combinations(const Options& o) {
   if (o.sources.empty() && !o.list_rules) usage("no-source", "no source file is given");
+  if (!o.c_header.empty() && (o.output.empty() || o.c_header == "-"))
+    usage("conflicting-options", "--c-header is a file beside an output, and declares what is in it", "name the output with -o");
   if (o.report_only && !o.output.empty())
     usage("conflicting-options", "--report-only writes no CUDA C++, so -o has no meaning");
   if (o.output.empty() && !o.report_only && !o.prints() && !o.checks())

@@ -15,6 +15,8 @@ struct Options {
   std::string build_dir;                   // -p
   std::string output;                      // -o: a file, "-", or an existing folder
   std::string report;                      // --report: a file or "-"
+  std::string c_header;                    // --c-header: a file
+  bool standalone = false;
   bool depend = false;                     // -MD
   std::string depfile;                     // -MF
   std::vector<std::string> archs = {"sm_80"};

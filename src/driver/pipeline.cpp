@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "driver/resources.h"
 #include "fusion/plan.h"
 #include "fusion/roles.h"
 #include "kernel/program.h"
@@ -62,7 +63,8 @@ void render(Unit& unit) {
   how.dtypes = o.dtypes;
   how.archs = o.archs;
   how.strict_nan = o.strict_nan;
-  how.include_dir = unit.reading.include_dir;
+  how.standalone = o.standalone;
+  how.read_header = [&](const std::string& name) { return read_header(name, unit.reading.include_dir); };
   unit.text = emit::render_unit(unit.program, unit.functions, how);
 }
 

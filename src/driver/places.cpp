@@ -71,6 +71,7 @@ std::vector<std::string> all_of(const Places& places) {
   std::vector<std::string> out;
   for (const std::string& u : places.units) out.push_back(u);
   out.push_back(places.report);
+  out.push_back(places.c_header);
   out.insert(out.end(), places.depfiles.begin(), places.depfiles.end());
   std::erase_if(out, [](const std::string& p) { return p.empty() || is_device(p); });
   return out;
@@ -104,6 +105,7 @@ Places find_places(const Options& o) {
   Places places;
   places.units = name_units(o);
   places.report = o.report_only && o.report.empty() ? "-" : o.report;
+  places.c_header = o.c_header;
   if (!o.depfile.empty()) places.depfiles = {o.depfile};
   else if (o.depend)
     for (const std::string& u : places.units)
@@ -121,6 +123,7 @@ Places find_places(const Options& o) {
       if (same_file(out, in)) output_is_input(out, in);
   for (const std::string& u : places.units) check_output(u);
   check_output(places.report);
+  check_output(places.c_header);
   for (const std::string& d : places.depfiles) check_output(d);
   return places;
 }

@@ -11,6 +11,7 @@ namespace flashlight::driver {
 struct Places {
   std::vector<std::string> units;     // per source: its .cu, "-" or empty for none
   std::string report;                 // file, "-" or empty for none
+  std::string c_header;               // file or empty for none
   std::vector<std::string> depfiles;  // none, one for all (-MF), or one for each source
 };
 

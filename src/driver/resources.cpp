@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "driver/failure.h"
+#include "driver/files.h"
 
 namespace flashlight::driver {
 
@@ -38,6 +39,14 @@ std::string find_include_dir(const Options& o) {
                                         : "no flashlight/flashlight.h in '" + o.include_dir + "'",
                   "name the folder that holds flashlight/flashlight.h with --include-dir");
   return found;
+}
+
+std::string read_header(const std::string& name, const std::string& include_dir) {
+  const std::string folder = first_with({include_dir, "/usr/local/include", "/usr/include"}, name.c_str());
+  if (folder.empty())
+    throw Failure(kExitInputOutput, "cannot-read", "--standalone: the header <" + name + "> is not found",
+                  "it belongs into '" + include_dir + "'");
+  return read_regular_file((fs::path(folder) / name).string());
 }
 
 std::string find_resource_dir(const Options& o) {

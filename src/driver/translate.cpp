@@ -13,6 +13,7 @@
 #include "driver/translation.h"
 #include "driver/version.h"
 #include "emit/baseline.h"
+#include "emit/c_header.h"
 #include "emit/explain.h"
 #include "emit/report.h"
 
@@ -219,6 +220,9 @@ void translate_all(const Options& o, const std::vector<std::string>& outputs, Tr
       for (const FusedFunction& f : u.functions)
         if (is_called(f, name)) out.printed += emit::explain(f);
   out.report = report_of(o, report);
+  std::vector<const std::vector<FusedFunction>*> functions;
+  for (const Unit& u : units) functions.push_back(&u.functions);
+  if (!o.c_header.empty()) out.c_header = emit::render_c_header(functions);
 }
 
 }  // namespace

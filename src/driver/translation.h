@@ -16,6 +16,7 @@ struct Translation {
   std::vector<std::string> units;                      // per source: the text of the .cu
   std::vector<std::vector<std::string>> dependencies;  // per source: files read
   std::string report;                                  // JSON; empty if not asked for
+  std::string c_header;                                // empty if not asked for
   std::string printed;                                 // dumps and explanations
 };
 

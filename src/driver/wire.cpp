@@ -86,6 +86,7 @@ void translation(Wire& wire, T& t) {
   list(wire, t.units, [&](auto& s) { wire(s); });
   list(wire, t.dependencies, [&](auto& files) { list(wire, files, [&](auto& s) { wire(s); }); });
   wire(t.report);
+  wire(t.c_header);
   wire(t.printed);
 }
 

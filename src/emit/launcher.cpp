@@ -349,10 +349,7 @@ void write_launcher(const std::string& name, const std::string& function_name, c
 }
 
 // DLPack tensors in the order of the parameters, scalars as doubles.
-void write_c_entry(const std::string& name, const std::string& function_name, const std::string& symbol, const std::vector<VariantText>& variants,
-                   Writer& w) {
-  const Function& f = *variants[0].program->function;
-  const std::size_t results = variants[0].program->stores.size();
+void write_c_entry(const std::string& name, const std::string& function_name, const CEntry& entry, const Function& f, Writer& w) {
   std::vector<std::string> args{"launch"}, names;
   for (std::size_t t = 0; t < f.tensors.size(); ++t) {
     args.push_back("t[" + std::to_string(t) + "]");
@@ -364,13 +361,13 @@ void write_c_entry(const std::string& name, const std::string& function_name, co
     args.push_back(type == graph::SymType::Real ? value : type == graph::SymType::Integer ? "whole(" + value + ", \"" + f.scalars[s].name + "\")" : value + " != 0");
   }
   w.line();
-  w.line("extern \"C\" int " + symbol + "(const DLTensor* const* in, DLTensor* const* out, const double* scalars, void*, std::size_t, void* stream) {");
-  w.open("  return c_entry(\"" + function_name + "\", out, " + std::to_string(results) + ", in, {" + join(names, ", ") + "}, scalars, " +
+  w.line("extern \"C\" int " + entry.symbol + "(const DLTensor* const* in, DLTensor* const* out, const double* scalars, void*, std::size_t, void* stream) {");
+  w.open("  return c_entry(\"" + function_name + "\", out, " + std::to_string(entry.results) + ", in, {" + join(names, ", ") + "}, scalars, " +
          std::to_string(f.scalars.size()) + ", stream, [&](Launch& launch, const Tensor* t) {");
   w.line("  run_" + name + "(" + join(args, ", ") + ");");
   w.close("  });");
   w.line("}");
-  w.line("extern \"C\" std::size_t " + symbol + "_workspace_size(const DLTensor* const*, const double*) { return 0; }");
+  w.line("extern \"C\" std::size_t " + entry.symbol + "_workspace_size(const DLTensor* const*, const double*) { return 0; }");
 }
 
 }  // namespace flashlight::emit

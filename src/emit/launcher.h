@@ -29,9 +29,8 @@ std::vector<Instance> instances_of(const VariantText& variant, const EmitOptions
 // "TensorList{out0, out1}".
 std::string results(const VariantText& variant);
 
-// The launcher of a function, over all its variants, and its C entry `symbol`, which stands outside of namespaces.
-void write_c_entry(const std::string& name, const std::string& function_name, const std::string& symbol, const std::vector<VariantText>& variants,
-                   Writer& w);
+// The launcher of a function, over all its variants, and its C entry, which stands outside of namespaces.
+void write_c_entry(const std::string& name, const std::string& function_name, const CEntry& entry, const graph::Function& function, Writer& w);
 void write_launcher(const std::string& name, const std::string& function_name, const std::vector<VariantText>& variants,
                     const EmitOptions& options, Writer& w);
 

@@ -16,8 +16,7 @@ namespace {
 // Everything the kernels of one function need to stay alive while they are written.
 struct Lowered {
   FusedFunction* function = nullptr;
-  std::string name;     // causal_attention_1
-  std::string c_entry;  // flashlight_causal_attention
+  std::string name;  // causal_attention_1
   std::vector<std::unique_ptr<kernel::Program>> programs;
   std::vector<std::unique_ptr<Parameters>> parameters;
   std::vector<VariantText> variants;
@@ -77,14 +76,19 @@ std::string stem(const std::string& path) {
   return base.substr(0, base.find_last_of('.'));
 }
 
-// The names of C entries: the qualified names with _ for ::, overloads numbered.
+// Symbols are the qualified names with _ for ::, overloads numbered.
 void name_c_entries(std::vector<Lowered>& functions) {
   std::map<std::string, int> uses;
   for (Lowered& f : functions) {
     std::string symbol = f.function->source->qualified_name;
     for (std::size_t at = symbol.find("::"); at != std::string::npos; at = symbol.find("::")) symbol.replace(at, 2, "_");
-    f.c_entry = "flashlight_" + identifier(symbol);
-    if (const int use = ++uses[f.c_entry]; use > 1) f.c_entry += "_" + std::to_string(use);
+    CEntry& entry = f.function->c_entry;
+    entry.symbol = "flashlight_" + identifier(symbol);
+    if (const int use = ++uses[entry.symbol]; use > 1) entry.symbol += "_" + std::to_string(use);
+    const graph::Function& function = *f.variants[0].program->function;
+    for (const graph::TensorParam& t : function.tensors) entry.tensors.push_back(t.name);
+    for (const graph::ScalarParam& p : function.scalars) entry.scalars.push_back(p.name);
+    entry.results = static_cast<int>(f.variants[0].program->stores.size());
   }
 }
 
@@ -108,6 +112,18 @@ void write_function(const Lowered& f, const frontend::Program& program, const Em
   }
   w.line();
   write_launcher(f.name, f.function->source->qualified_name, f.variants, options, w);
+}
+
+// Headers that the user's text includes come in front of it, so that its lines keep their numbers.
+void inline_headers(const ReadHeader& read, std::string& head, std::string& body, std::string& tail) {
+  Inliner inliner(read);
+  std::vector<std::string> names;
+  body = Inliner::without_includes(body, names);
+  std::string includes;
+  for (const std::string& name : names) includes += "#include <" + name + ">\n";
+  head.insert(head.find("#include"), includes);
+  head = inliner.inlined(head);
+  tail = inliner.inlined(tail);
 }
 
 }  // namespace
@@ -160,13 +176,15 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
   w.line();
   w.line("// ---- C entries: tensors and scalars in the order of the parameters. They return 0, or an error code whose text is");
   w.line("// flashlight_last_error(). No workspace is needed.");
-  for (const Lowered& f : lowered) write_c_entry(f.name, f.function->source->qualified_name, f.c_entry, f.variants, w);
+  for (const Lowered& f : lowered) write_c_entry(f.name, f.function->source->qualified_name, f.function->c_entry, *f.variants[0].program->function, w);
   w.line();
   w.line("}  // namespace flashlight::generated");
 
+  std::string tail = w.str();
+  if (options.standalone) inline_headers(options.read_header, head, body, tail);
   const std::string text = head + body;
   const auto line = std::count(text.begin(), text.end(), '\n') + 2;
-  return text + "#line " + std::to_string(line) + " \"" + stem(program.path) + ".cu\"\n" + w.str();
+  return text + "#line " + std::to_string(line) + " \"" + stem(program.path) + ".cu\"\n" + tail;
 }
 
 }  // namespace flashlight::emit

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "emit/standalone.h"
 #include "frontend/program.h"
 #include "fusion/plan.h"
 
@@ -27,6 +28,13 @@ struct KernelFacts {  // one emitted kernel, for the report
   std::string explanation;         // states and fix-ups, in words
 };
 
+// The function's C entry: its symbol, and the names of what it takes, in order.
+struct CEntry {
+  std::string symbol;  // flashlight_causal_attention
+  std::vector<std::string> tensors, scalars;
+  int results = 0;
+};
+
 struct FusedFunction {
   const frontend::FunctionSource* source = nullptr;
   fusion::Status status = fusion::Status::Unfused;
@@ -35,6 +43,7 @@ struct FusedFunction {
   std::vector<RuleUse> rules;
   std::vector<KernelFacts> kernels;       // filled by render_unit
   std::vector<std::string> numerics;
+  CEntry c_entry;                         // filled by render_unit
 };
 
 struct EmitOptions {
@@ -43,7 +52,7 @@ struct EmitOptions {
   std::vector<std::string> archs = {"sm_80"};
   bool strict_nan = false;
   bool standalone = false;
-  std::string include_dir;  // for standalone
+  ReadHeader read_header;   // for standalone
 };
 
 // The emitted file: the user's text with launcher declarations before line 1, one early return in each fused function, and the kernels at
