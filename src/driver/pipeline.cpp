@@ -19,7 +19,10 @@ namespace {
 
 void read(Unit& unit) {
   unit.program = frontend::read_program(unit.path, unit.reading);
-  for (const frontend::FunctionSource& f : unit.program.functions) unit.functions.emplace_back().source = &f;
+  for (const frontend::FunctionSource& f : unit.program.functions) {
+    unit.functions.emplace_back().source = &f;
+    for (const frontend::Variant& v : f.variants) graph::verify(v.function);
+  }
 }
 
 void count(std::vector<emit::RuleUse>& uses, const rewrite::Rule& rule) {
@@ -33,6 +36,7 @@ void rewrite_graphs(Unit& unit) {
     for (frontend::Variant& v : unit.program.functions[i].variants) {
       auto [function, trace] = rewrite::rewrite(std::move(v.function), *unit.rules);
       v.function = std::move(function);
+      graph::verify(v.function);
       for (const rewrite::Application& a : trace) count(unit.functions[i].rules, *a.rule);
     }
 }

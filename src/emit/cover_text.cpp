@@ -2,6 +2,10 @@
 // See cover_text.h.
 #include "emit/cover_text.h"
 
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
 namespace flashlight::emit {
 
 using kernel::Cover;
@@ -17,18 +21,72 @@ Code scaled(std::int64_t coefficient, const std::string& name) {
   return product({{std::to_string(coefficient), kAtom, CType::Int}, value}, CType::Int);
 }
 
-bool is_zero(const Code& code) { return code.text == "0"; }
+bool is_negative(const Code& term) { return term.text[0] == '-'; }
+Code opposite(const Code& term) {
+  if (is_negative(term)) return {term.text.substr(1), kProduct, term.type};
+  return {"-" + wrap(term, kProduct), kProduct, term.type};
+}
 
-Code total(std::vector<Code> terms) {
+std::optional<long long> number(const Code& term) {
+  long long value = 0;
+  const char *begin = term.text.data(), *end = begin + term.text.size();
+  const auto [stop, error] = std::from_chars(begin, end, value);
+  return error == std::errc() && stop == end ? std::optional(value) : std::nullopt;
+}
+
+// Numbers become one, at the end; no sum begins with a minus it can avoid.
+Code total(const std::vector<Code>& terms) {
   std::vector<Code> kept;
+  long long numbers = 0;
   for (const Code& t : terms) {
-    if (!is_zero(t) && t.text[0] != '-') kept.push_back(t);
+    if (const auto value = number(t)) numbers += *value;
+    else kept.push_back(t);
   }
-  for (const Code& t : terms) {
-    if (!is_zero(t) && t.text[0] == '-') kept.push_back(t);
-  }
-  if (kept.empty()) return {"0", kAtom, CType::Int};
+  if (kept.empty()) return {std::to_string(numbers), kAtom, CType::Int};
+  if (numbers != 0) kept.push_back({std::to_string(numbers), numbers < 0 ? kUnary : kAtom, CType::Int});
+  std::stable_partition(kept.begin(), kept.end(), [](const Code& t) { return !is_negative(t); });
   return sum(kept, CType::Int);
+}
+
+std::vector<Code> opposite(std::vector<Code> terms) {
+  for (Code& t : terms) t = opposite(t);
+  return terms;
+}
+
+// The sum compared with zero: its negative terms stand on the other side.
+std::string against_zero(const std::vector<Code>& terms, const char* op) {
+  std::vector<Code> left, right;
+  long long numbers = 0;
+  for (const Code& t : terms) {
+    if (const auto value = number(t)) numbers += *value;
+    else if (is_negative(t)) right.push_back(opposite(t));
+    else left.push_back(t);
+  }
+  const bool on_the_right = numbers > 0 && !left.empty() && right.empty();
+  (on_the_right ? right : left).push_back({std::to_string(on_the_right ? -numbers : numbers), kAtom, CType::Int});
+  return total(left).text + " " + op + " " + total(right).text;
+}
+
+// Conditions joined; what always or never holds is left out.
+std::string joined(const std::vector<std::string>& parts, bool both) {
+  const std::string settles = both ? "false" : "true", neutral = both ? "true" : "false";
+  std::vector<std::string> kept;
+  for (const std::string& part : parts) {
+    if (part == settles) return settles;
+    if (part != neutral && std::find(kept.begin(), kept.end(), part) == kept.end()) kept.push_back(part);
+  }
+  if (kept.empty()) return neutral;
+  return kept.size() == 1 ? kept[0] : "(" + join(kept, both ? " && " : " || ") + ")";
+}
+
+std::string without_parentheses(const std::string& text) {
+  if (text.empty() || text.front() != '(') return text;
+  int depth = 0;
+  for (std::size_t k = 0; k < text.size(); ++k) {
+    depth += text[k] == '(' ? 1 : text[k] == ')' ? -1 : 0;
+    if (depth == 0) return k + 1 == text.size() ? text.substr(1, text.size() - 2) : text;
+  }
+  return text;
 }
 
 }  // namespace
@@ -36,37 +94,45 @@ Code total(std::vector<Code> terms) {
 CoverText::CoverText(const kernel::Program& program, const kernel::Sweep& sweep, PointPrinter& points)
     : program_(program), points_(points), live_(kernel::cover_of_any(program, sweep.live)), data_(live_.data) {}
 
-std::string CoverText::rest(const Cover& cover, bool upper_row, bool negate, std::int64_t row_sign) {
-  (void)negate;
+// The form without its keys: its least or greatest value over the tile's rows.
+std::vector<Code> CoverText::rest(const Cover& cover, bool upper) {
   std::vector<Code> data;
   for (std::size_t k = 0; k < data_.size(); ++k) data.push_back({"data" + std::to_string(k), kAtom, CType::Long});
   std::vector<Code> terms;
-  if (row_sign != 0) terms.push_back(scaled(row_sign, (row_sign > 0) == upper_row ? "row_last" : "row0"));
-  terms.push_back(points_.index(cover.rest, data));
-  return total(terms).text;
+  if (cover.a != 0) terms.push_back(scaled(cover.a, (cover.a > 0) == upper ? "row_last" : "row0"));
+  if (cover.rest.op() == graph::SymOp::Add) {
+    for (const graph::Sym& term : cover.rest.args()) terms.push_back(points_.index(term, data));
+  } else {
+    terms.push_back(points_.index(cover.rest, data));
+  }
+  return terms;
 }
 
 // The least or greatest value of the form over the tile.
-std::string CoverText::form(const Cover& cover, bool upper) {
+std::vector<Code> CoverText::form(const Cover& cover, bool upper) {
   std::vector<Code> terms;
-  if (cover.b != 0) terms.push_back(scaled(cover.b, (cover.b > 0) == upper ? "col0 + N - 1" : "col0"));
-  const std::string others = rest(cover, upper, false, cover.a);
-  terms.push_back({others, others.find(' ') == std::string::npos ? kAtom : kSum, CType::Int});
-  return total(terms).text;
+  if (cover.b != 0) {
+    const bool last = (cover.b > 0) == upper;
+    terms.push_back(scaled(cover.b, last ? "col0 + N" : "col0"));
+    if (last) terms.push_back({std::to_string(-cover.b), kUnary, CType::Int});
+  }
+  const std::vector<Code> others = rest(cover, upper);
+  terms.insert(terms.end(), others.begin(), others.end());
+  return terms;
 }
 
 std::string CoverText::full(const Cover& cover) {
   switch (cover.kind) {
-    case Cover::AtMostZero: return form(cover, true) + " <= 0";
-    case Cover::Zero: return form(cover, false) + " == 0 && " + form(cover, true) + " == 0";
-    case Cover::NotZero: return "(" + form(cover, false) + " > 0 || " + form(cover, true) + " < 0)";
+    case Cover::AtMostZero: return against_zero(form(cover, true), "<=");
+    case Cover::Zero: return against_zero(form(cover, false), "==") + " && " + against_zero(form(cover, true), "==");
+    case Cover::NotZero: return "(" + against_zero(form(cover, false), ">") + " || " + against_zero(form(cover, true), "<") + ")";
     case Cover::Constant: return cover.value ? "true" : "false";
     case Cover::Unknown: return "false";
     case Cover::And:
     case Cover::Or: {
       std::vector<std::string> parts;
       for (const Cover& arg : cover.args) parts.push_back(full(arg));
-      return "(" + join(parts, cover.kind == Cover::And ? " && " : " || ") + ")";
+      return joined(parts, cover.kind == Cover::And);
     }
   }
   return "false";
@@ -74,16 +140,16 @@ std::string CoverText::full(const Cover& cover) {
 
 std::string CoverText::none(const Cover& cover) {
   switch (cover.kind) {
-    case Cover::AtMostZero: return form(cover, false) + " > 0";
-    case Cover::Zero: return "(" + form(cover, false) + " > 0 || " + form(cover, true) + " < 0)";
-    case Cover::NotZero: return form(cover, false) + " == 0 && " + form(cover, true) + " == 0";
+    case Cover::AtMostZero: return against_zero(form(cover, false), ">");
+    case Cover::Zero: return "(" + against_zero(form(cover, false), ">") + " || " + against_zero(form(cover, true), "<") + ")";
+    case Cover::NotZero: return against_zero(form(cover, false), "==") + " && " + against_zero(form(cover, true), "==");
     case Cover::Constant: return cover.value ? "false" : "true";
     case Cover::Unknown: return "false";
     case Cover::And:
     case Cover::Or: {
       std::vector<std::string> parts;
       for (const Cover& arg : cover.args) parts.push_back(none(arg));
-      return "(" + join(parts, cover.kind == Cover::And ? " || " : " && ") + ")";
+      return joined(parts, cover.kind == Cover::Or);
     }
   }
   return "false";
@@ -115,14 +181,16 @@ CoverText::Range CoverText::range(const Cover& cover) {
   if ((cover.kind != Cover::AtMostZero && cover.kind != Cover::Zero) || cover.b == 0) return {};
   // b * j + lo <= 0 with lo the least of the rest over the rows; for an equality also b * j + hi >= 0.
   auto bound = [&](const Cover& c) {
-    std::int64_t b = c.b;
-    const std::string lo = rest(c, false, false, c.a);
-    const std::string negated = total({{"-" + std::string(lo.find(' ') == std::string::npos ? lo : "(" + lo + ")"), kUnary, CType::Int}}).text;
+    const std::int64_t b = c.b;
+    std::vector<Code> low = rest(c, false), negated = opposite(low);
     Range r;
-    if (b > 0) {
-      r.end = lo == "0" ? "1" : (b == 1 ? "1 - (" + lo + ")" : "floor_div(" + negated + ", " + std::to_string(b) + ") + 1");
+    if (b == 1) {
+      negated.push_back({"1", kAtom, CType::Int});
+      r.end = total(negated).text;
+    } else if (b > 0) {
+      r.end = "floor_div(" + total(negated).text + ", " + std::to_string(b) + ") + 1";
     } else {
-      r.begin = b == -1 ? lo : "-floor_div(" + negated + ", " + std::to_string(-b) + ")";
+      r.begin = b == -1 ? total(low).text : "-floor_div(" + total(negated).text + ", " + std::to_string(-b) + ")";
     }
     if (!data_.empty()) {
       for (std::string* side : {&r.begin, &r.end}) {
@@ -161,7 +229,7 @@ void CoverText::write_bounds(Writer& w) {
     w.open("const auto live_from = [&](int t) {");
     w.open("for (; t < tiles; ++t) {");
     w.line("[[maybe_unused]] const int col0 = t * N;");
-    w.line("if (!(" + skip + ")) break;");
+    w.line("if (!(" + without_parentheses(skip) + ")) break;");
     w.close();
     w.line("return t;");
     w.close("};");
@@ -181,7 +249,8 @@ std::string CoverText::full(Expr predicate) {
   const kernel::CoverOf cover = kernel::cover_of(program_, predicate);
   // The predicate's captured integers are those of the sweep where they coincide; others leave it undecided.
   if (cover.data != data_ && !cover.data.empty()) return "false";
-  return inside + " && " + full(cover.cover);
+  const std::string kept = full(cover.cover);
+  return kept == "false" ? kept : kept == "true" ? inside : inside + " && " + (kept.find(" || ") == std::string::npos ? without_parentheses(kept) : kept);
 }
 
 std::string CoverText::in_words() const {

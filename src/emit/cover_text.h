@@ -23,10 +23,10 @@ class CoverText {
     std::string begin, end;  // keys; empty: unbounded
   };
   Range range(const kernel::Cover& cover);
-  std::string form(const kernel::Cover& cover, bool upper);
+  std::vector<Code> form(const kernel::Cover& cover, bool upper);
   std::string full(const kernel::Cover& cover);
   std::string none(const kernel::Cover& cover);
-  std::string rest(const kernel::Cover& cover, bool upper_row, bool negate, std::int64_t row_sign);
+  std::vector<Code> rest(const kernel::Cover& cover, bool upper);
 
   const kernel::Program& program_;
   PointPrinter& points_;

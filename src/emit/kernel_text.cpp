@@ -6,6 +6,7 @@
 
 #include "emit/cover_text.h"
 #include "emit/schedule.h"
+#include "fusion/describe.h"
 #include "fusion/roles.h"
 
 namespace flashlight::emit {
@@ -290,7 +291,22 @@ class KernelWriter {
 
   // ---- one tile
 
+  // Whether a tile needs no mask, once for each mask; tiles that need one are counted.
+  void write_wholes(const kernel::Sweep& sweep, CoverText& cover, Writer& w) {
+    wholes_.clear();
+    std::vector<std::string> names;
+    for (const kernel::Masked& masked : sweep.masked) {
+      const std::string text = cover.full(masked.predicate);
+      const auto [found, fresh] = wholes_.try_emplace(text, "whole" + (names.empty() ? "" : std::to_string(names.size() + 1)));
+      if (!fresh) continue;
+      names.push_back(found->second);
+      w.line("const bool " + found->second + " = " + text + ";");
+    }
+    if (!names.empty()) w.line("if (!" + (names.size() == 1 ? names[0] : "(" + join(names, " && ") + ")") + ") count(\"masked tile\");");
+  }
+
   void write_tile(const kernel::Sweep& sweep, CoverText& cover, Writer& w) {
+    write_wholes(sweep, cover, w);
     for (int slot = 0; slot < schedule_.slots; ++slot) w.line("Acc<MI, N> " + fragment(slot) + ";");
     std::size_t contracts = sweep.contractions.size();
     bool prefetched = false;
@@ -334,13 +350,12 @@ class KernelWriter {
   // Opens a loop over a fragment's elements with the indices its text needs.
   void element_loop(const std::string& columns, const std::string& needs, const std::vector<std::string>& body, Writer& w,
                     const std::string& first_column = {}) {
-    w.open("for_each_element<MI, " + columns + ">([&](const Element& e) FL_INLINE {");
     std::string extent;
     for (const Dimension& d : text_.dimensions)
       if (d.name == columns.substr(0, columns.find(' '))) extent = loop_extent(d.loop);
-    for (const std::string& declaration : index_declarations(needs, true, extent, first_column)) w.line(declaration);
-    for (const std::string& line : body) w.line(line);
-    w.close("});");
+    std::vector<std::string> lines = index_declarations(needs, true, extent, first_column);
+    lines.insert(lines.end(), body.begin(), body.end());
+    w.block("for_each_element<MI, " + columns + ">([&](const Element& e) FL_INLINE {", lines, "});");
   }
 
   Expr hoisted(Expr e, kernel::Space loop, Writer& w) {
@@ -362,8 +377,7 @@ class KernelWriter {
     const std::string target = fragment(item.slot) + "[e]", outside = float_literal(masked.otherwise);
     std::string keep;
     if (masked.predicate) keep = wrap(values_.value(hoisted(masked.predicate, kernel::kScore, w), "e"), kAtom);
-    w.open("if (!(" + cover.full(masked.predicate) + ")) {");
-    w.line("count(\"masked tile\");");
+    w.open("if (!" + wholes_.at(cover.full(masked.predicate)) + ") {");
     element_loop("N", keep, {"if (col0 + col_of(e) >= p.n_key" + (keep.empty() ? "" : " || !" + keep) + ") " + target + " = " + outside + ";"}, w);
     w.close();
   }
@@ -415,16 +429,9 @@ class KernelWriter {
 
   void write_row(const std::string& name, const std::string& op, Expr value, Writer& w) {
     const std::string text = values_.value(hoisted(value, kernel::kRow, w), "r").text;
-    const std::vector<std::string> declarations = index_declarations(text, false);
-    const std::string statement = name + "[r] " + op + " " + text + ";";
-    if (declarations.empty()) {
-      w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { " + statement + " });");
-      return;
-    }
-    w.open("for_each_row<MI>([&](const Row& r) FL_INLINE {");
-    for (const std::string& declaration : declarations) w.line(declaration);
-    w.line(statement);
-    w.close("});");
+    std::vector<std::string> lines = index_declarations(text, false);
+    lines.push_back(name + "[r] " + op + " " + text + ";");
+    w.block("for_each_row<MI>([&](const Row& r) FL_INLINE {", lines, "});");
   }
 
   // A sum's four lanes each keep a part of it, so each moves by a quarter of the keys.
@@ -590,22 +597,30 @@ class KernelWriter {
     return w.str();
   }
 
+  std::string shape_in_words(const graph::Shape& shape, bool pack) const {
+    std::vector<std::string> sizes;
+    for (std::size_t a = 0; a < shape.size(); ++a) sizes.push_back(pack && a == 0 ? ".." : fusion::describe(function_, shape[a]));
+    return "[" + join(sizes, ", ") + "]";
+  }
+
   void write_params() {
     Writer w;
     w.open("struct " + text_.params + " {");
     for (int input : parameters_.tensors()) {
       const graph::TensorParam& tensor = function_.tensors[input];
-      w.line("TensorArg<" + std::to_string(tensor.shape.size() - tensor.pack) + "> " + parameters_.tensor_field(input) + ";");
+      w.line("TensorArg<" + std::to_string(tensor.shape.size() - tensor.pack) + "> " + parameters_.tensor_field(input) + ";  // " +
+             shape_in_words(tensor.shape, tensor.pack));
     }
     for (std::size_t s = 0; s < program_.stores.size(); ++s) {
       const graph::TensorView& view = function_.outputs[program_.stores[s].output].value;
-      w.line("TensorArg<" + std::to_string(view.shape.size() - view.pack) + "> out" + std::to_string(s) + ";");
+      w.line("TensorArg<" + std::to_string(view.shape.size() - view.pack) + "> out" + std::to_string(s) + ";  // " +
+             shape_in_words(view.shape, view.pack));
     }
     w.line("PackShape pack;");
     w.line("int n_row, n_key, row_tiles;  // query rows, keys, tiles of M rows");
     for (const auto& [value, field] : parameters_.scalars()) {
       const bool real = value.type() == graph::SymType::Real;
-      w.line(std::string(real ? "float " : "int ") + field + ";");
+      w.line(std::string(real ? "float " : "int ") + field + ";  // " + fusion::describe(function_, value));
     }
     w.close("};");
     text_.declaration = w.str();
@@ -621,6 +636,7 @@ class KernelWriter {
   KernelText text_;
   std::vector<Placement> operands_;
   Schedule schedule_;
+  std::map<std::string, std::string> wholes_;  // the conditions under which a tile needs no mask, and their variables
   Writer uniform_;
   int sweep_ = 0;
   bool values_ready_ = false;  // the tile's values have arrived for every warp

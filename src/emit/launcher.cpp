@@ -169,8 +169,8 @@ std::string instance_call(const VariantText& v, const Instance& instance) {
   args.push_back(std::to_string(instance.shape.n));
   args.push_back(std::to_string(instance.shape.warps));
   if (v.kernel.split) args.push_back(std::to_string(instance.shape.parts));
-  return "start(" + v.kernel.name + "<" + join(args, ", ") + ">, launch, p, batch, " + std::to_string(instance.shape.m) + ", " +
-         std::to_string(instance.shape.threads()) + ", " + std::to_string(instance.shared_bytes) + ", \"" + v.kernel.name + "\")";
+  return "start(" + v.kernel.name + "<" + join(args, ", ") + ">, launch, p, batch, {.rows = " + std::to_string(instance.shape.m) + ", .threads = " +
+         std::to_string(instance.shape.threads()) + ", .shared_bytes = " + std::to_string(instance.shared_bytes) + "}, \"" + v.kernel.name + "\")";
 }
 
 const char* dtype_of(const std::string& type) {
@@ -215,9 +215,11 @@ void write_dispatch(const VariantText& v, const std::vector<Instance>& instances
       const Sym& size = v.program->plan->loops[d.loop].size;
       if (!size.is_constant()) conditions.push_back(wrap(host_code(f, size), kSum) + " <= " + std::to_string(instance.padded.at(d.loop)));
     }
-    w.line("if (" + join(conditions, " && ") + ") return " + instance_call(v, instance) + ", " + results(v) + ";");
+    w.line((&instance == &instances.front() ? "if (" : "else if (") + join(conditions, " && ") + ")");
+    w.line("  " + instance_call(v, instance) + ";");
   }
-  w.line("launch.fail(\"no kernel for these sizes and types\");");
+  w.line("else launch.fail(\"no kernel for these sizes and types\");");
+  w.line("return " + results(v) + ";");
 }
 
 }  // namespace
@@ -313,14 +315,14 @@ void write_run(const std::string& name, const std::vector<VariantText>& variants
   w.open("TensorList run_" + name + "(" + join(params, ", ") + ") {");
   for (const VariantText& v : variants) {
     const bool conditional = v.variant->condition.has_value();
-    w.open(conditional ? "if (" + host_code(*v.program->function, *v.variant->condition).text + ") {" : "{");
+    if (conditional) w.open("if (" + host_code(*v.program->function, *v.variant->condition).text + ") {");
     write_binding(*v.program->function, w);
     w.line("const DType type = " + storage_type_of(v) + ";");
     const std::vector<Instance> instances = instances_of(v, options);
     write_support(v, instances, w);
     write_params(v, w);
     write_dispatch(v, instances, w);
-    w.close();
+    if (conditional) w.close();
   }
   if (variants.back().variant->condition) w.line("launch.fail(\"no kernel for these arguments\");");
   w.close();
@@ -358,7 +360,7 @@ void write_c_entry(const std::string& name, const std::string& function_name, co
   for (std::size_t s = 0; s < f.scalars.size(); ++s) {
     const std::string value = "scalars[" + std::to_string(s) + "]";
     const graph::SymType type = f.scalars[s].type;
-    args.push_back(type == graph::SymType::Real ? value : type == graph::SymType::Integer ? "whole(" + value + ", \"" + f.scalars[s].name + "\")" : value + " != 0");
+    args.push_back(type == graph::SymType::Real ? value : type == graph::SymType::Integer ? "integer_scalar(" + value + ", \"" + f.scalars[s].name + "\")" : value + " != 0");
   }
   w.line();
   w.line("extern \"C\" int " + entry.symbol + "(const DLTensor* const* in, DLTensor* const* out, const double* scalars, void*, std::size_t, void* stream) {");

@@ -21,6 +21,17 @@ void Writer::close(const std::string& text) {
   line(text);
 }
 
+void Writer::block(const std::string& opening, const std::vector<std::string>& lines, const std::string& closing) {
+  constexpr std::size_t kWidth = 110;
+  if (lines.size() == 1) {
+    const std::string all = opening + " " + lines[0] + " " + closing;
+    if (all.size() + 2 * static_cast<std::size_t>(indent_) <= kWidth) return line(all);
+  }
+  open(opening);
+  for (const std::string& text : lines) line(text);
+  close(closing);
+}
+
 void Writer::append(const Writer& block) {
   for (const Line& l : block.lines_) lines_.push_back({indent_ + l.depth, l.text});
 }

@@ -13,6 +13,8 @@ class Writer {
   void line(const std::string& text = {});
   void open(const std::string& text);               // text, then deeper
   void close(const std::string& text = "}");        // shallower, then text
+  // A block of statements; on one line where it holds one and fits.
+  void block(const std::string& opening, const std::vector<std::string>& lines, const std::string& closing);
   void append(const Writer& block);                 // another writer's lines at this depth
   bool empty() const { return lines_.empty(); }
   std::string str() const;

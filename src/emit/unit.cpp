@@ -8,6 +8,7 @@
 #include "emit/facts.h"
 #include "emit/launcher.h"
 #include "fusion/roles.h"
+#include "kernel/verify.h"
 
 namespace flashlight::emit {
 
@@ -30,6 +31,7 @@ Lowered lower(FusedFunction& function, const std::string& name, const EmitOption
     const frontend::Variant& variant = function.source->variants[v];
     const fusion::KernelPlan& plan = function.plans[v].kernels.at(0);
     result.programs.push_back(std::make_unique<kernel::Program>(kernel::build_program(variant.function, plan, options.strict_nan)));
+    kernel::verify(*result.programs.back());
     result.parameters.push_back(std::make_unique<Parameters>(variant.function, plan));
     VariantText text;
     text.variant = &variant;

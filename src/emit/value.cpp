@@ -128,10 +128,9 @@ Expr ValuePrinter::name_part(Expr e, Writer& uniform, Writer& rows) {
     const Expr body = hoist(e, kernel::kRow, uniform, rows);
     const std::string name = "r" + std::to_string(rows_++), text = value(body, "r").text;
     rows.line("RowVec<MI> " + name + ";");
-    rows.open("for_each_row<MI>([&](const Row& r) FL_INLINE {");
-    for (const std::string& declaration : index_declarations(text, false)) rows.line(declaration);
-    rows.line(name + "[r] = " + text + ";");
-    rows.close("});");
+    std::vector<std::string> lines = index_declarations(text, false);
+    lines.push_back(name + "[r] = " + text + ";");
+    rows.block("for_each_row<MI>([&](const Row& r) FL_INLINE {", lines, "});");
     variables[placeholder] = {name, true};
   }
   parts[e] = placeholder;

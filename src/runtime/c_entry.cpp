@@ -174,7 +174,7 @@ int run_c_entry(const CCall& call, CBody body, const void* context) {
   }
 }
 
-long long whole(double value, const char* name) {
+long long integer_scalar(double value, const char* name) {
   if (value == std::floor(value) && std::abs(value) < 0x1p63) return static_cast<long long>(value);
   refuse("scalar '" + std::string(name) + "' is " + std::to_string(value) + " where an integer is expected");
 }

@@ -121,14 +121,14 @@ TEST(Launch, TakesMoreHeadsThanAGridHasRowsOfBlocks) {
   launch.tensor("out", out, true, {});
   launch.bind();
   MarkParams p{launch.arg<0>(0), launch.pack(), 1, 0};
-  generated::start(mark, launch, p, launch.batch(), 1, 32, 0, "mark");
+  generated::start(mark, launch, p, launch.batch(), {1, 32, 0}, "mark");
   EXPECT_EQ(max_abs_diff(out.to(kCPU), arange(batches * heads).to(kFloat32).view({batches, heads})), 0);
 }
 
 TEST(Launch, RefusesMoreBlocksThanAGridHas) {
   generated::Launch launch("mark");
   MarkParams p{{}, {{1, 1, 1, 1}}, 1, 0};
-  EXPECT_THROW(generated::start(mark, launch, p, 1ll << 31, 1, 32, 0, "mark"), Error);
+  EXPECT_THROW(generated::start(mark, launch, p, 1ll << 31, {1, 32, 0}, "mark"), Error);
 }
 
 TEST(Launch, ErrorsNameTheFunctionAndTheArgument) {

@@ -36,7 +36,7 @@ int c_entry(const char* function, DLTensor* const* out, int results, const DLTen
 }
 
 // A scalar for an integer parameter. Throws flashlight::Error where it is none.
-long long whole(double value, const char* name);
+long long integer_scalar(double value, const char* name);
 
 }  // namespace flashlight::generated
 

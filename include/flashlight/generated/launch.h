@@ -124,18 +124,23 @@ inline bool find_emulated_allocation(const void* address, emulator::Allocation* 
 }
 #endif
 
-// Starts a kernel on all rows of all batch elements, `m` rows a CTA. Throws flashlight::Error where the launch fails.
+// What a CTA of an instantiation takes: `rows` of the queries, threads, dynamic shared memory.
+struct Cta {
+  int rows, threads, shared_bytes;
+};
+
+// Starts a kernel on all rows of all batch elements. Throws flashlight::Error where the launch fails.
 template <class P>
-void start(void (*kernel)(P), const Launch& launch, std::remove_cv_t<std::remove_reference_t<P>>& p, long long batch, int m, int threads,
-           int shared_bytes, const char* name) {
+void start(void (*kernel)(P), const Launch& launch, std::remove_cv_t<std::remove_reference_t<P>>& p, long long batch,
+           const Cta& cta, const char* name) {
 #if !defined(__CUDACC__)
   emulator::set_allocation_lookup(find_emulated_allocation);
 #endif
-  p.row_tiles = (p.n_row + m - 1) / m;
+  p.row_tiles = (p.n_row + cta.rows - 1) / cta.rows;
   const int grid = launch.narrow(batch * p.row_tiles);
-  if (device::launch(kernel, grid, threads, shared_bytes, current_stream(), p, name) == 0) return;
-  launch.fail(std::string(device::last_error_text()) + " (kernel " + name + ", " + std::to_string(grid) + " CTAs of " + std::to_string(threads) +
-              " threads and " + std::to_string(shared_bytes) + " bytes of shared memory)");
+  if (device::launch(kernel, grid, cta.threads, cta.shared_bytes, current_stream(), p, name) == 0) return;
+  launch.fail(std::string(device::last_error_text()) + " (kernel " + name + ", " + std::to_string(grid) + " CTAs of " + std::to_string(cta.threads) +
+              " threads and " + std::to_string(cta.shared_bytes) + " bytes of shared memory)");
 }
 
 }  // namespace flashlight::generated
