@@ -11,7 +11,7 @@ namespace sample {
 struct Verdict {
   double eager_error = 0;  // max|e - r| where both are finite
   double fused_error = 0;  // max|f - r| where r is finite; infinite where f is not
-  double allowed = 0;      // 1.5 max|e - r| + ulp(max|r|)
+  double allowed = 0;      // 1.5 max|e - r| + ulp(max|r|), 4 ulp in float32
   long long empty = 0;     // elements whose reference is NaN: rows that see no key
   std::string failure;     // empty: passed
 

@@ -24,7 +24,7 @@ class Fiber {
   void pause();
 
  private:
-  static constexpr std::size_t kStackBytes = 256 * 1024;
+  static constexpr std::size_t kStackBytes = 1024 * 1024;
 
   struct Stack {
     std::uintptr_t low = 0;  // of the guard page

@@ -60,6 +60,7 @@ void product_tf32(float* c, const float* a, const float* b, int m, int n, int k)
     for (int x = 0; x < k; x += depth) {
       std::fill(part.begin(), part.end(), 0.0f);
       const int at = i * k + x, steps = std::min(depth, k - x);
+      product(part.data(), &left.low[at], &right.low[x * n], 1, n, steps);
       product(part.data(), &left.low[at], &right.high[x * n], 1, n, steps);
       product(part.data(), &left.high[at], &right.low[x * n], 1, n, steps);
       product(part.data(), &left.high[at], &right.high[x * n], 1, n, steps);

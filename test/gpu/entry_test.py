@@ -109,7 +109,7 @@ class Errors(unittest.TestCase):
 
     def test_type_without_a_kernel(self):
         wide = {n: dl(np.zeros((1, 2, 20, 64), np.float64)) for n in "qkv"}
-        self.expect("no kernel for kFloat64", out=dl(np.empty((1, 2, 20, 64), np.float64)), **wide)
+        self.expect("argument 'q' is kFloat64", out=dl(np.empty((1, 2, 20, 64), np.float64)), **wide)
 
     def test_unknown_type(self):
         q = normal(0, 1, 2, 20, 64)

@@ -10,7 +10,7 @@ namespace flashlight::device {
 // COLS does not divide), stored [COLS / block][ROWS][block], and the 16-byte chunks of a row are permuted by
 // XOR with swizzle(row):
 //  - 16-bit types: the eight rows an ldmatrix reads lie in eight different chunks of the 128 bytes of banks;
-//  - float: both reads of the 3xTF32 product are free of conflicts, 8 bytes at (lane / 4, 2 (lane % 4)) and
+//  - float: both reads of the float product are free of conflicts, 8 bytes at (lane / 4, 2 (lane % 4)) and
 //    4 bytes at (2 (lane % 4) + {0, 1}, lane / 4).
 // The base is a multiple of 16 bytes (1024 for a tile that TMA or wgmma will touch).
 template <class T, int ROWS, int COLS> struct SharedTile {

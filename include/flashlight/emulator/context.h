@@ -82,7 +82,7 @@ float* scratch(std::size_t floats);
 
 // c[m][n] += a[m][k] b[k][n], row-major, each sum taken in the order of k.
 void product(float* c, const float* a, const float* b, int m, int n, int k);
-// The same by 3xTF32.
+// The same in float, by four TF32 products.
 void product_tf32(float* c, const float* a, const float* b, int m, int n, int k);
 
 }  // namespace flashlight::emulator

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Warp products, lane by lane: ldmatrix and mma.sync, for 16-bit operands and for float by 3xTF32.
+// Warp products, lane by lane: ldmatrix and mma.sync, for 16-bit operands and for float by four TF32 products.
 #pragma once
 
 #include "flashlight/device/detail/instructions.h"
@@ -134,6 +134,7 @@ template <class Tile, int BLOCKS, bool ROWS> struct Right<float, Tile, BLOCKS, R
   // addition that rounds to nearest.
   FL_DEVICE void accumulate(float (&c)[4], const Left<float>& a, int block) const {
     float part[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+    mma_k8_tf32(part, a.lo, lo[block][0], lo[block][1]);  // 2^-22 of the product: as much as float32 rounds
     mma_k8_tf32(part, a.lo, hi[block][0], hi[block][1]);
     mma_k8_tf32(part, a.hi, lo[block][0], lo[block][1]);
     mma_k8_tf32(part, a.hi, hi[block][0], hi[block][1]);
