@@ -69,21 +69,41 @@ bool Block::check_alignment(int thread, const void* address, std::size_t bytes,
   return false;
 }
 
-bool Block::check_shared_read(const Actor& actor, const void* address, std::size_t bytes,
-                              const std::source_location& where) {
-  if (launch_.options.checks == Checks::kOff) return true;
-  return check_shared_inside("read", actor, address, bytes, where) &&
-         check_alignment(actor.thread, address, bytes, where) &&
-         check_shared_range(actor, address, bytes, where);
-}
-
-bool Block::check_shared_inside(const char* access, const Actor& actor, const void* address,
-                                std::size_t bytes, const std::source_location& where) {
-  if (launch_.shared.contains(address, bytes)) return true;
+bool Block::report_outside(const char* access, const Actor& actor, std::size_t bytes,
+                           const std::source_location& where) {
   report(FindingKind::kOutOfBoundsShared, actor.thread, where,
          std::string(access) + " of " + bytes_text(bytes) + " outside the CTA's " +
              bytes_text(launch_.shared.state.size()) + " of shared memory");
   return false;
+}
+
+bool Block::check_shared_read(const Actor& actor, const void* address, std::size_t bytes,
+                              const std::source_location& where) {
+  if (launch_.options.checks == Checks::kOff) return true;
+  if (!launch_.shared.contains(address, bytes)) return report_outside("read", actor, bytes, where);
+  return check_alignment(actor.thread, address, bytes, where) && record_read(actor, address, bytes, where);
+}
+
+bool Block::check_shared_range(const Actor& actor, const void* address, std::size_t bytes,
+                               const std::source_location& where) {
+  if (launch_.options.checks == Checks::kOff) return true;
+  if (!launch_.shared.contains(address, bytes)) return report_outside("read", actor, bytes, where);
+  return record_read(actor, address, bytes, where);
+}
+
+bool Block::check_shared_write(const Actor& actor, const void* address, std::size_t bytes, ByteState becomes,
+                               const std::source_location& where) {
+  if (launch_.options.checks == Checks::kOff) return true;
+  if (!launch_.shared.contains(address, bytes)) return report_outside("write", actor, bytes, where);
+  return check_alignment(actor.thread, address, bytes, where) &&
+         record_write(actor, address, bytes, becomes, where);
+}
+
+bool Block::check_shared_fill(const Actor& actor, const void* address, std::size_t bytes, ByteState becomes,
+                              const std::source_location& where) {
+  if (launch_.options.checks == Checks::kOff) return true;
+  if (!launch_.shared.contains(address, bytes)) return report_outside("write", actor, bytes, where);
+  return record_write(actor, address, bytes, becomes, where);
 }
 
 namespace {
@@ -113,11 +133,9 @@ const char* unreadable_text(ByteState state) {
 
 }  // namespace
 
-bool Block::check_shared_range(const Actor& actor, const void* address, std::size_t bytes,
-                               const std::source_location& where) {
-  if (launch_.options.checks == Checks::kOff) return true;
+bool Block::record_read(const Actor& actor, const void* address, std::size_t bytes,
+                        const std::source_location& where) {
   SharedMemory& shared = launch_.shared;
-  if (!check_shared_inside("read", actor, address, bytes, where)) return false;
   if (const ByteState* const bad = first_unreadable(shared.state.data() + shared.offset(address), bytes)) {
     report(*bad == ByteState::kPending   ? FindingKind::kPendingCopy
            : *bad == ByteState::kBarrier ? FindingKind::kBarrier
@@ -135,19 +153,9 @@ bool Block::check_shared_range(const Actor& actor, const void* address, std::siz
   return true;
 }
 
-bool Block::check_shared_write(const Actor& actor, const void* address, std::size_t bytes, ByteState becomes,
-                               const std::source_location& where) {
-  if (launch_.options.checks == Checks::kOff) return true;
-  return check_shared_inside("write", actor, address, bytes, where) &&
-         check_alignment(actor.thread, address, bytes, where) &&
-         check_shared_fill(actor, address, bytes, becomes, where);
-}
-
-bool Block::check_shared_fill(const Actor& actor, const void* address, std::size_t bytes, ByteState becomes,
-                              const std::source_location& where) {
-  if (launch_.options.checks == Checks::kOff) return true;
+bool Block::record_write(const Actor& actor, const void* address, std::size_t bytes, ByteState becomes,
+                         const std::source_location& where) {
   SharedMemory& shared = launch_.shared;
-  if (!check_shared_inside("write", actor, address, bytes, where)) return false;
   if (hopper_ && hopper_->barriers().covers(shared.offset(address), bytes)) {
     report(FindingKind::kBarrier, actor.thread, where,
            "write of " + bytes_text(bytes) + " at shared " + hexadecimal(shared.offset(address)) +

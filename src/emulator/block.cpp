@@ -47,7 +47,7 @@ Block::Block(LaunchState& launch, int index, std::uint32_t rank)
       clocks_(launch.request.threads),
       copies_(*this),
       threads_(static_cast<std::size_t>(launch.request.threads)),
-      warps_(static_cast<std::size_t>(launch.request.threads / 32), Meeting{std::vector<void*>(32), 0, nullptr, {}}),
+      warps_(static_cast<std::size_t>(launch.request.threads / 32)),
       ready_(static_cast<std::size_t>(launch.request.threads)),
       unfinished_(launch.request.threads) {
   launch_.shared.poison();
@@ -161,32 +161,37 @@ void Block::sync_threads(const std::source_location& where) {
   }
 }
 
-void Block::meet_warp(const char* name, void* argument, CollectiveAction action, bool orders_memory,
-                      const std::source_location& where) {
-  const int warp = current->thread / 32;
-  meet(warps_[warp], 32 * warp, name, argument, action, where, orders_memory ? warp : -1);
-}
-
-void Block::meet(Meeting& meeting, int first, const char* name, void* argument, CollectiveAction action,
-                 const std::source_location& where, int warp_to_order) {
-  const int thread = current->thread, size = static_cast<int>(meeting.arguments.size());
+template <int THREADS>
+inline void Block::meet(Meeting<THREADS>& meeting, const char* name, void* argument, CollectiveAction action,
+                        bool orders_warp, const std::source_location& where) {
+  const int thread = current->thread, first = thread / THREADS * THREADS;
   if (meeting.arrived == 0) {
     meeting.action = action;
     meeting.first_at = where;
   } else if (meeting.action != action || !same_line(meeting.first_at, where)) {
     report(FindingKind::kDivergence, thread, where,
-           std::string(size == 32 ? "lanes of a warp" : "threads of a warpgroup") +
+           std::string(THREADS == 32 ? "lanes of a warp" : "threads of a warpgroup") +
                " meet in different places: here in " + name + " and at " + at(meeting.first_at));
     if (meeting.action != action) return wait(name, where);  // nothing sensible can run: ends as a deadlock
   }
   meeting.arguments[thread - first] = argument;
-  if (++meeting.arrived < size) return wait(name, where);
+  if (++meeting.arrived < THREADS) return wait(name, where);
   meeting.arrived = 0;
-  if (warp_to_order >= 0) clocks_.join_warp(warp_to_order);
-  if (action) action(meeting.arguments.data());
-  for (int t = first; t < first + size; ++t) {
+  if (orders_warp) clocks_.join_warp(thread / 32);
+  if (action) action(meeting.arguments);
+  for (int t = first; t < first + THREADS; ++t) {
     if (t != thread) wake(t);
   }
+}
+
+void Block::meet_warp(const char* name, void* argument, CollectiveAction action, bool orders_memory,
+                      const std::source_location& where) {
+  meet(warps_[current->thread / 32], name, argument, action, orders_memory, where);
+}
+
+void Block::meet_warpgroup(Meeting<128>& meeting, const char* name, void* argument, CollectiveAction action,
+                           const std::source_location& where) {
+  meet(meeting, name, argument, action, false, where);
 }
 
 std::string Block::waiting_text() const {

@@ -22,9 +22,9 @@ struct Actor {
 
 class Hopper;
 
-// A rendezvous of consecutive threads: those that have come, and what they passed.
-struct Meeting {
-  std::vector<void*> arguments;
+// A rendezvous of consecutive threads: how many have come, and what they passed.
+template <int THREADS> struct Meeting {
+  void* arguments[THREADS];
   int arrived = 0;
   CollectiveAction action = nullptr;
   std::source_location first_at;
@@ -56,9 +56,8 @@ class Block {
   void sync_threads(const std::source_location& where);
   void meet_warp(const char* name, void* argument, CollectiveAction action, bool orders_memory,
                  const std::source_location& where);
-  // The calling thread and its neighbours from `first`, as many as the meeting has arguments.
-  void meet(Meeting& meeting, int first, const char* name, void* argument, CollectiveAction action,
-            const std::source_location& where, int warp_to_order = -1);
+  void meet_warpgroup(Meeting<128>& meeting, const char* name, void* argument, CollectiveAction action,
+                      const std::source_location& where);
 
   // Pauses the calling thread until wake(thread): the way to wait for any other object.
   void wait(const char* what, const std::source_location& where);
@@ -101,6 +100,9 @@ class Block {
   };
   struct Cancelled {};
 
+  template <int THREADS>
+  void meet(Meeting<THREADS>& meeting, const char* name, void* argument, CollectiveAction action,
+            bool orders_warp, const std::source_location& where);
   static void run_thread();
   void resume(int thread);
   bool step_agents();
@@ -108,8 +110,12 @@ class Block {
   void report_deadlock();
   std::string waiting_text() const;
   bool checks_races(const Actor& actor) const;
-  bool check_shared_inside(const char* access, const Actor& actor, const void* address, std::size_t bytes,
-                           const std::source_location& where);
+  bool report_outside(const char* access, const Actor& actor, std::size_t bytes,
+                      const std::source_location& where);
+  bool record_read(const Actor& actor, const void* address, std::size_t bytes,
+                   const std::source_location& where);
+  bool record_write(const Actor& actor, const void* address, std::size_t bytes, ByteState becomes,
+                    const std::source_location& where);
   void report_race(const Actor& actor, bool write, const void* address, std::size_t bytes,
                    const Conflict& conflict, const char* space, const std::source_location& where);
   Access access(const Actor& actor, const std::source_location& where);
@@ -124,7 +130,7 @@ class Block {
   CopyQueue copies_;
   std::vector<AsyncAgent*> agents_;
   std::vector<Thread> threads_;
-  std::vector<Meeting> warps_;
+  std::vector<Meeting<32>> warps_;
   std::vector<int> ready_;
   int unfinished_;
   int at_barrier_ = 0;

@@ -78,11 +78,6 @@ void SharedMemory::poison() {
   shadow.clear();
 }
 
-bool SharedMemory::contains(const void* address, std::size_t bytes) const {
-  const auto first = reinterpret_cast<std::uintptr_t>(base), p = reinterpret_cast<std::uintptr_t>(address);
-  return p >= first && p - first <= state.size() && bytes <= state.size() - (p - first);
-}
-
 void LaunchState::report(FindingKind kind, int block, int thread, const std::source_location& where,
                          std::string text) {
   Finding finding{kind,

@@ -86,6 +86,15 @@ void wait_products(int pending, CheckedRegisters* const* registers, int count,
   hopper().products().wait(current->thread, pending, registers, count, where);
 }
 
+void read_register(RegisterState& state, const std::source_location& where) {
+  switch (state) {
+    case RegisterState::kAccessed: break;
+    case RegisterState::kFenced: state = RegisterState::kAccessed; break;
+    case RegisterState::kUnwritten: uninitialised_register("accumulator", -1, where); break;
+    case RegisterState::kPending: pending_register("read", where); break;
+  }
+}
+
 void pending_register(const char* how, const std::source_location& where) {
   Block::running().report(FindingKind::kPendingRegister, current->thread, where,
                           std::string("a register is ") + how +

@@ -2,6 +2,7 @@
 // What the CTAs of one launch share.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,7 +27,10 @@ struct SharedMemory {
 
   explicit SharedMemory(int bytes);
   void poison();
-  bool contains(const void* address, std::size_t bytes) const;
+  bool contains(const void* address, std::size_t bytes) const {
+    const auto first = reinterpret_cast<std::uintptr_t>(base), p = reinterpret_cast<std::uintptr_t>(address);
+    return p >= first && p - first <= state.size() && bytes <= state.size() - (p - first);
+  }
   std::size_t offset(const void* address) const {
     return static_cast<std::size_t>(static_cast<const unsigned char*>(address) - base);
   }

@@ -49,8 +49,8 @@ void Products::start(const WarpgroupProduct& product, const std::source_location
                          "a product of warps that make up no warpgroup");
   }
   Call call{&product, thread, where};
-  block_.meet(
-      groups_[number].meeting, static_cast<int>(number) * kThreads, "a product of the warpgroup", &call,
+  block_.meet_warpgroup(
+      groups_[number].meeting, "a product of the warpgroup", &call,
       [](void* const* threads) { Block::running().hopper().products().issue(threads); }, where);
 }
 

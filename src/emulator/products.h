@@ -51,7 +51,7 @@ class Products : public AsyncAgent {
     Clock group;
   };
   struct Warpgroup {
-    Meeting meeting{std::vector<void*>(kThreads), 0, nullptr, {}};
+    Meeting<kThreads> meeting;
     int actor = 0;
     std::vector<Clock> open = std::vector<Clock>(kThreads, 1);
     std::deque<Job> jobs;

@@ -80,8 +80,8 @@ void RegisterFile::set(int count, bool increase, const std::source_location& whe
   }
   Request request{thread, count, increase, where};
   Warpgroup& group = groups_[number];
-  block_.meet(
-      group.meeting, static_cast<int>(number) * 128, "the setting of a warpgroup's registers", &request,
+  block_.meet_warpgroup(
+      group.meeting, "the setting of a warpgroup's registers", &request,
       [](void* const* threads) { Block::running().hopper().registers().change(threads); }, where);
   while (increase && group.registers < count) {
     if (count - group.registers <= free_) {

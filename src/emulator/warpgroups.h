@@ -41,7 +41,7 @@ class RegisterFile {
 
  private:
   struct Warpgroup {
-    Meeting meeting{std::vector<void*>(128), 0, nullptr, {}};
+    Meeting<128> meeting;
     int registers;
   };
   struct Request;

@@ -60,16 +60,12 @@ class CheckedRegisters {
   bool fenced_ = false, in_flight_ = false;
 };
 
-// A thread's access to one register.
+// A thread's read of a register that is not kAccessed: it now is, or there is a finding.
+void read_register(RegisterState& state, const std::source_location& where);
+
 inline void check_register_read(RegisterState& state, const std::source_location& where) {
-  if (state == RegisterState::kAccessed) return;
-  if (state == RegisterState::kFenced) {
-    state = RegisterState::kAccessed;
-  } else if (state == RegisterState::kUnwritten) {
-    uninitialised_register("accumulator", -1, where);
-  } else {
-    pending_register("read", where);
-  }
+  if (state != RegisterState::kAccessed) [[unlikely]]
+    read_register(state, where);
 }
 
 // Stands for one float of a CheckedFloats: reading it is checked, writing it makes it valid.
@@ -85,7 +81,7 @@ class CheckedFloat {
     return value_;
   }
   float operator=(float x) const {
-    if (state_ == RegisterState::kPending) {
+    if (state_ == RegisterState::kPending) [[unlikely]] {
       pending_register("written", where_);
       return x;
     }
