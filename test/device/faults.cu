@@ -225,11 +225,7 @@ FL_KERNEL(kThreads) copies_from_a_misaligned_row(FL_PARAMS(Params) p) {
   wait_group<0>();
 }
 
-struct Entry {
-  const char* name;
-  void (*kernel)(const Params&);
-  int grid;
-};
+using Entry = FaultEntry<Params>;
 #define FL_ENTRY(name, grid) {#name, name, grid}
 const Entry kKernels[] = {
     FL_ENTRY(reads_past_the_allocation, 1),
@@ -258,11 +254,7 @@ const Entry kKernels[] = {
 
 }  // namespace
 
-std::vector<std::string> fault_names() {
-  std::vector<std::string> names;
-  for (const Entry& e : kKernels) names.push_back(e.name);
-  return names;
-}
+std::vector<std::string> fault_names() { return names_of(kKernels); }
 
 int run_fault(const std::string& name, const void* in, float* out) {
   const Params p{{static_cast<const bfloat16*>(in), 64, 1, 64, 64, true}, {out, 64, 1, 64, 64, true}};
