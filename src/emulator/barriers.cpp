@@ -127,7 +127,7 @@ bool Barriers::test(const void* address, int parity, const std::source_location&
     see(*b);
     return true;
   }
-  block_.yield("test of a barrier", where);
+  block_.yield("Barrier::test", where);
   return false;
 }
 
@@ -136,7 +136,7 @@ void Barriers::wait(const void* address, int parity, const std::source_location&
   if (!b) return;
   while (!complete(*b, parity)) {
     b->waiting.push_back(current->thread);
-    block_.wait("wait for a barrier", where);
+    block_.wait("Barrier::wait", where);
   }
   see(*b);
 }

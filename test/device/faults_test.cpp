@@ -125,7 +125,7 @@ TEST_F(OneThreadTest, DeadlocksSayWhoWaitsWhere) {
 
 TEST_F(OneThreadTest, DeadlocksDescribeBarriers) {
   const Finding bytes = first_finding("expects_too_many_bytes", run_hopper_fault);
-  EXPECT_NE(bytes.text.find("threads 0-255 wait in wait for a barrier at faults.cu:"), std::string::npos)
+  EXPECT_NE(bytes.text.find("threads 0-255 wait in Barrier::wait at faults.cu:"), std::string::npos)
       << bytes.text;
   EXPECT_NE(bytes.text.find("is in phase 0: 0 of 1 arrivals missing, 8192 bytes missing"), std::string::npos)
       << bytes.text;

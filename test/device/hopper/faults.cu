@@ -361,7 +361,7 @@ FL_KERNEL(kThreads) one_warp_waits_for_all(FL_PARAMS(Params) p) {
   wait_products<0>(c);
 }
 
-// wait(1) is for the phase before the first: it returns at once.
+// wait(1) is for the phase before the first, and the second: it returns at once, or never.
 FL_KERNEL(kThreads) waits_for_the_wrong_parity(FL_PARAMS(Params) p) {
   FL_SHARED_MEMORY(smem);
   const Shared s{smem};
@@ -371,7 +371,7 @@ FL_KERNEL(kThreads) waits_for_the_wrong_parity(FL_PARAMS(Params) p) {
     tma_load(s.tile(), p.map, s.barrier(), {0, 0});  // FAULT: race
   }
   if (thread_index() != 77) return;
-  s.barrier().wait(1);
+  s.barrier().wait(1);                           // FAULT: deadlock
   const float x = load_element(s.tile(), 3, 5);  // FAULT: race or pending-copy
   p.out[0] = x;
   s.barrier().wait(0);
