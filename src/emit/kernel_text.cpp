@@ -3,6 +3,7 @@
 #include "emit/kernel_text.h"
 
 #include <algorithm>
+#include <set>
 
 #include "emit/cover_text.h"
 #include "emit/schedule.h"
@@ -28,6 +29,7 @@ class KernelWriter {
         plan_(*program.plan),
         function_(*program.function),
         parameters_(parameters),
+        dependence_(function_.graph),
         points_(function_, plan_, parameters),
         values_(program, points_) {
     text_.name = name + "_sm80";
@@ -38,6 +40,7 @@ class KernelWriter {
   KernelText run() {
     find_dimensions();
     place_operands();
+    find_key_vectors();
     Writer sweeps(1);
     for (std::size_t s = 0; s < program_.sweeps.size(); ++s) write_sweep(program_.sweeps[s], s, sweeps);
     write_stores(sweeps);
@@ -140,10 +143,90 @@ class KernelWriter {
       w.line("const GlobalMatrix<const T> " + matrix_name(o) + " = " + field + ".template matrix<const T>" + arguments + ";");
       if (place.converts) w.line("const AnyMatrix " + any_matrix_name(o) + " = " + field + ".any_matrix" + arguments + ";");
     }
+    for (const KeyVector& v : key_vectors_) {
+      w.line("const KeyVec<N> " + v.name + "{smem" + (offset.empty() ? "" : " + " + offset) + "};");
+      offset += (offset.empty() ? "" : " + ") + v.name + ".bytes";
+    }
     if (split_) w.line("unsigned char* const exchange = smem + " + offset + ";");
   }
 
   std::string matrix_name(std::size_t o) const { return operands_[o].name.substr(0, operands_[o].name.find("_tile")) + "_matrix" + operands_[o].name.substr(operands_[o].name.find("_tile") + 5); }
+
+  // ---- values of a key as a whole
+
+  // Such a value in shared memory, computed once a tile.
+  struct KeyVector {
+    Expr leaf;
+    std::string name;
+    std::set<std::size_t> sweeps;
+  };
+
+  // Leaves that vary with the key alone and hold reductions: too dear to repeat for every score.
+  void find_key_vectors() {
+    for (std::size_t s = 0; s < program_.sweeps.size(); ++s) {
+      const kernel::Sweep& sweep = program_.sweeps[s];
+      std::vector<Expr> roots;
+      for (const kernel::Masked& m : sweep.masked) roots.insert(roots.end(), {m.value, m.predicate});
+      for (const kernel::Step& step : sweep.steps) roots.push_back(step.value);
+      for (Expr root : roots) {
+        if (!root) continue;
+        for (Expr leaf : alg::collect(root, {alg::Op::kLeaf})) {
+          if (program_.temporaries.contains(leaf.leaf_id()) || kernel::space_of(program_, leaf) != kernel::kKey) continue;
+          if (!dependence_.has_reduction(plan_.leaves[leaf.leaf_id()].node)) continue;
+          auto found = std::find_if(key_vectors_.begin(), key_vectors_.end(), [&](const KeyVector& v) { return v.leaf == leaf; });
+          if (found == key_vectors_.end()) {
+            const std::string name = "by_key" + std::to_string(key_vectors_.size());
+            found = key_vectors_.insert(key_vectors_.end(), {leaf, name, {}});
+            values_.variables[leaf] = {name, true};
+          }
+          found->sweeps.insert(s);
+        }
+      }
+    }
+    text_.demand.key_vectors = static_cast<int>(key_vectors_.size());
+  }
+
+  // A load inside a key's reduction, from the tile that holds the keys if there is one.
+  std::optional<std::string> staged(const kernel::Sweep& sweep, int input, const fusion::Index& index) const {
+    for (std::size_t o = 0; o < operands_.size(); ++o) {
+      const Placement& place = operands_[o];
+      if (place.input != input || place.row || !place.early || place.converts || !is_used(o, sweep)) continue;
+      for (int bound = fusion::kFirstBound; bound < fusion::kFirstBound + 2; ++bound) {
+        fusion::Index inside;
+        for (const Sym& i : place.access.index) {
+          inside.push_back(graph::substitute(i, [&](const Sym& leaf) -> std::optional<Sym> {
+            if (leaf == Sym::axis(program_.operands[o].cols)) return Sym::axis(bound);
+            return std::nullopt;
+          }));
+        }
+        if (inside == index) return "load_element(" + place.name + ", tile_row, " + points_.loop_name(bound) + ")";
+      }
+    }
+    return std::nullopt;
+  }
+
+  // Fills the vectors for the tile at col0, whose contraction operands have arrived.
+  void write_key_vectors(std::size_t number, const kernel::Sweep& sweep, Writer& w) {
+    bool any = false;
+    for (const KeyVector& v : key_vectors_) {
+      if (!v.sweeps.contains(number)) continue;
+      any = true;
+      const Variable variable = values_.variables[v.leaf];
+      values_.variables.erase(v.leaf);
+      points_.staged = [&](int input, const fusion::Index& index) { return staged(sweep, input, index); };
+      std::vector<std::string> declarations;
+      const std::string text = values_.together(v.leaf, "", declarations);
+      points_.staged = {};
+      values_.variables[v.leaf] = variable;
+      w.open("for_each_tile_row<N>(kThreads, [&](int tile_row) FL_INLINE {");
+      w.line("[[maybe_unused]] const int j = least_of(col0 + tile_row, p.n_key - 1);");
+      for (const std::string& declaration : declarations) w.line(declaration);
+      w.line(v.name + ".store(tile_row, " + text + ");");
+      w.close("});");
+    }
+    // With one contraction the barrier behind it comes before any use.
+    if (any && sweep.contractions.size() != 1) w.line("sync_threads();");
+  }
 
   std::string any_matrix_name(std::size_t o) const { return "any_" + matrix_name(o); }
 
@@ -183,12 +266,38 @@ class KernelWriter {
       return;
     }
     const kernel::Operand& operand = program_.operands[o];
+    if (reduces(operand)) return write_row_fill(o, first, w);
     std::vector<Code> factors;
     for (const graph::Operand& factor : operand.factors) factors.push_back(points_.value(factor.node, factor.index));
     const std::string row = place.row ? "i" : "j", col = points_.loop_name(operand.cols), rows = place.row ? "p.n_row" : "p.n_key";
     w.open("fill_tile(" + place.name + ", kThreads, [&](int tile_row, int " + col + ") FL_INLINE {");
     w.line("const int " + row + " = " + first + " + tile_row;");
     w.line("return " + row + " < " + rows + " && " + col + " < " + loop_extent(operand.cols) + " ? " + wrap(product(factors, CType::Float), kOr) + " : 0.0f;");
+    w.close("});");
+  }
+
+  bool reduces(const kernel::Operand& operand) {
+    return std::any_of(operand.factors.begin(), operand.factors.end(), [&](const graph::Operand& f) { return dependence_.has_reduction(f.node); });
+  }
+
+  // A tile whose values need reductions over their row: each row is filled by the quad that reduces it.
+  void write_row_fill(std::size_t o, const std::string& first, Writer& w) {
+    const Placement& place = operands_[o];
+    const kernel::Operand& operand = program_.operands[o];
+    const std::string row = place.row ? "i" : "j", col = points_.loop_name(operand.cols), rows = place.row ? "p.n_row" : "p.n_key";
+    std::vector<fusion::Access> accesses;
+    for (const graph::Operand& factor : operand.factors) accesses.push_back({factor.node, factor.index});
+    const std::vector<std::string> declarations = points_.declare_reductions(accesses, operand.cols);
+    std::vector<Code> factors;
+    for (const fusion::Access& factor : accesses) factors.push_back(points_.value(factor.node, factor.index));
+    points_.forget();
+    w.open("for_each_tile_row<" + std::string(place.row ? "M" : "N") + ">(kThreads, [&](int tile_row) FL_INLINE {");
+    w.line("const int " + row + " = least_of(" + first + " + tile_row, " + rows + " - 1);");
+    for (const std::string& declaration : declarations) w.line(declaration);
+    w.open("fill_row(" + place.name + ", tile_row, [&](int " + col + ") FL_INLINE {");
+    w.line("return " + first + " + tile_row < " + rows + " && " + col + " < " + loop_extent(operand.cols) + " ? " +
+           wrap(product(factors, CType::Float), kOr) + " : 0.0f;");
+    w.close("});");
     w.close("});");
   }
 
@@ -240,6 +349,7 @@ class KernelWriter {
     w.line("count(\"tile\");");
     w.line("wait_group<0>();");
     w.line("sync_threads();");
+    write_key_vectors(number, sweep, w);
     if (uses_late(sweep)) {
       write_key_loads(false, "col0", sweep, w, "", "");
       w.line("commit_group();");
@@ -428,8 +538,10 @@ class KernelWriter {
   }
 
   void write_row(const std::string& name, const std::string& op, Expr value, Writer& w) {
-    const std::string text = values_.value(hoisted(value, kernel::kRow, w), "r").text;
-    std::vector<std::string> lines = index_declarations(text, false);
+    std::vector<std::string> reductions;
+    const std::string text = values_.together(hoisted(value, kernel::kRow, w), "r", reductions);
+    std::vector<std::string> lines = index_declarations(join(reductions, " ") + text, false);
+    lines.insert(lines.end(), reductions.begin(), reductions.end());
     lines.push_back(name + "[r] " + op + " " + text + ";");
     w.block("for_each_row<MI>([&](const Row& r) FL_INLINE {", lines, "});");
   }
@@ -631,10 +743,12 @@ class KernelWriter {
   const fusion::KernelPlan& plan_;
   const graph::Function& function_;
   Parameters& parameters_;
+  fusion::Dependence dependence_;
   PointPrinter points_;
   ValuePrinter values_;
   KernelText text_;
   std::vector<Placement> operands_;
+  std::vector<KeyVector> key_vectors_;
   Schedule schedule_;
   std::map<std::string, std::string> wholes_;  // the conditions under which a tile needs no mask, and their variables
   Writer uniform_;

@@ -65,6 +65,7 @@ std::string Parameters::scalar(const Sym& value) {
 std::string PointPrinter::loop_name(int loop) const {
   if (loop == plan_.row) return "i";
   if (loop == plan_.stream) return "j";
+  if (loop >= fusion::kFirstBound) return "k" + std::to_string(loop - fusion::kFirstBound);
   switch (plan_.loops[loop].role) {
     case fusion::Role::Column: return "c";
     case fusion::Role::Feature: return "d";
@@ -129,12 +130,18 @@ std::string PointPrinter::offset(int input, const Index& at, const std::vector<C
 
 Code PointPrinter::load(const graph::Node& node, const Index& at, const std::vector<Code>& data) {
   const char* const function = node.type == Type::Float ? "load_float" : node.type == Type::Int ? "load_int" : "load_bool";
+  if (staged && data.empty()) {
+    if (const auto text = staged(node.input, at)) return {*text, kAtom, CType::Float};
+  }
   const std::string where = offset(node.input, at, data);
   return {std::string(function) + "(" + parameters_.tensor(node.input) + ".aux(), " + where + ")", kAtom, type_of(node.type)};
 }
 
 Code PointPrinter::value(graph::NodeId id, const Index& at) {
   const graph::Node& node = function_.graph[id];
+  if (!known.empty()) {
+    if (const auto found = known.find({id, at}); found != known.end()) return found->second;
+  }
   switch (node.op) {
     case Op::Input: return load(node, at, {});
     case Op::Iota: return index(at[0]);
@@ -160,8 +167,85 @@ Code PointPrinter::value(graph::NodeId id, const Index& at) {
       return load(table, fusion::compose(node.operands[0], at).index, data);
     }
     case Op::Map: return map(node, at);
+    case Op::Reduce: return reduce(node, at, false);
+    case Op::Segment: return segment(node, at);
     default: refuse(std::string("'") + graph::name_of(node.op) + "'");
   }
+}
+
+// A loop over the bound axes, by one lane, or by a quad for a row that its four lanes share.
+Code PointPrinter::reduce(const graph::Node& node, const Index& at, bool by_quad) {
+  Index iteration = at;
+  const int first = bound_;
+  for (std::size_t r = 0; r < node.reduced.size(); ++r) iteration.push_back(Sym::axis(bound_++));
+  const fusion::Access body = fusion::compose(node.operands[0], iteration);
+  std::string text = value(body.node, body.index).text;
+  bound_ = first;
+  const CType type = type_of(node.type);
+  const char* kind = "sum_of";
+  switch (node.reduce) {
+    case graph::ReduceKind::Sum: break;
+    case graph::ReduceKind::Prod: kind = "prod_of"; break;
+    case graph::ReduceKind::Max: kind = "max_of"; break;
+    case graph::ReduceKind::Min: kind = "min_of"; break;
+    case graph::ReduceKind::Any: kind = "any_of"; break;
+    case graph::ReduceKind::All: kind = "all_of"; break;
+    case graph::ReduceKind::ArgMax: refuse("argmax");
+  }
+  for (std::size_t r = node.reduced.size(); r-- > 0;) {
+    const bool outer = r == 0 && by_quad;
+    const std::string result = outer || type == CType::Bool ? "" : type == CType::Float ? "<float>" : "<long long>";
+    text = std::string(outer ? "quad_" : "") + kind + result + "(" + index(node.reduced[r]).text + ", [&](int " +
+           loop_name(first + static_cast<int>(r)) + ") FL_INLINE { return " + text + "; })";
+  }
+  return {text, kAtom, type};
+}
+
+std::vector<std::string> PointPrinter::declare_reductions(const std::vector<fusion::Access>& values, int except) {
+  std::vector<std::string> lines;
+  for (const fusion::Access& value : values) {
+    for (const fusion::Access& access : fusion::reductions_in(function_.graph, dependence_, value, except)) {
+      const graph::Node& node = function_.graph[access.node];
+      if (node.type != Type::Float || known.contains(access)) continue;
+      const std::string name = "w" + std::to_string(reductions_++);
+      lines.push_back("const float " + name + " = " + reduce(node, access.index, true).text + ";");
+      known[access] = {name, kAtom, CType::Float};
+    }
+  }
+  return lines;
+}
+
+// The part that the position along the axis lies in; an operand's own index takes the parts before it off.
+Code PointPrinter::segment(const graph::Node& node, const Index& at) {
+  const auto axis = static_cast<std::size_t>(node.axis);
+  std::vector<Sym> ends;
+  for (const Sym& size : node.segments) ends.push_back(ends.empty() ? size : ends.back() + size);
+  const CType type = type_of(node.type);
+  Code result;
+  for (std::size_t k = node.operands.size(); k-- > 0;) {
+    const fusion::Access part = fusion::compose(node.operands[k], at);
+    const Code here = value(part.node, part.index);
+    if (k + 1 == node.operands.size()) {
+      result = here;
+      continue;
+    }
+    const std::string before = wrap(index(at[axis]), kSum) + " < " + wrap(index(ends[k]), kSum);
+    result = {before + " ? " + wrap(here, kOr) + " : " + wrap(result, kConditional), kConditional, type};
+  }
+  return result;
+}
+
+// Common exponents have functions of their own.
+Code PointPrinter::power(const graph::Node& node, const std::vector<Code>& a) {
+  if (node.type != Type::Float) refuse("an integer power");
+  const graph::Node& by = function_.graph[node.operands[1].node];
+  const auto exponent = by.op == Op::Scalar ? by.value.as_real() : std::nullopt;
+  const auto math = [&](const char* name) { return call(std::string("math::") + name, {a[0]}, CType::Float); };
+  if (exponent == 2) return math("square");
+  if (exponent == 0.5) return math("sqrt");
+  if (exponent == -0.5) return math("rsqrt");
+  if (exponent == -1) return {"1.0f / " + wrap(a[0], kUnary), kProduct, CType::Float};
+  return call("math::pow", a, CType::Float);
 }
 
 Code PointPrinter::map(const graph::Node& node, const Index& at) {
@@ -183,7 +267,7 @@ Code PointPrinter::map(const graph::Node& node, const Index& at) {
         return negated(product(a, type), type);
       }
       return product(a, type);
-    case Fn::Pow: return node.type == Type::Float ? math("pow") : (refuse("an integer power"), Code{});
+    case Fn::Pow: return power(node, a);
     case Fn::Max: return node.type == Type::Float ? math("maximum") : integer_call("greatest_of", a[0], a[1]);
     case Fn::Min: return node.type == Type::Float ? math("minimum") : integer_call("least_of", a[0], a[1]);
     case Fn::FloorDiv: return node.type == Type::Float ? math("floor_divide") : integer_call("floor_div", a[0], a[1]);

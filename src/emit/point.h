@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Graph values at a point of the loops, as C++ expressions of device code; and what they need from the launcher.
 #pragma once
+#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "emit/text.h"
-#include "fusion/access.h"
+#include "fusion/local.h"
 #include "kernel/program.h"
 
 namespace flashlight::emit {
@@ -37,7 +39,7 @@ class Parameters {
 class PointPrinter {
  public:
   PointPrinter(const graph::Function& function, const fusion::KernelPlan& plan, Parameters& parameters)
-      : function_(function), plan_(plan), parameters_(parameters) {}
+      : function_(function), plan_(plan), parameters_(parameters), dependence_(function.graph) {}
 
   Code value(graph::NodeId node, const fusion::Index& index);
   // An index expression; `long long` where captured data enters it.
@@ -46,12 +48,28 @@ class PointPrinter {
   std::string offset(int input, const fusion::Index& index, const std::vector<Code>& data = {});
   std::string loop_name(int loop) const;
 
+  // Values that have a variable, reductions above all; printed by its name.
+  std::map<fusion::Access, Code> known;
+  // Tensors whose rows are at hand in shared memory: what to print for one read at `index`; nothing where it is not.
+  std::function<std::optional<std::string>(int input, const fusion::Index& index)> staged;
+
+  // Declarations of the reductions inside values, each computed by the four lanes of a quad that stand at one row together,
+  // and known from then on until forget(). `except`: reductions that vary with this loop stay where they are.
+  std::vector<std::string> declare_reductions(const std::vector<fusion::Access>& values, int except = -1);
+  void forget() { known.clear(); }
+
  private:
   Code map(const graph::Node& node, const fusion::Index& index);
+  Code power(const graph::Node& node, const std::vector<Code>& args);
+  Code reduce(const graph::Node& node, const fusion::Index& index, bool by_quad);
+  Code segment(const graph::Node& node, const fusion::Index& index);
   Code load(const graph::Node& node, const fusion::Index& index, const std::vector<Code>& data);
   const graph::Function& function_;
   const fusion::KernelPlan& plan_;
   Parameters& parameters_;
+  fusion::Dependence dependence_;
+  int bound_ = fusion::kFirstBound;  // the next loop that a reduction binds
+  int reductions_ = 0;
 };
 
 }  // namespace flashlight::emit

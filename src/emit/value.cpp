@@ -108,6 +108,24 @@ Code ValuePrinter::value(Expr e, const std::string& subscript) {
   }
 }
 
+std::string ValuePrinter::together(Expr e, const std::string& subscript, std::vector<std::string>& declarations) {
+  std::vector<fusion::Access> leaves;
+  auto collect = [&](auto&& self, Expr x) -> void {
+    if (variables.contains(x)) return;
+    if (x.is(alg::Op::kLeaf)) {
+      const fusion::Leaf& leaf = program_.plan->leaves[x.leaf_id()];
+      leaves.push_back({leaf.node, leaf.index});
+      return;
+    }
+    for (Expr arg : x.args()) self(self, arg);
+  };
+  collect(collect, e);
+  declarations = points_.declare_reductions(leaves);
+  std::string text = value(e, subscript).text;
+  points_.forget();
+  return text;
+}
+
 bool ValuePrinter::is_hoistable(Expr e, Space loop) {
   if (variables.contains(e) || e.is(alg::Op::kConstant) || e.is_bool()) return false;
   const Space space = kernel::space_of(program_, e);
@@ -122,13 +140,18 @@ Expr ValuePrinter::name_part(Expr e, Writer& uniform, Writer& rows) {
   const Expr placeholder = alg::call(e.arena(), kPlaceholder + placeholders_++, {});
   if (is_uniform) {
     const std::string name = "u" + std::to_string(uniforms_++);
-    uniform.line("const float " + name + " = " + value(e, "").text + ";");
+    std::vector<std::string> declarations;
+    const std::string text = together(e, "", declarations);
+    for (const std::string& declaration : declarations) uniform.line(declaration);
+    uniform.line("const float " + name + " = " + text + ";");
     variables[placeholder] = {name, false};
   } else {
     const Expr body = hoist(e, kernel::kRow, uniform, rows);
-    const std::string name = "r" + std::to_string(rows_++), text = value(body, "r").text;
+    std::vector<std::string> declarations;
+    const std::string name = "r" + std::to_string(rows_++), text = together(body, "r", declarations);
     rows.line("RowVec<MI> " + name + ";");
-    std::vector<std::string> lines = index_declarations(text, false);
+    std::vector<std::string> lines = index_declarations(join(declarations, " ") + text, false);
+    lines.insert(lines.end(), declarations.begin(), declarations.end());
     lines.push_back(name + "[r] = " + text + ";");
     rows.block("for_each_row<MI>([&](const Row& r) FL_INLINE {", lines, "});");
     variables[placeholder] = {name, true};

@@ -27,6 +27,10 @@ class ValuePrinter {
   // Row vectors hold the values of their moment: call this when states may have changed or their scope ends.
   void forget_rows() { row_parts_.clear(); }
 
+  // Inside a loop over rows, or where every lane computes the same: the text of `e`, and in front of it the declarations of
+  // the reductions it holds, which the lanes of a quad compute together.
+  std::string together(kernel::Expr e, const std::string& subscript, std::vector<std::string>& declarations);
+
  private:
   bool is_hoistable(kernel::Expr e, kernel::Space loop);
   kernel::Expr name_part(kernel::Expr e, Writer& uniform, Writer& rows);

@@ -50,6 +50,7 @@ class Describer {
       const int loop = static_cast<int>(leaf.integer());
       if (loop == plan_.row) return "i";
       if (loop == plan_.stream) return "j";
+      if (loop >= static_cast<int>(plan_.loops.size())) return "k";  // bound by a reduction inside the value
       const Role role = plan_.loops[loop].role;
       return role == Role::Column ? "c" : role == Role::Feature ? "d" : "b" + std::to_string(loop);
     });

@@ -2,7 +2,10 @@
 // See extract.h.
 #include "fusion/extract.h"
 
+#include <algorithm>
+
 #include "fusion/leaf_info.h"
+#include "fusion/local.h"
 #include "fusion/segments.h"
 
 namespace flashlight::fusion {
@@ -18,7 +21,12 @@ using graph::Type;
 class Extraction {
  public:
   Extraction(const graph::Function& function, Dependence& dependence, KernelPlan& plan)
-      : function_(function), graph_(function.graph), dependence_(dependence), plan_(plan), arena_(*plan.arena) {}
+      : function_(function),
+        graph_(function.graph),
+        dependence_(dependence),
+        local_(function.graph, dependence, plan),
+        plan_(plan),
+        arena_(*plan.arena) {}
 
   Expr value(const Access& access) {
     if (auto found = memo_.find(access); found != memo_.end()) return found->second;
@@ -70,15 +78,26 @@ class Extraction {
     std::vector<Sym> sizes;
     for (const Loop& loop : plan_.loops) sizes.push_back(loop.size);
     if (const auto one = segment_at(graph_, access, sizes)) return value(*one);
-    if (!dependence_.has_reduction(access.node)) return point(access);
+    if (local_(access)) return point(access);
     refuse(access.node, "unsupported-segment", "a concatenation of computed scores is read across its parts",
            "concatenate the keys and the values instead of scores, or reduce over each part on its own");
   }
 
-  // Stays opaque to the algebra: no reduction below, and nothing the laws could use.
+  // Stays opaque to the algebra: no streamed reduction below, and nothing the laws could use.
   bool is_point(const Access& access) {
-    if (dependence_.has_reduction(access.node)) return false;
-    return graph_[access.node].type != Type::Float || !(dependence_(access) & bit(plan_.stream)) || is_value(access);
+    if (!local_(access)) return false;
+    const LoopSet loops = dependence_(access);
+    const bool key = loops & bit(plan_.stream);
+    if (dependence_.has_reduction(access.node) && key) {
+      // A value of the key as a whole is computed once a key; what also varies with the query reads it.
+      return !(loops & bit(plan_.row)) && (graph_[access.node].type != Type::Float || is_power(access) || is_value(access));
+    }
+    return graph_[access.node].type != Type::Float || !key || is_value(access);
+  }
+
+  bool is_power(const Access& access) const {
+    const Fn fn = graph_[access.node].fn;
+    return fn == Fn::Pow || fn == Fn::Max || fn == Fn::Min || fn == Fn::Abs;
   }
 
   // Of what varies with key and column, products are left to the laws; anything else is an operand of a contraction,
@@ -173,9 +192,11 @@ class Extraction {
 
   Expr reduction(const Access& access) {
     const graph::Node& node = graph_[access.node];
+    if (node.reduced.size() != 1 && local_(access)) return point(access);
     if (node.reduced.size() != 1) refuse(access.node, "unsupported-reduction", "a reduction over several axes at once is not fused yet", "");
     const bool outer = !(dependence_(access) & bit(plan_.stream));
-    if (!outer || !is_streamed(graph_, dependence_, access.node, access.index, plan_.stream)) return contraction(access);
+    if (!outer || !is_streamed(graph_, dependence_, access.node, access.index, plan_.stream))
+      return local_(access) ? point(access) : contraction(access);
     Index iteration = access.index;
     iteration.push_back(Sym::axis(plan_.stream));
     const Access body = compose(node.operands[0], iteration);
@@ -265,15 +286,15 @@ class Extraction {
     result.loops = static_cast<unsigned>(dependence_(access));
     Index iteration = access.index;
     iteration.push_back(Sym::axis(result.feature));
-    std::vector<Expr> outside;
+    std::vector<Access> outside;
     for (const Access& factor : factors_of(graph_, compose(node.operands[0], iteration))) {
       const LoopSet loops = dependence_(factor);
       if (!(loops & bit(result.feature))) {
-        outside.push_back(value(factor));
+        outside.push_back(factor);
         continue;
       }
       const bool row = loops & bit(plan_.row), key = loops & bit(plan_.stream);
-      if ((row && key) || dependence_.has_reduction(factor.node)) {
+      if ((row && key) || !local_(factor)) {
         refuse(access.node, "unsupported-contraction",
                row && key ? "a factor of the contraction varies with both query and key" : "an operand of the contraction is itself a reduction",
                "contract tensors that vary with either queries or keys");
@@ -283,14 +304,28 @@ class Extraction {
     if (result.right.empty() || result.left.empty()) {
       refuse(access.node, "unsupported-reduction", "a reduction over features of one side only is not fused yet", "compute it before the attention");
     }
+    std::erase_if(outside, [&](const Access& factor) { return join_side(factor, result); });
     Expr product = leaf(std::move(result));
-    for (const Expr& factor : outside) product = factor * product;
+    for (const Access& factor : outside) product = value(factor) * product;
     return product;
+  }
+
+  // A factor of one row or one key leaves the sum, so that the side it belongs to stays a plain tensor, copied as it is.
+  // A side that is computed while its tile is filled takes it along: one rounding, and no product for every score.
+  bool join_side(const Access& factor, Leaf& contraction) {
+    const LoopSet loops = dependence_(factor);
+    const bool row = loops & bit(plan_.row), key = loops & bit(plan_.stream);
+    if (row == key || !local_(factor) || graph_[factor.node].type != Type::Float) return false;
+    std::vector<graph::Operand>& side = key ? contraction.right : contraction.left;
+    if (side.size() == 1 && graph_[side[0].node].op == Op::Input) return false;
+    side.push_back({factor.node, factor.index});
+    return true;
   }
 
   const graph::Function& function_;
   const graph::Graph& graph_;
   Dependence& dependence_;
+  Locality local_;
   KernelPlan& plan_;
   algebra::Arena& arena_;
   std::map<Access, Expr> memo_;

@@ -41,6 +41,12 @@ bool is_nonneg(const graph::Graph& graph, graph::NodeId id) {
     return c ? *c >= 0 : is_positive(node.value);
   }
   if (node.type == graph::Type::Bool) return true;
+  if (node.op == Op::Reduce || node.op == Op::Segment) {
+    for (std::size_t k = 0; k < node.operands.size(); ++k) {
+      if (!arg(static_cast<int>(k))) return false;
+    }
+    return node.reduce != graph::ReduceKind::ArgMax;
+  }
   if (node.op != Op::Map) return false;
   switch (node.fn) {
     case Fn::Abs:

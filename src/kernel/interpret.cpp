@@ -36,7 +36,7 @@ class Interpretation {
     rows_ = extents_[plan_.row];
     keys_ = extents_[plan_.stream];
     for (const Sweep& sweep : program.sweeps) covers_.push_back(covers_of(sweep));
-    place_.loops.assign(plan_.loops.size(), 0);
+    place_.loops.assign(kLoops, 0);
     place_.row_end = rows_;
     place_.key_end = keys_;
     place_.keys = options.tile_n > 0 ? options.tile_n : std::max<std::int64_t>(keys_, 1);

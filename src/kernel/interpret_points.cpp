@@ -2,6 +2,7 @@
 // See interpret_points.h.
 #include "kernel/interpret_points.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -27,12 +28,16 @@ Points::Points(const graph::Function& function, const graph::Binding& binding)
 
 const PointCode& Points::compile(const Access& access) {
   auto [found, fresh] = codes_.try_emplace(access);
-  if (fresh) {
-    Done done;
-    compile(access, found->second, done);
-    found->second.values_.resize(found->second.code_.size());
-  }
+  if (fresh) found->second = part(access, fusion::kFirstBound);
   return found->second;
+}
+
+PointCode Points::part(const Access& access, int bound) {
+  PointCode code;
+  Done done;
+  compile(access, code, done, bound);
+  code.values_.resize(code.code_.size());
+  return code;
 }
 
 const BoundInput& Points::input(int tensor) {
@@ -51,7 +56,7 @@ std::vector<graph::IndexCode> Points::index_code(const Index& index) const {
   return code;
 }
 
-int Points::compile(const Access& at, PointCode& out, Done& done) {
+int Points::compile(const Access& at, PointCode& out, Done& done, int bound) {
   if (auto found = done.find(at); found != done.end()) return found->second;
   const graph::Node& node = function_.graph[at.node];
   PointCode::Instruction next;
@@ -60,7 +65,7 @@ int Points::compile(const Access& at, PointCode& out, Done& done) {
   next.type = node.type;
   auto arguments = [&](std::size_t first) {
     for (std::size_t k = first; k < node.operands.size(); ++k) {
-      next.args.push_back(compile(fusion::compose(node.operands[k], at.index), out, done));
+      next.args.push_back(compile(fusion::compose(node.operands[k], at.index), out, done, bound));
     }
   };
   switch (node.op) {
@@ -80,6 +85,25 @@ int Points::compile(const Access& at, PointCode& out, Done& done) {
       next.input = &input(table.input);
       next.index = index_code(index);
       for (const Sym& i : index) next.from_end.push_back(i.op() == SymOp::Datum);
+      break;
+    }
+    case Op::Reduce: {
+      Index iteration = at.index;
+      for (const Sym& size : node.reduced) {
+        iteration.push_back(Sym::axis(bound + static_cast<int>(next.extents.size())));
+        next.extents.push_back(static_cast<std::int64_t>(binding_.value(size)));
+      }
+      next.reduce = node.reduce;
+      next.bound = bound;
+      next.parts.push_back(part(fusion::compose(node.operands[0], iteration), bound + static_cast<int>(node.reduced.size())));
+      break;
+    }
+    case Op::Segment: {
+      next.index = index_code({at.index[node.axis]});
+      for (std::size_t k = 0; k < node.operands.size(); ++k) {
+        next.parts.push_back(part(fusion::compose(node.operands[k], at.index), bound));
+        next.extents.push_back(static_cast<std::int64_t>(binding_.value(node.segments[k])));
+      }
       break;
     }
     default:
@@ -112,6 +136,41 @@ double PointCode::load(const Instruction& i, const std::int64_t* loops) const {
   return i.input->values[offset];
 }
 
+double PointCode::reduce(const Instruction& i, const std::int64_t* loops) {
+  std::vector<std::int64_t> at(loops, loops + kLoops);
+  std::int64_t* const bound = at.data() + i.bound;
+  const std::size_t rank = i.extents.size();
+  std::fill(bound, bound + rank, 0);
+  const bool some = i.reduce == graph::ReduceKind::Any, all = i.reduce == graph::ReduceKind::All;
+  double result = i.reduce == graph::ReduceKind::Max   ? -std::numeric_limits<double>::infinity()
+                  : i.reduce == graph::ReduceKind::Min ? std::numeric_limits<double>::infinity()
+                  : i.reduce == graph::ReduceKind::Prod || all ? 1
+                                                               : 0;
+  for (const std::int64_t extent : i.extents) {
+    if (extent == 0) return result;
+  }
+  for (;;) {
+    const double x = i.parts[0].run(at.data());
+    switch (i.reduce) {
+      case graph::ReduceKind::Sum: result += x; break;
+      case graph::ReduceKind::Prod: result *= x; break;
+      case graph::ReduceKind::Max: result = x > result || std::isnan(x) ? x : result; break;
+      case graph::ReduceKind::Min: result = x < result || std::isnan(x) ? x : result; break;
+      default: result = some ? result != 0 || x != 0 : result != 0 && x != 0; break;
+    }
+    std::size_t axis = rank;
+    while (axis > 0 && ++bound[axis - 1] == i.extents[axis - 1]) bound[--axis] = 0;
+    if (axis == 0) return result;
+  }
+}
+
+double PointCode::select(const Instruction& i, const std::int64_t* loops) {
+  std::int64_t position = i.index[0].run(loops, nullptr);
+  std::size_t k = 0;
+  while (k + 1 < i.parts.size() && position >= i.extents[k]) position -= i.extents[k++];
+  return i.parts[k].run(loops);
+}
+
 double PointCode::run(const std::int64_t* loops) const {
   for (std::size_t k = 0; k < code_.size(); ++k) {
     const Instruction& i = code_[k];
@@ -123,6 +182,8 @@ double PointCode::run(const std::int64_t* loops) const {
         for (std::size_t a = 0; a < i.args.size(); ++a) operands_[a] = values_[i.args[a]];
         values_[k] = graph::apply(i.fn, i.type, operands_.data(), static_cast<int>(operands_.size()));
         break;
+      case Op::Reduce: values_[k] = reduce(i, loops); break;
+      case Op::Segment: values_[k] = select(i, loops); break;
       default: values_[k] = load(i, loops); break;
     }
   }

@@ -3,7 +3,7 @@
 #pragma once
 #include <map>
 
-#include "fusion/access.h"
+#include "fusion/local.h"
 #include "graph/evaluate_bind.h"
 #include "graph/evaluate_rows.h"
 
@@ -15,10 +15,13 @@ struct BoundInput {
   std::vector<double> values;
 };
 
+// Loops of a plan and those that reductions inside point values bind.
+inline constexpr int kLoops = 64;
+
 // The values of an access as a list of instructions; each reads earlier ones.
 class PointCode {
  public:
-  // loops[k]: the value of axis(k).
+  // loops[k]: the value of axis(k), of kLoops numbers.
   double run(const std::int64_t* loops) const;
 
  private:
@@ -32,8 +35,15 @@ class PointCode {
     std::vector<graph::IndexCode> index;  // Input, Gather, Iota
     std::vector<bool> from_end;           // Gather: a negative position counts from the end
     std::vector<int> args;                // Map; Gather: what Datum(1..) stands for
+    // Reduce: the body, over the bound loops; Segment: one for each part.
+    std::vector<PointCode> parts;
+    graph::ReduceKind reduce = graph::ReduceKind::Sum;
+    std::vector<std::int64_t> extents;  // Reduce: of the bound loops; Segment: of the parts
+    int bound = 0;                      // Reduce: the first bound loop
   };
   double load(const Instruction&, const std::int64_t* loops) const;
+  static double reduce(const Instruction&, const std::int64_t* loops);
+  static double select(const Instruction&, const std::int64_t* loops);
   std::vector<Instruction> code_;
   mutable std::vector<double> values_;
   mutable std::vector<double> operands_;
@@ -49,7 +59,8 @@ class Points {
 
  private:
   using Done = std::map<fusion::Access, int>;
-  int compile(const fusion::Access&, PointCode&, Done&);
+  int compile(const fusion::Access&, PointCode&, Done&, int bound);
+  PointCode part(const fusion::Access&, int bound);
   std::vector<graph::IndexCode> index_code(const fusion::Index&) const;
   const BoundInput& input(int tensor);
   const graph::Function& function_;

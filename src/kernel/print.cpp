@@ -3,7 +3,7 @@
 #include <charconv>
 #include <set>
 
-#include "fusion/access.h"
+#include "fusion/local.h"
 #include "kernel/program.h"
 
 namespace flashlight::kernel {
@@ -101,6 +101,8 @@ class ProgramText {
   std::string host(const Sym& e, const std::vector<std::string>& data = {}) const {
     return graph::to_string(e, [&](const Sym& leaf) -> std::string {
       const auto at = static_cast<std::size_t>(leaf.integer());
+      if (leaf.op() == SymOp::Axis && leaf.integer() >= fusion::kFirstBound)
+        return "k" + std::to_string(leaf.integer() - fusion::kFirstBound);
       if (leaf.op() == SymOp::Axis) return at < loops_.size() ? loops_[at] : "";
       if (leaf.op() == SymOp::Datum) return at < data.size() ? data[at] : "";
       const graph::SymbolId id = leaf.symbol_id();
@@ -122,11 +124,16 @@ class ProgramText {
     return function_.tensors[input.input].name + "[" + joined(axes, ", ") + "]";
   }
 
-  std::string point(const Access& access) const {
+  std::string point(const Access& access, int bound = fusion::kFirstBound) const {
     const graph::Node& node = function_.graph[access.node];
-    std::vector<std::string> args;
+    std::vector<std::string> args, over;
+    fusion::Index iteration = access.index;
+    for (const Sym& size : node.reduced) {
+      iteration.push_back(Sym::axis(bound++));
+      over.push_back(host(iteration.back()) + " < " + host(size));
+    }
     for (std::size_t k = node.op == Op::Gather; k < node.operands.size(); ++k)
-      args.push_back(point(fusion::compose(node.operands[k], access.index)));
+      args.push_back(point(fusion::compose(node.operands[k], iteration), bound));
     switch (node.op) {
       case Op::Input: return at(node, access.index, {});
       case Op::Scalar: return host(node.value);
@@ -138,6 +145,8 @@ class ProgramText {
                                      : "gather";
       }
       case Op::Map: return mapped(node, args);
+      case Op::Reduce: return std::string(graph::name_of(node.reduce)) + "(" + joined(over, ", ") + ": " + args[0] + ")";
+      case Op::Segment: return "cat(" + joined(args, ", ") + ")";
       default: return graph::name_of(node.op);
     }
   }

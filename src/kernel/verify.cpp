@@ -6,7 +6,7 @@
 #include <set>
 #include <stdexcept>
 
-#include "fusion/access.h"
+#include "fusion/local.h"
 #include "kernel/build.h"
 
 namespace flashlight::kernel {
@@ -68,9 +68,10 @@ class Verification {
          "its columns are neither features nor columns of the result");
     need(!operand.factors.empty(), "has no factors");
     fusion::Dependence dependence(program_.function->graph);
+    fusion::Locality local(program_.function->graph, dependence, *program_.plan);
     for (const graph::Operand& factor : operand.factors) {
       need(factor.node >= 0 && factor.node < program_.function->graph.size(), "a factor is no node");
-      need(!dependence.has_reduction(factor.node), "a factor is no value of a point");
+      need(local({factor.node, factor.index}), "a factor is no value of a point");
       const fusion::LoopSet loops = dependence({factor.node, factor.index});
       for (std::size_t l = 0; l < 64; ++l) {
         if (!(loops >> l & 1)) continue;

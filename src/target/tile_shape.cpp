@@ -33,8 +33,9 @@ bool splits_evenly(const Demand& d, const TileShape& s) {
 }  // namespace
 
 int shared_bytes(const Demand& d, const TileShape& s) {
-  const int exchange = s.parts > 1 ? 4 * s.m * s.n : 0;
-  return (s.m * total(d.row_operands) + s.n * total(d.key_operands)) * d.element_bytes + exchange;
+  constexpr int kFloatBytes = 4;
+  const int exchange = s.parts > 1 ? kFloatBytes * s.m * s.n : 0;
+  return (s.m * total(d.row_operands) + s.n * total(d.key_operands)) * d.element_bytes + s.n * d.key_vectors * kFloatBytes + exchange;
 }
 
 int value_registers(const Demand& d, const TileShape& s) {

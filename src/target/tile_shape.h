@@ -22,6 +22,7 @@ struct Demand {
   std::vector<int> accumulators;                // padded columns of each [row, column] state
   int score_fragments = 1;                      // live [row, key] fragments
   int row_vectors = 4;
+  int key_vectors = 0;                          // numbers for each key of a tile, in shared memory
 };
 
 // The largest shape that fits 255 registers a thread (with room for addresses) and the shared memory of every device of the

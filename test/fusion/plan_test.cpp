@@ -127,6 +127,19 @@ void expect_reason(const Reason& reason, const std::string& id, const std::strin
   EXPECT_NE(reason.text.find(mentions), std::string::npos) << reason.text;
 }
 
+TEST(Plan, ANormOfTheKeysIsLocal) {  // the scores are q k^T, whichever reduction over features is met first
+  for (bool norm_first : {false, true}) {
+    const FusionPlan plan = plan_fusion(graph::read(3, [&](const Tensors& t) -> Tensors {
+      T norm = T(T(t[1] * t[1]).op("sum", Sym(-1), graph::flag(false))).op("unsqueeze", Sym(-2));
+      return {graph::matmul(softmax(norm_first ? norm * Sym(-0.5) + scores(t) : scores(t) - norm), t[2])};
+    }));
+    ASSERT_EQ(plan.status, Status::Fused) << plan.reason->text;
+    int contractions = 0;
+    for (const Leaf& leaf : plan.kernels[0].leaves) contractions += leaf.kind == Leaf::Contraction;
+    EXPECT_EQ(contractions, 1);
+  }
+}
+
 TEST(Reasons, NoAttention) {
   const Reason reason = reason_of(2, [](const Tensors& t) -> Tensors { return {t[0] + t[1]}; });
   expect_reason(reason, "no-attention", "scores between queries and keys");
@@ -174,14 +187,11 @@ TEST(Reasons, ResultsOfDifferentScores) {
   expect_reason(reason, "outputs-differ", "result 2");
 }
 
-TEST(Reasons, ANormOfTheKeys) {  // the scores are q k^T, whichever contraction is met first
-  for (bool norm_first : {false, true}) {
-    const Reason reason = reason_of(3, [&](const Tensors& t) -> Tensors {
-      T norm = T(T(t[1] * t[1]).op("sum", Sym(-1), graph::flag(false))).op("unsqueeze", Sym(-2));
-      return {graph::matmul(softmax(norm_first ? norm * Sym(-0.5) + scores(t) : scores(t) - norm), t[2])};
-    });
-    expect_reason(reason, "unsupported-reduction", "one side only");
-  }
+TEST(Reasons, AProjectionOfTheKeys) {  // one for each CTA would repeat it too often
+  const Reason reason = reason_of(4, [&](const Tensors& t) -> Tensors {
+    return {graph::matmul(softmax(scores_of(t[0], graph::matmul(t[1], t[3]))), t[2])};
+  });
+  expect_reason(reason, "unsupported-contraction", "an operand of the contraction");
 }
 
 TEST(Reasons, NothingButColumnsOfKeys) {  // softmax over the queries: one value per key remains

@@ -32,6 +32,8 @@ inline std::function<Inputs(const Sizes&)> with(std::function<Shapes(const Sizes
   };
 }
 
+// What queries, keys and values pass through first.
+void add_prologues(std::vector<AttentionProgram>&);
 // Normalisers, further results, several sweeps; moments, selections and folds over the keys.
 void add_normalisers(std::vector<AttentionProgram>&);
 void add_results(std::vector<AttentionProgram>&);

@@ -15,6 +15,7 @@
 #define FL_SHARED_MEMORY(name) extern __shared__ __align__(1024) unsigned char name[]
 #define FL_UNROLL _Pragma("unroll")
 #define FL_NO_UNROLL _Pragma("unroll 1")
+#define FL_UNROLL_4 _Pragma("unroll 4")
 // After a lambda's parameters: the lambda must be inlined, or the accumulators it captures leave their
 // registers.
 #define FL_INLINE __attribute__((always_inline))
@@ -38,6 +39,7 @@
   unsigned char* const name = ::flashlight::emulator::shared_memory(std::source_location::current())
 #define FL_UNROLL
 #define FL_NO_UNROLL
+#define FL_UNROLL_4
 #define FL_INLINE
 #define FL_WHERE [[maybe_unused]] const std::source_location& where = std::source_location::current()
 #define FL_AND_WHERE , FL_WHERE
