@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention sinks: a learned score per head that takes part in the softmax and has no value, so that a query may
-// attend to nothing.
+// Attention sinks: a learned score per head that takes part in the softmax and has no value, so that a query
+// may attend to nothing.
 #include <flashlight/flashlight.h>
 
 #include "sample.h"
@@ -51,7 +51,8 @@ FLASHLIGHT_FUSE Tensor several_sinks(const Tensor& q, const Tensor& k, const Ten
 
 int main(int argc, char** argv) {
   return sample::run(argc, argv, [](sample::Case& c) {
-    Tensor q = c.queries(), k = c.keys(), v = c.values(), sink = c.randn({c.h()}), sinks = c.randn({c.h(), 4});
+    Tensor q = c.queries(), k = c.keys(), v = c.values(), sink = c.randn({c.h()}),
+           sinks = c.randn({c.h(), 4});
     c.compare("a column", [&](const sample::Cast& cast) {
       return sink_as_column(cast(q), cast(k), cast(v), cast(sink));
     });

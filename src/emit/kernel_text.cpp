@@ -83,7 +83,45 @@ class KernelWriter {
     bool converts = false;   // it may be stored in another type than T
     graph::Operand access;
     bool row = false, early = false;
+    std::string extent = {};       // its number of rows; empty: as many as there are queries or keys
+    std::vector<Placement> parts;  // of a concatenation along the rows: each is copied, from `start` on
+    std::string start = {};
   };
+
+  // The parts of a concatenation of tensors along the tile's rows; none where it is something else.
+  std::vector<Placement> parts_of(const kernel::Operand& operand) {
+    const graph::Operand& access = operand.factors[0];
+    const graph::Node& node = function_.graph[access.node];
+    if (node.op != graph::Op::Segment || operand.factors.size() != 1 || !(access.index[node.axis] == Sym::axis(operand.rows))) return {};
+    std::vector<Placement> parts;
+    Sym start(0);
+    for (std::size_t s = 0; s < node.operands.size(); ++s) {
+      const fusion::Access whole = fusion::compose(node.operands[s], access.index);
+      const graph::Node& tensor = function_.graph[whole.node];
+      Placement part;
+      part.input = tensor.input;
+      part.access.node = whole.node;
+      for (const Sym& index : whole.index) {
+        part.access.index.push_back(graph::substitute(index, [&](const Sym& leaf) -> std::optional<Sym> {
+          if (leaf == Sym::axis(operand.rows)) return leaf + start;
+          return std::nullopt;
+        }));
+      }
+      const bool plain = tensor.op == graph::Op::Input && tensor.type == graph::Type::Float && function_.tensors[tensor.input].conversions.empty();
+      if (!plain || !is_affine(part.access, operand.rows, operand.cols)) return {};
+      part.start = points_.index(start).text;
+      part.extent = points_.index(node.segments[s]).text;
+      parts.push_back(std::move(part));
+      start = start + node.segments[s];
+    }
+    for (const Placement& part : parts) contracts(part.input);
+    return parts;
+  }
+
+  void contracts(int input) {
+    parameters_.tensor(input);
+    if (std::find(text_.contracted.begin(), text_.contracted.end(), input) == text_.contracted.end()) text_.contracted.push_back(input);
+  }
 
   bool is_affine(const graph::Operand& access, int rows, int cols) const {
     for (const Sym& index : access.index) {
@@ -118,6 +156,13 @@ class KernelWriter {
         place.converts = !function_.tensors[node.input].conversions.empty();
         if (std::find(text_.contracted.begin(), text_.contracted.end(), node.input) == text_.contracted.end()) text_.contracted.push_back(node.input);
       }
+      if (place.input < 0) place.parts = parts_of(operand);
+      if (const std::string& label = function_.graph.label(access.node); !place.parts.empty() && !label.empty()) {
+        place.name = identifier(label) + "_tile";
+        for (const Placement& other : operands_) {
+          if (other.name == place.name) place.name += std::to_string(o);
+        }
+      }
       (place.row ? text_.row_operands : text_.key_operands).push_back(operand.cols);
       operands_.push_back(place);
     }
@@ -137,6 +182,7 @@ class KernelWriter {
       const Placement& place = operands_[o];
       w.line("const " + tile_type(o) + " " + place.name + "{smem" + (offset.empty() ? "" : " + " + offset) + "};");
       offset += (offset.empty() ? "" : " + ") + place.name + ".bytes";
+      if (!place.parts.empty()) write_segments(o, w);
       if (place.input < 0) continue;
       const kernel::Operand& operand = program_.operands[o];
       const auto [field, arguments] = matrix(place, operand);
@@ -148,6 +194,18 @@ class KernelWriter {
       offset += (offset.empty() ? "" : " + ") + v.name + ".bytes";
     }
     if (split_) w.line("unsigned char* const exchange = smem + " + offset + ";");
+  }
+
+  void write_segments(std::size_t o, Writer& w) {
+    std::vector<std::string> parts, starts;
+    for (const Placement& part : operands_[o].parts) {
+      const auto [field, arguments] = matrix(part, program_.operands[o]);
+      parts.push_back(field + ".template matrix<const T>" + arguments);
+      starts.push_back(part.start);
+    }
+    w.open("const SegmentedMatrix<const T, " + std::to_string(parts.size()) + "> " + matrix_name(o) + " = {{");
+    for (const std::string& part : parts) w.line(part + ",");
+    w.close("}, {" + join(starts, ", ") + "}};");
   }
 
   std::string matrix_name(std::size_t o) const { return operands_[o].name.substr(0, operands_[o].name.find("_tile")) + "_matrix" + operands_[o].name.substr(operands_[o].name.find("_tile") + 5); }
@@ -251,14 +309,14 @@ class KernelWriter {
     }
     auto text = [](const std::vector<Code>& terms) { return terms.empty() ? std::string("0") : sum(terms, CType::Long).text; };
     return {field, "(" + points_.offset(place.input, start) + ", " + text(rows) + ", " + text(cols) + ", " +
-                       (operands_is_row(operand) ? "p.n_row" : "p.n_key") + ", " + loop_extent(operand.cols) + ")"};
+                       (!place.extent.empty() ? place.extent : operands_is_row(operand) ? "p.n_row" : "p.n_key") + ", " + loop_extent(operand.cols) + ")"};
   }
 
   bool operands_is_row(const kernel::Operand& operand) const { return operand.rows == plan_.row; }
 
   void write_load(std::size_t o, const std::string& first, Writer& w) {
     const Placement& place = operands_[o];
-    if (place.input >= 0) {
+    if (place.input >= 0 || !place.parts.empty()) {
       const std::string copy = "load_tile_async(" + place.name + ", " + matrix_name(o) + ", " + first + ", kThreads);";
       if (!place.converts) return w.line(copy);
       w.line("if (" + parameters_.tensor(place.input) + ".dtype == aux_type_of<T>) " + copy);

@@ -71,6 +71,12 @@ template <class T> FL_HOST_DEVICE GlobalMatrix<const T> read_only(GlobalMatrix<T
   return {m.base, m.row_stride, m.col_stride, m.rows, m.cols, m.vectors};
 }
 
+// Matrices one below the other: rows of part s start at starts[s].
+template <class T, int S> struct SegmentedMatrix {
+  GlobalMatrix<T> parts[S];
+  int starts[S];
+};
+
 }  // namespace flashlight::device
 
 // Loads and element access. The bodies are in the two headers below; both declare:
@@ -81,6 +87,8 @@ template <class T> FL_HOST_DEVICE GlobalMatrix<const T> read_only(GlobalMatrix<T
 //      0 outside the matrix.
 //  void load_tile_async(SharedTile<T, R, C>, GlobalMatrix<const T>, int row0, int threads)
 //      The CTA's `threads` threads copy rows [row0, row0 + R); rows and columns outside the matrix become 0.
+//  void load_tile_async(SharedTile<T, R, C>, SegmentedMatrix<const T, S>, int row0, int threads)
+//      The same; a tile that lies in one part is copied, one that two parts share is filled.
 //      Complete for a thread after commit_group() and wait_group<N>(), for the CTA after sync_threads() then.
 //  void fill_tile(SharedTile<T, R, C>, int threads, f)
 //      tile[row][col] = f(row, col), synchronously; visible to others after sync_threads().
@@ -92,3 +100,29 @@ template <class T> FL_HOST_DEVICE GlobalMatrix<const T> read_only(GlobalMatrix<T
 #else
 #include "flashlight/device/detail/tile_host.h"
 #endif
+
+namespace flashlight::device {
+
+template <class T, int R, int C, int S>
+FL_DEVICE void load_tile_async(SharedTile<T, R, C> tile, const SegmentedMatrix<const T, S>& matrix, int row0,
+                               int threads FL_AND_WHERE) {
+  FL_UNROLL
+  for (int s = 0; s < S; ++s) {
+    const int row = row0 - matrix.starts[s];
+    const bool last = s + 1 == S || row + R <= matrix.parts[s].rows;
+    if (row >= 0 && (s + 1 == S || row < matrix.parts[s].rows) && last) {
+      load_tile_async(tile, matrix.parts[s], row, threads FL_AND_HERE);
+      return;
+    }
+  }
+  fill_tile(
+      tile, threads,
+      [&](int row, int col) FL_INLINE {
+        float x = 0;  // at most one part has the row; the others give 0
+        FL_UNROLL
+        for (int s = 0; s < S; ++s) x += load_element(matrix.parts[s], row0 + row - matrix.starts[s], col FL_AND_HERE);
+        return x;
+      } FL_AND_HERE);
+}
+
+}  // namespace flashlight::device
