@@ -486,6 +486,10 @@ class KernelWriter {
         if (--contracts == 0) prefetch(sweep, w), prefetched = true;
       } else if (item.kind == Item::Mask) {
         write_masked(sweep.masked[item.index], item, cover, w);
+      } else if (item.kind == Item::Scan) {
+        const kernel::Step& step = sweep.steps[item.index];
+        assign(item, step.value, w);
+        w.line(std::string(step.operand == 1 ? "scan_before(" : "scan(") + fragment(item.slot) + ", " + name_of(sweep.states[step.index].node) + ");");
       } else if (item.kind == Item::Weigh) {
         values_.variables.erase(item.node);
         assign(item, item.node, w);
@@ -552,7 +556,8 @@ class KernelWriter {
 
   void write_step(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w) {
     switch (step.kind) {
-      case StepKind::Contract: return;
+      case StepKind::Contract:
+      case StepKind::Scan: return;
       case StepKind::Reduce: return write_reduce(step, w);
       case StepKind::Let: return write_let(step, w);
       case StepKind::Set: return write_row(name_of(sweep.states[step.index].node), "=", step.value, w);

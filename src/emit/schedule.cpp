@@ -26,6 +26,11 @@ class Scheduling {
       const kernel::Step& step = sweep_.steps[s];
       if (step.kind == StepKind::Contract) continue;  // issued where its scores are first needed
       need(step.value);
+      if (step.kind == StepKind::Scan) {
+        done_.insert(step.target);
+        add({Item::Scan, static_cast<int>(s), step.target});
+        continue;
+      }
       if (weights_.contains(step.value) && done_.insert(step.value).second) add({Item::Weigh, static_cast<int>(s), step.value});
       add({Item::Step, static_cast<int>(s), {}});
     }
@@ -72,7 +77,7 @@ class Scheduling {
       reads(sweep_.masked[item.index].predicate, out, false);
     } else if (item.kind == Item::Weigh) {
       reads(item.node, out, true);
-    } else if (item.kind == Item::Step) {
+    } else if (item.kind == Item::Step || item.kind == Item::Scan) {
       reads(sweep_.steps[item.index].value, out, false);
     }
     return out;

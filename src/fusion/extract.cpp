@@ -67,11 +67,17 @@ class Extraction {
       case Op::Opaque:
         refuse(access.node, "opaque", "'" + node.name + "' has no law by which it could be computed tile by tile",
                "apply it outside the fused function, before or after the attention");
-      case Op::Scan:
-        refuse(access.node, "unsupported-scan", "a running sum is not fused yet", "compute it before the attention");
+      case Op::Scan: return scan(access);
       case Op::Segment: return segment(access);
       default: return point(access);
     }
+  }
+
+  Expr scan(const Access& access) {
+    const graph::Node& node = graph_[access.node];
+    const bool along_keys = access.index[node.axis] == Sym::axis(plan_.stream) && node.shape[node.axis] == plan_.loops[plan_.stream].size;
+    if (!along_keys) refuse(access.node, "unsupported-scan", "a running sum along another axis than the keys is not fused yet", "compute it before the attention");
+    return algebra::scan_sum(value(compose(node.operands[0], access.index)), false);
   }
 
   Expr segment(const Access& access) {

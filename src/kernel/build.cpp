@@ -48,7 +48,6 @@ Expr Lowering::reduce(StateKind kind, const std::string& name, Expr value) {
 }
 
 void Lowering::lower(const alg::Sweep& sweep, bool last) {
-  if (!sweep.scans.empty()) refuse("unsupported-scan", "a running sum carried across tiles is not fused yet", "compute it before the attention");
   program_.sweeps.emplace_back();
   out_ = &program_.sweeps.back();
   states_.clear();
@@ -83,11 +82,12 @@ Operand Lowering::split_factors(const alg::Accumulator& a, std::vector<Expr>& le
 }
 
 // where(guard, u, -inf) may be spelled in the value itself (an extremum's key); the predicate then guards it.
+Expr Lowering::masked_as_spelled(const std::string& name, Expr value, double otherwise) {
+  if (!value.is(alg::Op::kWhere) || !value.arg(2).is_constant(otherwise)) return masked(name, value, {}, otherwise);
+  return masked(name, value.arg(1), value.arg(0), otherwise);
+}
+
 Expr Lowering::masked(const std::string& name, Expr value, Expr predicate, double otherwise) {
-  if (!predicate && value.is(alg::Op::kWhere) && value.arg(2).is_constant(otherwise)) {
-    predicate = value.arg(0);
-    value = value.arg(1);
-  }
   for (const Masked& m : out_->masked) {
     if (m.value == value && m.predicate == predicate && m.otherwise == otherwise) return m.node;
   }
@@ -127,6 +127,7 @@ void Lowering::find_contractions(const alg::Sweep& sweep) {
     for (const alg::CentredPower& c : a.powers) roots.push_back(c.x);
   }
   for (const alg::Plain& p : sweep.plain) roots.push_back(p.value);
+  for (const alg::Scan& s : sweep.scans) roots.push_back(s.value);
   for (Expr root : roots) {
     if (!root) continue;
     for (Expr leaf : alg::collect(known(root), {alg::Op::kLeaf})) use_contraction(leaf.leaf_id());

@@ -274,6 +274,7 @@ class Interpretation {
     switch (step.kind) {
       case StepKind::Contract: return;  // computed where it is first read
       case StepKind::Reduce: tile_[step.target] = reduce(step); return;
+      case StepKind::Scan: tile_[step.target] = scan(step); return;
       case StepKind::Let: tile_[step.target] = row(step.value); return;
       case StepKind::Set: variables_[sweep_->states[step.index].node] = row(step.value); return;
       case StepKind::Scale: return scale(step);
@@ -295,6 +296,19 @@ class Interpretation {
       }
     }
     return result;
+  }
+
+  TileValues scan(const Step& step) {
+    TileValues x = score(step.value);
+    TileValues& carry = variables_[sweep_->states[step.index].node];
+    for (std::int64_t i = 0; i < place_.rows; ++i) {
+      for (std::int64_t j = 0; j < place_.keys; ++j) {
+        const double before = carry.at(i, 0), after = before + x.at(i, j);
+        x.at(i, j) = step.operand == 1 ? before : after;
+        carry.at(i, 0) = after;
+      }
+    }
+    return x;
   }
 
   void scale(const Step& step) {

@@ -16,20 +16,20 @@ bool depends(Expr e, Expr on) {
 
 }  // namespace
 
-// The references behind a fix-up, if all its states are extrema of theirs or sums weighed by their exponentials: such a
-// row is empty exactly when all of them are -inf. Nothing if another state takes part.
+// The references behind a fix-up, if all its states are extrema of theirs or sums weighed by their
+// exponentials: such a row is empty exactly when all of them are -inf. Nothing if another state takes part.
 std::optional<std::set<int>> Lowering::references_of(const alg::Sweep& sweep, Expr fixup) const {
   std::set<int> result;
   std::set<Expr> settled;
   for (std::size_t r = 0; r < sweep.references.size(); ++r) {
     settled.insert(sweep.references[r].node);
-    if (sweep.references[r].kind != alg::ReferenceKind::kRunningMean && depends(fixup, sweep.references[r].node))
+    if (sweep.references[r].kind != alg::ReferenceKind::kRunningMean &&
+        depends(fixup, sweep.references[r].node))
       result.insert(static_cast<int>(r));
   }
   for (const alg::Accumulator& a : sweep.accumulators) {
     if (!depends(fixup, a.node)) continue;
-    bool weighed = a.argmax >= 0;
-    if (weighed) result.insert(a.argmax);
+    bool weighed = false;
     for (const alg::Exponent& e : a.exponents) {
       if (e.reference >= 0) result.insert(e.reference), weighed = true;
     }
@@ -42,16 +42,44 @@ std::optional<std::set<int>> Lowering::references_of(const alg::Sweep& sweep, Ex
   return result;
 }
 
-// x^-n in a fix-up, for sums x that may be empty where the row is not: it counts as 0 there.
-std::map<Expr, Expr> Lowering::quotients_of(const alg::Sweep& sweep, Expr fixup) {
+// x^-n in a fix-up, for sums x of this sweep or an earlier one that may be empty where the row is not: it
+// counts as 0 there.
+std::map<Expr, Expr> Lowering::quotients_of(const alg::Sweep& sweep, Expr fixup, bool settled) {
   std::map<Expr, Expr> result;
   for (Expr power : alg::collect(fixup, {alg::Op::kPow})) {
     if (power.value() >= 0) continue;
+    const Expr base = power.arg(0);
+    if (base.is(alg::Op::kKnown) && base.arg(0).is(alg::Op::kReduceSum))
+      result[power] = where(eq(base, 0.0), 0.0, power);
     for (const alg::Accumulator& a : sweep.accumulators) {
-      if (a.node == power.arg(0)) result[power] = where(eq(states_.at(a.node), 0.0), 0.0, pow(states_.at(a.node), power.value()));
+      if (!settled && a.node == base)
+        result[power] = where(eq(states_.at(a.node), 0.0), 0.0, pow(states_.at(a.node), power.value()));
     }
   }
   return result;
+}
+
+// A product with a sum that has no keys is 0 whatever its other factors, exponentials of the missing maximum
+// above all. `with` maps what the fix-up is made of; inner products come before outer ones.
+void Lowering::guard_products(const alg::Sweep& sweep, Expr fixup, std::map<Expr, Expr>& with) {
+  std::vector<Expr> products = alg::collect(fixup, {alg::Op::kMul});
+  std::sort(products.begin(), products.end());
+  for (Expr product : products) {
+    std::vector<Expr> none, args;
+    bool endangered = false;
+    for (Expr factor : product.args()) {
+      args.push_back(substitute(factor, with));
+      endangered = endangered || factor.is(alg::Op::kExp) || !alg::collect(factor, {alg::Op::kKnown}).empty();
+      for (const alg::Accumulator& a : sweep.accumulators) {
+        if (!(a.node == factor)) continue;
+        for (const alg::Exponent& e : a.exponents) {
+          if (e.reference >= 0) none.push_back(eq(references_[e.reference].state, -kInf));
+        }
+      }
+    }
+    if (endangered && !none.empty())
+      with[product] = where(alg::any_of(none), 0.0, alg::with_args(product, args));
+  }
 }
 
 // Fix-ups over the final states; a row without any key takes the empty value.
@@ -73,8 +101,10 @@ Expr Lowering::fixup(const alg::Sweep& sweep, std::size_t t) {
   if (strict_nan_) return known(substitute(sweep.fixups[t], states_));
   const auto references = references_of(sweep, sweep.fixups[t]);
   const bool settled = references && references->size() == 1;  // the select below covers every empty sum
-  const std::map<Expr, Expr> quotients = settled ? std::map<Expr, Expr>() : quotients_of(sweep, sweep.fixups[t]);
-  const Expr value = known(substitute(substitute(sweep.fixups[t], quotients), states_));
+  std::map<Expr, Expr> with = quotients_of(sweep, sweep.fixups[t], settled);
+  with.insert(states_.begin(), states_.end());  // at once: what a state is made of holds quotients as well
+  if (!settled) guard_products(sweep, sweep.fixups[t], with);
+  const Expr value = known(substitute(sweep.fixups[t], with));
   if (!references) return value;
   std::vector<Expr> none;
   for (int r : *references) none.push_back(eq(references_[r].state, -kInf));
@@ -86,7 +116,8 @@ void Lowering::store(int target, Expr value) {
   Store store{result.output, result.axis_loops, value, -1};
   for (int loop : result.axis_loops) {
     if (program_.plan->loops[loop].role != fusion::Role::Column) continue;
-    if (store.columns >= 0) refuse("rank-three", "a result has two output columns", "flatten them into one axis");
+    if (store.columns >= 0)
+      refuse("rank-three", "a result has two output columns", "flatten them into one axis");
     store.columns = loop;
   }
   program_.stores.push_back(store);

@@ -16,7 +16,8 @@ Expr is_finite(Expr x) { return alg::all_of({gt(x, -kInf), lt(x, kInf)}); }
 Expr times(Expr a, Expr b) { return !a ? b : !b ? a : a.is_constant(1) ? b : b.is_constant(1) ? a : a * b; }
 
 int total_power(const alg::Accumulator& a) {
-  return std::accumulate(a.powers.begin(), a.powers.end(), 0, [](int n, const alg::CentredPower& p) { return n + p.power; });
+  return std::accumulate(a.powers.begin(), a.powers.end(), 0,
+                         [](int n, const alg::CentredPower& p) { return n + p.power; });
 }
 
 bool is_shift(const alg::MoveTerm& term) {
@@ -25,7 +26,8 @@ bool is_shift(const alg::MoveTerm& term) {
 
 }  // namespace
 
-// Each accumulator follows the last reference it needs: streams take turns, so that one score fragment may serve all.
+// Each accumulator follows the last reference it needs: streams take turns, so that one score fragment may
+// serve all.
 void Lowering::lower_states(const alg::Sweep& sweep) {
   references_.clear();
   moves_.clear();
@@ -33,6 +35,7 @@ void Lowering::lower_states(const alg::Sweep& sweep) {
   summands_.assign(sweep.accumulators.size(), std::nullopt);
   state_of_.assign(sweep.accumulators.size(), 0);
   group_accumulators(sweep);
+  lower_scans(sweep);
   lower_group(sweep, -1);
   for (std::size_t r = 0; r < sweep.references.size(); ++r) {
     lower_reference(sweep, r);
@@ -42,7 +45,31 @@ void Lowering::lower_states(const alg::Sweep& sweep) {
   out_->steps.insert(out_->steps.end(), later_.begin(), later_.end());
 }
 
-// A sum that another one moves by keeps its old value until that one has moved: both are of one group.
+// Running sums come first: what follows reads their elements.
+void Lowering::lower_scans(const alg::Sweep& sweep) {
+  for (std::size_t k = 0; k < sweep.scans.size(); ++k) {
+    const alg::Scan& scan = sweep.scans[k];
+    const std::string n = k == 0 ? "" : std::to_string(k);
+    const Expr value = masked_as_spelled("step" + n, known(scan.value), 0);
+    if (space_of(program_, known(scan.value)) & kColumn) {
+      refuse("unsupported-scan",
+             "a running sum for each output column is not fused yet: " + alg::to_string(scan.value),
+             "sum the scores");
+    }
+    const Expr element = temporary(kScore, "running" + n);
+    state("carry", StateKind::Value, 0, -1);
+    out_->steps.push_back({StepKind::Scan,
+                           static_cast<int>(out_->states.size()) - 1,
+                           scan.exclusive ? 1 : 0,
+                           element,
+                           value,
+                           {}});
+    knowns_[scan.node] = element;
+  }
+}
+
+// A sum that another one moves by keeps its old value until that one has moved: all that are so connected are
+// of one group.
 void Lowering::group_accumulators(const alg::Sweep& sweep) {
   group_.clear();
   for (const alg::Accumulator& a : sweep.accumulators) {
@@ -51,9 +78,14 @@ void Lowering::group_accumulators(const alg::Sweep& sweep) {
     for (const alg::CentredPower& c : a.powers) last = std::max(last, c.reference);
     group_.push_back(last);
   }
-  for (std::size_t a = 0; a < sweep.accumulators.size(); ++a) {
-    for (const alg::MoveTerm& term : sweep.accumulators[a].move) {
-      if (term.source >= 0 && is_shift(term)) group_[term.source] = std::max(group_[term.source], group_[a]);
+  for (bool grows = true; grows;) {
+    grows = false;
+    for (std::size_t a = 0; a < sweep.accumulators.size(); ++a) {
+      for (const alg::MoveTerm& term : sweep.accumulators[a].move) {
+        if (term.source < 0 || !is_shift(term) || group_[term.source] == group_[a]) continue;
+        group_[term.source] = group_[a] = std::max(group_[term.source], group_[a]);
+        grows = true;
+      }
     }
   }
 }
@@ -93,27 +125,33 @@ void Lowering::lower_maximum(const alg::Reference& reference, const std::string&
   references_.push_back(r);
 }
 
-// A mean that follows the keys: the old one and the tile's deviations from it, weighted. Any value would be exact; this one
-// keeps the moments around it small. It starts at 0, where every sum that is centred by it is 0 as well.
+// A mean that follows the keys: the old one and the tile's deviations from it, weighted. Any value would be
+// exact; this one keeps the moments around it small. It starts at 0, where every sum that is centred by it is
+// 0 as well.
 void Lowering::lower_mean(const alg::Sweep& sweep, const alg::Reference& reference, const std::string& n) {
   LoweredReference r;
   r.kind = reference.kind;
   r.value = known(reference.value);
   if (space_of(program_, r.value) & kColumn) {
-    refuse("unsupported-moment", "a moment of the values, which vary with the output column, is not fused yet: " + alg::to_string(r.value),
+    refuse("unsupported-moment",
+           "a moment of the values, which vary with the output column, is not fused yet: " +
+               alg::to_string(r.value),
            "return the mean of v * v as a result of its own and subtract outside");
   }
   r.state = state("mean", StateKind::Value, 0, -1);
   const std::size_t index = out_->states.size() - 1;
   r.joined = r.finite = temporary(kRow, "new_mean" + n);
   const Expr away = where(is_finite(r.value), r.value - r.state, 0.0);
-  Expr before, tile, shift;  // the weight of the keys so far, of the tile's, and the tile's sum of weighted deviations
+  Expr before, tile,
+      shift;  // the weight of the keys so far, of the tile's, and the tile's sum of weighted deviations
   if (reference.weight < 0) {
     shift = reduce(StateKind::Sum, "tile_shift" + n, masked("x" + n, away, {}, 0));
     tile = alg::call(arena_, kKeysThrough, {});
   } else {
     const Summand& s = summand(sweep, reference.weight);
-    if (!s.right.factors.empty()) refuse("unsupported-moment", "a mean weighted by the values is not fused yet", "weigh by the scores alone");
+    if (!s.right.factors.empty())
+      refuse("unsupported-moment", "a mean weighted by the values is not fused yet",
+             "weigh by the scores alone");
     const Expr old = state("weight", StateKind::Value, 0, -1);
     const std::size_t at = out_->states.size() - 1;
     const Expr now = temporary(kRow, "new_weight" + n);
@@ -137,7 +175,8 @@ void Lowering::lower_group(const alg::Sweep& sweep, int group) {
   }
   for (std::size_t a : members) {
     const bool contracts = !summand(sweep, a).right.factors.empty();
-    const Expr node = contracts ? state("acc", StateKind::Accumulator, 0, summand(sweep, a).right.cols) : state("l", StateKind::Sum, 0, -1);
+    const Expr node = contracts ? state("acc", StateKind::Accumulator, 0, summand(sweep, a).right.cols)
+                                : state("l", StateKind::Sum, 0, -1);
     state_of_[a] = out_->states.size() - 1;
     states_[sweep.accumulators[a].node] = node;
   }
@@ -179,8 +218,8 @@ const Lowering::Summand& Lowering::summand(const alg::Sweep& sweep, std::size_t 
   return *summands_[index];
 }
 
-// Multiplies by the exponentials, or selects the keys that attain a maximum. `alive`: conditions without which the summand
-// is 0. True if a reference's mask serves as the accumulator's guard.
+// Multiplies by the exponentials, or selects the keys that attain a maximum. `alive`: conditions without
+// which the summand is 0. True if a reference's mask serves as the accumulator's guard.
 bool Lowering::weigh(const alg::Accumulator& a, Summand& s, std::vector<Expr>& alive) {
   const Expr guard = known(a.guard);
   bool guarded = false;
@@ -189,14 +228,15 @@ bool Lowering::weigh(const alg::Accumulator& a, Summand& s, std::vector<Expr>& a
     guarded = guarded || (!a.guard && !r.guard) || (guard && r.guard && guard == r.guard);
   };
   if (a.argmax >= 0) {
+    // In a row of -inf alone every key attains the maximum, those that a mask hides as well.
     const LoweredReference& r = references_[a.argmax];
-    follows(r);
     alive.push_back(eq(r.masked, r.joined));
     s.move = where(eq(r.state, r.joined), 1.0, 0.0);
   }
   for (const alg::Exponent& e : a.exponents) {
     if (e.reference < 0) {
-      s.weight = times(s.weight, exp2_of(known(e.u), arena_.constant(e.lambda * kLog2E), arena_.constant(e.constant)));
+      s.weight = times(s.weight,
+                       exp2_of(known(e.u), arena_.constant(e.lambda * kLog2E), arena_.constant(e.constant)));
       continue;
     }
     const LoweredReference& r = references_[e.reference];
@@ -208,7 +248,8 @@ bool Lowering::weigh(const alg::Accumulator& a, Summand& s, std::vector<Expr>& a
   return guarded;
 }
 
-// exp(lambda * (u - r)) as exp2(c * u - c * r): the second product is per row, the first joins a fused multiply-add.
+// exp(lambda * (u - r)) as exp2(c * u - c * r): the second product is per row, the first joins a fused
+// multiply-add.
 Expr Lowering::exp2_of(Expr u, Expr c, Expr r) {
   const Expr x = c * u, y = c * r;
   return alg::call(arena_, kExp2, {x - y});
@@ -245,12 +286,14 @@ void Lowering::shift(const alg::Sweep& sweep, std::size_t index) {
       const int n = term.delta_powers[i];
       if (n == 0) continue;
       moves = moves && a.powers[i].reference >= 0;
-      if (moves) factor = times(factor, n == 1 ? delta(a.powers[i].reference) : pow(delta(a.powers[i].reference), n));
+      if (moves)
+        factor = times(factor, n == 1 ? delta(a.powers[i].reference) : pow(delta(a.powers[i].reference), n));
     }
     if (!moves) continue;
     const int source = term.source < 0 ? -1 : static_cast<int>(state_of_[term.source]);
     if (source >= 0 && out_->states[source].columns != out_->states[state_of_[index]].columns) {
-      refuse("unsupported-moment", "a moment of the values is not fused yet", "return the mean of v * v as a result of its own and subtract outside");
+      refuse("unsupported-moment", "a moment of the values is not fused yet",
+             "return the mean of v * v as a result of its own and subtract outside");
     }
     step(StepKind::Shift, state_of_[index], factor, source);
   }
@@ -279,15 +322,18 @@ void Lowering::lower_plain(const alg::Plain& plain) {
   const std::size_t index = out_->states.size();
   const std::string n = std::to_string(index);
   if (space_of(program_, known(plain.value)) & kColumn) {
-    refuse("rank-three", "a reduction over the keys varies with query, key and output column: " + alg::to_string(plain.value),
-           "reduce the scores, or contract them with the values");
+    refuse(
+        "rank-three",
+        "a reduction over the keys varies with query, key and output column: " + alg::to_string(plain.value),
+        "reduce the scores, or contract them with the values");
   }
   if (plain.kind == alg::PlainKind::kProd) {
     states_[plain.node] = state("product", StateKind::Prod, 1, -1);
-    return step(StepKind::Add, index, masked("y" + n, known(plain.value), {}, 1));
+    return step(StepKind::Add, index, masked_as_spelled("y" + n, known(plain.value), 1));
   }
   const bool any = plain.kind == alg::PlainKind::kAny;  // the maximum of 1 where it holds
-  const Expr value = any ? masked("y" + n, arena_.constant(1), known(plain.value), 0) : masked("y" + n, known(plain.value), {}, -kInf);
+  const Expr value = any ? masked("y" + n, arena_.constant(1), known(plain.value), 0)
+                         : masked_as_spelled("y" + n, known(plain.value), -kInf);
   const Expr node = state(any ? "any" : "m", StateKind::Max, any ? 0 : -kInf, -1);
   step(StepKind::Set, index, max2(node, reduce(StateKind::Max, "tile_max" + n, value)));
   states_[plain.node] = any ? gt(node, 0.0) : node;

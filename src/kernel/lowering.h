@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inside the kernel stage: the lowering of a fusion plan. Its parts stand in build.cpp (sweeps, operands, masks),
-// lower_states.cpp (references, accumulators and how they move) and lower_results.cpp (fix-ups, empty rows, stores).
+// Inside the kernel stage: the lowering of a fusion plan. Its parts stand in build.cpp (sweeps, operands,
+// masks), lower_states.cpp (references, accumulators and how they move) and lower_results.cpp (fix-ups, empty
+// rows, stores).
 #pragma once
 #include <limits>
 #include <optional>
@@ -22,14 +23,16 @@ class Lowering {
   Program run();
 
  private:
-  // A reference in the tile program. `state` is its value before the tile, `joined` the one with the tile; of a maximum both
-  // may be -inf, and `finite` is what is subtracted. Its value is kept without `scale`: of the algebra's u, scale * u' is.
+  // A reference in the tile program. `state` is its value before the tile, `joined` the one with the tile; of
+  // a maximum both may be -inf, and `finite` is what is subtracted. Its value is kept without `scale`: of the
+  // algebra's u, scale * u' is.
   struct LoweredReference {
     alg::ReferenceKind kind = alg::ReferenceKind::kRunningMax;
     Expr value, state, joined, finite, scale, masked, guard;
     Expr delta;  // old less new, of u itself; made where it is needed
   };
-  // An accumulator's summand: weight (row, key) times right operand (key, column), and the factor its sum moves by.
+  // An accumulator's summand: weight (row, key) times right operand (key, column), and the factor its sum
+  // moves by.
   struct Summand {
     Expr weight, move;
     Operand right;
@@ -46,6 +49,7 @@ class Lowering {
   void lower(const alg::Sweep& sweep, bool last);
   Operand split_factors(const alg::Accumulator& a, std::vector<Expr>& left);
   Expr masked(const std::string& name, Expr value, Expr predicate, double otherwise);
+  Expr masked_as_spelled(const std::string& name, Expr value, double otherwise);
   Expr state(std::string name, StateKind kind, double initial, int columns);
   int operand(Operand operand);
   void find_contractions(const alg::Sweep& sweep);
@@ -55,6 +59,7 @@ class Lowering {
 
   // lower_states.cpp
   void lower_states(const alg::Sweep& sweep);
+  void lower_scans(const alg::Sweep& sweep);
   void group_accumulators(const alg::Sweep& sweep);
   void lower_reference(const alg::Sweep& sweep, std::size_t r);
   void lower_maximum(const alg::Reference& reference, const std::string& n);
@@ -72,7 +77,8 @@ class Lowering {
 
   // lower_results.cpp
   std::optional<std::set<int>> references_of(const alg::Sweep& sweep, Expr fixup) const;
-  std::map<Expr, Expr> quotients_of(const alg::Sweep& sweep, Expr fixup);
+  std::map<Expr, Expr> quotients_of(const alg::Sweep& sweep, Expr fixup, bool settled);
+  void guard_products(const alg::Sweep& sweep, Expr fixup, std::map<Expr, Expr>& with);
   void finish(const alg::Sweep& sweep, bool last);
   Expr fixup(const alg::Sweep& sweep, std::size_t t);
   void store(int target, Expr value);
@@ -87,10 +93,10 @@ class Lowering {
   Sweep* out_ = nullptr;
   std::map<Expr, Expr> states_, moves_;
   std::vector<LoweredReference> references_;
-  std::vector<int> group_;                                  // per accumulator: the reference it follows
-  std::vector<std::size_t> state_of_;                       // per accumulator
-  std::vector<std::optional<Summand>> summands_;            // per accumulator
-  std::vector<Step> later_;                                 // moves the references to their new values
+  std::vector<int> group_;                        // per accumulator: the reference it follows
+  std::vector<std::size_t> state_of_;             // per accumulator
+  std::vector<std::optional<Summand>> summands_;  // per accumulator
+  std::vector<Step> later_;                       // moves the references to their new values
 };
 
 }  // namespace flashlight::kernel

@@ -301,6 +301,9 @@ class ProgramText {
       case StepKind::Reduce:
         return "let " + text(step.target) + " = " + (step.reduce == StateKind::Max ? "max" : step.reduce == StateKind::Min ? "min" : "sum") +
                " over j of " + text(step.value);
+      case StepKind::Scan:
+        return "let " + text(step.target) + " = running sum over j of " + text(step.value) + " from " + state() +
+               (step.operand == 1 ? ", own element left out" : "");
       case StepKind::Let: return "let " + text(step.target) + " = " + text(step.value);
       case StepKind::Set: return state() + " = " + text(step.value);
       case StepKind::Scale: return state() + " *= " + inner(step.value);

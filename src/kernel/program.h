@@ -52,6 +52,8 @@ struct State {
 enum class StepKind : std::uint8_t {
   Contract,   // contraction `index`
   Reduce,     // temporary `target` (row) = extremum or sum of `value` (score) over the tile's keys, per `reduce`
+  Scan,       // temporary `target` (score) = running sums of `value` (score) along the keys, from state `index` on, which then
+              // holds the sum so far; operand 1: without the own element
   Let,        // temporary `target` (row) = value
   Set,        // state `index` = value (row)
   Scale,      // state `index` *= value (row)
@@ -63,7 +65,7 @@ enum class StepKind : std::uint8_t {
 struct Step {
   StepKind kind = StepKind::Let;
   int index = -1;
-  int operand = -1;  // Product: an operand; Shift: a state
+  int operand = -1;  // Product: an operand; Shift: a state; Scan: 1 if exclusive
   Expr target, value;
   StateKind reduce = StateKind::Max;
 };

@@ -214,6 +214,7 @@ class Verification {
       const Expr node = sweep.states[s].node;
       const bool by_steps = std::any_of(sweep.steps.begin(), sweep.steps.end(), [&](const Step& step) {
         if (step.kind == StepKind::Shift && step.operand == static_cast<int>(s)) return true;
+        if (step.kind == StepKind::Scan && step.index == static_cast<int>(s)) return true;
         return step.index != static_cast<int>(s) && holds(step.value, node);
       });
       const bool by_finals = std::any_of(sweep.finals.begin(), sweep.finals.end(),
@@ -315,6 +316,11 @@ class Verification {
         value(score, kScore);
         counts_keys();
         return define(step.target, Lives::Tile, kRow, "defines no temporary");
+      case StepKind::Scan:
+        need(state_of().kind == StateKind::Value, "carries in what is no row value");
+        value(score, kScore);
+        counts_keys();
+        return define(step.target, Lives::Tile, kScore, "defines no temporary");
       case StepKind::Let:
         value(row, kRow);
         return define(step.target, Lives::Tile, kRow, "defines no temporary");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention programs of moments, extrema that select keys, products and counts over the keys.
+// Attention programs of moments, extrema that select keys, products, counts, running sums and segments.
 #include "attention_spelling.h"
 
 namespace flashlight::kernel {
@@ -85,7 +85,8 @@ void add_moments(std::vector<AttentionProgram>& out) {
   out.push_back({"Kullback-Leibler between two streams",
                  [](const Tensors& t) -> Tensors {
                    T a = scores_of(t), b = scores_of({t[3], t[4]});
-                   T p = graph::softmax(a), lp = a - unsqueeze(logsumexp(a), -1), lq = b - unsqueeze(logsumexp(b), -1);
+                   T p = graph::softmax(a), lp = a - unsqueeze(logsumexp(a), -1),
+                     lq = b - unsqueeze(logsumexp(b), -1);
                    return {graph::matmul(p, t[2]), sum(p * (lp - lq), false)};
                  },
                  with([](const Sizes& s) { return Shapes{{s.b, s.h, s.sq, s.d}, {s.b, s.h, s.sk, s.d}}; }),
@@ -98,13 +99,12 @@ void add_extrema(std::vector<AttentionProgram>& out) {
     T hit = graph::where(s == amax(s), T(s * Sym(0.0) + Sym(1.0)), Sym(0.0));
     return {graph::matmul(hit, t[2]) / sum(hit), sum(hit, false)};
   };
-  out.push_back({"the best keys",
-                 [best](const Tensors& t) -> Tensors {
-                   return best(t, graph::matmul(t[0], graph::transposed(t[1])));
-                 },
-                 tied,
-                 1,
-                 {0, 0}});
+  out.push_back(
+      {"the best keys",
+       [best](const Tensors& t) -> Tensors { return best(t, graph::matmul(t[0], graph::transposed(t[1]))); },
+       tied,
+       1,
+       {0, 0}});
   out.push_back({"the scores of the worst keys",
                  [](const Tensors& t) -> Tensors {
                    T s = scores_of(t);
@@ -131,7 +131,8 @@ void add_folds(std::vector<AttentionProgram>& out) {
   out.push_back({"a count of keys beside it",
                  [](const Tensors& t) -> Tensors {
                    T s = scores_of(t);
-                   return {attend(s, t[2]), sum(graph::where(s > Sym(0.1), T(s * Sym(0.0) + Sym(1.0)), Sym(0.0)), false)};
+                   return {attend(s, t[2]),
+                           sum(graph::where(s > Sym(0.1), T(s * Sym(0.0) + Sym(1.0)), Sym(0.0)), false)};
                  },
                  qkv,
                  1,
@@ -146,12 +147,62 @@ void add_folds(std::vector<AttentionProgram>& out) {
                  qkv});
 }
 
+void add_scans(std::vector<AttentionProgram>& out) {
+  out.push_back(
+      {"stick-breaking",
+       [](const Tensors& t) -> Tensors {
+         T s = scores_of(t), before = keys_of(t[1]) < rows_of(t[0]);
+         T left = graph::where(before, T(s * Sym(-1.0)).op("log_sigmoid"), Sym(0.0));
+         T after = sum(left) - T(left.op("cumsum", Sym(-1)));
+         return {graph::matmul(graph::where(before, exp(T(s.op("log_sigmoid")) + after), Sym(0.0)), t[2])};
+       },
+       qkv});
+  out.push_back({"a running sum of the weights",
+                 [](const Tensors& t) -> Tensors {
+                   return {graph::matmul(T(graph::softmax(scores_of(t)).op("cumsum", Sym(-1))), t[2])};
+                 },
+                 qkv, 2});
+  out.push_back({"a running sum of the scores",
+                 [](const Tensors& t) -> Tensors {
+                   return {attend(causal(t, T(scores_of(t).op("cumsum", Sym(-1)))), t[2])};
+                 },
+                 qkv});
+}
+
+void add_segments(std::vector<AttentionProgram>& out) {
+  auto with_columns = [](const Tensors& t, const T& s, int n, bool before) -> Tensors {
+    const Sym sk = graph::size(t[1], -2);
+    graph::ArgList shape;
+    for (const Sym& size : {graph::size(t[0], 0), graph::size(t[0], 1), graph::size(t[0], 2), Sym(n)})
+      shape.push_back(size);
+    T x = t[3].op("permute", graph::ArgList{Sym(0), Sym(1)});
+    T columns = unsqueeze(unsqueeze(x, 0), 2).op("expand", shape);
+    graph::ArgList joined{graph::Arg(s), graph::Arg(columns)};
+    if (before) std::swap(joined[0], joined[1]);
+    T p = graph::softmax(T(graph::call("cat", joined, Sym(-1))));
+    return {graph::matmul(T(p.op("narrow", Sym(-1), before ? Sym(n) : Sym(0), sk)), t[2])};
+  };
+  auto sinks = [](int n) { return with([n](const Sizes& s) { return Shapes{{s.h, n}}; }); };
+  out.push_back(
+      {"a sink as a column",
+       [with_columns](const Tensors& t) { return with_columns(t, causal(t, scores_of(t)), 1, false); },
+       sinks(1)});
+  out.push_back({"three sinks before the keys",
+                 [with_columns](const Tensors& t) {
+                   return with_columns(t, hidden_unless(keys_of(t[1]) < rows_of(t[0]), scores_of(t)), 3,
+                                       true);
+                 },
+                 sinks(3)});
+}
+
 }  // namespace
 
 void add_statistics(std::vector<AttentionProgram>& out) {
   add_moments(out);
   add_extrema(out);
   add_folds(out);
+  add_scans(out);
+  add_segments(out);
 }
 
 }  // namespace flashlight::kernel

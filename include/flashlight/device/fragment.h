@@ -181,6 +181,11 @@ FL_DEVICE bool quad_or(bool x) {
   return detail::quad_reduce(x ? 1u : 0u, [](std::uint32_t a, std::uint32_t b) { return a | b; }) != 0;
 }
 
+namespace detail {
+// The value of the lane at this distance (1 or 2) in the quad.
+template <int DISTANCE> FL_DEVICE float exchanged(float x) { return shuffle_xor(x, DISTANCE); }
+}  // namespace detail
+
 // Over the warp: the same answer in every lane.
 FL_DEVICE bool warp_any(bool x) { return detail::any_lane(x); }
 FL_DEVICE bool warp_all(bool x) { return !detail::any_lane(!x); }
@@ -226,6 +231,20 @@ FL_DEVICE bool quad_or(bool x FL_AND_WHERE) {
   return detail::quad_reduce<bool, detail::combine_or>("quad_or", x, where);
 }
 
+namespace detail {
+template <int DISTANCE> float exchanged(float x, const std::source_location& where) {
+  emulator::warp_collective<float>(
+      DISTANCE == 1 ? "exchange with 1" : "exchange with 2", x,
+      [](float* const(&lane)[kWarpSize]) {
+        float previous[kWarpSize];
+        for (int l = 0; l < kWarpSize; ++l) previous[l] = *lane[l];
+        for (int l = 0; l < kWarpSize; ++l) *lane[l] = previous[l ^ DISTANCE];
+      },
+      where);
+  return x;
+}
+}  // namespace detail
+
 FL_DEVICE bool warp_any(bool x FL_AND_WHERE) {
   emulator::warp_collective<bool>(
       "warp_any", x,
@@ -240,5 +259,43 @@ FL_DEVICE bool warp_any(bool x FL_AND_WHERE) {
 FL_DEVICE bool warp_all(bool x FL_AND_WHERE) { return !warp_any(!x, where); }
 
 #endif
+
+namespace detail {
+
+// Running sums along the rows, eight columns at a time: pairs, then the quad, then on to the next columns.
+template <bool EXCLUSIVE, int MI, int N> FL_DEVICE void scan_rows(Acc<MI, N>& x, RowVec<MI>& carry FL_AND_WHERE) {
+  const int lane = opaque(lane_index());
+  FL_UNROLL
+  for (int mi = 0; mi < MI; ++mi) {
+    FL_UNROLL
+    for (int half = 0; half < 2; ++half) {
+      float sum = carry[Row{mi, half, lane FL_AND_HERE}];
+      FL_UNROLL
+      for (int nj = 0; nj < N / 8; ++nj) {
+        const Element first{mi, nj, 2 * half, lane FL_AND_HERE}, second{mi, nj, 2 * half + 1, lane FL_AND_HERE};
+        const float a = x[first], b = x[second], pair = a + b;
+        const float beside = exchanged<1>(pair FL_AND_HERE), two = pair + beside;
+        const float across = exchanged<2>(two FL_AND_HERE);
+        const float before = sum + ((lane & 1) != 0 ? beside : 0.0f) + ((lane & 2) != 0 ? across : 0.0f);
+        x[first] = EXCLUSIVE ? before : before + a;
+        x[second] = EXCLUSIVE ? before + a : before + pair;
+        sum += two + across;
+      }
+      carry[Row{mi, half, lane FL_AND_HERE}] = sum;
+    }
+  }
+}
+
+}  // namespace detail
+
+// Each element becomes the sum of its row up to itself, on top of the row's carry, which becomes the sum of all; every
+// lane of the warp takes part.
+template <int MI, int N> FL_DEVICE void scan(Acc<MI, N>& x, RowVec<MI>& carry FL_AND_WHERE) {
+  detail::scan_rows<false>(x, carry FL_AND_HERE);
+}
+// The same without the element itself.
+template <int MI, int N> FL_DEVICE void scan_before(Acc<MI, N>& x, RowVec<MI>& carry FL_AND_WHERE) {
+  detail::scan_rows<true>(x, carry FL_AND_HERE);
+}
 
 }  // namespace flashlight::device

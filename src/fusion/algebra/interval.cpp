@@ -38,6 +38,7 @@ Interval raise(Interval a, double n) {
     return {a.hi < 0 ? std::pow(a.hi, n) : 0, std::max(std::pow(a.lo, n), std::pow(a.hi, n))};
   if (even) return {0, kInf};
   if (n > 0) return {std::pow(a.lo, n), std::pow(a.hi, n)};
+  if (a.hi < 0) return {std::pow(a.hi, n), std::pow(a.lo, n)};
   return {};
 }
 

@@ -266,8 +266,7 @@ bool Runtime<T>::is_empty(const State<T>& state, Expr fixup) const {
     behind[i] = sweep_.references[i].kind != ReferenceKind::kRunningMean && holds(sweep_.references[i].node);
   for (const Accumulator& a : sweep_.accumulators) {
     if (!holds(a.node)) continue;
-    bool weighed = a.argmax >= 0;
-    if (weighed) behind[at(a.argmax)] = true;
+    bool weighed = false;
     for (const Exponent& e : a.exponents)
       if (e.reference >= 0) behind[at(e.reference)] = weighed = true;
     if (!weighed) return false;

@@ -62,6 +62,7 @@ class Separation {
   NormalForm product(const NormalForm& a, const NormalForm& b);
   NormalForm regroup(const NormalForm& a);
   NormalForm merge_masks(const NormalForm& terms);
+  NormalForm mask_outside(const NormalForm& a);
   NormalForm centre(const NormalForm& a);
   NormalForm uncentre(const NormalForm& a);
   bool holds_reference(const NormalForm& a) const;

@@ -163,14 +163,18 @@ Expr Separation::reduce_any(Expr c, bool negated) {
 // A scan of c(U) f(K) is c(U) scan(f), an element known at j.
 NormalForm Separation::scan(Expr e) {
   const NormalForm a = form(e.arg(0));
+  const auto element = [&](const NormalForm& keys) {
+    return atom_form(arena_.make(Op::kCarried, {rebuild(arena_, keys)}, {}, e.exclusive() ? 1 : 0));
+  };
+  // As it is written: exp(s - m) for an m of an earlier sweep does not overflow, exp(s) would.
+  if (kind(a) == kKeyed) return element(a);
   const bool mixed = kind(a) == kMixed;
   NormalForm r;
   for (const auto& [row, keys] : group(a)) {
     for (const auto& [m, c] : keys)
       if (mixed && !m.exponent.empty())
         refuse(Reason::kInseparableScan, "a scan of an exponential whose reference is not known yet", a);
-    const Expr element = arena_.make(Op::kCarried, {rebuild(arena_, keys)}, {}, e.exclusive() ? 1 : 0);
-    r = sum(r, distribute(monomial_form(row), atom_form(element)));
+    r = sum(r, distribute(monomial_form(row), element(keys)));
   }
   return r;
 }
