@@ -17,7 +17,7 @@ using graph::SymbolId;
 
 namespace {
 
-constexpr int kPaddedSizes[] = {32, 64, 96, 128, 192, 256};
+constexpr int kPaddedSizes[] = {32, 64, 96, 128, 192, 256, 384, 512};
 
 struct StorageType {
   const char* option;
@@ -238,7 +238,7 @@ std::map<int, int> padded_to(const VariantText& v, int head) {
   for (const Dimension& d : v.kernel.dimensions) {
     const auto size = v.program->plan->loops[d.loop].size.as_integer();
     const auto padded = pad(size ? *size : head);
-    if (!padded) throw fusion::Refused{{"no-tile", "a head dimension of " + std::to_string(*size) + " is larger than 256", "split it", {}}};
+    if (!padded) throw fusion::Refused{{"no-tile", "a head dimension of " + std::to_string(*size) + " is larger than 512", "split it", {}}};
     result[d.loop] = *padded;
   }
   return result;
@@ -276,16 +276,22 @@ std::vector<Instance> instances_of(const VariantText& v, const EmitOptions& opti
   }
   if (!has_open_dimension(v)) heads = {kPaddedSizes[0]};
   std::vector<Instance> result;
+  std::string missing;
   for (const std::string& option : options.dtypes) {
     for (int head : heads) {
       auto instance = instance_of(v, storage_type(option), head);
       if (!instance) {
-        throw fusion::Refused{{"no-tile", "no tile shape holds the kernel's accumulators in registers at head dimension " + std::to_string(head) + " in " + option,
-                               "translate with smaller --head-dims or fewer --dtypes", {}}};
+        missing = "head dimension " + std::to_string(head) + " in " + option;
+        if (has_open_dimension(v)) break;
+        continue;  // of fixed sizes that one type is too wide for, the others remain
       }
       const bool known = std::any_of(result.begin(), result.end(), [&](const Instance& i) { return i.type == instance->type && i.padded == instance->padded; });
       if (!known) result.push_back(std::move(*instance));
     }
+  }
+  if (!missing.empty() && (result.empty() || has_open_dimension(v))) {
+    throw fusion::Refused{{"no-tile", "no tile shape holds the kernel's accumulators in registers at " + missing,
+                           "translate with smaller --head-dims or fewer --dtypes", {}}};
   }
   return result;
 }

@@ -173,9 +173,9 @@ TEST(Reasons, TopKIsOpaque) {
   expect_reason(reason, "opaque", "topk");
 }
 
-TEST(Reasons, ARunningSumOfScores) {
+TEST(Reasons, ARunningSumAlongTheQueries) {
   const Reason reason = reason_of(3, [](const Tensors& t) -> Tensors {
-    return {graph::matmul(softmax(T(scores(t).op("cumsum", Sym(-1)))), t[2])};
+    return {graph::matmul(softmax(T(scores(t).op("cumsum", Sym(-2)))), t[2])};
   });
   expect_reason(reason, "unsupported-scan", "running sum");
 }
