@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Differential attention as gpu-bench times it: two streams of scores of head dim d, values of 2 d.
+// gpu-bundle: --head-dims 64,128,256
 #include <flashlight/flashlight.h>
 using namespace flashlight;
 

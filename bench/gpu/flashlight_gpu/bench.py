@@ -31,6 +31,8 @@ def load_entry(variant, manifest, libraries):
     for program in manifest["programs"]:
         for entry in program["entries"]:
             if entry["function"] == variant.program:
+                if program["name"] not in libraries:
+                    raise RuntimeError("the kernel does not build")
                 return entries.Entry(ctypes.CDLL(str(libraries[program["name"]])), entry)
         for unfused in program.get("unfused", []):
             if unfused["function"] == variant.program:
@@ -97,7 +99,7 @@ class Bench:
     def judge(self, name, rival, expected, bar):
         """Error against float32. Only our own decides the run's exit code; a rival's wrong result is named with its time."""
         error = self.device.largest_difference(rival.call(), expected)
-        return {"error": error, "correct": error <= bar}
+        return {"error": error if error < float("inf") else None, "correct": error <= bar}  # None: NaN or infinity somewhere
 
     def run_case(self, variant, size):
         device = self.device
@@ -153,9 +155,10 @@ def show(case):
         if "absent" in r:
             print(f"  {r['name']:<15} absent: {r['absent']}")
             continue
-        wrong = "" if r["correct"] else f"  WRONG: error {r['error']:.2e}, allowed {case['allowed_error']:.2e}"
+        wrong = "" if r["correct"] else f"  WRONG: {case['allowed_error']:.2e} is allowed"
+        error = "not finite" if r["error"] is None else f"{r['error']:.1e}"
         more = f"  + block mask {r['block_mask_ms']:.3f} ms" if r.get("block_mask_ms") else ""
-        print(f"  {r['name']:<15} {r['ms']:>10.4f} ms {r['tflops']:>8.1f} TFLOP/s  error {r['error']:.1e}{more}{wrong}")
+        print(f"  {r['name']:<15} {r['ms']:>10.4f} ms {r['tflops']:>8.1f} TFLOP/s  error {error}{more}{wrong}")
 
 
 def choose(options):
@@ -210,6 +213,8 @@ def main(argv=None):
     except build.BuildError as error:
         print(error, file=sys.stderr)
         return 1
+    for name, text in made.failed.items():
+        print(f"{name} does not build:\n{text}", file=sys.stderr)
     about = machine.describe(options.device, manifest)
     record = {"kind": "bench", **about, "tensors": device.name, "ceilings": device.ceilings(), "cases": [], "left_out": [], "failed": [], "finished": False}
     print(f"{about['device']}, {device.name}" + (" -- DRY RUN: times mean nothing" if about["dry_run"] else ""))

@@ -49,6 +49,7 @@ class Build:
             raise BuildError("nvcc is not on PATH, in $CUDA_HOME/bin or in /usr/local/cuda/bin")
         self.cxx = shlex.split(os.environ.get("FLASHLIGHT_CXX", "g++"))
         self.times = {}  # seconds, by output
+        self.failed = {}  # the compiler's words, by emitted file
 
     def _library_sources(self):
         folders = ["src/tensor", "src/runtime", "samples"] + (["src/emulator"] if self.device == "emulated" else [])
@@ -95,16 +96,24 @@ class Build:
         return self._run(command, target, inputs)
 
     def build(self, programs=(), samples=()):
-        """Returns two dictionaries of paths: programs' shared libraries and samples' executables, by name."""
+        """Returns two dictionaries of paths: programs' shared libraries and samples' executables, by name. An emitted file that
+        does not compile or link is in `failed` instead; the others are built. Raises BuildError where the library fails."""
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
             emitted = {n: pool.submit(self._compile_kernels, n) for n in [*programs, *samples]}  # the longest first
             objects = [pool.submit(self._compile_host, p) for p in self._library_sources()]
-            common = self._link(self.folder / "libflashlight.so", [o.result() for o in objects], shared=True)
-            # The newest of both decides whether a link is repeated.
-            libraries = {n: pool.submit(lambda n=n: self._link(self.folder / f"lib{n}.so", [emitted[n].result()], True)) for n in programs}
-            executables = {n: pool.submit(lambda n=n: self._link(self.folder / n, [emitted[n].result()], False)) for n in samples}
-            self.common = common
-            return {n: f.result() for n, f in libraries.items()}, {n: f.result() for n, f in executables.items()}
+            self._link(self.folder / "libflashlight.so", [o.result() for o in objects], shared=True)
+
+            def link(name, target, shared):
+                try:
+                    return self._link(target, [emitted[name].result()], shared)
+                except BuildError as error:
+                    self.failed[name] = str(error)
+                    return None
+
+            libraries = {n: pool.submit(link, n, self.folder / f"lib{n}.so", True) for n in programs}
+            executables = {n: pool.submit(link, n, self.folder / n, False) for n in samples}
+            finished = lambda futures: {n: path for n, f in futures.items() if (path := f.result())}  # noqa: E731
+            return finished(libraries), finished(executables)
 
     def build_fact(self, path):
         """One program of facts/, which needs nothing but the CUDA runtime."""

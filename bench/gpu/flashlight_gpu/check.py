@@ -27,7 +27,7 @@ def read_cases(text):
     kept = re.search(r"(\d+) kept references compared", text)
     return {
         "cases": len(lines), "failures": [l.strip() for l in lines if "FAIL" in l],
-        "worst": round(max(ratios), 3) if ratios else None, "kept": int(kept[1]) if kept else 0,
+        "worst": min(round(max(ratios), 3), 1e9) if ratios else None, "kept": int(kept[1]) if kept else 0,
     }
 
 
@@ -124,6 +124,10 @@ def build_only(options, manifest, names):
     except build.BuildError as error:
         print(error, file=sys.stderr)
         return 1
+    for name, text in made.failed.items():
+        print(f"FAILED: {name} does not build:\n{text}", file=sys.stderr)
+    if made.failed:
+        return 1
     slowest = max(made.times.items(), key=lambda item: item[1], default=("nothing", 0))
     print(f"{len(names)} samples and {len(programs)} programs built for {arch or 'the emulated device'} in {time.monotonic() - begin:.0f} s on "
           f"{options.jobs} cores; the longest step, {slowest[0]}, took {slowest[1]:.0f} s; nothing was run")
@@ -165,15 +169,18 @@ def main(argv=None):
     build_seconds = options.budget_seconds - (deadline - time.monotonic())
     print(f"{about['device']}: {len(executables)} samples built in {build_seconds:.0f} s", flush=True)
 
+    failed.update({name: f"does not build: {text[-4000:]}" for name, text in made.failed.items()})
     check = Check(options, executables, deadline)
     results = check.run_all()
     text = table(results, check.tools)
-    options.out.write_text(json.dumps({"kind": "check", **about, "build_seconds": made.times, "not_translated": failed, "samples": results}, indent=1) + "\n")
+    options.out.write_text(json.dumps({"kind": "check", **about, "build_seconds": made.times, "failed_before": failed, "samples": results}, indent=1) + "\n")
     print(text)
     for name, r in results.items():
         for what, record in records(r).items():
             if record["verdict"] in ("FAIL", "out of time"):
                 print(f"\n{name}, {what}: {record['verdict']}\n" + "\n".join(record.get("output", "").splitlines()[-12:]))
+    for name, text in failed.items():
+        print(f"\n{name}: FAIL before it ran: {text}")
     every = [(what, one) for r in results.values() for what, one in records(r).items()]
     for what, why in sorted({(what, one["why"]) for what, one in every if one["verdict"] == "skipped"}):
         print(f"skipped: {what}: {why}")

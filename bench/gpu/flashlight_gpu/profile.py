@@ -136,8 +136,11 @@ def build_stages(options, arch, program):
             path.write_text(changed)
     made = build.Build(options.device, arch, options.jobs, kernels=folder)
     libraries, _ = made.build(programs=names.values())
-    left_out = [s for s in STAGES if s not in texts]
-    return {stage: {program: libraries[name]} for stage, name in names.items()}, left_out
+    if names["as it is"] not in libraries:
+        raise build.BuildError(made.failed[names["as it is"]])
+    left_out = {s: "the kernel does not use that primitive" for s in STAGES if s not in texts}
+    left_out.update({s: "does not build" for s, name in names.items() if name not in libraries})
+    return {stage: {program: libraries[name]} for stage, name in names.items() if name in libraries}, left_out
 
 
 def time_stages(options, arch, manifest):
@@ -150,8 +153,8 @@ def time_stages(options, arch, manifest):
     for stage, t in times.items():
         t["difference_ms"] = round(t["ms"] - usual, 6)
         print(f"  {stage:<14} {t['ms']:>10.4f} ms  {t['difference_ms']:>+10.4f} ms")
-    for stage in left_out:
-        print(f"  {stage}: the kernel does not use that primitive")
+    for stage, why in left_out.items():
+        print(f"  {stage}: {why}")
     return times
 
 

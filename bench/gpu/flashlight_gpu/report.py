@@ -65,7 +65,7 @@ def cases_table(cases):
         rows.append([
             case["variant"], case["size"]["label"], cell(mine), f"{rival['name']}: {cell(rival)}" if rival else "none",
             f"{rival['ms'] / mine['ms']:.2f}" if timed else "-",
-            f"{mine['error']:.1e} ({case['allowed_error']:.1e})" if mine and "error" in mine else "-",
+            f"{mine['error']:.1e} ({case['allowed_error']:.1e})" if mine and mine.get("error") is not None else "-",
         ])
     return table(["variant", "size", "flashlight: time, TFLOP/s", "fastest rival", "times as fast", "error (allowed)"], rows)
 
