@@ -22,7 +22,10 @@ Optional<TensorList> window_1(const Tensor& q, const Tensor& keys, long long win
 }
 #include <flashlight/generated/c_entry.h>
 #include <flashlight/generated/launch.h>
-FL_KERNEL(128) window_1_sm80() { multiply_transposed(s, q_tile, k_tile, warp); x = exp2_fast(y); }
+FL_KERNEL(128) window_1_sm80() {
+  multiply_transposed<PARTS>(s, q_tile, k_tile, warp);
+  x = exp2_fast(y);
+}
 extern "C" int flashlight_window(const DLTensor* const* in, DLTensor* const* out, const double* scalars, void*, std::size_t, void* stream) {
   return c_entry("ns::window", out, 2, stream, [&](Launch& launch) {
     run_window_1(launch, from_dlpack(*in[0]), from_dlpack(*in[1]), static_cast<long long>(scalars[0]));
@@ -92,6 +95,8 @@ class Reading(unittest.TestCase):
         changed = profile.change_stage(EMITTED, "no exp")
         self.assertLess(changed.index("#define exp2_fast"), changed.index("FL_KERNEL"))
         self.assertGreater(changed.index("#define exp2_fast"), changed.index("generated/launch.h"))
+        self.assertEqual(profile.change_stage(EMITTED, "scores twice").count("multiply_transposed<PARTS>(s, q_tile"), 2)
+        self.assertIsNone(profile.change_stage(EMITTED, "values twice"))
         self.assertIsNone(profile.change_stage(EMITTED, "loads twice"))
         self.assertIsNone(profile.change_stage("int main() {}", "no exp"))
 

@@ -24,8 +24,7 @@ SHOWN = (
 )
 REFUSED = re.compile(r"ERR_NVGPUCTRPERM|Failed to initialize the profiler|LibraryNotLoaded|no permission|No kernels were profiled", re.I)
 
-# Stages as macros over the primitives' names, put behind the headers of an emitted file. Results are wrong on purpose.
-TWICE = "#define {0}(...) ({0}(__VA_ARGS__), {0}(__VA_ARGS__))\n"
+# Stages, by the primitive that a kernel calls for it and what becomes of the calls. Results are wrong on purpose.
 AGAIN = """namespace flashlight::device {
 FL_DEVICE float exp2_again(float x) {
 #if defined(__CUDACC__)
@@ -38,10 +37,10 @@ FL_DEVICE float exp2_again(float x) {
 #define exp2_fast(x) exp2_again(x)
 """
 STAGES = {
-    "scores twice": ("multiply_transposed", TWICE.format("multiply_transposed")),
-    "values twice": ("multiply", TWICE.format("multiply")),
-    "loads twice": ("load_tile_async", TWICE.format("load_tile_async")),
-    "no loads": ("load_tile_async", "#define load_tile_async(...) ((void)0)\n"),
+    "scores twice": ("multiply_transposed", 2),
+    "values twice": ("multiply", 2),
+    "loads twice": ("load_tile_async", 2),
+    "no loads": ("load_tile_async", 0),
     "exp twice": ("exp2_fast", AGAIN),
     "no exp": ("exp2_fast", "#define exp2_fast(x) (x)\n"),
 }
@@ -49,12 +48,17 @@ HEADERS_END = "#include <flashlight/generated/launch.h>\n"
 
 
 def change_stage(text, stage):
-    """The emitted file with a stage changed; None where it does not use the primitive (another target's kernel, say)."""
-    primitive, macro = STAGES[stage]
+    """The emitted file with a stage's calls repeated, dropped or, inside expressions, redefined behind the headers; None where
+    the kernels do not call the primitive (they may be another target's)."""
+    primitive, change = STAGES[stage]
     head, end, rest = text.partition(HEADERS_END)
-    if not end or not re.search(rf"\b{primitive}\(", rest):
+    call = rf"\b{primitive}(?:<[^<>;]*>)?\("
+    if not end or not re.search(call, rest):
         return None
-    return head + end + macro + rest
+    if isinstance(change, str):
+        return head + end + change + rest
+    statement = re.compile(rf"^[ \t]*{call}[^;]*;$", re.M)
+    return head + end + statement.sub(lambda m: "\n".join([m[0]] * change) or ";", rest)
 
 
 def read_counters(text):
