@@ -24,6 +24,7 @@ Options from_environment() {
     if (std::strcmp(checks, "off") == 0) o.checks = Checks::kOff;
     if (std::strcmp(checks, "fast") == 0) o.checks = Checks::kFast;
   }
+  if (const char* arch = std::getenv("FLASHLIGHT_EMULATOR_ARCH")) o.compute_capability = std::atoi(arch);
   return o;
 }
 
@@ -155,6 +156,8 @@ int launch(const LaunchRequest& request) {
 }
 
 const char* last_error_text() { return last_error.c_str(); }
+
+int compute_capability() { return options().compute_capability; }
 
 Options options() {
   const std::lock_guard lock(device().guard);

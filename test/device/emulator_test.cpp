@@ -73,6 +73,14 @@ TEST_F(EmulatorTest, RefusesWhatNoGpuTakes) {
   EXPECT_STREQ(last_error_text(), "");
 }
 
+TEST_F(EmulatorTest, PassesForTheArchitectureOfItsOptions) {
+  EXPECT_EQ(compute_capability(), 90);
+  emulator::Options o = emulator::options();
+  o.compute_capability = 80;
+  emulator::set_options(o);
+  EXPECT_EQ(compute_capability(), 80);
+}
+
 FL_KERNEL(64) count_events(FL_PARAMS(Nothing)) {
   for (int i = 0; i <= block_index(); ++i) count("event");
 }

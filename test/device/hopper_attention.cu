@@ -41,6 +41,7 @@ template <int N, int D> struct Shared {
 };
 
 template <int N, int D> FL_KERNEL(kThreads) hopper_attention(FL_PARAMS(Params) p) {
+#if FL_HOPPER
   FL_SHARED_MEMORY(smem);
   const Shared<N, D> shared{smem};
   const auto k_ring = shared.k(), v_ring = shared.v();
@@ -111,6 +112,10 @@ template <int N, int D> FL_KERNEL(kThreads) hopper_attention(FL_PARAMS(Params) p
     });
   };
 
+  // The warpgroups take turns to start their products, so that one's softmax runs beside the other's products.
+  const int my_turn = 1 + warpgroup, next_turn = 1 + (warpgroup + 1) % kConsumers;
+  if (warpgroup == kConsumers - 1) arrive_named(1, 2 * kWarpgroupSize);
+
   q_full.wait(0);
   const auto first_keys = k_ring.wait(k_at);
   fence_products(s);
@@ -124,6 +129,7 @@ template <int N, int D> FL_KERNEL(kThreads) hopper_attention(FL_PARAMS(Params) p
 
   for (int tile = 1; tile < tiles; ++tile, k_at.advance(), v_at.advance()) {
     const auto k_tile = k_ring.wait(k_at);
+    sync_named(my_turn, 2 * kWarpgroupSize);
     fence_products(s);
     multiply_transposed_async<kSet>(s, q_tile, k_tile);  // of this tile
     commit_products();
@@ -131,6 +137,7 @@ template <int N, int D> FL_KERNEL(kThreads) hopper_attention(FL_PARAMS(Params) p
     fence_products(acc, weights);
     multiply_async<kAdd>(acc, weights, v_tile);  // of the tile before
     commit_products();
+    arrive_named(next_turn, 2 * kWarpgroupSize);
     wait_products<1>(s);
     k_ring.release(k_at);
     softmax(tile);
@@ -156,12 +163,13 @@ template <int N, int D> FL_KERNEL(kThreads) hopper_attention(FL_PARAMS(Params) p
 
   store_matrices(q_tile, acc, warp % 4);  // q is no longer needed
   fence_proxy_async();
-  sync_named(1 + warpgroup, kWarpgroupSize);
+  sync_named(1 + kConsumers + warpgroup, kWarpgroupSize);
   if (warp % 4 == 0 && elect_one()) {
     tma_store(p.out, {0, row0 + 64 * warpgroup, head}, q_tile);
     commit_stores();
     wait_stores_read<0>();
   }
+#endif
 }
 
 template <int N, int D> int run(const AttentionProblem& a, void* stream) {

@@ -56,6 +56,14 @@
 #define FL_LANES 0
 #endif
 
+// 1 where the instructions of sm_90a are there: kernels that use them have their bodies inside #if FL_HOPPER, so
+// that a file compiles for other architectures too. On the host side and on the emulated device it is 1.
+#if !defined(__CUDA_ARCH__) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#define FL_HOPPER 1
+#else
+#define FL_HOPPER 0
+#endif
+
 namespace flashlight::device {
 
 // Emitted files static_assert this value, so that a file and its headers cannot drift apart.

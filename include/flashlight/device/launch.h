@@ -12,6 +12,9 @@
 
 namespace flashlight::device {
 
+// compute_capability(): 10 major + minor of the current device, 0 where there is none. The emulated device passes
+// for what its options say: it can do everything.
+//
 // launch(kernel, grid, threads, shared_bytes, stream, params, name): runs kernel(params) on `grid` CTAs of
 // `threads` threads with `shared_bytes` of dynamic shared memory. An empty grid launches nothing. Returns 0,
 // or an error code whose text is last_error_text(). The GPU form is asynchronous on `stream`; the emulated
@@ -24,6 +27,14 @@ inline thread_local int launch_error = 0;
 
 inline const char* last_error_text() {
   return cudaGetErrorString(static_cast<cudaError_t>(detail::launch_error));
+}
+
+inline int compute_capability() {
+  int device = 0, major = 0, minor = 0;
+  const bool known = cudaGetDevice(&device) == cudaSuccess &&
+                     cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
+                     cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) == cudaSuccess;
+  return known ? 10 * major + minor : 0;
 }
 
 template <class P>
@@ -45,6 +56,7 @@ int launch(void (*kernel)(P), int grid, int threads, int shared_bytes, void* str
 #else
 
 inline const char* last_error_text() { return emulator::last_error_text(); }
+inline int compute_capability() { return emulator::compute_capability(); }
 
 template <class P>
 int launch(void (*kernel)(const P&), int grid, int threads, int shared_bytes, void* stream,

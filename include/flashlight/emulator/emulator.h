@@ -58,10 +58,11 @@ struct Options {
   std::uint64_t seed = 1;  // order of CTAs and threads, completion of asynchronous copies
   Checks checks = Checks::kFull;
   std::size_t max_findings = 64;
+  int compute_capability = 90;  // what a launcher that has kernels for several architectures sees
 };
 
 // The initial options come from the environment: FLASHLIGHT_EMULATOR_SEED, FLASHLIGHT_EMULATOR_CHECKS (off,
-// fast or full).
+// fast or full), FLASHLIGHT_EMULATOR_ARCH (80, 90, ...).
 Options options();
 void set_options(const Options& options);
 
