@@ -183,7 +183,7 @@ FL_DEVICE bool quad_or(bool x) {
 
 namespace detail {
 // The value of the lane at this distance (1 or 2) in the quad.
-template <int DISTANCE> FL_DEVICE float exchanged(float x) { return shuffle_xor(x, DISTANCE); }
+template <int DISTANCE> FL_DEVICE float exchanged(float x FL_AND_WHERE) { return shuffle_xor(x, DISTANCE FL_AND_HERE); }
 }  // namespace detail
 
 // Over the warp: the same answer in every lane.

@@ -95,7 +95,7 @@ template <int N> struct KeyVec {
 #if FL_LANES
     detail::store_shared(detail::shared_address(base) + row * static_cast<int>(sizeof(float)), x);
 #else
-    emulator::shared_store(base + row * sizeof(float), &x, sizeof x, where);
+    emulator::shared_store(thread_index(), base + row * sizeof(float), &x, sizeof x, where);
 #endif
   }
   // That of the element's column.
