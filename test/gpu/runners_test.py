@@ -27,8 +27,8 @@ FL_KERNEL(128) window_1_sm80() {
   x = exp2_fast(y);
 }
 extern "C" int flashlight_window(const DLTensor* const* in, DLTensor* const* out, const double* scalars, void*, std::size_t, void* stream) {
-  return c_entry("ns::window", out, 2, stream, [&](Launch& launch) {
-    run_window_1(launch, from_dlpack(*in[0]), from_dlpack(*in[1]), static_cast<long long>(scalars[0]));
+  return c_entry("ns::window", out, 2, in, {"q", "keys"}, scalars, 1, stream, [&](Launch& launch, const Tensor* t) {
+    run_window_1(launch, t[0], t[1], integer_scalar(scalars[0], "window"));
   });
 }
 """
