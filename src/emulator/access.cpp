@@ -118,14 +118,16 @@ const ByteState* first_unreadable(const ByteState* state, std::size_t bytes) {
   for (std::size_t i = 0; i < bytes; i += kReadable.size()) {
     const std::size_t part = std::min(bytes - i, kReadable.size());
     if (std::memcmp(state + i, kReadable.data(), part) == 0) continue;
-    return std::find_if(state + i, state + i + part, [](ByteState s) { return s != ByteState::kInitialised; });
+    return std::find_if(state + i, state + i + part,
+                        [](ByteState s) { return s != ByteState::kInitialised; });
   }
   return nullptr;
 }
 
 const char* unreadable_text(ByteState state) {
   switch (state) {
-    case ByteState::kPending: return ", which an asynchronous copy is still writing: nobody has waited for it";
+    case ByteState::kPending:
+      return ", which an asynchronous copy is still writing: nobody has waited for it";
     case ByteState::kBarrier: return ", which is a barrier";
     default: return ", which nothing has written";
   }
@@ -271,9 +273,9 @@ void invalid_operand(const char* name, const char* why, const std::source_locati
 }
 
 void index_out_of_range(long long index, long long size, const std::source_location& where) {
-  Block::running().report(FindingKind::kIndexOutOfRange, current->thread, where,
-                          "index " + std::to_string(index) + " is out of range for an axis of " +
-                              std::to_string(size));
+  Block::running().report(
+      FindingKind::kIndexOutOfRange, current->thread, where,
+      "index " + std::to_string(index) + " is out of range for an axis of " + std::to_string(size));
 }
 
 }  // namespace flashlight::emulator

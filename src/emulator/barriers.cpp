@@ -83,7 +83,8 @@ void Barriers::arrive(const void* address, int bytes, const std::source_location
   }
   b->bytes += bytes;
   if (bytes < 0 || b->bytes > kMostBytes)
-    return block_.report(FindingKind::kBarrier, thread, where, "more bytes announced than a barrier can count");
+    return block_.report(FindingKind::kBarrier, thread, where,
+                         "more bytes announced than a barrier can count");
   block_.clocks().release(thread, b->arriving);
   --b->missing;
   advance_if_complete(*b);

@@ -31,9 +31,9 @@ struct MemoryBarrier {
   int init_thread;
   Clock init_clock;
   std::source_location init_at;
-  bool fenced = false;        // the async proxy knows it
-  VectorClock arriving;       // what those who have arrived in this phase have seen
-  SharedClock completed;      // and in the last
+  bool fenced = false;                    // the async proxy knows it
+  VectorClock arriving;                   // what those who have arrived in this phase have seen
+  SharedClock completed;                  // and in the last
   std::vector<BulkBytes> landed, unseen;  // loads of this phase; of earlier ones that nobody has waited for
   std::vector<int> waiting;
 };

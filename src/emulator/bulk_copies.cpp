@@ -76,7 +76,8 @@ template <class Move>
 void BulkCopies::for_each_chunk(const Box& box, int row, int first, int bytes, Move move) const {
   const std::size_t mask = box.tensor.swizzle == 0 ? 0 : (std::size_t{1} << box.tensor.swizzle) - 1;
   unsigned char* const shared = block_.launch().shared.base;
-  const auto start = static_cast<std::size_t>(box.tile - shared) + static_cast<std::size_t>(row * box.row_bytes);
+  const auto start =
+      static_cast<std::size_t>(box.tile - shared) + static_cast<std::size_t>(row * box.row_bytes);
   for (int done = 0; done < bytes;) {
     const int inside = first + done, part = std::min(bytes - done, kChunk - inside % kChunk);
     const std::size_t linear = start + static_cast<std::size_t>(inside);
@@ -146,8 +147,9 @@ void BulkCopies::perform(Store& store) {
   if (store.performed) return;
   store.performed = true;
   for_each_run(store.box, [&](int row, int first, unsigned char* to, int bytes) {
-    for_each_chunk(store.box, row, first, bytes,
-                   [&](const unsigned char* chunk, int done, int part) { std::memcpy(to + done, chunk, part); });
+    for_each_chunk(store.box, row, first, bytes, [&](const unsigned char* chunk, int done, int part) {
+      std::memcpy(to + done, chunk, part);
+    });
   });
 }
 

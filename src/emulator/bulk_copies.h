@@ -49,7 +49,7 @@ class BulkCopies : public AsyncAgent {
     bool performed;
     std::source_location where;
   };
-  struct Stores {  // of a thread
+  struct Stores {        // of a thread
     int reader, writer;  // actors
     Clock open = 1, read = 0;
     std::vector<Store> stores;

@@ -30,12 +30,14 @@ Clocks::Clocks(int threads)
 
 int Clocks::add_actor() { return actors_++; }
 
-Clock Clocks::learned(int thread, int actor) const {
-  if (learned_.empty()) return 0;
-  for (const auto& [known, clock] : learned_[thread]) {
-    if (known == actor) return clock;
+bool Clocks::knows_async(int thread, int actor, Clock clock) const {
+  const std::size_t i = index(actor);
+  if (clock <= at(warp_[thread / 32], i) || (extra_[thread] && clock <= at(*extra_[thread], i))) return true;
+  if (learned_.empty()) return false;
+  for (const auto& [known, until] : learned_[thread]) {
+    if (known == actor) return clock <= until;
   }
-  return 0;
+  return false;
 }
 
 void Clocks::learn(int thread, int actor, Clock clock) {

@@ -2,9 +2,9 @@
 // Vector clocks of a CTA: who has seen which of whose actions.
 //
 // Actors 0..T-1 are the threads, T..2T-1 their asynchronous copies: actor T + t acts for thread t in groups,
-// and its clock is the number of the group. These act by the generic proxy. Actors from 2T on act by the async
-// proxy and exist where a kernel has them (add_actor): the products of a warpgroup, the bulk stores of a
-// thread, the bytes that arrive at a barrier.
+// and its clock is the number of the group. These act by the generic proxy. Actors from 2T on act by the
+// async proxy and exist where a kernel has them (add_actor): the products of a warpgroup, the bulk stores of
+// a thread, the bytes that arrive at a barrier.
 //
 // Since most joins are of a whole warp or the whole CTA, a vector is kept per warp; per thread only its own
 // clock, the groups it has waited for, and a vector of what it has acquired by itself, shared by those who
@@ -20,8 +20,8 @@
 namespace flashlight::emulator {
 
 using Clock = std::uint32_t;
-// What is missing at the end is 0. By actor, except that behind the first 2T come 2T entries for the same
-// actors' writes as the async proxy may know them.
+// At least 2T entries; what is missing behind them is 0. By actor, except that behind the first 2T come 2T
+// entries for the same actors' writes as the async proxy may know them.
 using VectorClock = std::vector<Clock>;
 using SharedClock = std::shared_ptr<const VectorClock>;
 
@@ -40,9 +40,8 @@ class Clocks {
   bool knows(int thread, int actor, Clock clock) const {
     if (actor == thread) return true;
     if (actor == copy_actor(thread)) return clock <= waited_[thread];
-    return clock <= at(warp_[thread / 32], index(actor)) ||
-           (extra_[thread] && clock <= at(*extra_[thread], index(actor))) ||
-           (is_async(actor) && learned(thread, actor) >= clock);
+    if (is_async(actor)) return knows_async(thread, actor, clock);
+    return clock <= warp_[thread / 32][actor] || (extra_[thread] && clock <= (*extra_[thread])[actor]);
   }
   // And has it been passed to the async proxy by a fence of the actor's thread that happened before too? Of
   // the async actors themselves nothing more is asked.
@@ -58,8 +57,8 @@ class Clocks {
   void join_all();
   void join_warp(int warp);
 
-  // For synchronisation by objects of their own (barriers in memory, named barriers): adds what the thread has
-  // seen and done to `into`; the thread now sees what others have added.
+  // For synchronisation by objects of their own (barriers in memory, named barriers): adds what the thread
+  // has seen and done to `into`; the thread now sees what others have added.
   void release(int thread, VectorClock& into);
   void acquire(int thread, const SharedClock& seen);
 
@@ -70,7 +69,7 @@ class Clocks {
 
  private:
   static Clock at(const VectorClock& v, std::size_t i) { return i < v.size() ? v[i] : 0; }
-  Clock learned(int thread, int actor) const;
+  bool knows_async(int thread, int actor, Clock clock) const;
   void add_own(int thread, VectorClock& into) const;
   void add_thread(int thread, VectorClock& into, const VectorClock*& joined) const;
   SharedClock joined(const SharedClock& a, const SharedClock& b);

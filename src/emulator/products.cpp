@@ -110,7 +110,8 @@ std::shared_ptr<Products::InFlight> Products::take(Warpgroup& group, const std::
       CheckedRegisters& r = call.registers(operand);
       if (reads && r.has(RegisterState::kUnwritten)) {
         block_.report(FindingKind::kUninitialisedRegister, call.thread, call.where,
-                      operand ? "an operand's registers hold nothing" : "the product adds to an accumulator that nothing has written");
+                      operand ? "an operand's registers hold nothing"
+                              : "the product adds to an accumulator that nothing has written");
       } else if (!r.is_fenced()) {
         block_.report(FindingKind::kMissingFence, call.thread, call.where,
                       std::string(operand ? "an operand" : "an accumulator") +
@@ -154,7 +155,8 @@ bool Products::check_operand(Job& job, bool left, const Call& call, Warpgroup& g
     for (int k = 0; k < kDepth; ++k) {
       for (int i = 0; i < outer; i += row) {
         if (i + row <= outer) {  // a whole row, whose chunks are permuted
-          if (!readable(k, step.chunk(i, k) / step.row_bytes() * step.row_bytes(), step.row_bytes())) return false;
+          if (!readable(k, step.chunk(i, k) / step.row_bytes() * step.row_bytes(), step.row_bytes()))
+            return false;
           continue;
         }
         for (int j = i; j < outer; j += 8) {

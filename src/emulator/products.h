@@ -35,17 +35,17 @@ class Products : public AsyncAgent {
   // The registers of a warpgroup that products own: an accumulator with its values so far, or a left operand.
   struct InFlight {
     CheckedRegisters* of[kThreads];
-    int remaining = kThreads;     // that have not been handed back
-    int columns = 0;              // 0: an operand
-    std::vector<float> values;    // [64][columns]
-    Clock group = 0;              // of the last product that uses them
-    std::source_location where;   // of that product
+    int remaining = kThreads;    // that have not been handed back
+    int columns = 0;             // 0: an operand
+    std::vector<float> values;   // [64][columns]
+    Clock group = 0;             // of the last product that uses them
+    std::source_location where;  // of that product
   };
   struct Job {
     std::shared_ptr<InFlight> c;
     bool add, sound;  // not sound: an operand that cannot be read, the result is poison
     int columns, depth;
-    std::vector<float> left;  // [64][depth], of a register operand
+    std::vector<float> left;          // [64][depth], of a register operand
     std::vector<OperandLayout> a, b;  // of each step; a of a shared operand
     float (*widen)(std::uint16_t);
     Clock group;

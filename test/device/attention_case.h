@@ -44,7 +44,8 @@ class AttentionCase {
         lse(static_cast<std::size_t>(s.heads * s.q_rows), NAN) {}
 
   AttentionProblem problem() {
-    return {q.data(), k.data(), v.data(), out.data(), lse.data(), size.heads, size.q_rows, size.k_rows, scale()};
+    return {q.data(),   k.data(),    v.data(),    out.data(), lse.data(),
+            size.heads, size.q_rows, size.k_rows, scale()};
   }
   float scale() const { return 1 / std::sqrt(static_cast<float>(size.d)); }
 

@@ -138,9 +138,11 @@ TEST_F(OneThreadTest, AsynchronousAccessesSayWhatTheyAre) {
   EXPECT_NE(store.text.find("after the read by the reading of a bulk store of thread 0"), std::string::npos)
       << store.text;
   const Finding product = first_finding("overwrites_a_product_s_tile", run_hopper_fault);
-  EXPECT_NE(product.text.find("after the read by a product at faults.cu:"), std::string::npos) << product.text;
+  EXPECT_NE(product.text.find("after the read by a product at faults.cu:"), std::string::npos)
+      << product.text;
   const Finding proxy = first_finding("forgets_the_proxy_fence", run_hopper_fault);
-  EXPECT_NE(proxy.text.find("by a product lacks fence_proxy_async after the write by thread"), std::string::npos)
+  EXPECT_NE(proxy.text.find("by a product lacks fence_proxy_async after the write by thread"),
+            std::string::npos)
       << proxy.text;
 }
 

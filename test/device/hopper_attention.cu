@@ -32,7 +32,9 @@ template <int N, int D> struct Shared {
 
   FL_DEVICE Rows rows(int consumer) const { return {base + consumer * Rows::bytes}; }
   FL_DEVICE Ring k() const { return {base + kTiles, base + kBarriers}; }
-  FL_DEVICE Ring v() const { return {base + kTiles + Ring::tile_bytes, base + kBarriers + Ring::barrier_bytes}; }
+  FL_DEVICE Ring v() const {
+    return {base + kTiles + Ring::tile_bytes, base + kBarriers + Ring::barrier_bytes};
+  }
   FL_DEVICE Barrier q_full() const { return {base + kBarriers + 2 * Ring::barrier_bytes}; }
 
   static constexpr int kTiles = kConsumers * Rows::bytes;
@@ -112,7 +114,8 @@ template <int N, int D> FL_KERNEL(kThreads) hopper_attention(FL_PARAMS(Params) p
     });
   };
 
-  // The warpgroups take turns to start their products, so that one's softmax runs beside the other's products.
+  // The warpgroups take turns to start their products, so that one's softmax runs beside the other's
+  // products.
   const int my_turn = 1 + warpgroup, next_turn = 1 + (warpgroup + 1) % kConsumers;
   if (warpgroup == kConsumers - 1) arrive_named(1, 2 * kWarpgroupSize);
 

@@ -89,12 +89,14 @@ class CheckedFloat {
     return value_ = x;
   }
   float operator=(const CheckedFloat& x) const { return *this = static_cast<float>(x); }
-  float operator+=(float x) const { return *this = *this + x; }
-  float operator-=(float x) const { return *this = *this - x; }
-  float operator*=(float x) const { return *this = *this * x; }
-  float operator/=(float x) const { return *this = *this / x; }
+  float operator+=(float x) const { return accessed() ? value_ += x : *this = *this + x; }
+  float operator-=(float x) const { return accessed() ? value_ -= x : *this = *this - x; }
+  float operator*=(float x) const { return accessed() ? value_ *= x : *this = *this * x; }
+  float operator/=(float x) const { return accessed() ? value_ /= x : *this = *this / x; }
 
  private:
+  bool accessed() const { return state_ == RegisterState::kAccessed; }
+
   float& value_;
   RegisterState& state_;
   std::source_location where_;

@@ -20,9 +20,9 @@ enum class FindingKind {
   kUninitialisedRegister,
   kPendingCopy,  // memory of an asynchronous copy that its thread has not waited for
   kRace,
-  kDivergence,      // threads meet at different barriers or collectives, or disagree about operands
-  kInvalidOperand,  // a product's rows or columns are not inside its tile, or cross a column block; an
-                    // ill-formed descriptor; a tensor map for another tile
+  kDivergence,       // threads meet at different barriers or collectives, or disagree about operands
+  kInvalidOperand,   // a product's rows or columns are not inside its tile, or cross a column block; an
+                     // ill-formed descriptor; a tensor map for another tile
   kPendingRegister,  // a register of an asynchronous product that its thread has not waited for
   kMissingFence,     // between registers or memory that threads touched and what acts asynchronously on them
   kBarrier,          // misuse of a barrier in memory: not initialised, overwritten, wrong counts of bytes

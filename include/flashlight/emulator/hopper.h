@@ -38,8 +38,8 @@ struct BoxRoom {
   int rows, row_bytes;
 };
 
-// A box at `at[rank]` of the tensor that `map` describes, completing at `barrier`. Its bytes arrive at a seeded
-// moment; until a thread has waited for them reading is a fault.
+// A box at `at[rank]` of the tensor that `map` describes, completing at `barrier`. Its bytes arrive at a
+// seeded moment; until a thread has waited for them reading is a fault.
 void tensor_load(void* tile, BoxRoom room, const std::uint64_t (&map)[16], void* barrier, const int* at,
                  int rank, const std::source_location& where);
 void tensor_store(const std::uint64_t (&map)[16], const int* at, int rank, const void* tile, BoxRoom room,
@@ -50,8 +50,8 @@ void wait_stores(int pending, bool written, const std::source_location& where);
 
 // ---- products of a warpgroup
 
-// c (64 x columns) = a b, or c += a b, as each of the warpgroup's threads passes it. `a`: registers `left`, or
-// shared memory by descriptor; the descriptors of step i, 16 deep, are a + a_steps[i] and b + b_steps[i].
+// c (64 x columns) = a b, or c += a b, as each of the warpgroup's threads passes it. `a`: registers `left`,
+// or shared memory by descriptor; the descriptors of step i, 16 deep, are a + a_steps[i] and b + b_steps[i].
 struct WarpgroupProduct {
   CheckedRegisters* c;
   int columns;

@@ -6,9 +6,9 @@
 
 namespace flashlight::emulator {
 
-// A tensor of `rank` axes, axis 0 contiguous, and the box that one bulk copy moves. `strides` in bytes, of the
-// axes from 1; `swizzle` as in a CUtensorMap: 0 none, 1 32 bytes, 2 64 bytes, 3 128 bytes, which is also the
-// length of the box's rows.
+// A tensor of `rank` axes, axis 0 contiguous, and the box that one bulk copy moves. `strides` in bytes, of
+// the axes from 1; `swizzle` as in a CUtensorMap: 0 none, 1 32 bytes, 2 64 bytes, 3 128 bytes, which is also
+// the length of the box's rows.
 struct TensorLayout {
   void* base;
   int rank, element_bytes, swizzle;

@@ -15,8 +15,8 @@ TEST_F(BarrierTest, PhasesPassValuesThereAndBack) {
     emulator::set_options({seed, emulator::Checks::kFull, 64});
     DeviceArray<float> out(registry_, 128);
     constexpr int rounds = 5;
-    FL_EXPECT_RUNS(launch(pass_kernel<128>, 1, 128, SharedTile<float, 8, 32>::bytes + 2 * Barrier::bytes, nullptr,
-                          {rounds, out.data()}));
+    FL_EXPECT_RUNS(launch(pass_kernel<128>, 1, 128, SharedTile<float, 8, 32>::bytes + 2 * Barrier::bytes,
+                          nullptr, {rounds, out.data()}));
     for (std::size_t i = 0; i < 64; ++i) {
       // Each round trip reverses the columns twice and adds 1.
       EXPECT_EQ(out[i], static_cast<float>(i) + rounds);

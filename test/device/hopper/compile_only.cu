@@ -5,11 +5,12 @@
 namespace flashlight::test {
 
 // Every width, both layouts of b, the left operand in shared memory and in registers.
-#define FL_PRODUCT(kind, ...) template FL_KERNEL(kWarpgroupSize) kind<__VA_ARGS__>(FL_PARAMS(AsyncProductParams) p);
-#define FL_WIDTH(T, N)                                                           \
-  FL_PRODUCT(k_major_kernel, Left::kShared, T, N, 32)                            \
-  FL_PRODUCT(k_major_kernel, Left::kRegisters, T, N, 32)                         \
-  FL_PRODUCT(mn_major_kernel, Left::kShared, T, N, 32, (N + 63) / 64 * 64)       \
+#define FL_PRODUCT(kind, ...) \
+  template FL_KERNEL(kWarpgroupSize) kind<__VA_ARGS__>(FL_PARAMS(AsyncProductParams) p);
+#define FL_WIDTH(T, N)                                                     \
+  FL_PRODUCT(k_major_kernel, Left::kShared, T, N, 32)                      \
+  FL_PRODUCT(k_major_kernel, Left::kRegisters, T, N, 32)                   \
+  FL_PRODUCT(mn_major_kernel, Left::kShared, T, N, 32, (N + 63) / 64 * 64) \
   FL_PRODUCT(mn_major_kernel, Left::kRegisters, T, N, 32, (N + 63) / 64 * 64)
 #define FL_WIDTHS(T, N) FL_WIDTH(T, N) FL_WIDTH(T, N + 8) FL_WIDTH(T, N + 16) FL_WIDTH(T, N + 24)
 FL_WIDTHS(bfloat16, 8)

@@ -55,21 +55,25 @@ template <class Tile> void expect_reads_the_tile() {
   constexpr int base = 0x4000;
   for (int row0 : {0, 8}) {
     for (int step = 0; step < Tile::cols / 16; ++step) {
-      const OperandLayout k(detail::KMajor<Tile>::first(base, row0) + detail::KMajor<Tile>::step(step), false);
+      const OperandLayout k(detail::KMajor<Tile>::first(base, row0) + detail::KMajor<Tile>::step(step),
+                            false);
       ASSERT_EQ(k.fault(), "");
       for (int row = 0; row + row0 < Tile::rows; ++row) {
         for (int col : {0, 8})
-          ASSERT_EQ(k.chunk(row, col), static_cast<std::size_t>(base + Tile::offset(row0 + row, 16 * step + col)));
+          ASSERT_EQ(k.chunk(row, col),
+                    static_cast<std::size_t>(base + Tile::offset(row0 + row, 16 * step + col)));
       }
     }
   }
   for (int col0 = 0; col0 < Tile::cols; col0 += Tile::block) {
     for (int step = 0; step < Tile::rows / 16; ++step) {
-      const OperandLayout v(detail::MnMajor<Tile>::first(base, col0) + detail::MnMajor<Tile>::step(step), true);
+      const OperandLayout v(detail::MnMajor<Tile>::first(base, col0) + detail::MnMajor<Tile>::step(step),
+                            true);
       ASSERT_EQ(v.fault(), "");
       for (int row = 0; row < 16; ++row) {
         for (int col = 0; col + col0 < Tile::cols; col += 8)
-          ASSERT_EQ(v.chunk(col, row), static_cast<std::size_t>(base + Tile::offset(16 * step + row, col0 + col)));
+          ASSERT_EQ(v.chunk(col, row),
+                    static_cast<std::size_t>(base + Tile::offset(16 * step + row, col0 + col)));
       }
     }
   }
@@ -96,11 +100,11 @@ TEST(Descriptor, IllFormedOnesAreNamed) {
   using Tile = SharedTile<bfloat16, 64, 64>;
   const std::uint64_t right = detail::KMajor<Tile>::first(0, 0);
   EXPECT_EQ(OperandLayout(right, false).fault(), "");
-  EXPECT_NE(OperandLayout(right | 1ull << 52, false).fault(), "");          // a bit that means nothing
-  EXPECT_NE(OperandLayout(right | 1ull << 49, false).fault(), "");          // base offset
-  EXPECT_NE(OperandLayout(right & ~(3ull << 62), false).fault(), "");       // no swizzle
-  EXPECT_NE(OperandLayout(right + (128 >> 4), false).fault(), "");          // starts in the second row
-  EXPECT_NE(OperandLayout(right + (16 >> 4), false).fault(), "");           // starts inside a step
+  EXPECT_NE(OperandLayout(right | 1ull << 52, false).fault(), "");           // a bit that means nothing
+  EXPECT_NE(OperandLayout(right | 1ull << 49, false).fault(), "");           // base offset
+  EXPECT_NE(OperandLayout(right & ~(3ull << 62), false).fault(), "");        // no swizzle
+  EXPECT_NE(OperandLayout(right + (128 >> 4), false).fault(), "");           // starts in the second row
+  EXPECT_NE(OperandLayout(right + (16 >> 4), false).fault(), "");            // starts inside a step
   EXPECT_NE(OperandLayout(right - (512ull >> 4 << 32), false).fault(), "");  // half the stride
   EXPECT_NE(OperandLayout(detail::MnMajor<Tile>::first(0, 0) + (32 >> 4), true).fault(), "");
 }

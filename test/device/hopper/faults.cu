@@ -301,8 +301,9 @@ FL_KERNEL(kThreads) multiplies_a_tile_beyond_the_end(FL_PARAMS(Params)) {
   prepare({smem});
   if (!is_first_warpgroup()) return;
   Acc<1, 64> c;
+  const Tile beyond{smem + 2 * Tile::bytes};
   fence_products(c);
-  multiply_transposed_async<kSet>(c, Tile{smem}, Tile{smem + 2 * Tile::bytes});  // FAULT: out-of-bounds-shared or barrier
+  multiply_transposed_async<kSet>(c, Tile{smem}, beyond);  // FAULT: out-of-bounds-shared or barrier
   commit_products();
   wait_products<0>(c);
 }
@@ -313,8 +314,9 @@ FL_KERNEL(kThreads) warps_multiply_different_tiles(FL_PARAMS(Params)) {
   prepare(s);
   if (!is_first_warpgroup()) return;
   Acc<1, 64> c;
+  const Tile b = warp_index() == 2 ? s.tile() : s.other();
   fence_products(c);
-  multiply_transposed_async<kSet>(c, s.tile(), warp_index() == 2 ? s.tile() : s.other());  // FAULT: divergence
+  multiply_transposed_async<kSet>(c, s.tile(), b);  // FAULT: divergence
 }
 
 FL_KERNEL(kThreads) leaves_a_warp_out(FL_PARAMS(Params)) {

@@ -25,8 +25,8 @@ template <int N> FL_DEVICE void set_registers(Acc<1, N>& c) {
   });
 }
 template <int N> FL_DEVICE void store_registers(float* base, const Acc<1, N>& c) {
-  for_each_element<1, N>(
-      [&](const Element& e) FL_INLINE { base[thread_index() * (N / 2) + e.nj * 4 + e.k] = c[e]; });
+  for_each_element<1, N>([&](const Element& e)
+                             FL_INLINE { base[thread_index() * (N / 2) + e.nj * 4 + e.k] = c[e]; });
 }
 
 // Tiles that threads have filled: visible to the async proxy, and to everybody.
@@ -40,7 +40,8 @@ FL_DEVICE void publish_tiles() {
 // Where a product's left operand is.
 enum class Left { kShared, kRegisters };
 
-// The shared form sets out = a b, the register form adds a b to the initial values; a: 64 rows of a tile, or p.
+// The shared form sets out = a b, the register form adds a b to the initial values; a: 64 rows of a tile, or
+// p.
 template <Left LEFT, class T, int DEPTH, int N, class Multiply>
 FL_DEVICE void run_product(const AsyncProductParams& p, Multiply multiply) {
   Acc<1, N> c;
@@ -69,7 +70,8 @@ FL_DEVICE void run_product(const AsyncProductParams& p, Multiply multiply) {
 
 // a (64 x D) b[FIRST..]^T; a is 64 WARPGROUP rows down its tile.
 template <Left LEFT, class T, int N, int D, int FIRST = 0, int WARPGROUP = 0>
-FL_KERNEL(kWarpgroupSize) k_major_kernel(FL_PARAMS(AsyncProductParams) p) {
+FL_KERNEL(kWarpgroupSize)
+k_major_kernel(FL_PARAMS(AsyncProductParams) p) {
   FL_SHARED_MEMORY(smem);
   constexpr int rows = 64 * (WARPGROUP + 1);
   const SharedTile<T, rows, D> a{smem};
@@ -88,7 +90,8 @@ FL_KERNEL(kWarpgroupSize) k_major_kernel(FL_PARAMS(AsyncProductParams) p) {
 
 // a (64 x K) b[:, FIRST..]; b is K x C.
 template <Left LEFT, class T, int N, int K, int C, int FIRST = 0>
-FL_KERNEL(kWarpgroupSize) mn_major_kernel(FL_PARAMS(AsyncProductParams) p) {
+FL_KERNEL(kWarpgroupSize)
+mn_major_kernel(FL_PARAMS(AsyncProductParams) p) {
   FL_SHARED_MEMORY(smem);
   const SharedTile<T, 64, K> a{smem};
   const SharedTile<T, K, C> b{smem + a.bytes};
@@ -133,7 +136,8 @@ template <int RANK> struct BoxParams {
 };
 
 // A tile by tma_load, read back element by element.
-template <class T, int R, int C, int RANK> FL_KERNEL(kWarpgroupSize) box_load_kernel(FL_PARAMS(BoxParams<RANK>) p) {
+template <class T, int R, int C, int RANK> FL_KERNEL(kWarpgroupSize)
+box_load_kernel(FL_PARAMS(BoxParams<RANK>) p) {
   FL_SHARED_MEMORY(smem);
   const SharedTile<T, R, C> tile{smem};
   const Barrier full{smem + tile.bytes};
@@ -154,7 +158,8 @@ template <class T, int R, int C, int RANK> FL_KERNEL(kWarpgroupSize) box_load_ke
 
 // tma_store of a tile with 8 row + 0.25 col.
 template <class T, int R, int C, int RANK>
-FL_KERNEL(kWarpgroupSize) box_store_kernel(FL_PARAMS(BoxParams<RANK>) p) {
+FL_KERNEL(kWarpgroupSize)
+box_store_kernel(FL_PARAMS(BoxParams<RANK>) p) {
   FL_SHARED_MEMORY(smem);
   const SharedTile<T, R, C> tile{smem};
   fill_tile(tile, kWarpgroupSize, [&](int row, int col) FL_INLINE { return 8.0f * row + 0.25f * col; });
@@ -202,8 +207,8 @@ template <int STAGES> FL_KERNEL(2 * kWarpgroupSize) ring_kernel(FL_PARAMS(RingPa
   p.out[thread_index()] = sum;
 }
 
-// Threads 0..63 pass a number to threads 64..127 and back, by memory barriers of 64 arrivals; out[thread]: what
-// was read. The second half polls.
+// Threads 0..63 pass a number to threads 64..127 and back, by memory barriers of 64 arrivals; out[thread]:
+// what was read. The second half polls.
 struct PassParams {
   int rounds;
   float* out;

@@ -16,7 +16,8 @@ template <class T> class MatrixStoreTest : public DeviceTest {
                            {{}, out.data(), 0}, "matrices")));
     for (int row = 0; row < 64; ++row) {
       for (int col = 0; col < N; ++col)
-        ASSERT_EQ(out[static_cast<std::size_t>(row * N + col)], to_float(from_float<T>(4.0f * row + 0.25f * col)));
+        ASSERT_EQ(out[static_cast<std::size_t>(row * N + col)],
+                  to_float(from_float<T>(4.0f * row + 0.25f * col)));
     }
   }
 };

@@ -24,7 +24,8 @@ std::string refusal(const TensorShape& shape, const void* base = memory) {
 
 TEST(TensorMap, KeepsShapeAndBox) {
   TensorMap map;
-  ASSERT_EQ((make_tensor_map<SharedTile<bfloat16, 48, 96>>(map, memory, {3, {90, 7, 5}, {1, 96, 672}})), nullptr);
+  ASSERT_EQ((make_tensor_map<SharedTile<bfloat16, 48, 96>>(map, memory, {3, {90, 7, 5}, {1, 96, 672}})),
+            nullptr);
   emulator::TensorLayout t;
   ASSERT_TRUE(emulator::decode(map.words, t));
   EXPECT_EQ(t.base, memory);

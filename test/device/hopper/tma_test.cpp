@@ -77,10 +77,10 @@ using Types = testing::Types<bfloat16, float16>;
 TYPED_TEST_SUITE(TmaTest, Types);
 
 const Case kPlanes[] = {
-    {{2, {128, 100}, {1, 128}}, {0, 0}},      {{2, {128, 100}, {1, 128}}, {0, 64}},
-    {{2, {128, 100}, {1, 128}}, {64, 96}},    {{2, {100, 33}, {1, 104}}, {0, 0}},
-    {{2, {128, 100}, {1, 136}}, {-24, -5}},   {{2, {128, 100}, {1, 136}}, {101, 7}},
-    {{2, {128, 100}, {1, 128}}, {128, 0}},    {{2, {1, 1}, {1, 0}}, {0, 0}},
+    {{2, {128, 100}, {1, 128}}, {0, 0}},    {{2, {128, 100}, {1, 128}}, {0, 64}},
+    {{2, {128, 100}, {1, 128}}, {64, 96}},  {{2, {100, 33}, {1, 104}}, {0, 0}},
+    {{2, {128, 100}, {1, 136}}, {-24, -5}}, {{2, {128, 100}, {1, 136}}, {101, 7}},
+    {{2, {128, 100}, {1, 128}}, {128, 0}},  {{2, {1, 1}, {1, 0}}, {0, 0}},
 };
 
 TYPED_TEST(TmaTest, LoadsOfPlanesAreZeroOutside) {
@@ -132,13 +132,15 @@ TEST_F(RingTest, EveryTileArrivesOnceAndInOrder) {
       DeviceArray<float> out(registry_, kWarpgroupSize);
       RingParams p{{}, tiles, out.data()};
       if (rows > 0) {
-        ASSERT_EQ((make_tensor_map<SharedTile<bfloat16, 16, 32>>(p.map, memory.data(), {2, {32, rows}, {1, 32}})),
-                  nullptr);
+        ASSERT_EQ(
+            (make_tensor_map<SharedTile<bfloat16, 16, 32>>(p.map, memory.data(), {2, {32, rows}, {1, 32}})),
+            nullptr);
       }
       constexpr int stages = 3;
-      FL_EXPECT_RUNS((launch(ring_kernel<stages>, 1, 2 * kWarpgroupSize,
-                             TileRing<SharedTile<bfloat16, 16, 32>, stages>::tile_bytes + 2 * stages * Barrier::bytes,
-                             nullptr, p)));
+      FL_EXPECT_RUNS(
+          (launch(ring_kernel<stages>, 1, 2 * kWarpgroupSize,
+                  TileRing<SharedTile<bfloat16, 16, 32>, stages>::tile_bytes + 2 * stages * Barrier::bytes,
+                  nullptr, p)));
       for (std::size_t t = 0; t < kWarpgroupSize; ++t) {
         float sum = 0;
         for (std::size_t row = 0; row < static_cast<std::size_t>(rows); ++row)

@@ -37,7 +37,8 @@ TEST_F(WarpgroupTest, NamedBarriersGiveTurns) {
   for (std::uint64_t seed = 1; seed <= 6; ++seed) {
     emulator::set_options({seed, emulator::Checks::kFull, 64});
     DeviceArray<int> out(registry_, 12);
-    FL_EXPECT_RUNS(launch(turns_kernel<256>, 1, 256, SharedTile<float, 8, 32>::bytes, nullptr, {6, out.data()}));
+    FL_EXPECT_RUNS(
+        launch(turns_kernel<256>, 1, 256, SharedTile<float, 8, 32>::bytes, nullptr, {6, out.data()}));
     for (std::size_t i = 0; i < 12; ++i) EXPECT_EQ(out[i], static_cast<int>(i % 2));
   }
 }

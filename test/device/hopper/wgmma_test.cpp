@@ -40,8 +40,9 @@ template <class T> class WgmmaTest : public DeviceTest {
         const int row = row_of_value(t, v), col = col_of_value(t, v);
         float sum = left == Left::kShared ? 0.0f : static_cast<float>(initial_value(t, v));
         for (int k = 0; k < depth; ++k) {
-          const float x = left == Left::kShared ? to_float(o.a[static_cast<std::size_t>((row0 + row) * depth + k)])
-                                                : o.p[static_cast<std::size_t>(row * depth + k)];
+          const float x = left == Left::kShared
+                              ? to_float(o.a[static_cast<std::size_t>((row0 + row) * depth + k)])
+                              : o.p[static_cast<std::size_t>(row * depth + k)];
           sum += x * to_float(b(k, col));
         }
         ASSERT_EQ(o.out[static_cast<std::size_t>(t * (columns / 2) + v)], sum)
@@ -115,8 +116,8 @@ TYPED_TEST(WgmmaTest, GroupsCompleteInOrder) {
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     emulator::set_options({seed, emulator::Checks::kFull, 64});
     typename WgmmaTest<T>::Operands o(this->registry_, 64, 64, 64 * 64, 64);
-    FL_EXPECT_RUNS((launch(overlap_kernel<T>, 1, kWarpgroupSize, 2 * SharedTile<T, 64, 64>::bytes, nullptr,
-                           o.params())));
+    FL_EXPECT_RUNS((
+        launch(overlap_kernel<T>, 1, kWarpgroupSize, 2 * SharedTile<T, 64, 64>::bytes, nullptr, o.params())));
     for (int t = 0; t < kWarpgroupSize; ++t) {
       for (int v = 0; v < 32; ++v) {
         const int row = this->row_of_value(t, v), col = this->col_of_value(t, v);

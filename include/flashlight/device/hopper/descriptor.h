@@ -16,7 +16,9 @@ namespace flashlight::device::detail {
 
 inline constexpr int kProductDepth = 16;  // of one wgmma on 16-bit types
 
-FL_HOST_DEVICE constexpr std::uint64_t descriptor_field(std::uint32_t bytes) { return (bytes & 0x3ffffu) >> 4; }
+FL_HOST_DEVICE constexpr std::uint64_t descriptor_field(std::uint32_t bytes) {
+  return (bytes & 0x3ffffu) >> 4;
+}
 
 // `row_bytes` of a column block: 128, 64 or 32, the swizzle's span.
 FL_HOST_DEVICE constexpr std::uint64_t matrix_descriptor(std::uint32_t address, std::uint32_t leading,
@@ -30,8 +32,8 @@ FL_HOST_DEVICE constexpr std::uint64_t matrix_descriptor(std::uint32_t address, 
 template <class Tile> struct KMajor {
   static constexpr int transposed = 0;
   static FL_HOST_DEVICE constexpr std::uint64_t first(std::uint32_t tile, int row) {
-    return matrix_descriptor(tile + static_cast<std::uint32_t>(Tile::advance(row, 0)), 16, 8 * Tile::row_bytes,
-                             Tile::row_bytes);
+    return matrix_descriptor(tile + static_cast<std::uint32_t>(Tile::advance(row, 0)), 16,
+                             8 * Tile::row_bytes, Tile::row_bytes);
   }
   // To add for the i-th 16 columns: inside a block the hardware swizzles the sum.
   static FL_HOST_DEVICE constexpr std::uint64_t step(int i) {

@@ -2,8 +2,8 @@
 // Accumulators into shared tiles by stmatrix: how results are staged for a TMA store.
 //
 //  store_matrices(tile, c, warp)
-//      tile[16 warp + (0..15)][:] = round_T(c), four 8 x 8 matrices an instruction; warps of the warpgroup pass
-//      their own numbers. Before TMA may read the tile: fence_proxy_async(), then a barrier.
+//      tile[16 warp + (0..15)][:] = round_T(c), four 8 x 8 matrices an instruction; warps of the warpgroup
+//      pass their own numbers. Before TMA may read the tile: fence_proxy_async(), then a barrier.
 #pragma once
 
 #include "flashlight/device/fragment.h"
@@ -57,7 +57,8 @@ void store_matrices(SharedTile<T, M, N> tile, const Acc<1, N>& c, int warp FL_AN
           if (other->base != l.base || other->warp != l.warp)
             return emulator::divergent_operands("store_matrices", l.where);
         }
-        if (!detail::rows_are_inside<SharedTile<T, M, N>>("store_matrices", 16 * l.warp, 16, l.where)) return;
+        if (!detail::rows_are_inside<SharedTile<T, M, N> >("store_matrices", 16 * l.warp, 16, l.where))
+          return;
         const SharedTile<T, M, N> target{l.base};
         float* const values = emulator::scratch(16 * N);
         detail::gather<1, N>(

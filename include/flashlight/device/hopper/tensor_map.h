@@ -18,8 +18,8 @@ struct alignas(128) TensorMap {
   std::uint64_t words[16];
 };
 
-// Sizes and strides in elements, from the contiguous axis outwards: axis 0 the tile's columns (stride 1), axis
-// 1 its rows, then whatever counts matrices. 2 <= rank <= 5.
+// Sizes and strides in elements, from the contiguous axis outwards: axis 0 the tile's columns (stride 1),
+// axis 1 its rows, then whatever counts matrices. 2 <= rank <= 5.
 struct TensorShape {
   int rank;
   long long sizes[5], strides[5];
@@ -77,9 +77,9 @@ inline PFN_cuTensorMapEncodeTiled_v12000 tensor_map_encoder() {
 }  // namespace detail
 
 // Makes the map by which tiles of type Tile (a SharedTile of 16-bit elements, at most 256 rows) are loaded
-// from or stored to a tensor of `shape` at `base`: boxes of Tile::rows x Tile::block elements, swizzled as the
-// tile is, elements outside the tensor read as zero and not written. Returns null, or why TMA cannot take this
-// tensor (its text lives for ever): the caller then needs a kernel without TMA.
+// from or stored to a tensor of `shape` at `base`: boxes of Tile::rows x Tile::block elements, swizzled as
+// the tile is, elements outside the tensor read as zero and not written. Returns null, or why TMA cannot take
+// this tensor (its text lives for ever): the caller then needs a kernel without TMA.
 template <class Tile>
 const char* make_tensor_map(TensorMap& map, const void* base, const TensorShape& shape) {
   using T = typename Tile::element;

@@ -2,9 +2,9 @@
 // Bulk copies of tiles between global and shared memory (TMA), each issued by one thread.
 //
 //  tma_load(tile, map, full, {col, row, ...}, hint)
-//      Starts to fill the tile from the tensor's element (col, row, ...); elements outside the tensor become 0.
-//      All tile.bytes, those included, arrive at the barrier `full`, whose phase must have been told to expect
-//      them.
+//      Starts to fill the tile from the tensor's element (col, row, ...); elements outside the tensor become
+//      0. All tile.bytes, those included, arrive at the barrier `full`, whose phase must have been told to
+//      expect them.
 //  tma_store(map, {col, row, ...}, tile)
 //      Starts to write the tile there, as far as it lies inside the tensor. The tile's writers have called
 //      fence_proxy_async() and met the caller before.
@@ -39,15 +39,17 @@ enum class Keep : unsigned long long {
 namespace detail {
 
 template <int RANK>
-FL_DEVICE void load_box(std::uint32_t tile, const TensorMap& map, std::uint32_t barrier, const int (&at)[RANK],
-                        int col, Keep keep) {
+FL_DEVICE void load_box(std::uint32_t tile, const TensorMap& map, std::uint32_t barrier,
+                        const int (&at)[RANK], int col, Keep keep) {
   const auto hint = static_cast<unsigned long long>(keep);
-#define FL_TMA_LOAD(RANK_TEXT, COORDINATES, ...)                                                                     \
-  asm volatile("cp.async.bulk.tensor." RANK_TEXT                                                                     \
-               ".shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1, {" COORDINATES "}], " \
-               "[%2], %3;" ::"r"(tile),                                                                              \
-               "l"(&map), "r"(barrier), "l"(hint), "r"(col), __VA_ARGS__                                             \
-               : "memory")
+#define FL_TMA_LOAD(RANK_TEXT, COORDINATES, ...)                                                     \
+  asm volatile(                                                                                      \
+      "cp.async.bulk.tensor." RANK_TEXT                                                              \
+      ".shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1, {" COORDINATES \
+      "}], "                                                                                         \
+      "[%2], %3;" ::"r"(tile),                                                                       \
+      "l"(&map), "r"(barrier), "l"(hint), "r"(col), __VA_ARGS__                                      \
+      : "memory")
   if constexpr (RANK == 2) FL_TMA_LOAD("2d", "%4, %5", "r"(at[1]));
   if constexpr (RANK == 3) FL_TMA_LOAD("3d", "%4, %5, %6", "r"(at[1]), "r"(at[2]));
   if constexpr (RANK == 4) FL_TMA_LOAD("4d", "%4, %5, %6, %7", "r"(at[1]), "r"(at[2]), "r"(at[3]));
@@ -58,10 +60,10 @@ FL_DEVICE void load_box(std::uint32_t tile, const TensorMap& map, std::uint32_t 
 
 template <int RANK>
 FL_DEVICE void store_box(const TensorMap& map, const int (&at)[RANK], int col, std::uint32_t tile) {
-#define FL_TMA_STORE(RANK_TEXT, COORDINATES, ...)                                                                    \
-  asm volatile("cp.async.bulk.tensor." RANK_TEXT ".global.shared::cta.bulk_group [%0, {" COORDINATES "}], [%1];" ::  \
-                   "l"(&map),                                                                                        \
-               "r"(tile), "r"(col), __VA_ARGS__                                                                      \
+#define FL_TMA_STORE(RANK_TEXT, COORDINATES, ...)                                                    \
+  asm volatile("cp.async.bulk.tensor." RANK_TEXT ".global.shared::cta.bulk_group [%0, {" COORDINATES \
+               "}], [%1];" ::"l"(&map),                                                              \
+               "r"(tile), "r"(col), __VA_ARGS__                                                      \
                : "memory")
   if constexpr (RANK == 2) FL_TMA_STORE("2d", "%2, %3", "r"(at[1]));
   if constexpr (RANK == 3) FL_TMA_STORE("3d", "%2, %3, %4", "r"(at[1]), "r"(at[2]));
@@ -112,7 +114,8 @@ void tma_load(SharedTile<T, R, C> tile, const TensorMap& map, Barrier full, cons
   for (int col = 0; col < C; col += tile.block) {
     int box[RANK];
     for (int i = 0; i < RANK; ++i) box[i] = at[i] + (i == 0 ? col : 0);
-    emulator::tensor_load(tile.base + tile.offset(0, col), {R, tile.row_bytes}, map.words, full.base, box, RANK, where);
+    emulator::tensor_load(tile.base + tile.offset(0, col), {R, tile.row_bytes}, map.words, full.base, box,
+                          RANK, where);
   }
 }
 

@@ -4,11 +4,13 @@
 //
 //  int warpgroup_index()          the calling thread's warpgroup; the compiler knows it uniform in the warp
 //  bool elect_one()               true in one lane of the warp, the same one each time; every lane calls it
-//  void sync_named(id, threads)   named barrier `id` (1..15): waits until `threads` threads, whole warps, have
+//  void sync_named(id, threads)   named barrier `id` (1..15): waits until `threads` threads, whole warps,
+//  have
 //                                 arrived by either of the two; orders their memory accesses
 //  void arrive_named(id, threads) arrives there without waiting
-//  void decrease_registers<N>()   the warpgroup's threads now own N registers (24..256 in steps of 8); all four
-//  void increase_registers<N>()   warps call it; an increase waits until others have given enough back. The
+//  void decrease_registers<N>()   the warpgroup's threads now own N registers (24..256 in steps of 8); all
+//  four void increase_registers<N>()   warps call it; an increase waits until others have given enough back.
+//  The
 //                                 threads' sum never exceeds the 65536 registers of an SM
 //  int cluster_rank()             this CTA's place in its cluster
 //  int cluster_size()             CTAs of the cluster

@@ -18,14 +18,17 @@
 // MODE is kSet (c =) or kAdd (c +=). They only start. Between a start and the wait that covers it, c and p
 // belong to the tensor cores:
 //
-//  fence_products(c, p, ...)   directly before the products that will touch these registers, if the threads
-//                              touched them or they hold nothing yet; where a wait stands between, ptxas adds
-//                              a fence of its own (C7519)
-//  commit_products()           closes a group of products
-//  wait_products<N>(c, p, ...) returns when all but the last N groups are complete; hands these registers back,
-//                              which no later group uses. Operands in shared memory may then be overwritten
-//  round_fragment(p, s)        p = round_T(s), for p an Operand<T, N> and s an Acc<1, N>: no data moves
-//                              between threads
+//  fence_products(c, p, ...)
+//      directly before the products that take registers which are new, or which the threads have touched
+//      since; where a wait stands between, ptxas adds a fence of its own (C7519)
+//  commit_products()
+//      closes a group of products
+//  wait_products<N>(c, p, ...)
+//      returns when all but the last N groups are complete; hands these registers back, which no later group
+//      uses. Operands in shared memory may then be overwritten
+//  round_fragment(p, s)
+//      p = round_T(s), for p an Operand<T, N> and s an Acc<1, N>: no data moves between threads
+//
 // The fence and the wait name up to six accumulators and operands.
 #pragma once
 

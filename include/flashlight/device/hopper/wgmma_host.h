@@ -85,12 +85,13 @@ template <class F, class... R> void for_each_named(F f, R&... registers) {
 
 }  // namespace detail
 
-template <class A, class B = detail::NoRegisters, class C = detail::NoRegisters, class D = detail::NoRegisters,
-          class E = detail::NoRegisters, class F = detail::NoRegisters>
-void fence_products(A& a, B& b = detail::no_registers, C& c = detail::no_registers, D& d = detail::no_registers,
-                    E& e = detail::no_registers, F& f = detail::no_registers FL_AND_WHERE) {
-  detail::for_each_named(
-      [&](emulator::CheckedRegisters& r) { emulator::fence_registers(r, where); }, a, b, c, d, e, f);
+template <class A, class B = detail::NoRegisters, class C = detail::NoRegisters,
+          class D = detail::NoRegisters, class E = detail::NoRegisters, class F = detail::NoRegisters>
+void fence_products(A& a, B& b = detail::no_registers, C& c = detail::no_registers,
+                    D& d = detail::no_registers, E& e = detail::no_registers,
+                    F& f = detail::no_registers FL_AND_WHERE) {
+  detail::for_each_named([&](emulator::CheckedRegisters& r) { emulator::fence_registers(r, where); }, a, b, c,
+                         d, e, f);
 }
 
 inline void commit_products(FL_WHERE) { emulator::commit_products(where); }
@@ -123,7 +124,8 @@ void multiply_transposed_async(Acc<1, N>& c, SharedTile<T, M, D> a, SharedTile<T
       !detail::rows_are_inside<SharedTile<T, NB, D>>("multiply_transposed_async", first_row, N, where)) {
     return;
   }
-  detail::start_product<T, A, B, D>(c, MODE, A::first(detail::descriptor_address(a.base, where), 64 * warpgroup),
+  detail::start_product<T, A, B, D>(c, MODE,
+                                    A::first(detail::descriptor_address(a.base, where), 64 * warpgroup),
                                     B::first(detail::descriptor_address(b.base, where), first_row), where);
 }
 
@@ -131,8 +133,10 @@ template <ProductMode MODE, class T, int N, int NB, int D>
 void multiply_transposed_async(Acc<1, N>& c, Operand<T, D>& p, SharedTile<T, NB, D> b,
                                int first_row = 0 FL_AND_WHERE) {
   using B = detail::KMajor<SharedTile<T, NB, D>>;
-  if (!detail::rows_are_inside<SharedTile<T, NB, D>>("multiply_transposed_async", first_row, N, where)) return;
-  detail::start_product<T, B>(c, MODE, p, B::first(detail::descriptor_address(b.base, where), first_row), where);
+  if (!detail::rows_are_inside<SharedTile<T, NB, D>>("multiply_transposed_async", first_row, N, where))
+    return;
+  detail::start_product<T, B>(c, MODE, p, B::first(detail::descriptor_address(b.base, where), first_row),
+                              where);
 }
 
 template <ProductMode MODE, class T, int N, int M, int K, int C>
@@ -144,7 +148,8 @@ void multiply_async(Acc<1, N>& c, SharedTile<T, M, K> a, SharedTile<T, K, C> b, 
       !detail::blocks_are_inside<SharedTile<T, K, C>>("multiply_async", first_col, N, where)) {
     return;
   }
-  detail::start_product<T, A, B, K>(c, MODE, A::first(detail::descriptor_address(a.base, where), 64 * warpgroup),
+  detail::start_product<T, A, B, K>(c, MODE,
+                                    A::first(detail::descriptor_address(a.base, where), 64 * warpgroup),
                                     B::first(detail::descriptor_address(b.base, where), first_col), where);
 }
 
@@ -152,7 +157,8 @@ template <ProductMode MODE, class T, int N, int K, int C>
 void multiply_async(Acc<1, N>& c, Operand<T, K>& p, SharedTile<T, K, C> b, int first_col = 0 FL_AND_WHERE) {
   using B = detail::MnMajor<SharedTile<T, K, C>>;
   if (!detail::blocks_are_inside<SharedTile<T, K, C>>("multiply_async", first_col, N, where)) return;
-  detail::start_product<T, B>(c, MODE, p, B::first(detail::descriptor_address(b.base, where), first_col), where);
+  detail::start_product<T, B>(c, MODE, p, B::first(detail::descriptor_address(b.base, where), first_col),
+                              where);
 }
 
 }  // namespace flashlight::device

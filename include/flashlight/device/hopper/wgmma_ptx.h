@@ -8,8 +8,8 @@ namespace flashlight::device {
 
 namespace detail {
 
-// The compiler may not move accesses to these registers across this place: it does not know that wgmma goes on
-// writing and reading them.
+// The compiler may not move accesses to these registers across this place: it does not know that wgmma goes
+// on writing and reading them.
 template <int N> FL_DEVICE void pin(Acc<1, N>& c) {
   FL_UNROLL
   for (int nj = 0; nj < N / 8; ++nj) {
