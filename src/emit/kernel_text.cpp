@@ -133,6 +133,15 @@ class KernelWriter {
     return true;
   }
 
+  // q_tile, q_tile2, ...
+  std::string fresh_tile(const std::string& of) const {
+    const std::string base = of + "_tile";
+    for (int n = 1;; ++n) {
+      const std::string name = base + (n > 1 ? std::to_string(n) : "");
+      if (std::none_of(operands_.begin(), operands_.end(), [&](const Placement& other) { return other.name == name; })) return name;
+    }
+  }
+
   void place_operands() {
     std::vector<bool> early(program_.operands.size(), false);
     for (const kernel::Contraction& c : program_.contractions) early[c.left] = early[c.right] = true;
@@ -148,20 +157,14 @@ class KernelWriter {
           is_affine(access, operand.rows, operand.cols)) {
         place.input = node.input;
         place.access = access;
-        place.name = parameters_.tensor_field(node.input) + "_tile";
-        for (const Placement& other : operands_) {
-          if (other.name == place.name) place.name = parameters_.tensor_field(node.input) + "_tile" + std::to_string(o);
-        }
+        place.name = fresh_tile(parameters_.tensor_field(node.input));
         parameters_.tensor(node.input);
         place.converts = !function_.tensors[node.input].conversions.empty();
         if (std::find(text_.contracted.begin(), text_.contracted.end(), node.input) == text_.contracted.end()) text_.contracted.push_back(node.input);
       }
       if (place.input < 0) place.parts = parts_of(operand);
       if (const std::string& label = function_.graph.label(access.node); !place.parts.empty() && !label.empty()) {
-        place.name = identifier(label) + "_tile";
-        for (const Placement& other : operands_) {
-          if (other.name == place.name) place.name += std::to_string(o);
-        }
+        place.name = fresh_tile(identifier(label));
       }
       (place.row ? text_.row_operands : text_.key_operands).push_back(operand.cols);
       operands_.push_back(place);
@@ -468,7 +471,7 @@ class KernelWriter {
       const auto [found, fresh] = wholes_.try_emplace(text, "whole" + (names.empty() ? "" : std::to_string(names.size() + 1)));
       if (!fresh) continue;
       names.push_back(found->second);
-      w.line("const bool " + found->second + " = " + text + ";");
+      w.line("const bool " + found->second + " = " + text + ";" + (text == "false" ? "  // only the mask itself can tell" : ""));
     }
     if (!names.empty()) w.line("if (!" + (names.size() == 1 ? names[0] : "(" + join(names, " && ") + ")") + ") count(\"masked tile\");");
   }

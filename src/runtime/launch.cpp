@@ -137,10 +137,17 @@ void Launch::check(bool condition, const char* text) const {
 }
 
 int Launch::narrow(long long value) const {
-  if (value > std::numeric_limits<int>::max() || value < std::numeric_limits<int>::min()) {
-    fail("a size of " + std::to_string(value) + " does not fit the kernel's 32-bit indices");
+  // Kernels add a few of these to positions, in 32 bits: no such sum may wrap around.
+  constexpr long long kMost = 1ll << 29;
+  if (value > kMost || value < -kMost) {
+    fail("a size or scalar of " + std::to_string(value) + " does not fit the kernel's 32-bit indices; at most " + std::to_string(kMost));
   }
   return static_cast<int>(value);
+}
+
+int Launch::grid(long long ctas) const {
+  if (ctas > std::numeric_limits<int>::max()) fail(std::to_string(ctas) + " CTAs are more than a grid holds");
+  return static_cast<int>(ctas);
 }
 
 long long Launch::batch() const {

@@ -131,6 +131,15 @@ TEST(Launch, RefusesMoreBlocksThanAGridHas) {
   EXPECT_THROW(generated::start(mark, launch, p, 1ll << 31, {1, 32, 0}, "mark"), Error);
 }
 
+// "No window" as a huge number would wrap around in a kernel's 32-bit positions, which the program's 64 bits do not.
+TEST(Launch, ScalarsBeyondPositionsAreRefused) {
+  const Tensor q = randn({2, 5, 64}, 1, kFloat64).to(kFloat16), on_device = q.to(kCUDA);
+  const std::int64_t largest = 1ll << 29;
+  EXPECT_LT(max_abs_diff(attention(on_device, on_device, on_device, 1.0, largest).to(kCPU), attention(q, q, q, 1.0, 5)), 4e-3);
+  EXPECT_THROW(attention(on_device, on_device, on_device, 1.0, 2147483647), Error);
+  EXPECT_THROW(attention(on_device, on_device, on_device, 1.0, -largest - 1), Error);
+}
+
 TEST(Launch, ErrorsNameTheFunctionAndTheArgument) {
   const Tensor q = randn({2, 5, 64}, 1, kFloat64).to(kFloat16).to(kCUDA), wide = randn({2, 5, 160}, 1, kFloat64).to(kFloat16).to(kCUDA);
   const Tensor single = randn({2, 5, 64}, 1, kFloat32).to(kCUDA);

@@ -54,8 +54,9 @@ class Launch {
   void bind();
   long long size(int symbol) const;
   void check(bool condition, const char* text) const;
-  // The size as the kernels' 32-bit integer.
+  // A size or scalar as the kernels' 32-bit integer.
   int narrow(long long value) const;
+  int grid(long long ctas) const;
 
   const PackShape& pack() const { return pack_; }
   long long batch() const;  // number of elements of the pack
@@ -137,7 +138,7 @@ void start(void (*kernel)(P), const Launch& launch, std::remove_cv_t<std::remove
   emulator::set_allocation_lookup(find_emulated_allocation);
 #endif
   p.row_tiles = (p.n_row + cta.rows - 1) / cta.rows;
-  const int grid = launch.narrow(batch * p.row_tiles);
+  const int grid = launch.grid(batch * p.row_tiles);
   if (device::launch(kernel, grid, cta.threads, cta.shared_bytes, current_stream(), p, name) == 0) return;
   launch.fail(std::string(device::last_error_text()) + " (kernel " + name + ", " + std::to_string(grid) + " CTAs of " + std::to_string(cta.threads) +
               " threads and " + std::to_string(cta.shared_bytes) + " bytes of shared memory)");
