@@ -7,17 +7,12 @@
 #pragma once
 
 #ifdef FLASHLIGHT_TRANSLATOR
-// <cmath> drags in the special functions (and with them the algorithms) unless told otherwise before its
-// first inclusion.
-#if __has_include(<bits/c++config.h>)
-#include <bits/c++config.h>
-#undef _GLIBCXX_USE_STD_SPEC_FUNCS
-#endif
+#include <flashlight/detail/light_cmath.h>
 #else
+#include <cmath>
 #include <exception>
 #include <utility>
 #endif
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
