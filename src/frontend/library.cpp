@@ -222,6 +222,8 @@ std::optional<Cell> Interpreter::comparison(OverloadedOperatorKind op, const Cel
     }
   if (auto* x = std::get_if<std::string>(&a->value))
     if (auto* y = std::get_if<std::string>(&b->value)) return answer(Sym::boolean(*x == *y));
+  if (auto* x = std::get_if<Pointer>(&a->value))  // iterators
+    if (auto* y = std::get_if<Pointer>(&b->value)) return answer(Sym::boolean(x->at == y->at));
   auto* x = std::get_if<Fields>(&a->value);
   auto* y = std::get_if<Fields>(&b->value);
   if (!x || !y) return std::nullopt;

@@ -72,9 +72,36 @@ std::optional<std::int64_t> exact_integer(BinaryOperatorKind op, std::int64_t a,
   return out;
 }
 
+// A truth value in an integer's clothes: bool operands of & and | are promoted.
+std::optional<Sym> as_truth(const Sym& s) {
+  if (s.type() == SymType::Boolean) return s;
+  if (s.op() == SymOp::Select && s.args()[1].is_integer(1) && s.args()[2].is_integer(0)) return s.args()[0];
+  if (s.is_integer(0) || s.is_integer(1)) return Sym::boolean(s.integer() != 0);
+  return std::nullopt;
+}
+
+// x & mask, bit by bit: flags that are known at launch only.
+std::optional<Sym> masked(const Sym& x, const Sym& mask) {
+  if (!mask.as_integer() || mask.integer() < 0 || __builtin_popcountll(mask.integer()) > 16)
+    return std::nullopt;
+  Sym sum(0);
+  for (int k = 0; k < 63; ++k) {
+    const Sym bit(static_cast<long>(std::int64_t{1} << k));
+    if (mask.integer() >> k & 1) sum = sum + bit * graph::mod(graph::floor_div(x, bit), Sym(2));
+  }
+  return sum;
+}
+
 }  // namespace
 
 Sym Interpreter::arithmetic(BinaryOperatorKind op, const Sym& a, const Sym& b, QualType result) {
+  if ((op == BO_And || op == BO_Or) && !(a.is_constant() && b.is_constant())) {
+    auto x = as_truth(a), y = as_truth(b);
+    if (x && y) return convert(graph::make_sym(op == BO_And ? SymOp::And : SymOp::Or, {*x, *y}), result);
+    if (op == BO_And)
+      for (auto [value, mask] : {std::pair(a, b), std::pair(b, a)})
+        if (auto bits = masked(value, mask)) return *bits;
+  }
   auto sym = [](SymOp o, const Sym& x, const Sym& y) { return graph::make_sym(o, {x, y}); };
   bool real = result->isFloatingType();
   bool constant = a.is_constant() && b.is_constant();
@@ -110,11 +137,9 @@ Sym Interpreter::arithmetic(BinaryOperatorKind op, const Sym& a, const Sym& b, Q
     case BO_EQ: return sym(SymOp::Eq, a, b);
     case BO_NE: return sym(SymOp::Ne, a, b);
     case BO_And:
-      if (a.type() == SymType::Boolean && b.type() == SymType::Boolean) return sym(SymOp::And, a, b);
       if (constant) return rounded(Sym(static_cast<long>(a.integer() & b.integer())), result);
       break;
     case BO_Or:
-      if (a.type() == SymType::Boolean && b.type() == SymType::Boolean) return sym(SymOp::Or, a, b);
       if (constant) return rounded(Sym(static_cast<long>(a.integer() | b.integer())), result);
       break;
     case BO_Xor:

@@ -50,7 +50,8 @@ std::string line_at(const clang::SourceManager& sources, clang::SourceLocation l
   bool invalid = false;
   llvm::StringRef text = sources.getBufferData(file, &invalid);
   if (invalid || offset > text.size()) return {};
-  std::size_t begin = text.rfind('\n', offset) + 1;  // npos + 1 is 0
+  // A place behind the last token of a line is its '\n'.
+  std::size_t begin = offset == 0 ? 0 : text.rfind('\n', offset - 1) + 1;  // npos + 1 is 0
   llvm::StringRef line = text.slice(begin, text.find('\n', offset)).rtrim("\r");
   return line.size() > kMaxLine ? std::string() : line.str();
 }

@@ -27,6 +27,19 @@ TEST(Input, ErrorsAreStructured) {
   EXPECT_NE(d.text.find("nothing"), std::string::npos);
 }
 
+// Clang places "expected ';'" behind the last token of the line.
+TEST(Input, APlaceAtTheEndOfALineShowsThatLine) {
+  for (const char* end : {"\n", "\r\n"}) {
+    Program p = read_raw(std::string("int a = 1;") + end + "int b = 2" + end + "int c = 3;" + end);
+    ASSERT_FALSE(p.diagnostics.empty());
+    EXPECT_EQ(p.diagnostics[0].where.line, 2u);
+    EXPECT_EQ(p.diagnostics[0].source_line, "int b = 2");
+  }
+  Program p = read_raw("int a = 1");
+  ASSERT_FALSE(p.diagnostics.empty());
+  EXPECT_EQ(p.diagnostics[0].source_line, "int a = 1");
+}
+
 TEST(Input, WarningsAreNotOurs) {
   Program p =
       read("int g() { int x = 3.5; return 1; }\n#warning hello\nTensor f(const Tensor& q) { return q + 1; }",

@@ -74,6 +74,29 @@ TEST(Language, LambdasAsArguments) {
               "Tensor f(const Tensor& q) { return with(q, [](const Tensor& y) { return exp(y) + 1; }); }");
 }
 
+// Masks made of masks, through helpers that take and give lambdas.
+TEST(Language, LambdasMadeOfLambdas) {
+  const std::string helpers =
+      "template <class F, class G> auto both(F f, G g) { return [=](const auto&... at) { return f(at...) & g(at...); }; }\n"
+      "template <class F> auto batchify(F inner, int64_t n) {\n"
+      "  return [inner, n](auto i, auto j) { return inner(i % n, j % n) & (floor_divide(i, n) == floor_divide(j, n)); }; }\n"
+      "auto window(int64_t w) { return [w](Tensor i, Tensor j) { return i - j < w; }; }\n";
+  expect_same(
+      "Tensor f(const Tensor& q, int64_t w) { Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(q.size(-1));\n"
+      "  return where((j <= i) & (i - j < w), q, 0.0); }",
+      helpers +
+          "Tensor f(const Tensor& q, int64_t w) { Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(q.size(-1));\n"
+          "  auto causal = [](auto i, auto j) { return j <= i; };\n"
+          "  return where(both(causal, window(w))(i, j), q, 0.0); }");
+  expect_same(
+      "Tensor f(const Tensor& q, int64_t n) { Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(q.size(-1));\n"
+      "  return where((j % n <= i % n) & (floor_divide(i, n) == floor_divide(j, n)), q, 0.0); }",
+      helpers +
+          "Tensor f(const Tensor& q, int64_t n) { Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(q.size(-1));\n"
+          "  auto causal = [](auto i, auto j) { return j <= i; };\n"
+          "  return where(batchify(causal, n)(i, j), q, 0.0); }");
+}
+
 TEST(Language, LambdasOutsideFunctions) {
   expect_same("Tensor f(const Tensor& q) { return exp(q) + 1; }",
               "auto plus_one = [](const auto& x) { return x + 1; };\nconst auto e = [](const Tensor& x) { "

@@ -2,6 +2,7 @@
 // Branches on scalar parameters: one reading per path, each with the condition that selects it.
 #include <gtest/gtest.h>
 
+#include "graph/evaluate.h"
 #include "support.h"
 
 namespace flashlight::frontend::test {
@@ -46,6 +47,31 @@ TEST(Variants, ComparisonsWithConstants) {
 TEST(Variants, NumbersPickedAtLaunchNeedNoVariant) {
   Program p = read("Tensor f(const Tensor& q, bool b, double s) { double c = b ? s : 1.0; return q * c; }");
   EXPECT_EQ(function(p, "f").variants.size(), 1u) << said(p);
+}
+
+TEST(Variants, BitsOfFlags) {
+  Program p = read(
+      "enum Flags : unsigned { kTwice = 1, kBent = 4 };\n"
+      "Tensor f(const Tensor& q, unsigned flags) { Tensor x = exp(q); if (flags & kTwice) x = x * 2;\n"
+      "  return flags & kBent ? tanh(x) : x; }");
+  const FunctionSource& f = function(p, "f");
+  ASSERT_EQ(f.variants.size(), 4u) << said(p);
+  for (const Variant& v : f.variants) {
+    ASSERT_TRUE(v.condition);
+    for (int flags = 0; flags < 16; ++flags) {
+      double holds = graph::evaluate(*v.condition, [&](graph::SymbolId) { return double(flags); });
+      bool twice = to_string(v.function).find("2.0 *") != std::string::npos;
+      bool bent = to_string(v.function).find("tanh") != std::string::npos;
+      EXPECT_EQ(holds != 0, twice == bool(flags & 1) && bent == bool(flags & 4)) << to_string(*v.condition);
+    }
+  }
+}
+
+TEST(Variants, TruthsJoinedBitwise) {
+  Program p = read(
+      "Tensor f(const Tensor& q, bool a, bool b) { bool both = a & b, any = a | b; Tensor x = exp(q);\n"
+      "  if (both) return x * 2; if (any) return x * 3; return x; }");
+  EXPECT_EQ(function(p, "f").variants.size(), 3u) << said(p);
 }
 
 TEST(Variants, OptionalTensor) {
