@@ -16,11 +16,9 @@ FLASHLIGHT_FUSE Tensor document_attention(const Tensor& q, const Tensor& k, cons
 }
 
 // The same, causal on the position inside the document. offsets: [B, N], where each document begins.
-// What a function does with its tensors tells their rank; where it is not enough, assume() does.
 FLASHLIGHT_FUSE Tensor document_causal(const Tensor& q, const Tensor& k, const Tensor& v,
                                        const Tensor& document, const Tensor& offsets) {
   Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));
-  assume(document.dim() == 2);
   Tensor same = document.unsqueeze(-1) == document.unsqueeze(-2);
   Tensor b = arange(document.size(0)).unsqueeze(-1);
   Tensor position = arange(document.size(1)) - offsets.index({b, document});  // [B, S]

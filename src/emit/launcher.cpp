@@ -92,7 +92,9 @@ void write_binding(const Function& f, Writer& w) {
     const graph::TensorParam& param = f.tensors[t];
     std::vector<std::string> axes;
     for (std::size_t a = param.pack; a < param.shape.size(); ++a) axes.push_back(symbols.axis(static_cast<int>(t), a));
-    w.line("launch.tensor(\"" + param.name + "\", " + identifier(param.name) + ", " + (param.pack ? "true" : "false") + ", {" + join(axes, ", ") + "});");
+    std::string value = identifier(param.name);
+    if (param.may_lack_axes && !param.pack) value = "launch.padded(" + value + ", " + std::to_string(param.shape.size()) + ")";
+    w.line("launch.tensor(\"" + param.name + "\", " + value + ", " + (param.pack ? "true" : "false") + ", {" + join(axes, ", ") + "});");
   }
   w.line("launch.bind();");
   symbols.write(w);

@@ -169,6 +169,7 @@ Cell Interpreter::enter(const FunctionDecl* f, Frame frame, const std::vector<Ce
   } restore{*this, frame_};
   frame_ = &frame;
   callers_.push_back(definition);
+  if (text_.is_user(definition->getLocation())) reading_.inlined.insert(definition);
   exec(body);
   if (frame.result) return frame.result;
   if (!definition->getReturnType()->isVoidType() && !isa<CXXConstructorDecl>(definition))

@@ -113,6 +113,9 @@ Cell Interpreter::apply(std::string_view op, const std::vector<Cell>& args) {
     result = graph::apply_op(builder_, op, list);
   } catch (const graph::LoweringError& error) {
     refuse(error.id, error.what(), error.hint);
+  } catch (const graph::NeedRank&) {
+    question_ = where_;
+    throw;
   } catch (const graph::NeedFacts& more) {
     for (const auto& [param, rank] : more.facts.ranks)
       if (rank.axes > kMaxAxes)

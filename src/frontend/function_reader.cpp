@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Follows a function until its facts are settled and its branches enumerated.
+// Readings of one function: facts grow until nothing new is learned; a rank that nothing states is the one
+// with which the program makes sense.
+//
+// size(0) says that a tensor has one axis or more, no more than that. The ranks from there to the usual four
+// are tried: a wrong one makes the program throw, or makes axes equal that have nothing to do with each
+// other, as if the batch were as long as the sequence. Where several ranks remain, operands of matrix
+// products are [B, H, S, D], as the DSL has it; of others the program must say it.
 #include "frontend/function_reader.h"
 
 #include <algorithm>
@@ -9,49 +15,106 @@ namespace flashlight::frontend {
 namespace {
 
 constexpr int kMaxRounds = 256;
+constexpr int kMaxAttempts = 300;  // per function
+constexpr int kUsualRank = 4;
 
 // Facts only grow: what one reading taught joins what it was given. False where that is nothing new.
 bool learn(graph::Facts& facts, const graph::Builder& builder) {
   graph::Facts before = facts;
-  const graph::Facts& learned = builder.learned();
-  for (const auto& [param, rank] : learned.ranks) facts.ranks[param] = rank;
-  for (const auto& [param, type] : learned.types) facts.types[param] = type;
-  for (const auto& [symbol, size] : learned.sizes) facts.sizes[symbol] = size;
-  facts.exact.insert(learned.exact.begin(), learned.exact.end());
+  if (auto loose = builder.loosened(); !loose.empty()) {
+    facts.loose.insert(loose.begin(), loose.end());
+    facts.sizes.clear();
+    facts.exact.clear();
+  } else {
+    facts.merge(builder.learned());
+  }
   return !(before == facts);
+}
+
+// Refusals of a program that throws for every input.
+bool is_misfit(const std::string& id) {
+  static const std::set<std::string> ids = {"shape-mismatch", "dim-out-of-range", "false-assumption",
+                                            "assumption-violated"};
+  return ids.count(id) != 0;
+}
+
+int count_twice(const graph::Shape& shape) {
+  int count = 0;
+  for (std::size_t k = 0; k < shape.size(); ++k)
+    count +=
+        !shape[k].is_constant() && std::find(shape.begin(), shape.begin() + k, shape[k]) != shape.begin() + k;
+  return count;
+}
+
+// Axes of one tensor that go by one size or must be 1, and axes beyond the usual number of them.
+int coincidences(const graph::Function& f) {
+  int count = 0;
+  for (const graph::TensorParam& t : f.tensors) {
+    int axes = static_cast<int>(t.shape.size()) - (t.pack ? 1 : 0);
+    count +=
+        std::count_if(t.shape.begin(), t.shape.end(), [](const graph::Sym& s) { return s.is_integer(1); });
+    count += count_twice(t.shape) + std::max(0, axes - kUsualRank);
+  }
+  for (const graph::Output& out : f.outputs) count += count_twice(out.value.shape);
+  return count;
 }
 
 }  // namespace
 
 FunctionReader::FunctionReader(clang::ASTContext& ast, const SourceText& text, int max_variants)
-    : ast_(ast), text_(text), reading_{Paths(std::max(1, max_variants)), Limits().steps, {}, {}, false} {}
+    : ast_(ast), text_(text), reading_{Paths(std::max(1, max_variants)), Limits().steps, {}, {}, {}, false} {}
 
 void FunctionReader::read(const clang::FunctionDecl* f, FunctionSource& out) {
+  name_ = out.name;
   bool more = true;
   while (more) {
     graph::Facts facts;
-    auto variant = read_path(f, out.name, facts);
+    auto variant = read_path(f, facts);
     if (variant) out.variants.push_back(std::move(*variant));
     more = reading_.paths.next(variant.has_value());
     reading_.category_asked.clear();
   }
   out.result_expression = result_expression_;
+  for (const clang::FunctionDecl* inlined : reading_.inlined)
+    out.inlined.push_back(text_.location(inlined->getLocation()));
   if (out.variants.empty())
     throw Refusal{"unsupported-statement", f->getLocation(), "every path of the function throws", ""};
 }
 
 graph::Function FunctionReader::read_straight(const clang::FunctionDecl* f, graph::Facts& facts) {
+  name_ = f->getNameAsString();
   reading_.all_parameters = true;
-  auto variant = read_path(f, f->getNameAsString(), facts);
+  auto variant = read_path(f, facts);
   if (!variant || variant->condition)
     throw Refusal{"unsupported-statement", f->getLocation(), "the function branches on a value known at run time",
                   "a side of a rule is a single expression"};
   return std::move(variant->function);
 }
 
-// One path, read until nothing new is learned; nothing for a path that throws.
-std::optional<Variant> FunctionReader::read_path(const clang::FunctionDecl* f, const std::string& name,
-                                                 graph::Facts& facts) {
+// Nothing for a path that throws.
+std::optional<Variant> FunctionReader::read_path(const clang::FunctionDecl* f, graph::Facts& facts) {
+  Attempt result = attempt(f, facts);
+  result.reading.steps = reading_.steps;
+  reading_ = std::move(result.reading);
+  if (result.variant) {
+    result_expression_ = result.result_expression;
+    facts = std::move(result.facts);
+    return std::move(result.variant);
+  }
+  try {
+    std::rethrow_exception(result.failure);
+  } catch (const PathThrows&) { return std::nullopt; }
+}
+
+// The exception that is being handled ended the reading.
+FunctionReader::Attempt FunctionReader::failed(std::string id) const {
+  Attempt out(reading_);
+  out.failure = std::current_exception();
+  out.fits = !is_misfit(id);
+  return out;
+}
+
+FunctionReader::Attempt FunctionReader::attempt(const clang::FunctionDecl* f, graph::Facts facts) {
   for (int round = 0; round < kMaxRounds; ++round) {
     reading_.paths.rewind();
     graph::Builder builder(facts);
@@ -59,21 +122,90 @@ std::optional<Variant> FunctionReader::read_path(const clang::FunctionDecl* f, c
     try {
       auto outputs = interpreter.run(f);
       if (learn(facts, builder)) continue;
-      result_expression_ = interpreter.result_expression();
-      Variant v{reading_.paths.condition(), builder.finish(name, std::move(outputs))};
-      graph::verify(v.function);
-      return v;
-    } catch (const PathThrows&) { return std::nullopt; } catch (const Refusal&) {
+      Attempt out(reading_);
+      out.variant = Variant{reading_.paths.condition(), builder.finish(name_, std::move(outputs))};
+      graph::verify(out.variant->function);
+      out.coincidences = coincidences(out.variant->function) + builder.signs().odd;
+      out.unusual = builder.signs().unusual;
+      out.multiplied = builder.signs().multiplied;
+      out.result_expression = interpreter.result_expression();
+      out.facts = facts;
+      return out;
+    } catch (const PathThrows&) { return failed("assumption-violated"); } catch (const Refusal& r) {
       // What the reading learned up to here may settle what stopped it: an assume() before the loop.
-      if (!learn(facts, builder)) throw;
+      if (!learn(facts, builder)) return failed(r.id);
     } catch (const graph::LoweringError& e) {
-      if (!learn(facts, builder)) throw Refusal{e.id, interpreter.where(), e.what(), e.hint};
+      if (learn(facts, builder)) continue;
+      try {
+        throw Refusal{e.id, interpreter.where(), e.what(), e.hint};
+      } catch (const Refusal& r) { return failed(r.id); }
+    } catch (const graph::NeedRank& question) {
+      return choose(f, question, interpreter.question());
     } catch (const graph::NeedFacts& more) {
       if (more.facts == facts) throw std::logic_error("lowering asks for facts that it has");
       facts = more.facts;
     }
   }
   throw std::logic_error("the facts about the parameters do not settle");
+}
+
+FunctionReader::Attempt FunctionReader::choose(const clang::FunctionDecl* f, const graph::NeedRank& question,
+                                               clang::SourceLocation where) {
+  const Interpreter::Reading before = reading_;
+  const int usual = question.facts.ranks.at(question.param).axes;
+  std::vector<int> ranks{usual};
+  for (int rank = question.least; rank <= std::max(usual, kUsualRank); ++rank)
+    if (rank != usual) ranks.push_back(rank);
+  std::vector<Attempt> attempts;
+  std::vector<std::size_t> best;  // attempts with a result and the fewest coincidences
+  auto compare = [&](const Attempt& a, const Attempt& b) {
+    if (a.coincidences != b.coincidences) return a.coincidences - b.coincidences;
+    return question.places ? a.unusual - b.unusual : 0;
+  };
+  for (int rank : ranks) {
+    if (++attempts_ > kMaxAttempts) break;
+    graph::Facts facts = question.facts;
+    facts.ranks[question.param] = {true, rank, true};
+    long steps = reading_.steps;
+    reading_ = before;
+    reading_.steps = steps;
+    attempts.push_back(attempt(f, std::move(facts)));
+    const Attempt& now = attempts.back();
+    if (!now.variant && now.settled) continue;
+    if (best.empty() || compare(now, attempts[best[0]]) < 0) best = {attempts.size() - 1};
+    else if (compare(now, attempts[best[0]]) == 0) best.push_back(attempts.size() - 1);
+    // No other rank can do better.
+    if (rank == usual && now.coincidences == 0 && now.multiplied.count(question.param))
+      return std::move(attempts.back());
+  }
+  if (best.size() == 1) return std::move(attempts[best[0]]);
+  if (!best.empty()) {
+    if (best[0] == 0 && attempts[0].multiplied.count(question.param)) return std::move(attempts[0]);
+    Attempt out(attempts[best[0]].reading);
+    out.coincidences = attempts[best[0]].coincidences;
+    out.unusual = attempts[best[0]].unusual;
+    out.multiplied = attempts[best[0]].multiplied;
+    out.settled = false;
+    std::vector<int> likely;
+    for (std::size_t k : best) likely.push_back(ranks[k]);
+    std::sort(likely.begin(), likely.end());
+    std::string text;
+    for (std::size_t k = 0; k < likely.size(); ++k)
+      text += (k == 0 ? "" : k + 1 < likely.size() ? ", " : " or ") + std::to_string(likely[k]);
+    const std::string& name = question.name;
+    out.failure = std::make_exception_ptr(
+        Refusal{"unknown-rank", where, "`" + name + "` may have " + text + " dims here",
+                "state it: assume(" + name + ".dim() == " + std::to_string(likely[0]) + ")"});
+    return out;
+  }
+  // What stopped the reading for another reason than the rank is the finding; else what the usual rank met.
+  auto stopped = std::find_if(attempts.begin(), attempts.end(), [](const Attempt& a) { return a.fits; });
+  if (stopped != attempts.end()) return std::move(*stopped);
+  if (!attempts.empty()) return std::move(attempts.front());
+  try {
+    throw Refusal{"unknown-rank", where, "the rank of `" + question.name + "` does not follow from its use",
+                  "state it: assume(" + question.name + ".dim() == 4)"};
+  } catch (const Refusal& r) { return failed(r.id); }
 }
 
 }  // namespace flashlight::frontend

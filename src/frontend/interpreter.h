@@ -36,6 +36,7 @@ class Interpreter {
     long steps = Limits().steps;          // left for all readings together
     std::set<int> category_asked;         // tensor parameters whose category this path asked for at launch
     clang::SourceLocation last_question;  // the newest branch on a scalar parameter
+    std::set<const clang::FunctionDecl*> inlined;  // functions of the user's that were followed
     bool all_parameters = false;          // declare parameters that the body does not use
   };
   Interpreter(clang::ASTContext& ast, const SourceText& text, graph::Builder& builder, Reading& reading)
@@ -46,6 +47,8 @@ class Interpreter {
   // text.
   std::vector<graph::Output> run(const clang::FunctionDecl*);
   clang::SourceLocation where() const { return where_; }
+  // Where the op stands that asked for a rank.
+  clang::SourceLocation question() const { return question_; }
   const std::string& result_expression() const { return result_expression_; }
 
  private:
@@ -178,7 +181,7 @@ class Interpreter {
   std::map<std::string, graph::Sym> questions_;  // asked at launch, by their C++ text
   std::vector<std::string> tensor_access_;       // by tensor parameter
   bool in_condition_ = false;                    // inside the condition of an if, ?: or loop
-  clang::SourceLocation where_;
+  clang::SourceLocation where_, question_;
   std::string result_expression_;
 };
 

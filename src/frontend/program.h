@@ -47,6 +47,7 @@ struct FunctionSource {
                              // instantiation
   std::vector<Variant> variants;  // empty: could not be read, `refusal` says why
   std::optional<Diagnostic> refusal;
+  std::vector<Location> inlined;  // names of the user's functions that were followed on the way
   // How the results go back: a C++ expression with $0, $1, ... for the output tensors, e.g. "$0" or "{$0,
   // $1}".
   std::string result_expression;

@@ -229,6 +229,15 @@ void align(const graph::Function& function, Dependence& dependence, Nest& nest, 
   nest.output_loops.push_back(loops);
 }
 
+// Whether elements of the result are made of elements of the scores, and not of reductions over them alone.
+bool holds_scores(const Graph& graph, const Access& access, NodeId scores, std::set<Access>& seen) {
+  if (access.node == scores) return true;
+  if (graph[access.node].op != Op::Map || !seen.insert(access).second) return false;
+  for (const graph::Operand& operand : graph[access.node].operands)
+    if (holds_scores(graph, compose(operand, access.index), scores, seen)) return true;
+  return false;
+}
+
 }  // namespace
 
 bool is_streamed(const Graph& graph, Dependence& dependence, NodeId reduce, const Index& index, int bound) {
@@ -243,6 +252,13 @@ Nest find_roles(const graph::Function& function, Dependence& dependence) {
   if (!first.scores) {
     throw refuse("no-attention", "no reduction over keys of scores between queries and keys was found",
                  "scores are a contraction such as matmul(q, k.transpose(-2, -1)), reduced over the keys");
+  }
+  for (const graph::Output& out : function.outputs) {
+    const Access result = access_of(out.value, 0);
+    std::set<Access> seen;
+    if (holds_scores(function.graph, result, first.scores->at.node, seen))
+      throw refuse("scores-sized-result", "the result is as large as the scores, so that fusing would save nothing",
+                   "let a function of this file call it and return what follows: calls are inlined", function.graph.source(result.node));
   }
   Nest nest = nest_of_first(function, first);
   for (std::size_t o = 1; o < function.outputs.size(); ++o) {

@@ -218,7 +218,8 @@ Function Builder::finish(std::string name, std::vector<Output> outputs) {
     if (!t.may_broadcast.empty()) continue;  // a rewritten function knows
     for (std::size_t k = 0; k < t.shape.size(); ++k) {
       const SymbolId id{t.pack && k == 0 ? SymbolId::Pack : SymbolId::Size, static_cast<int>(p), static_cast<int>(k)};
-      t.may_broadcast.push_back(!all.exact.contains(id) && (all.sizes.contains(id) || targets.contains(id)));
+      t.may_broadcast.push_back(!all.exact.contains(id) &&
+                                (all.sizes.contains(id) || targets.contains(id) || all.loose.contains(id)));
     }
   }
   function_.name = std::move(name);

@@ -23,12 +23,14 @@ struct Facts {
   struct Rank {
     bool known = false;  // the rank is exactly `axes`; else the batch pack and `axes` trailing axes
     int axes = 0;
+    bool named = false;  // the program names axes by it; else it is that of what the parameter broadcasts against
     auto operator<=>(const Rank&) const = default;
   };
   std::map<int, Rank> ranks;            // by tensor parameter; default: pack + 0
   std::map<int, Type> types;            // by tensor parameter; default: Float
   std::map<SymbolId, Sym> sizes;        // size symbol := canonical size
   std::set<SymbolId> exact;             // sizes the program reads or contracts over: size 1 does not broadcast there
+  std::set<SymbolId> loose;             // axes that broadcast against several others: 1, or the size of each
   bool operator==(const Facts&) const = default;
   void merge(const Facts& learned);
 };
@@ -38,6 +40,21 @@ struct Facts {
 // that `exact` is first learned while every parameter still has size symbols of its own.
 struct NeedFacts {
   Facts facts;
+};
+
+// Thrown where a dim counts from the front of a parameter of unknown rank, which has `least` axes or more. A reader may
+// try the ranks from there and keep the one that makes sense; the facts carried have the usual one.
+struct NeedRank : NeedFacts {
+  int param = 0, least = 0;
+  std::string name;     // as the program may write it in assume()
+  bool places = false;  // the dim places a new axis: unsqueeze(0)
+};
+
+// What a reading says about the ranks it was given: signs that another was meant.
+struct RankSigns {
+  int odd = 0;               // parameters that are indexed by fewer indices than they have dims
+  int unusual = 0;           // axes by which views that broadcast together miss the common rank
+  std::set<int> multiplied;  // parameters that are operands of a matrix product as they are
 };
 
 class Builder {
@@ -50,14 +67,24 @@ class Builder {
   // Facts learned during this reading (equalities of sizes); merged before the next one.
   const Facts& learned() const { return learned_; }
   [[noreturn]] void need_rank(int param, Facts::Rank);
+  [[noreturn]] void choose_rank(int param, int least, int usual, bool places);
+  RankSigns& signs() { return signs_; }
   [[noreturn]] void need_type(int param, Type);
   // Makes two sizes equal: proven, learned (one is a symbol), or checked at launch. Returns the common size.
   Sym unify(const Sym& a, const Sym& b, const std::string& what);
   // As unify, for a broadcast: constant 1 yields the other size, a parameter's axis may be 1 at launch.
   Sym unify_broadcast(const Sym& a, const Sym& b, const std::string& what);
+  // A parameter as it is broadcasts its axis `size` against `others` in one op. Where two ops bring sizes that nothing
+  // else makes equal, the axis becomes loose.
+  void meets(const Sym& size, const Shape& others);
+  // Axes that became loose in this reading; sizes are learned anew with them.
+  std::set<SymbolId> loosened() const;
   // The program reads these sizes: a parameter's size 1 does not stand for a larger one. Sizes that become values, are
   // unified or reduced over are marked by the Builder itself.
   void exact(const Sym& size);
+  // The program sums over these sizes, or makes them equal to others: exact, unless the size is that of a broadcast, of
+  // which any axis may be the larger one.
+  void contracted(const Sym& size);
   // The size as everything learned so far writes it.
   Sym canonical(const Sym& size) const;
   void check(Sym condition, std::string text);
@@ -106,12 +133,22 @@ class Builder {
   friend class NormalForm;
   NodeId intern(Node);
   NodeId node_for(const Operand&, const Shape&, Type);
+  Facts with_rank(int param, Facts::Rank) const;
+  bool is_loose(const Sym& size) const;
   void learn(SymbolId, const Sym& size);
   bool unify_symbols(const Sym& a, const Sym& b);
   void add_check(Sym condition, std::string text);
   Shape segment_sizes(const Shape&, int axis, const std::vector<Operand>&) const;
 
   Facts facts_, learned_;
+  RankSigns signs_;
+  struct Meeting {
+    SymbolId axis;
+    Shape others;
+  };
+  std::vector<Meeting> meetings_;
+  std::set<SymbolId> broadcast_;  // sizes that stand for those of several axes, any of which may be 1
+  std::vector<std::pair<SymbolId, SymbolId>> equal_;  // sizes that an op has made equal
   Graph graph_;
   Function function_;
   SourceRange where_;

@@ -18,23 +18,33 @@ void Facts::merge(const Facts& learned) {
   for (const auto& [param, type] : learned.types) types[param] = type;
   for (const auto& [id, size] : learned.sizes) sizes[id] = size;
   exact.insert(learned.exact.begin(), learned.exact.end());
+  loose.insert(learned.loose.begin(), learned.loose.end());
 }
 
-void Builder::need_rank(int param, Facts::Rank rank) {
+Facts Builder::with_rank(int param, Facts::Rank rank) const {
   Facts next = facts_;
   Facts::Rank& now = next.ranks[param];
   const Facts::Rank before = now;
+  if (rank.named && !now.named && now.known) now.known = false, now.axes = 0;  // that was for want of better
   if (now.known && (rank.axes > now.axes || (rank.known && rank.axes != now.axes)))
     throw LoweringError("shape-mismatch", "the function uses one parameter both with " + std::to_string(now.axes) +
                                               " dims and with " + std::to_string(rank.axes) + (rank.known ? "" : " or more"));
   if (rank.known && rank.axes < now.axes)
     throw LoweringError("shape-mismatch", "the function uses one parameter both with " + std::to_string(rank.axes) +
                                               " dims and with " + std::to_string(now.axes) + " or more");
-  now = {now.known || rank.known, std::max(now.axes, rank.axes)};
+  now = {now.known || rank.known, std::max(now.axes, rank.axes), now.named || rank.named};
   if (now == before) throw std::logic_error("need_rank: nothing new about parameter " + std::to_string(param));
   next.sizes.clear();
   next.exact.clear();
-  throw NeedFacts{std::move(next)};
+  next.loose.clear();
+  return next;
+}
+
+void Builder::need_rank(int param, Facts::Rank rank) { throw NeedFacts{with_rank(param, rank)}; }
+
+void Builder::choose_rank(int param, int least, int usual, bool places) {
+  NeedRank question{{with_rank(param, {true, std::max(least, usual), true})}, param, least, function_.tensors[static_cast<std::size_t>(param)].access, places};
+  throw question;
 }
 
 void Builder::need_type(int param, Type type) {
@@ -74,6 +84,12 @@ void Builder::exact(const Sym& size) {
   }
 }
 
+void Builder::contracted(const Sym& size) {
+  // Once sizes go by common names the first reading has told which are exact.
+  if (is_size(size) && (broadcast_.contains(size.symbol_id()) || !facts_.sizes.empty())) return;
+  exact(size);
+}
+
 void Builder::learn(SymbolId id, const Sym& size) { learned_.sizes[id] = size; }
 
 // A constant stands before a symbol, a lower symbol before a higher one.
@@ -91,8 +107,9 @@ bool Builder::unify_symbols(const Sym& a, const Sym& b) {
 }
 
 Sym Builder::unify(const Sym& given_a, const Sym& given_b, const std::string& what) {
-  exact(given_a);
-  exact(given_b);
+  contracted(given_a);
+  contracted(given_b);
+  if (is_size(given_a) && is_size(given_b)) equal_.emplace_back(given_a.symbol_id(), given_b.symbol_id());
   const Sym a = canonical(given_a), b = canonical(given_b);
   if (a == b) return a;
   const Sym equal = make_sym(SymOp::Eq, {a, b});
@@ -110,10 +127,51 @@ Sym Builder::unify_broadcast(const Sym& given_a, const Sym& given_b, const std::
   const Sym a = canonical(given_a), b = canonical(given_b);
   if (a == b || b.is_integer(1)) return a;
   if (a.is_integer(1)) return b;
+  if (is_loose(a) != is_loose(b)) {
+    const Sym &axis = is_loose(a) ? a : b, &size = is_loose(a) ? b : a;
+    add_check(make_sym(SymOp::Or, {make_sym(SymOp::Eq, {axis, Sym(1)}), make_sym(SymOp::Eq, {axis, size})}),
+              what + " do not broadcast");
+    return size;
+  }
+  if (is_size(given_a) && is_size(given_b)) equal_.emplace_back(given_a.symbol_id(), given_b.symbol_id());
   if (a.op() == SymOp::Integer && b.op() == SymOp::Integer)
     throw LoweringError("shape-mismatch", what + " do not broadcast: " + size_text(given_a) + " and " + size_text(given_b));
-  if (unify_symbols(a, b)) return canonical(a);
-  return unify(given_a, given_b, what);
+  if (!unify_symbols(a, b)) return unify(given_a, given_b, what);
+  const Sym common = canonical(a);
+  if (is_size(common)) broadcast_.insert(common.symbol_id());
+  return common;
+}
+
+bool Builder::is_loose(const Sym& size) const {
+  return is_size(size) && facts_.loose.contains(size.symbol_id()) && !facts_.exact.contains(size.symbol_id()) &&
+         !learned_.exact.contains(size.symbol_id());
+}
+
+void Builder::meets(const Sym& size, const Shape& others) {
+  if (is_size(size) && size.symbol_id().kind == SymbolId::Size) meetings_.push_back({size.symbol_id(), others});
+}
+
+std::set<SymbolId> Builder::loosened() const {
+  std::set<SymbolId> out;
+  for (const Meeting& first : meetings_) {
+    const SymbolId axis = first.axis;
+    if (facts_.exact.contains(axis) || learned_.exact.contains(axis) || facts_.loose.contains(axis) || out.contains(axis))
+      continue;
+    // What the other ops say about sizes without this axis.
+    std::map<SymbolId, SymbolId> parent;
+    auto root = [&](SymbolId id) {
+      for (auto at = parent.find(id); at != parent.end() && at->second != id; at = parent.find(id)) id = at->second;
+      return id;
+    };
+    for (auto [a, b] : equal_)
+      if (a != axis && b != axis) parent[root(a)] = root(b);
+    std::set<SymbolId> met;
+    for (const Meeting& m : meetings_)
+      for (const Sym& other : m.others)
+        if (m.axis == axis && is_size(other) && other.symbol_id() != axis) met.insert(root(other.symbol_id()));
+    if (met.size() > 1) out.insert(axis);
+  }
+  return out;
 }
 
 void Builder::add_check(Sym condition, std::string text) {
@@ -157,6 +215,7 @@ TensorView Builder::input(int param, const std::string& name, const std::string&
   p.name = name;
   p.access = access;
   p.pack = !rank.known;
+  p.may_lack_axes = !rank.named;
   p.type = type_it == facts_.types.end() ? Type::Float : type_it->second;
   p.shape.clear();
   if (p.pack) p.shape.push_back(canonical(Sym::symbol({SymbolId::Pack, param, 0})));

@@ -74,7 +74,7 @@ Outer outer_axes(const Builder& b, const NormalForm& nf, const Operand& o, const
 
 NodeId Builder::reduce(ReduceKind kind, const Shape& shape, const Shape& given_reduced, Operand operand) {
   Shape reduced = given_reduced;
-  for (const Sym& size : reduced) exact(size);
+  for (const Sym& size : reduced) contracted(size);
   std::size_t inner = shape.size();
   Operand o;
   for (;;) {  // a reduction of a reduction of its kind is one reduction

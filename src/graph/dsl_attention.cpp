@@ -19,7 +19,11 @@ std::vector<int> normalised_axes(Builder& b, const TensorView& x, const Args& a,
                                  std::initializer_list<int> weights) {
   int count = 1;
   for (int i : weights)
-    if (a.has(i)) need_exact(b, a.tensor(i), -1, 1, a), count = std::max(count, rank_of(a.tensor(i)));
+    if (a.has(i)) {
+      const TensorView& weight = a.tensor(i);
+      need_exact(b, weight, weight.pack ? std::max(1, explicit_axes(weight)) : rank_of(weight), a);
+      count = std::max(count, rank_of(weight));
+    }
   need_trailing(b, x, count, a);
   std::vector<int> axes(count);
   std::iota(axes.begin(), axes.end(), rank_of(x) - count);

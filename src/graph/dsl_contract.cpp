@@ -31,6 +31,11 @@ std::map<int, Sym> sizes_of(Builder& b, const std::vector<Factor>& factors, cons
       auto [at, is_new] = sizes.emplace(letter, f.view.shape[k]);
       if (is_new) continue;
       bool summed = !holds(out, letter);
+      if (!summed)
+        for (const Factor& g : factors)
+          if (std::size_t m = std::find(g.letters.begin(), g.letters.end(), letter) - g.letters.begin();
+              m < g.letters.size() && raw_parameter(b, g.view) >= 0)
+            b.meets(g.view.shape[m], {at->second, f.view.shape[k]});
       at->second = summed
                        ? b.unify(at->second, f.view.shape[k], what + ": the sizes of the summed dims")
                        : b.unify_broadcast(at->second, f.view.shape[k], what + ": the sizes of a common dim");
@@ -92,6 +97,12 @@ Letters with(Letters letters, std::initializer_list<int> own) {
   return letters;
 }
 
+// A view that splits or joins axes: its dims are not the parameter's.
+bool is_regrouped(const TensorView& v) {
+  return std::any_of(v.index.begin(), v.index.end(),
+                     [](const Sym& e) { return contains(e, SymOp::Add) || contains(e, SymOp::Mod); });
+}
+
 Letters longer(const Letters& x, const Letters& y) {
   if (holds(x, kPackLetter) != holds(y, kPackLetter)) return holds(x, kPackLetter) ? x : y;
   return x.size() >= y.size() ? x : y;
@@ -101,17 +112,17 @@ Letters longer(const Letters& x, const Letters& y) {
 Arg linear(Builder& b, const Args& a) {
   TensorView x = a.tensor(0), w = a.tensor(1);
   need_trailing(b, x, 1, a);
-  need_exact(b, w, 2, 2, a);
+  need_exact(b, w, 2, a);
   Letters batch = leading_letters(x, 1);
   TensorView out =
       contract(b, {{x, with(batch, {kSummed})}, {w, {kColumn, kSummed}}}, with(batch, {kColumn}), a);
   if (!a.has(2)) return out;
-  need_exact(b, a.tensor(2), 1, 1, a);
+  need_exact(b, a.tensor(2), 1, a);
   return Math{b, a}.add(out, a.tensor(2));
 }
 
 Arg bmm(Builder& b, const Args& a) {
-  for (int k = 0; k < 2; ++k) need_exact(b, a.tensor(k), 3, 3, a);
+  for (int k = 0; k < 2; ++k) need_exact(b, a.tensor(k), 3, a);
   return matmul(b, a.tensor(0), a.tensor(1), a);
 }
 
@@ -137,6 +148,8 @@ TensorView matmul(Builder& b, const TensorView& x, const TensorView& y, const Ar
     need_trailing(b, v, own.back(), a);
   }
   align_leading(b, views, own, a);
+  for (const TensorView& v : views)
+    if (int param = raw_parameter(b, v); param >= 0 && !is_regrouped(v)) b.signs().multiplied.insert(param);
   Letters left = leading_letters(x, own[0]), right = leading_letters(y, own[1]), out = longer(left, right);
   if (own[0] == 2) out.push_back(kRow);
   if (own[1] == 2) out.push_back(kColumn);

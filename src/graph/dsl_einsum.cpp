@@ -86,8 +86,8 @@ TensorView einsum(Builder& b, std::string_view text, const std::vector<TensorVie
   for (std::size_t k = 0; k < operands.size(); ++k) {
     const Term& term = equation.terms[k];
     if (!term.ellipsis || !term.before.empty()) {
-      if (!term.ellipsis) need_exact(b, operands[k], term.count(), 0, a);
-      else need_exact(b, operands[k], -1, std::max(kUsualRank, term.count()), a);
+      if (!term.ellipsis) need_exact(b, operands[k], term.count(), a);
+      else need_known(b, operands[k], term.count(), kUsualRank, a);
     }
     need_trailing(b, operands[k], term.count(), a);
     if (!term.ellipsis) continue;
@@ -108,7 +108,7 @@ TensorView einsum(Builder& b, std::string_view text, const std::vector<TensorVie
   Term result = equation.result ? *equation.result : implied_result(equation);
   if (!result.before.empty())  // the pack must stay in front
     for (const TensorView& v : batched)
-      if (v.pack) need_exact(b, v, -1, kUsualRank, a);
+      if (v.pack) need_known(b, v, 0, kUsualRank, a);
   Letters out = result.before;
   if (result.ellipsis) out.insert(out.end(), batch.begin(), batch.end());
   out.insert(out.end(), result.after.begin(), result.after.end());

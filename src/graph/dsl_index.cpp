@@ -115,7 +115,10 @@ Arg index(Builder& b, const Args& a) {
                                                             : std::get<TensorView>(item));
   else positions = a.tensors(1);
   int count = static_cast<int>(positions.size());
-  if (x.pack) need_exact(b, x, -1, raw_parameter(b, x) >= 0 ? count : std::max(count, kUsualRank), a);
+  // Indices for all its dims, unless it is computed.
+  if (x.pack && raw_parameter(b, x) >= 0) need_exact(b, x, count, a);
+  need_known(b, x, count, kUsualRank, a);
+  if (raw_parameter(b, x) >= 0 && count < rank_of(x)) ++b.signs().odd;
   if (count > rank_of(x))
     a.fail("shape-mismatch", std::to_string(count) + " indices for " + describe(x),
            "give at most one index a dim");
@@ -148,7 +151,7 @@ Arg index_select(Builder& b, const Args& a) {
   const TensorView& x = a.tensor(0);
   int axis = axis_of(b, x, a.integer(1), a);
   TensorView position = to_int(b, a.tensor(2), a);
-  need_exact(b, position, 1, 1, a);
+  need_exact(b, position, 1, a);
   Shape shape = x.shape;
   shape[axis] = position.shape[0];
   position = reindex(position, {Sym::axis(axis)}, shape, x.pack);
@@ -163,8 +166,8 @@ Arg gather(Builder& b, const Args& a) {
   int axis = axis_of(b, x, a.integer(1), a);
   std::vector<TensorView> views{x, position};
   align_leading(b, views, std::vector<int>{0, 0}, a);
-  if (x.pack && !position.pack) need_exact(b, x, rank_of(position), 0, a);
-  if (position.pack && !x.pack) need_exact(b, position, rank_of(x), 0, a);
+  if (x.pack && !position.pack) need_exact(b, x, rank_of(position), a);
+  if (position.pack && !x.pack) need_exact(b, position, rank_of(x), a);
   if (rank_of(position) != rank_of(x))
     a.fail("shape-mismatch",
            "needs an index of as many dims, got " + describe(x) + " and " + describe(position));

@@ -14,7 +14,7 @@ Sym read_size(Builder& b, const Sym& size) {
 }
 
 Arg dim(Builder& b, const Args& a) {
-  need_exact(b, a.tensor(0), -1, kUsualRank, a);
+  need_known(b, a.tensor(0), 0, kUsualRank, a);
   return Sym(rank_of(a.tensor(0)));
 }
 
@@ -24,7 +24,7 @@ Arg size(Builder& b, const Args& a) {
 }
 
 Arg sizes(Builder& b, const Args& a) {
-  need_exact(b, a.tensor(0), -1, kUsualRank, a);
+  need_known(b, a.tensor(0), 0, kUsualRank, a);
   ArgList out;
   for (const Sym& size : a.tensor(0).shape) out.emplace_back(read_size(b, size));
   return out;
@@ -65,7 +65,7 @@ Arg to(Builder& b, const Args& a) {
 // assume(x.dim() == n)
 Arg assume_rank(Builder& b, const Args& a) {
   std::int64_t rank = a.integer(1);
-  need_exact(b, a.tensor(0), static_cast<int>(rank), 0, a);
+  need_exact(b, a.tensor(0), static_cast<int>(rank), a);
   return Arg();
 }
 

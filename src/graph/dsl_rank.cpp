@@ -4,6 +4,7 @@
 #include "graph/dsl_rank.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace flashlight::graph {
 namespace {
@@ -42,7 +43,7 @@ NodeId input_to_raise(const Builder& b, const TensorView& v, const Args& args) {
     for (NodeId id = 0; id <= v.node; ++id)
       if (b.node(id).op == Op::Input && has_pack(b.node(id))) inputs.push_back(id);
   if (inputs.empty())
-    args.fail("rank-unknown", "the rank of " + describe(v) + " cannot be inferred",
+    args.fail("unknown-rank", "the rank of " + describe(v) + " cannot be inferred",
               "state it: assume(x.dim() == 4)");
   return *std::min_element(inputs.begin(), inputs.end(), [&](NodeId p, NodeId q) {
     return explicit_axes(b.node(p)) < explicit_axes(b.node(q));
@@ -51,10 +52,19 @@ NodeId input_to_raise(const Builder& b, const TensorView& v, const Args& args) {
 
 // Asks for a parameter with so many axes that the view gets `count` besides its pack, or `count` in all if
 // `known`.
-[[noreturn]] void raise(Builder& b, const TensorView& v, int count, bool known, const Args& args) {
+[[noreturn]] void raise(Builder& b, const TensorView& v, int count, bool known, bool named, const Args& args) {
   const Node& input = b.node(input_to_raise(b, v, args));
   int axes = explicit_axes(input) + count - explicit_axes(v);
-  b.need_rank(input.input, {known, axes});
+  b.need_rank(input.input, {known, axes, named});
+}
+
+// The parameter that is seen here with axes added or dropped at most, if it has the rank of what it broadcasts against:
+// the program means its own. -1: none.
+int borrowed_rank(const Builder& b, const TensorView& v) {
+  const Node& n = b.node(v.node);
+  if (v.pack || n.op != Op::Input) return -1;
+  auto rank = b.facts().ranks.find(n.input);
+  return rank != b.facts().ranks.end() && rank->second.named ? -1 : n.input;
 }
 
 // Whether some parameter supplies all the axes of the view: then its rank is meant, and not one of a view
@@ -70,31 +80,36 @@ bool has_rank_of_a_parameter(const Builder& b, const TensorView& v) {
 
 void need_trailing(Builder& b, const TensorView& v, int count, const Args& args) {
   if (explicit_axes(v) >= count) return;
-  if (v.pack) raise(b, v, count, false, args);
+  if (v.pack) raise(b, v, count, false, false, args);
   args.fail("dim-out-of-range",
             "needs a tensor of at least " + std::to_string(count) + " dims, got " + describe(v));
 }
 
-void need_exact(Builder& b, const TensorView& v, int rank, int guess, const Args& args) {
-  if (v.pack) {
-    int wanted = rank >= 0 ? rank : std::max(guess, explicit_axes(v));
-    if (wanted < explicit_axes(v))
-      args.fail("shape-mismatch", "needs a tensor of " + std::to_string(rank) + " dims, got " + describe(v));
-    raise(b, v, wanted, true, args);
-  }
-  if (rank >= 0 && rank_of(v) != rank)
+void need_exact(Builder& b, const TensorView& v, int rank, const Args& args) {
+  if (int param = borrowed_rank(b, v); param >= 0)
+    b.need_rank(param, {true, static_cast<int>(b.node(v.node).shape.size()) + rank - rank_of(v), true});
+  if ((v.pack ? explicit_axes(v) > rank : rank_of(v) != rank))
     args.fail("shape-mismatch", "needs a tensor of " + std::to_string(rank) + " dims, got " + describe(v));
+  if (v.pack) raise(b, v, rank, true, true, args);
+}
+
+void need_known(Builder& b, const TensorView& v, int least, int usual, const Args& args, bool places) {
+  if (int param = borrowed_rank(b, v); param >= 0) {
+    int more = static_cast<int>(b.node(v.node).shape.size()) - rank_of(v);
+    b.choose_rank(param, std::max(0, least + more), std::max(0, usual + more), places);
+  }
+  if (!v.pack) return;
+  const Node& input = b.node(input_to_raise(b, v, args));
+  int own = explicit_axes(input), more = own - explicit_axes(v);
+  b.choose_rank(input.input, std::max(own, least + more), std::max(own, usual + more), places);
 }
 
 int axis_of(Builder& b, const TensorView& v, std::int64_t dim, const Args& args, int extra) {
-  if (v.pack) {
-    if (dim < 0) {
-      need_trailing(b, v, static_cast<int>(-dim) - extra, args);
-    } else {
-      // unsqueeze(0) and unsqueeze(1) usually make the fourth axis of a mask or a bias.
-      int guess = dim <= 1 ? kUsualRank - extra : kUsualRank, least = static_cast<int>(dim) + 1 - extra;
-      need_exact(b, v, -1, std::max(guess, least), args);
-    }
+  if (v.pack && dim < 0) need_trailing(b, v, static_cast<int>(-dim) - extra, args);
+  if (dim >= 0) {
+    // unsqueeze(0) and unsqueeze(1) usually make the fourth axis of a mask or a bias.
+    int usual = dim <= 1 ? kUsualRank - extra : kUsualRank;
+    need_known(b, v, static_cast<int>(dim) + 1 - extra, usual, args, extra > 0);
   }
   std::int64_t rank = rank_of(v) + extra, axis = dim < 0 ? dim + rank : dim;
   if (axis < 0 || axis >= rank)
@@ -117,13 +132,17 @@ void align_leading(Builder& b, std::span<const TensorView> views, std::span<cons
                    const Args& args) {
   int most = 0;
   for (std::size_t k = 0; k < views.size(); ++k) most = std::max(most, explicit_axes(views[k]) - own[k]);
+  bool pack = std::any_of(views.begin(), views.end(), [](const TensorView& v) { return v.pack; });
+  for (std::size_t k = 0; k < views.size(); ++k)
+    if (!views[k].pack && !views[k].shape.empty())
+      b.signs().unusual += std::abs(rank_of(views[k]) - own[k] - (pack ? kUsualRank - own[k] : most));
   for (std::size_t k = 0; k < views.size(); ++k) {
     if (!views[k].pack || explicit_axes(views[k]) - own[k] == most) continue;
     bool known = false;
     for (std::size_t other = 0; other < views.size(); ++other)
       if (!views[other].pack && explicit_axes(views[other]) - own[other] == most)
         known = known || has_rank_of_a_parameter(b, views[other]);
-    raise(b, views[k], most + own[k], known, args);
+    raise(b, views[k], most + own[k], known, false, args);
   }
 }
 

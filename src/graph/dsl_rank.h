@@ -15,12 +15,13 @@ inline int explicit_axes(const TensorView& v) { return rank_of(v) - (v.pack ? 1 
 // Ensures that the view has `count` trailing axes besides its pack. With a pack it asks for a parameter with
 // more of them (throws NeedFacts); without one too few axes are the program's error.
 void need_trailing(Builder&, const TensorView&, int count, const Args&);
-// Ensures that the rank of the view is known, and is `rank` unless that is negative. Where it is not known,
-// the parameters behind the view are taken to be such that the view gets `guess` axes (or more, if it has
-// more already).
-void need_exact(Builder&, const TensorView&, int rank, int guess, const Args&);
-// Dims that count from the front, and dim(), take a view of unknown rank to be [B, H, S, D] where the dim
-// allows it.
+// Ensures that the view has exactly `rank` axes.
+void need_exact(Builder&, const TensorView&, int rank, const Args&);
+// Ensures that the rank of the view is known, for a dim that counts from the front or for dim() itself. That says only
+// that the view has `least` axes or more: which rank is meant is for the reader to find out, from `usual` downwards;
+// `places`: the dim places a new axis.
+void need_known(Builder&, const TensorView&, int least, int usual, const Args&, bool places = false);
+// [B, H, S, D]
 inline constexpr int kUsualRank = 4;
 
 // The axis that `dim` names in the view; `extra` positions past the end count too (1 for unsqueeze and

@@ -9,7 +9,7 @@ namespace {
 std::vector<int> axes_to_reduce(Builder& b, const TensorView& x, const Args& a, int i, bool keepdim) {
   std::vector<int> axes = axes_of(b, x, a.dims(i), a);
   if (!axes.empty()) return axes;
-  if (keepdim) need_exact(b, x, -1, kUsualRank, a);
+  if (keepdim) need_known(b, x, 0, kUsualRank, a);
   for (int k = 0; k < rank_of(x); ++k) axes.push_back(k);
   return axes;
 }

@@ -177,15 +177,15 @@ TensorView regrouped(Builder& b, const TensorView& x, std::size_t from, std::siz
 }
 
 // A parameter of unknown rank that is given one real axis, as in slopes.view({-1, 1, 1}), is a vector.
-int rank_to_view(const Sizes& sizes) {
-  auto real = std::count_if(sizes.begin(), sizes.end(), [](const Sym& e) { return !e.is_integer(1); });
-  return real <= 1 ? 1 : kUsualRank;
+bool to_vector(const Sizes& sizes) {
+  return std::count_if(sizes.begin(), sizes.end(), [](const Sym& e) { return !e.is_integer(1); }) <= 1;
 }
 
 Arg view(Builder& b, const Args& a) {
   const TensorView& x = a.tensor(0);
   Sizes sizes = a.sizes(1);
-  if (x.pack) need_exact(b, x, -1, rank_to_view(sizes), a);
+  if (x.pack && to_vector(sizes)) need_exact(b, x, std::max(1, explicit_axes(x)), a);
+  need_known(b, x, 1, kUsualRank, a);
   return regrouped(b, x, 0, x.shape.size(), std::move(sizes), a);
 }
 

@@ -190,7 +190,7 @@ Arg cat(Builder& b, const Args& a) {
   for (const TensorView& v : views)  // a pack meets a pack; a known rank makes the others known
     if (v.pack)
       for (const TensorView& other : views)
-        if (!other.pack) need_exact(b, v, rank_of(other), rank_of(other), a);
+        if (!other.pack) need_exact(b, v, rank_of(other), a);
   int axis = axis_of(b, views[0], a.integer_or(1, 0), a);
   for (const TensorView& v : views)
     if (v.shape.size() != views[0].shape.size())

@@ -60,6 +60,26 @@ TensorView spread(TensorView scalar, const Shape& shape, bool pack) {
   return scalar;
 }
 
+namespace {
+
+// What the axes of parameters that are read as they are meet in this op.
+void note_meetings(Builder& b, const std::vector<TensorView>& views) {
+  for (const TensorView& v : views) {
+    if (b.node(v.node).op != Op::Input) continue;
+    for (std::size_t back = 1; back <= v.shape.size() - (v.pack ? 1 : 0); ++back) {
+      const Sym& size = v.shape[v.shape.size() - back];
+      if (size.op() != SymOp::Symbol || size.symbol_id().param != b.node(v.node).input) continue;
+      Shape others;
+      for (const TensorView& other : views)
+        if (&other != &v && back <= other.shape.size() - (other.pack ? 1 : 0))
+          others.push_back(other.shape[other.shape.size() - back]);
+      b.meets(size, others);
+    }
+  }
+}
+
+}  // namespace
+
 void broadcast(Builder& b, std::vector<TensorView>& views, const Args& args) {
   align_leading(b, views, std::vector<int>(views.size(), 0), args);
   bool pack = false;
@@ -80,6 +100,7 @@ void broadcast(Builder& b, std::vector<TensorView>& views, const Args& args) {
           v.pack && k == 0 ? "the leading dims" : "the sizes of dim " + std::to_string(int(at) - int(rank));
       shape[at] = b.unify_broadcast(shape[at], v.shape[k], args.op() + ": " + dim);
     }
+  note_meetings(b, views);
   for (TensorView& v : views) {
     std::vector<Sym> axes;
     for (std::size_t k = 0; k < v.shape.size(); ++k) {

@@ -43,7 +43,7 @@ Arg matrix_transpose(Builder& b, const Args& a) {
 Arg permute(Builder& b, const Args& a) {
   const TensorView& x = a.tensor(0);
   std::vector<std::int64_t> dims = a.dims(1);
-  need_exact(b, x, static_cast<int>(dims.size()), 0, a);
+  need_exact(b, x, static_cast<int>(dims.size()), a);
   std::vector<int> order;
   std::vector<bool> taken(dims.size(), false);
   for (std::int64_t dim : dims) {
@@ -112,7 +112,7 @@ Arg squeeze(Builder& b, const Args& a) {
             "squeeze: the size of dim " + std::to_string(a.integer(1)) + " of " + describe(x));
     drop[axis] = true;
   } else {
-    need_exact(b, x, -1, kUsualRank, a);
+    need_known(b, x, 0, kUsualRank, a);
     for (std::size_t k = 0; k < drop.size(); ++k) {
       if (!x.shape[k].is_constant())
         a.fail("not-constant", "which dims of " + describe(x) + " have size 1 is not known",
@@ -127,7 +127,7 @@ Arg expand(Builder& b, const Args& a) {
   TensorView x = a.tensor(0);
   Shape sizes = a.sizes(1);
   int rank = static_cast<int>(sizes.size());
-  if (x.pack) need_exact(b, x, rank, rank, a);
+  if (x.pack) need_exact(b, x, rank, a);
   int added = rank - rank_of(x);
   if (added < 0)
     a.fail("shape-mismatch", "cannot expand " + describe(x) + " to " + std::to_string(rank) + " dims");
@@ -162,7 +162,7 @@ Arg repeat(Builder& b, const Args& a) {
   TensorView x = a.tensor(0);
   Shape times = a.sizes(1), shape;
   int rank = static_cast<int>(times.size());
-  if (x.pack) need_exact(b, x, rank, rank, a);
+  if (x.pack) need_exact(b, x, rank, a);
   int added = rank - rank_of(x);
   if (added < 0)
     a.fail("shape-mismatch",

@@ -57,12 +57,12 @@ Extents Binding::own_extents(int t) const {
   const TensorParam& p = function_.tensors[t];
   const Extents& shape = arrays_[t].shape;
   int rank = static_cast<int>(shape.size()), own = own_axes(p);
-  if (!p.pack && rank != own)
+  if (!p.pack && (p.may_lack_axes ? rank > own : rank != own))
     fail(function_, t, "needs " + std::to_string(own) + " dims, got " + text_of(shape));
   if (rank >= own) return {shape.end() - own, shape.end()};
   Extents out(own - rank, 1);  // a tensor of fewer dims broadcasts, where its leading axes may
   for (int k = 0; k < own - rank; ++k)
-    if (!may_broadcast(p, k + 1))
+    if (!may_broadcast(p, k + (p.pack ? 1 : 0)))
       fail(function_, t, "needs at least " + std::to_string(own) + " dims, got " + text_of(shape));
   out.insert(out.end(), shape.begin(), shape.end());
   return out;

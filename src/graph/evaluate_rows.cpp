@@ -82,6 +82,7 @@ RowReader::RowReader(const std::vector<double>& array, const std::vector<std::in
   bool empty = std::find(iteration.begin(), iteration.end(), 0) != iteration.end();
   std::int64_t stride = 1;
   for (std::size_t m = index.size(); m-- > 0; stride *= extents[m]) {
+    if (extents[m] == 1) continue;  // read at 0, also where a longer axis reads it
     std::vector<Sym> terms = index[m].op() == SymOp::Add ? index[m].args() : std::vector<Sym>{index[m]};
     if (std::any_of(terms.begin(), terms.end(), [](const Sym& term) { return only_axis(term) == -2; })) {
       general_.push_back({IndexCode(index[m]), stride, extents[m]});

@@ -37,6 +37,7 @@ struct TensorParam {
   Shape shape;         // sizes after unification; axis 0 is the pack if `pack`
   std::vector<bool> may_broadcast;  // per axis: size 1 at launch is read with stride 0
   Type type = Type::Float;          // category inferred from use
+  bool may_lack_axes = false;       // leading axes that may broadcast may be missing
   // The storage types that the program explicitly converts it to; the conversions themselves are no nodes.
   std::vector<DTypeRule> conversions;
 };

@@ -125,6 +125,7 @@ double PointCode::load(const Instruction& i, const std::int64_t* loops) const {
   for (std::size_t a = 0; a < i.index.size(); ++a) {
     std::int64_t position = i.index[a].run(loops, data_.data());
     const std::int64_t extent = i.input->extents[a];
+    if (extent == 1) continue;  // broadcast
     if (i.from_end[a] && position < 0) position += extent;
     if (position < 0 || position >= extent) {
       if (i.op == Op::Gather) return kNan;

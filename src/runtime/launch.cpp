@@ -55,6 +55,12 @@ void Launch::check_head_dim(const char* what, long long size, int most) const {
        (most < kMostColumns ? "; translate with larger --head-dims" : ", the most that kernels hold"));
 }
 
+Tensor Launch::padded(const Tensor& tensor, int rank) {
+  Tensor out = tensor;
+  while (out.defined() && out.dim() < rank) out = out.unsqueeze(0);
+  return out;
+}
+
 void Launch::tensor(const char* name, const Tensor& tensor, bool pack, std::initializer_list<Axis> axes) {
   const std::string prefix = "argument '" + std::string(name) + "' ";
   if (!tensor.defined()) fail(prefix + "is an undefined tensor");

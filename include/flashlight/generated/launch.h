@@ -48,6 +48,9 @@ class Launch {
   // Results go to these tensors instead of fresh ones; they are checked against the sizes and types they must have.
   void into(const TensorList& results) { given_ = results; }
 
+  // The tensor with leading axes of size 1 up to this rank, for one that takes its rank from others.
+  static Tensor padded(const Tensor& tensor, int rank);
+
   // Declares the next tensor parameter. With `pack`, the axes before `axes` are the batch pack, which broadcasts.
   void tensor(const char* name, const Tensor& tensor, bool pack, std::initializer_list<Axis> axes);
   // Settles every size; call it after the last tensor().
