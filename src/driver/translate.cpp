@@ -2,7 +2,9 @@
 // Translates all sources of a run in memory, and judges the result: errors, unmet marks, checks.
 #include <algorithm>
 #include <regex>
+#include <set>
 #include <stdexcept>
+#include <tuple>
 
 #include "driver/compiler_args.h"
 #include "driver/failure.h"
@@ -79,8 +81,17 @@ class Judge {
     fail(kExitInput, std::move(d));
   }
 
+  // Functions that fused callers have inlined: what becomes of them by themselves is no loss.
+  void inlined(const Unit& unit) {
+    for (const FusedFunction& f : unit.functions)
+      if (f.status == Status::Fused)
+        for (const frontend::Location& at : f.source->inlined) inlined_.insert({at.file, at.line, at.column});
+  }
+
   void verdict(const Unit& unit, const FusedFunction& f) {
     auto why = emit::reason_of(f);
+    const frontend::Location& at = f.source->location;
+    if (why && !f.source->must_fuse && inlined_.count({at.file, at.line, at.column})) return;
     if (!why) {
       if (wanted(options_.pass, false)) fused(f);
       return;
@@ -129,6 +140,7 @@ class Judge {
 
   const Options& options_;
   Translation& out_;
+  std::set<std::tuple<std::string, unsigned, unsigned>> inlined_;
 };
 
 void check_names(const Options& o, const std::vector<Unit>& units) {
@@ -207,6 +219,7 @@ void translate_all(const Options& o, const std::vector<std::string>& outputs, Tr
     units.push_back(read_source(o.sources[i], o, rules, out.dependencies.emplace_back()));
     Unit& unit = units.back();
     judge.messages(unit);
+    judge.inlined(unit);
     for (const FusedFunction& f : unit.functions) judge.verdict(unit, f);
     out.units.push_back(unit.text);
     out.printed += unit.printed;

@@ -169,6 +169,17 @@ TEST(Outputs, RulesAreListedWithTheirMathematics) {
   EXPECT_NE(run.out.find("stabilise  stable_softmax  (rules/softmax.cpp:"), std::string::npos);
 }
 
+// What a fused caller has inlined needs no remark; by itself it says what it is.
+TEST(Outputs, HelpersThatAreInlinedDrawNoRemark) {
+  Folder folder;
+  const std::string head = "#include <flashlight/flashlight.h>\nusing namespace flashlight;\n";
+  const std::string helper = "Tensor weights(const Tensor& q, const Tensor& k) { return softmax(matmul(q, k.mT()), -1); }\n";
+  folder.write("both.cpp", head + helper + "FLASHLIGHT_FUSE Tensor f(const Tensor& q, const Tensor& k, const Tensor& v) { return matmul(weights(q, k), v); }\n");
+  EXPECT_EQ(folder.translate({"both.cpp", "-o", "x.cu", "--fail-on-unfused"}).err, "");
+  folder.write("alone.cpp", head + helper);
+  EXPECT_NE(folder.translate({"alone.cpp", "-o", "x.cu"}).err.find("as large as the scores"), std::string::npos);
+}
+
 TEST(Outputs, ABaselineThatStillHoldsPasses) {
   Folder folder;
   folder.write("a.cpp", kAttention);
