@@ -620,7 +620,7 @@ class KernelWriter {
     const std::string by = wrap(values_.value(hoisted(step.value, rows ? kernel::kRow : kernel::kOut, w), at), kProduct);
     const std::string source = step.operand < 0 ? "(0.25f * static_cast<float>(col0))" : name_of(sweep.states[step.operand].node) + "[" + at + "]";
     const std::string statement = name_of(state.node) + "[" + at + "] += " + by + " * " + source + ";";
-    if (!rows) return element_loop(dimension(state.columns), "", {statement}, w);
+    if (!rows) return element_loop(held(state.columns), by, {statement}, w, first_held(state.columns));
     w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { " + statement + " });");
   }
 

@@ -100,6 +100,10 @@ void pending_register(const char* how, const std::source_location& where) {
                           std::string("a register is ") + how +
                               " that belongs to a product in flight: no wait_products has named it");
 }
+void outside_registers(const std::source_location& where) {
+  Block::running().report(FindingKind::kIndexOutOfRange, current->thread, where,
+                          "an element is named that the accumulator does not have: it has fewer columns");
+}
 void abandon_registers(CheckedRegisters& registers) { hopper().products().abandon(registers); }
 
 }  // namespace flashlight::emulator

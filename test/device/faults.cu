@@ -37,6 +37,12 @@ FL_KERNEL(kThreads) writes_past_the_allocation(FL_PARAMS(Params) p) {
   store_tile(longer, acc, 1, warp_index());  // FAULT: out-of-bounds-global
 }
 
+FL_KERNEL(kThreads) names_columns_that_an_accumulator_has_not(FL_PARAMS(Params) p) {
+  Acc<1, 32> acc;
+  for_each_element<1, 64>([&](const Element& e) FL_INLINE { acc[e] = 0.0f; });  // FAULT: index-out-of-range
+  static_cast<void>(p);
+}
+
 FL_KERNEL(kThreads) reads_past_an_auxiliary_tensor(FL_PARAMS(Params) p) {
   const AuxTensor tensor{p.in.base, kAuxBFloat16};
   if (thread_index() == 77) p.out.at(0, 0)[0] = load_float(tensor, 64 * 64);  // FAULT: out-of-bounds-global
@@ -230,6 +236,7 @@ using Entry = FaultEntry<Params>;
 const Entry kKernels[] = {
     FL_ENTRY(reads_past_the_allocation, 1),
     FL_ENTRY(writes_past_the_allocation, 1),
+    FL_ENTRY(names_columns_that_an_accumulator_has_not, 1),
     FL_ENTRY(reads_past_an_auxiliary_tensor, 1),
     FL_ENTRY(leaves_shared_memory, 1),
     FL_ENTRY(reads_a_tile_nobody_filled, 1),

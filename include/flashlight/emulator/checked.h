@@ -106,8 +106,12 @@ template <int COUNT> class CheckedFloats : public CheckedRegisters {
  public:
   CheckedFloats() : CheckedRegisters(value_, state_, COUNT) {}
 
-  CheckedFloat at(int i, const std::source_location& where) { return {value_[i], state_[i], where}; }
+  CheckedFloat at(int i, const std::source_location& where) {
+    i = inside(i, where);
+    return {value_[i], state_[i], where};
+  }
   float read(int i, const std::source_location& where) const {
+    i = inside(i, where);
     check_register_read(state_[i], where);
     return value_[i];
   }
@@ -118,6 +122,13 @@ template <int COUNT> class CheckedFloats : public CheckedRegisters {
   }
 
  private:
+  static int inside(int i, const std::source_location& where) {
+    if (static_cast<unsigned>(i) < static_cast<unsigned>(COUNT)) [[likely]]
+      return i;
+    outside_registers(where);
+    return 0;
+  }
+
   float value_[COUNT] = {};
   mutable RegisterState state_[COUNT] = {};
 };

@@ -65,6 +65,8 @@ void wait_group(int pending, const std::source_location& where);
 void uninitialised_register(const char* what, int thread, const std::source_location& where);
 // The current thread accessed a register that an asynchronous product owns: it was `read` or `written`.
 void pending_register(const char* how, const std::source_location& where);
+// Reports an element that an accumulator does not have.
+void outside_registers(const std::source_location& where);
 // Registers go out of scope while an asynchronous product owns them.
 class CheckedRegisters;
 void abandon_registers(CheckedRegisters& registers);
