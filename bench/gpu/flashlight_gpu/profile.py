@@ -131,7 +131,7 @@ def build_stages(options, arch, program):
     folder = build.BUNDLE / f"build-{arch or options.device}-stages"
     folder.mkdir(exist_ok=True)
     text = (build.BUNDLE / "kernels" / f"{program}.cu").read_text()
-    texts = {"as it is": text, **{s: changed for s in STAGES if (changed := change_stage(text, s))}}
+    texts = {"as it is": text, **{s: changed for s in options.stage or STAGES if (changed := change_stage(text, s))}}
     names = {}
     for stage, changed in texts.items():
         names[stage] = f"{program}_{stage.replace(' ', '_')}"
@@ -142,7 +142,7 @@ def build_stages(options, arch, program):
     libraries, _ = made.build(programs=names.values())
     if names["as it is"] not in libraries:
         raise build.BuildError(made.failed[names["as it is"]])
-    left_out = {s: "the kernel does not use that primitive" for s in STAGES if s not in texts}
+    left_out = {s: "the kernel does not use that primitive" for s in options.stage or STAGES if s not in texts}
     left_out.update({s: "does not build" for s, name in names.items() if name not in libraries})
     return {stage: {program: libraries[name]} for stage, name in names.items() if name in libraries}, left_out
 
@@ -178,6 +178,7 @@ def main(argv=None):
     parser.add_argument("--variant", default="causal-hd128", choices=list(cases.VARIANTS))
     parser.add_argument("--size", default="16k", help="a size of the variant (16k)")
     parser.add_argument("--stages", action="store_true", help="time kernels with a stage changed although ncu may be permitted")
+    parser.add_argument("--stage", action="append", choices=list(STAGES), help="only this one; may be repeated")
     parser.add_argument("--launch", action="store_true", help="only launch the kernel a few times, for a profiler")
     parser.add_argument("--device", choices=("cuda", "emulated"), default="cuda", help="emulated: a dry run; its times mean nothing")
     parser.add_argument("--stand-in", choices=("torch", "numpy"), help="whose tensors a dry run uses")
