@@ -31,6 +31,7 @@ class Extraction {
   Expr value(const Access& access) {
     if (auto found = memo_.find(access); found != memo_.end()) return found->second;
     const Expr result = compute(access);
+    if (graph_.source(access.node).line > 0 && !result.is(algebra::Op::kConstant)) plan_.sources.try_emplace(result, graph_.source(access.node));
     memo_[access] = result;
     return result;
   }

@@ -2,6 +2,8 @@
 // See plan.h: roles, then rows, then the algebra.
 #include "fusion/plan.h"
 
+#include <set>
+
 #include "fusion/algebra/plan.h"
 #include "fusion/describe.h"
 #include "fusion/extract.h"
@@ -21,7 +23,7 @@ KernelPlan plan_kernel(const graph::Function& function, const PlanOptions& optio
   algebra_options.static_references = false;
   auto derived = algebra::plan(*kernel.arena, outputs, algebra_options);
   if (const auto* refusal = std::get_if<algebra::Refusal>(&derived)) {
-    throw Refused{{algebra::reason_id(refusal->reason), refusal->text, algebra::reason_hint(refusal->reason), {}}};
+    throw Refused{{algebra::reason_id(refusal->reason), refusal->text, algebra::reason_hint(refusal->reason), source_of(kernel, refusal->at)}};
   }
   auto& plan = std::get<algebra::Plan>(derived);
   kernel.explanation = algebra::explain(plan);
@@ -30,6 +32,23 @@ KernelPlan plan_kernel(const graph::Function& function, const PlanOptions& optio
 }
 
 }  // namespace
+
+graph::SourceRange source_of(const KernelPlan& plan, algebra::Expr root) {
+  if (!root) return {};
+  std::vector<algebra::Expr> level{root};
+  std::set<algebra::Expr> seen{root};
+  while (!level.empty()) {
+    std::vector<algebra::Expr> below;
+    for (algebra::Expr e : level) {
+      if (const auto found = plan.sources.find(e); found != plan.sources.end()) return found->second;
+      for (algebra::Expr arg : e.args()) {
+        if (seen.insert(arg).second) below.push_back(arg);
+      }
+    }
+    level = std::move(below);
+  }
+  return {};
+}
 
 FusionPlan plan_fusion(const graph::Function& function, const PlanOptions& options) {
   FusionPlan result;

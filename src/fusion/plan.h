@@ -58,7 +58,11 @@ struct KernelPlan {
   std::vector<algebra::Sweep> sweeps;
   std::vector<Result> results;   // in the order of the last sweep's targets
   std::string explanation;       // references, states and fix-ups in words
+  std::map<algebra::Expr, graph::SourceRange> sources;  // where expressions of the row program come from
 };
+
+// The place of an expression, or of the first part of it that has one; line 0 where none has.
+graph::SourceRange source_of(const KernelPlan&, algebra::Expr);
 
 enum class Status : std::uint8_t { Fused, Partial, Unfused };
 

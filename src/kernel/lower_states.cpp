@@ -54,7 +54,7 @@ void Lowering::lower_scans(const alg::Sweep& sweep) {
     if (space_of(program_, known(scan.value)) & kColumn) {
       refuse("unsupported-scan",
              "a running sum for each output column is not fused yet: " + alg::to_string(scan.value),
-             "sum the scores");
+             "sum the scores", scan.value);
     }
     const Expr element = temporary(kScore, "running" + n);
     state("carry", StateKind::Value, 0, -1);
@@ -106,7 +106,7 @@ void Lowering::lower_maximum(const alg::Reference& reference, const std::string&
   const Peeled u = peel_scale(program_, known(reference.value));
   if (space_of(program_, u.rest) & kColumn) {
     refuse("rank-three", "an extremum over the keys varies with the output column: " + alg::to_string(u.rest),
-           "keep the scores free of the values' columns");
+           "keep the scores free of the values' columns", u.rest);
   }
   LoweredReference r;
   r.kind = reference.kind;
@@ -136,7 +136,7 @@ void Lowering::lower_mean(const alg::Sweep& sweep, const alg::Reference& referen
     refuse("unsupported-moment",
            "a moment of the values, which vary with the output column, is not fused yet: " +
                alg::to_string(r.value),
-           "return the mean of v * v as a result of its own and subtract outside");
+           "return the mean of v * v as a result of its own and subtract outside", r.value);
   }
   r.state = state("mean", StateKind::Value, 0, -1);
   const std::size_t index = out_->states.size() - 1;
@@ -151,7 +151,7 @@ void Lowering::lower_mean(const alg::Sweep& sweep, const alg::Reference& referen
     const Summand& s = summand(sweep, reference.weight);
     if (!s.right.factors.empty())
       refuse("unsupported-moment", "a mean weighted by the values is not fused yet",
-             "weigh by the scores alone");
+             "weigh by the scores alone", r.value);
     const Expr old = state("weight", StateKind::Value, 0, -1);
     const std::size_t at = out_->states.size() - 1;
     const Expr now = temporary(kRow, "new_weight" + n);
@@ -208,7 +208,7 @@ const Lowering::Summand& Lowering::summand(const alg::Sweep& sweep, std::size_t 
   for (Expr part : {s.weight, guard}) {
     if (part && (space_of(program_, part) & kColumn)) {
       refuse("rank-three", "a streamed sum selects or weighs by the output column: " + alg::to_string(part),
-             "write it as a product of a term over (query, key) and a term over (key, column)");
+             "write it as a product of a term over (query, key) and a term over (key, column)", part);
     }
   }
   // A weight of 0 must not meet an infinite factor.
@@ -293,7 +293,7 @@ void Lowering::shift(const alg::Sweep& sweep, std::size_t index) {
     const int source = term.source < 0 ? -1 : static_cast<int>(state_of_[term.source]);
     if (source >= 0 && out_->states[source].columns != out_->states[state_of_[index]].columns) {
       refuse("unsupported-moment", "a moment of the values is not fused yet",
-             "return the mean of v * v as a result of its own and subtract outside");
+             "return the mean of v * v as a result of its own and subtract outside", a.product);
     }
     step(StepKind::Shift, state_of_[index], factor, source);
   }
@@ -325,7 +325,7 @@ void Lowering::lower_plain(const alg::Plain& plain) {
     refuse(
         "rank-three",
         "a reduction over the keys varies with query, key and output column: " + alg::to_string(plain.value),
-        "reduce the scores, or contract them with the values");
+        "reduce the scores, or contract them with the values", plain.value);
   }
   if (plain.kind == alg::PlainKind::kProd) {
     states_[plain.node] = state("product", StateKind::Prod, 1, -1);

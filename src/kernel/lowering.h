@@ -38,7 +38,7 @@ class Lowering {
     Operand right;
   };
 
-  [[noreturn]] void refuse(std::string id, std::string text, std::string hint);
+  [[noreturn]] void refuse(std::string id, std::string text, std::string hint, Expr at = {});
   Expr temporary(Space space, const std::string& name);
   Expr known(Expr e) { return substitute(e, knowns_); }
   void let(Expr target, Expr value) { out_->steps.push_back({StepKind::Let, -1, -1, target, value, {}}); }

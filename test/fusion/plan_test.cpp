@@ -173,6 +173,20 @@ TEST(Reasons, TopKIsOpaque) {
   expect_reason(reason, "opaque", "topk");
 }
 
+TEST(Reasons, NameTheLineOfTheExpression) {
+  const Reason reason = reason_of(3, [](const Tensors& t) -> Tensors {
+    T::builder->at({"f.cpp", 7, 3});
+    T s = scores(t), noise = T(s.op("amax", Sym(-1), graph::flag(true)));
+    T::builder->at({"f.cpp", 8, 5});
+    T mixed = T(softmax(s) * noise + s).op("erf");
+    T::builder->at({"f.cpp", 9, 5});
+    T rest = mixed.op("cumsum", Sym(-1));
+    return {graph::matmul(softmax(T(softmax(T(softmax(T(softmax(T(softmax(rest))))))))), t[2])};
+  });
+  EXPECT_EQ(reason.where.file, "f.cpp");
+  EXPECT_GT(reason.where.line, 0u);
+}
+
 TEST(Reasons, ARunningSumAlongTheQueries) {
   const Reason reason = reason_of(3, [](const Tensors& t) -> Tensors {
     return {graph::matmul(softmax(T(scores(t).op("cumsum", Sym(-2)))), t[2])};
