@@ -19,25 +19,27 @@ bool depends(Expr e, Expr on) {
 // The references behind a fix-up, if all its states are extrema of theirs or sums weighed by their
 // exponentials: such a row is empty exactly when all of them are -inf. Nothing if another state takes part.
 std::optional<std::set<int>> Lowering::references_of(const alg::Sweep& sweep, Expr fixup) const {
-  std::set<int> result;
+  std::set<int> result, weighing, centring;
   std::set<Expr> settled;
   for (std::size_t r = 0; r < sweep.references.size(); ++r) {
     settled.insert(sweep.references[r].node);
-    if (sweep.references[r].kind != alg::ReferenceKind::kRunningMean &&
-        depends(fixup, sweep.references[r].node))
+    if (sweep.references[r].kind != alg::ReferenceKind::kRunningMean && depends(fixup, sweep.references[r].node))
       result.insert(static_cast<int>(r));
   }
   for (const alg::Accumulator& a : sweep.accumulators) {
     if (!depends(fixup, a.node)) continue;
     bool weighed = false;
     for (const alg::Exponent& e : a.exponents) {
-      if (e.reference >= 0) result.insert(e.reference), weighed = true;
+      if (e.reference >= 0) weighing.insert(e.reference), weighed = true;
     }
     if (!weighed) return std::nullopt;
+    for (const alg::CentredPower& p : a.powers) centring.insert(p.reference);
   }
   for (const alg::Plain& p : sweep.plain) {
     if (!settled.contains(p.node) && depends(fixup, p.node)) return std::nullopt;
   }
+  for (int centre : centring) result.erase(centre);  // the centre of a weighed moment says nothing about its keys
+  result.insert(weighing.begin(), weighing.end());
   if (result.empty()) return std::nullopt;
   return result;
 }
@@ -112,6 +114,11 @@ Expr Lowering::fixup(const alg::Sweep& sweep, std::size_t t) {
 }
 
 void Lowering::store(int target, Expr value) {
+  const graph::TensorView& view = program_.function->outputs[program_.plan->results[target].output].value;
+  if (view.type != graph::Type::Float) {
+    refuse("unsupported-value", "a result that is not of a floating type is not stored yet", "return where(x, 1.0, 0.0)",
+           program_.plan->sweeps.back().targets[target]);
+  }
   const fusion::Result& result = program_.plan->results[target];
   Store store{result.output, result.axis_loops, value, -1};
   for (int loop : result.axis_loops) {

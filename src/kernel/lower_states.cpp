@@ -112,6 +112,7 @@ void Lowering::lower_maximum(const alg::Reference& reference, const std::string&
   r.kind = reference.kind;
   r.value = known(reference.value);
   r.scale = u.scale;
+  r.rest = u.rest;
   r.guard = known(reference.guard);
   r.masked = masked("x" + n, u.rest, r.guard, -kInf);
   r.state = state("m", StateKind::Max, -kInf, -1);
@@ -201,7 +202,7 @@ const Lowering::Summand& Lowering::summand(const alg::Sweep& sweep, std::size_t 
   const bool plain_weight = s.weight.is_constant(1) && a.powers.empty() && a.argmax < 0;
   const bool guarded = weigh(a, s, alive);
   for (const alg::CentredPower& p : a.powers) {
-    const Expr d = deviation(p);
+    const Expr d = deviation(a, p);
     s.weight = times(s.weight, p.power == 1 ? d : pow(d, p.power));
   }
   const Expr guard = known(a.guard);
@@ -255,13 +256,17 @@ Expr Lowering::exp2_of(Expr u, Expr c, Expr r) {
   return alg::call(arena_, kExp2, {x - y});
 }
 
-// x - rho. The difference is taken before the scale, where scores are large and close to each other.
-Expr Lowering::deviation(const alg::CentredPower& power) {
+// x - rho. The difference is taken before the scale, where scores are large and close to each other. The reference's masked
+// value serves sums that leave out what it hides.
+Expr Lowering::deviation(const alg::Accumulator& a, const alg::CentredPower& power) {
   const Expr x = known(power.x);
   if (power.reference < 0) return power.constant == 0 ? x : x - power.constant;
   const LoweredReference& r = references_[power.reference];
-  if (x == r.value && r.masked) return times(r.scale, r.masked - r.finite);
-  return x - times(r.scale, r.finite);
+  if (x != r.value || !r.masked) return x - times(r.scale, r.finite);
+  const bool weighed = std::any_of(a.exponents.begin(), a.exponents.end(),
+                                   [&](const alg::Exponent& e) { return e.reference == power.reference; });
+  const bool hidden = weighed || !r.guard || (a.guard && known(a.guard) == r.guard);
+  return times(r.scale, (hidden ? r.masked : r.rest) - r.finite);
 }
 
 // How far a reference moves with this tile, as what is subtracted: old less new.

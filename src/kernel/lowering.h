@@ -28,7 +28,7 @@ class Lowering {
   // algebra's u, scale * u' is.
   struct LoweredReference {
     alg::ReferenceKind kind = alg::ReferenceKind::kRunningMax;
-    Expr value, state, joined, finite, scale, masked, guard;
+    Expr value, state, joined, finite, scale, rest, masked, guard;
     Expr delta;  // old less new, of u itself; made where it is needed
   };
   // An accumulator's summand: weight (row, key) times right operand (key, column), and the factor its sum
@@ -68,7 +68,7 @@ class Lowering {
   const Summand& summand(const alg::Sweep& sweep, std::size_t a);
   bool weigh(const alg::Accumulator& a, Summand& s, std::vector<Expr>& alive);
   Expr exp2_of(Expr u, Expr c, Expr r);
-  Expr deviation(const alg::CentredPower& power);
+  Expr deviation(const alg::Accumulator& a, const alg::CentredPower& power);
   Expr delta(int reference);
   void shift(const alg::Sweep& sweep, std::size_t a);
   void accumulate(const alg::Sweep& sweep, std::size_t a);

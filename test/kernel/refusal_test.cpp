@@ -22,6 +22,15 @@ TEST(Refusals, SortedScores) {
             "opaque");
 }
 
+TEST(Refusals, AResultOfConditions) {
+  EXPECT_EQ(refusal_of(3,
+                       [](const Tensors& t) -> Tensors {
+                         T s = scores_of(t);
+                         return {attend(s, t[2]), T(s > Sym(0.5)).op("any", Sym(-1), graph::flag(false))};
+                       }),
+            "unsupported-value");
+}
+
 TEST(Refusals, AMomentOfTheValues) {
   EXPECT_EQ(refusal_of(3,
                        [](const Tensors& t) -> Tensors {

@@ -264,13 +264,17 @@ bool Runtime<T>::is_empty(const State<T>& state, Expr fixup) const {
   std::vector<bool> behind(sweep_.references.size(), false);
   for (std::size_t i = 0; i < behind.size(); ++i)
     behind[i] = sweep_.references[i].kind != ReferenceKind::kRunningMean && holds(sweep_.references[i].node);
+  std::vector<bool> weighing(behind.size(), false);
   for (const Accumulator& a : sweep_.accumulators) {
     if (!holds(a.node)) continue;
     bool weighed = false;
     for (const Exponent& e : a.exponents)
-      if (e.reference >= 0) behind[at(e.reference)] = weighed = true;
+      if (e.reference >= 0) weighing[at(e.reference)] = weighed = true;
     if (!weighed) return false;
+    for (const CentredPower& p : a.powers)  // the centre of a weighed moment says nothing about its keys
+      if (p.reference >= 0) behind[at(p.reference)] = false;
   }
+  for (std::size_t i = 0; i < behind.size(); ++i) behind[i] = behind[i] || weighing[i];
   for (const Plain& p : sweep_.plain)
     if (holds(p.node)) return false;
   bool any = false;
