@@ -86,6 +86,12 @@ class Symbols {
   int next_ = 0;
 };
 
+bool is_read(const Function& f, int tensor) {
+  for (graph::NodeId id = 0; id < f.graph.size(); ++id)
+    if (f.graph[id].op == graph::Op::Input && f.graph[id].input == tensor) return true;
+  return false;
+}
+
 void write_binding(const Function& f, Writer& w) {
   Symbols symbols(f);
   for (std::size_t t = 0; t < f.tensors.size(); ++t) {
@@ -93,6 +99,10 @@ void write_binding(const Function& f, Writer& w) {
     std::vector<std::string> axes;
     for (std::size_t a = param.pack; a < param.shape.size(); ++a) axes.push_back(symbols.axis(static_cast<int>(t), a));
     std::string value = identifier(param.name);
+    if (param.pack && !is_read(f, static_cast<int>(t))) {  // on this variant's path
+      w.line("launch.aside(\"" + param.name + "\", " + value + ", {" + join(axes, ", ") + "});");
+      continue;
+    }
     if (param.may_lack_axes && !param.pack) value = "launch.padded(" + value + ", " + std::to_string(param.shape.size()) + ")";
     w.line("launch.tensor(\"" + param.name + "\", " + value + ", " + (param.pack ? "true" : "false") + ", {" + join(axes, ", ") + "});");
   }

@@ -165,7 +165,7 @@ FunctionReader::Attempt FunctionReader::choose(const clang::FunctionDecl* f, con
   for (int rank : ranks) {
     if (++attempts_ > kMaxAttempts) break;
     graph::Facts facts = question.facts;
-    facts.ranks[question.param] = {true, rank, true};
+    facts.ranks[question.param].axes = rank;
     long steps = reading_.steps;
     reading_ = before;
     reading_.steps = steps;

@@ -90,7 +90,8 @@ void need_exact(Builder& b, const TensorView& v, int rank, const Args& args) {
     b.need_rank(param, {true, static_cast<int>(b.node(v.node).shape.size()) + rank - rank_of(v), true});
   if ((v.pack ? explicit_axes(v) > rank : rank_of(v) != rank))
     args.fail("shape-mismatch", "needs a tensor of " + std::to_string(rank) + " dims, got " + describe(v));
-  if (v.pack) raise(b, v, rank, true, true, args);
+  // Of a value made of several parameters it may be the rank of any of them.
+  if (v.pack) raise(b, v, rank, true, b.node(v.node).op == Op::Input, args);
 }
 
 void need_known(Builder& b, const TensorView& v, int least, int usual, const Args& args, bool places) {
@@ -101,7 +102,12 @@ void need_known(Builder& b, const TensorView& v, int least, int usual, const Arg
   if (!v.pack) return;
   const Node& input = b.node(input_to_raise(b, v, args));
   int own = explicit_axes(input), more = own - explicit_axes(v);
-  b.choose_rank(input.input, std::max(own, least + more), std::max(own, usual + more), places);
+  try {
+    b.choose_rank(input.input, std::max(own, least + more), std::max(own, usual + more), places);
+  } catch (NeedRank& question) {
+    if (b.node(v.node).op != Op::Input) question.facts.ranks.at(input.input).named = false;
+    throw;
+  }
 }
 
 int axis_of(Builder& b, const TensorView& v, std::int64_t dim, const Args& args, int extra) {

@@ -55,6 +55,14 @@ void Launch::check_head_dim(const char* what, long long size, int most) const {
        (most < kMostColumns ? "; translate with larger --head-dims" : ", the most that kernels hold"));
 }
 
+void Launch::aside(const char* name, const Tensor& tensor, std::initializer_list<Axis> axes) {
+  if (!tensor.defined()) fail("argument '" + std::string(name) + "' is an undefined tensor");
+  if (static_cast<std::size_t>(tensor.dim()) < axes.size())
+    fail("argument '" + std::string(name) + "' has " + std::to_string(tensor.dim()) + " axes where at least " +
+         std::to_string(axes.size()) + " are expected");
+  bound_.push_back({name, tensor, false, axes});
+}
+
 Tensor Launch::padded(const Tensor& tensor, int rank) {
   Tensor out = tensor;
   while (out.defined() && out.dim() < rank) out = out.unsqueeze(0);

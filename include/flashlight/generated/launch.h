@@ -48,6 +48,9 @@ class Launch {
   // Results go to these tensors instead of fresh ones; they are checked against the sizes and types they must have.
   void into(const TensorList& results) { given_ = results; }
 
+  // Declares one of which nothing is read but these sizes, its last ones: it takes no part in the batch pack.
+  void aside(const char* name, const Tensor& tensor, std::initializer_list<Axis> axes);
+
   // The tensor with leading axes of size 1 up to this rank, for one that takes its rank from others.
   static Tensor padded(const Tensor& tensor, int rank);
 
