@@ -23,7 +23,7 @@ FL_PRODUCTS(bfloat16, 1, 256)
 FL_PRODUCTS(float16, 2, 64)
 FL_PRODUCTS(float, 2, 64)
 FL_PRODUCTS(float, 1, 96)
-FL_PRODUCTS(float, 1, 256)
+FL_PRODUCTS(float, 1, 192)
 template FL_KERNEL(64) transposed_kernel<bfloat16, 2, 24, 64, 64>(FL_PARAMS(ProductParams) p);
 template FL_KERNEL(64) register_kernel<bfloat16, 2, 48, 128, 64>(FL_PARAMS(ProductParams) p);
 template FL_KERNEL(64) register_kernel<float, 2, 24, 64, 32>(FL_PARAMS(ProductParams) p);

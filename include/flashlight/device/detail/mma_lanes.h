@@ -135,8 +135,8 @@ template <class Tile, int BLOCKS, bool ROWS> struct Right<float, Tile, BLOCKS, R
   FL_DEVICE void accumulate(float (&c)[4], const Left<float>& a, int block) const {
     float part[4] = {0.0f, 0.0f, 0.0f, 0.0f};
     mma_k8_tf32(part, a.lo, lo[block][0], lo[block][1]);  // 2^-22 of the product: as much as float32 rounds
-    mma_k8_tf32(part, a.lo, hi[block][0], hi[block][1]);
     mma_k8_tf32(part, a.hi, lo[block][0], lo[block][1]);
+    mma_k8_tf32(part, a.lo, hi[block][0], hi[block][1]);
     mma_k8_tf32(part, a.hi, hi[block][0], hi[block][1]);
     FL_UNROLL
     for (int i = 0; i < 4; ++i) c[i] += part[i];
