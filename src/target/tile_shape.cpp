@@ -14,7 +14,7 @@ constexpr int kSharedLimits[] = {99 * 1024, 163 * 1024};
 // spills at these bounds. A float product holds its operands in two parts, and the sums of a step beside the accumulator.
 int value_limit(const Demand& d) {
   const int operands = static_cast<int>(d.row_operands.size() + d.key_operands.size());
-  return (d.element_bytes == 4 ? 172 : 208) - 7 * operands;
+  return (d.element_bytes == 4 ? 168 : 208) - 7 * operands;
 }
 
 int total(const std::vector<int>& columns) { return std::accumulate(columns.begin(), columns.end(), 0); }
