@@ -209,8 +209,8 @@ TEST(Contract, LinearAndBmm) {
   };
   Facts facts;
   Function f = read(3, body, &facts);
-  EXPECT_EQ(facts.ranks[1], (Facts::Rank{true, 2}));
-  EXPECT_EQ(facts.ranks[2], (Facts::Rank{true, 1}));
+  EXPECT_EQ(facts.ranks[1], (Facts::Rank{true, 2, true}));
+  EXPECT_EQ(facts.ranks[2], (Facts::Rank{true, 1, true}));
   auto got = evaluate(f, {x, w, bias}, {});
   Array wt{{3, 4}, {}};
   for (std::size_t i = 0; i < 3; ++i)

@@ -170,7 +170,7 @@ TEST(Reduce, Normalisations) {
   };
   Facts facts;
   Function f = read(3, body, &facts);
-  EXPECT_EQ(facts.ranks.at(1), (Facts::Rank{true, 1}));
+  EXPECT_EQ(facts.ranks.at(1), (Facts::Rank{true, 1, true}));
   Array a = array({2, 2}, {1, 3, -2, 4}), w = array({2}, {2, 5}), bias = array({2}, {10, 20});
   auto got = evaluate(f, {a, w, bias}, {});
   for (std::size_t r = 0; r < 2; ++r) {

@@ -145,15 +145,15 @@ TEST(View, RanksFromUse) {
   EXPECT_EQ(ranks(one("unsqueeze", {Sym(-2)})), (R{false, 1}));
   EXPECT_EQ(ranks(one("softmax", {Sym(-1)})), (R{false, 1}));
   EXPECT_EQ(ranks(one("mT", {})), (R{false, 2}));
-  EXPECT_EQ(ranks(one("transpose", {Sym(1), Sym(2)})), (R{true, 4}));
-  EXPECT_EQ(ranks(one("transpose", {Sym(0), Sym(4)})), (R{true, 5}));
-  EXPECT_EQ(ranks(one("permute", {sizes({0, 2, 1})})), (R{true, 3}));
-  EXPECT_EQ(ranks(one("unsqueeze", {Sym(1)})), (R{true, 3}));
-  EXPECT_EQ(ranks(one("view", {sizes({1, -1, 1, 1})})), (R{true, 1}));
+  EXPECT_EQ(ranks(one("transpose", {Sym(1), Sym(2)})), (R{true, 4, true}));
+  EXPECT_EQ(ranks(one("transpose", {Sym(0), Sym(4)})), (R{true, 5, true}));
+  EXPECT_EQ(ranks(one("permute", {sizes({0, 2, 1})})), (R{true, 3, true}));
+  EXPECT_EQ(ranks(one("unsqueeze", {Sym(1)})), (R{true, 3, true}));
+  EXPECT_EQ(ranks(one("view", {sizes({1, -1, 1, 1})})), (R{true, 1, true}));
   EXPECT_EQ(ranks([](const Tensors& t) -> Tensors { return {t[0] * size(t[0], -3)}; }), (R{false, 3}));
-  EXPECT_EQ(ranks([](const Tensors& t) -> Tensors { return {t[0] * size(t[0], 0)}; }), (R{true, 4}));
+  EXPECT_EQ(ranks([](const Tensors& t) -> Tensors { return {t[0] * size(t[0], 0)}; }), (R{true, 4, true}));
   EXPECT_EQ(ranks([](const Tensors& t) -> Tensors { return {t[0] * std::get<Sym>(call("dim", t[0]))}; }),
-            (R{true, 4}));
+            (R{true, 4, true}));
   EXPECT_EQ(
       ranks([](const Tensors& t) -> Tensors { return {T(t[0].op("exp")).op("sum", Sym(-1)).op("mT")}; }),
       (R{false, 3}));
@@ -168,7 +168,7 @@ TEST(View, AKnownRankSpreadsToWhatMeetsIt) {
         return {s + t[2]};
       },
       &facts);
-  EXPECT_EQ(facts.ranks[0], (Facts::Rank{true, 4}));
+  EXPECT_EQ(facts.ranks[0], (Facts::Rank{true, 4, true}));
   EXPECT_EQ(facts.ranks[2], (Facts::Rank{true, 4}));
   // Behind computed values, too.
   read(
