@@ -2,6 +2,7 @@
 // einsum: operands are contracted from left to right, two at a time, each time as one batched matrix product.
 #include <flashlight/ops.h>
 
+#include <algorithm>
 #include <map>
 
 #include "tensor/contract.h"
@@ -27,9 +28,41 @@ struct Equation {
 };
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+// A letter, or what stands for one of the dims of "...".
+bool is_label(char c) { return is_letter(c) || (c >= 1 && c <= 16); }
+
+// "...id,...jd->...ij" with the dots spelled out: each stands for the leading dims of its operand that no letter names, aligned
+// at their ends, and takes letters that no equation has. Without "->" they come first in the output.
+std::string without_dots(const std::string& text, const TensorList& tensors) {
+  if (text.find("...") == std::string::npos) return text;
+  const std::size_t arrow = std::min(text.find("->"), text.size());
+  std::string out, most;
+  std::size_t operand = 0;
+  for (std::size_t i = 0; i < arrow;) {
+    const std::size_t end = std::min(text.find(',', i), arrow);
+    std::string term = text.substr(i, end - i);
+    if (const std::size_t dots = term.find("..."); dots != std::string::npos) {
+      const auto letters = std::count_if(term.begin(), term.end(), is_letter);
+      const std::int64_t dims = operand < tensors.size() ? tensors.begin()[operand].dim() - letters : 0;
+      if (dims < 0 || dims > 16)
+        fail("einsum", tensors, "\"" + text + "\": operand " + std::to_string(operand + 1) + " has no dims for \"...\"");
+      std::string spelled;
+      for (std::int64_t d = dims; d > 0; --d) spelled += static_cast<char>(d);  // control characters: no letter of the user's
+      if (spelled.size() > most.size()) most = spelled;
+      term.replace(dots, 3, spelled);
+    }
+    out += term + (end < arrow ? "," : "");
+    i = end + 1;
+    ++operand;
+  }
+  std::string output = arrow < text.size() ? text.substr(arrow) : "";
+  if (const std::size_t dots = output.find("..."); dots != std::string::npos) output.replace(dots, 3, most);
+  return out + output;
+}
 
 // "bhid,bhjd->bhij". Without "->" the output is the letters that occur once, in alphabetical order.
-Equation parse(const std::string& text, const TensorList& tensors) {
+Equation parse(const std::string& given, const TensorList& tensors) {
+  const std::string text = without_dots(given, tensors);
   Equation equation{{""}, ""};
   std::map<char, int> occurrences;
   bool in_output = false;
@@ -41,26 +74,29 @@ Equation parse(const std::string& text, const TensorList& tensors) {
       ++i;
     } else if (c == ',' && !in_output) {
       equation.operands.emplace_back();
-    } else if (is_letter(c) && in_output) {
+    } else if (is_label(c) && in_output) {
       if (equation.output.find(c) != std::string::npos)
-        fail("einsum", tensors, "\"" + text + "\": letter '" + c + "' occurs twice in the output");
+        fail("einsum", tensors, "\"" + given + "\": letter '" + c + "' occurs twice in the output");
       if (!occurrences.count(c))
-        fail("einsum", tensors, "\"" + text + "\": output letter '" + c + "' occurs in no operand");
+        fail("einsum", tensors, "\"" + given + "\": output letter '" + c + "' occurs in no operand");
       equation.output += c;
-    } else if (is_letter(c)) {
+    } else if (is_label(c)) {
       equation.operands.back() += c;
       ++occurrences[c];
     } else {
       fail("einsum", tensors,
-           "\"" + text + "\": unexpected '" + c + "' (letters, commas and one -> are allowed)");
+           "\"" + given + "\": unexpected '" + c + "' (letters, commas and one -> are allowed)");
     }
   }
-  if (!in_output)
+  if (!in_output) {
+    for (char dim = 16; dim > 0; --dim)
+      if (occurrences.count(dim)) equation.output += dim;
     for (const auto& [letter, count] : occurrences)
-      if (count == 1) equation.output += letter;
+      if (is_letter(letter) && count == 1) equation.output += letter;
+  }
   if (equation.operands.size() != tensors.size())
     fail("einsum", tensors,
-         "\"" + text + "\" has " + std::to_string(equation.operands.size()) + " operands, given are " +
+         "\"" + given + "\" has " + std::to_string(equation.operands.size()) + " operands, given are " +
              std::to_string(tensors.size()));
   return equation;
 }

@@ -16,7 +16,8 @@ failed=0
 check() {
   arch=$1
   file=$2
-  if ! "$nvcc" -std=c++20 -arch="$arch" -Xptxas -v -I "$root/include" -c "$root/test/device/$file.cu" \
+  # One architecture by name: -arch=sm_90a alone makes nvcc assemble for compute_90 too.
+  if ! "$nvcc" -std=c++20 -gencode="arch=compute_${arch#sm_},code=$arch" -Xptxas -v -I "$root/include" -c "$root/test/device/$file.cu" \
       -o "$scratch/object.o" > "$scratch/log" 2>&1; then
     cat "$scratch/log"
     failed=1

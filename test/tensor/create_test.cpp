@@ -10,6 +10,15 @@
 namespace flashlight {
 namespace {
 
+// The dots stand for leading dims, as many as there are, which broadcast.
+TEST(Einsum, TakesLeadingDimsByDots) {
+  Tensor q = randn({2, 3, 4, 5}, 1), k = randn({3, 6, 5}, 2);
+  EXPECT_EQ(max_abs_diff(einsum("...id,...jd->...ij", {q, k}), matmul(q, k.mT())), 0);
+  EXPECT_EQ(max_abs_diff(einsum("...id,jd", {q, k.select(0, 1)}), matmul(q, k.select(0, 1).mT())), 0);
+  EXPECT_EQ(einsum("...d->d...", {q}).sizes(), Sizes({5, 2, 3, 4}));
+  EXPECT_THROW(einsum("...ijdx,jd->...ij", {k, k}), Error);
+}
+
 TEST(Create, TensorTakesListsAndContainers) {
   EXPECT_EQ(tensor({1, 2, 3}).dtype(), kInt64);
   EXPECT_EQ(tensor({1.0, 2.0}).dtype(), kFloat32);
