@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a kernel's operands lie: their tiles in shared memory and the matrices that those are copied from.
+#include "emit/kernel_writer.h"
+
+namespace flashlight::emit {
+
+// The parts of a concatenation of tensors along the tile's rows; none where it is something else.
+std::vector<KernelWriter::Placement> KernelWriter::parts_of(const kernel::Operand& operand) {
+  const graph::Operand& access = operand.factors[0];
+  const graph::Node& node = function_.graph[access.node];
+  if (node.op != graph::Op::Segment || operand.factors.size() != 1 ||
+      !(access.index[node.axis] == Sym::axis(operand.rows)))
+    return {};
+  std::vector<Placement> parts;
+  Sym start(0);
+  for (std::size_t s = 0; s < node.operands.size(); ++s) {
+    const fusion::Access whole = fusion::compose(node.operands[s], access.index);
+    const graph::Node& tensor = function_.graph[whole.node];
+    Placement part;
+    part.input = tensor.input;
+    part.access.node = whole.node;
+    for (const Sym& index : whole.index) {
+      part.access.index.push_back(graph::substitute(index, [&](const Sym& leaf) -> std::optional<Sym> {
+        if (leaf == Sym::axis(operand.rows)) return leaf + start;
+        return std::nullopt;
+      }));
+    }
+    const bool plain = tensor.op == graph::Op::Input && tensor.type == graph::Type::Float &&
+                       function_.tensors[tensor.input].conversions.empty();
+    if (!plain || !is_affine(part.access, operand.rows, operand.cols)) return {};
+    part.start = points_.index(start).text;
+    part.extent = points_.index(node.segments[s]).text;
+    parts.push_back(std::move(part));
+    start = start + node.segments[s];
+  }
+  for (const Placement& part : parts) contracts(part.input);
+  return parts;
+}
+
+void KernelWriter::contracts(int input) {
+  parameters_.tensor(input);
+  if (std::find(text_.contracted.begin(), text_.contracted.end(), input) == text_.contracted.end())
+    text_.contracted.push_back(input);
+}
+
+bool KernelWriter::is_affine(const graph::Operand& access, int rows, int cols) const {
+  for (const Sym& index : access.index) {
+    const auto by_row = graph::affine_in(index, rows);
+    if (!by_row || graph::contains(by_row->first, graph::SymOp::Axis)) return false;
+    const auto by_col = graph::affine_in(by_row->second, cols);
+    if (!by_col || graph::contains(by_col->first, graph::SymOp::Axis)) return false;
+  }
+  return true;
+}
+
+// q_tile, q_tile2, ...
+std::string KernelWriter::fresh_tile(const std::string& of) const {
+  const std::string base = of + "_tile";
+  for (int n = 1;; ++n) {
+    const std::string name = base + (n > 1 ? std::to_string(n) : "");
+    if (std::none_of(operands_.begin(), operands_.end(),
+                     [&](const Placement& other) { return other.name == name; }))
+      return name;
+  }
+}
+
+void KernelWriter::place_operands() {
+  std::vector<bool> early(program_.operands.size(), false);
+  for (const kernel::Contraction& c : program_.contractions) early[c.left] = early[c.right] = true;
+  for (std::size_t o = 0; o < program_.operands.size(); ++o) {
+    const kernel::Operand& operand = program_.operands[o];
+    Placement place;
+    place.row = operand.rows == plan_.row;
+    place.early = early[o];
+    const graph::Operand& access = operand.factors[0];
+    const graph::Node& node = function_.graph[access.node];
+    place.name = "tile" + std::to_string(o);
+    if (operand.factors.size() == 1 && node.op == graph::Op::Input && node.type == graph::Type::Float &&
+        is_affine(access, operand.rows, operand.cols)) {
+      place.input = node.input;
+      place.access = access;
+      place.name = fresh_tile(parameters_.tensor_field(node.input));
+      place.converts = !function_.tensors[node.input].conversions.empty();
+      contracts(node.input);
+    }
+    if (place.input < 0) place.parts = parts_of(operand);
+    if (const std::string& label = function_.graph.label(access.node);
+        !place.parts.empty() && !label.empty()) {
+      place.name = fresh_tile(identifier(label));
+    }
+    (place.row ? text_.row_operands : text_.key_operands).push_back(operand.cols);
+    operands_.push_back(place);
+  }
+  std::sort(text_.contracted.begin(), text_.contracted.end());
+}
+
+std::string KernelWriter::tile_type(std::size_t o) const {
+  const kernel::Operand& operand = program_.operands[o];
+  return std::string("SharedTile<T, ") + (operands_[o].row ? "M" : "N") + ", " + dimension(operand.cols) +
+         ">";
+}
+
+void KernelWriter::write_operands(Writer& w) {
+  std::string offset;
+  for (std::size_t o = 0; o < operands_.size(); ++o) {
+    const Placement& place = operands_[o];
+    w.line("const " + tile_type(o) + " " + place.name + "{smem" + (offset.empty() ? "" : " + " + offset) +
+           "};");
+    offset += (offset.empty() ? "" : " + ") + place.name + ".bytes";
+    if (!place.parts.empty()) write_segments(o, w);
+    if (place.input < 0) continue;
+    const kernel::Operand& operand = program_.operands[o];
+    const auto [field, arguments] = matrix(place, operand);
+    w.line("const GlobalMatrix<const T> " + matrix_name(o) + " = " + field + ".template matrix<const T>" +
+           arguments + ";");
+    if (place.converts)
+      w.line("const AnyMatrix " + any_matrix_name(o) + " = " + field + ".any_matrix" + arguments + ";");
+  }
+  for (const KeyVector& v : key_vectors_) {
+    w.line("const KeyVec<N> " + v.name + "{smem" + (offset.empty() ? "" : " + " + offset) + "};");
+    offset += (offset.empty() ? "" : " + ") + v.name + ".bytes";
+  }
+  if (split_) w.line("unsigned char* const exchange = smem + " + offset + ";");
+}
+
+void KernelWriter::write_segments(std::size_t o, Writer& w) {
+  std::vector<std::string> parts, starts;
+  for (const Placement& part : operands_[o].parts) {
+    const auto [field, arguments] = matrix(part, program_.operands[o]);
+    parts.push_back(field + ".template matrix<const T>" + arguments);
+    starts.push_back(part.start);
+  }
+  w.open("const SegmentedMatrix<const T, " + std::to_string(parts.size()) + "> " + matrix_name(o) + " = {{");
+  for (const std::string& part : parts) w.line(part + ",");
+  w.close("}, {" + join(starts, ", ") + "}};");
+}
+
+// The tensor, and the matrix that an operand is of it: each index split into start + row stride + column
+// stride.
+std::pair<std::string, std::string> KernelWriter::matrix(const Placement& place,
+                                                         const kernel::Operand& operand) {
+  const std::string field = parameters_.tensor(place.input);
+  const bool pack = function_.tensors[place.input].pack;
+  std::vector<Sym> start;
+  std::vector<Code> rows, cols;
+  for (std::size_t a = 0; a < place.access.index.size(); ++a) {
+    const auto by_row = graph::affine_in(place.access.index[a], operand.rows);
+    const auto by_col = graph::affine_in(by_row->second, operand.cols);
+    start.push_back(by_col->second);
+    const std::string stride = field + ".stride[" + std::to_string(a - pack) + "]";
+    auto add = [&](std::vector<Code>& terms, const Sym& coefficient) {
+      if (coefficient.is_integer(0)) return;
+      if (coefficient.is_integer(1)) terms.push_back({stride, kAtom, CType::Long});
+      else terms.push_back(product({points_.index(coefficient), {stride, kAtom, CType::Long}}, CType::Long));
+    };
+    add(rows, by_row->first);
+    add(cols, by_col->first);
+  }
+  auto text = [](const std::vector<Code>& terms) {
+    return terms.empty() ? std::string("0") : sum(terms, CType::Long).text;
+  };
+  return {field, "(" + points_.offset(place.input, start) + ", " + text(rows) + ", " + text(cols) + ", " +
+                     (!place.extent.empty()      ? place.extent
+                      : operands_is_row(operand) ? "p.n_row"
+                                                 : "p.n_key") +
+                     ", " + loop_extent(operand.cols) + ")"};
+}
+
+}  // namespace flashlight::emit

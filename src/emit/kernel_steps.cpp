@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps of a tile program as loops over fragments and rows.
+#include "emit/kernel_writer.h"
+
+namespace flashlight::emit {
+
+// Opens a loop over a fragment's elements with the indices its text needs.
+void KernelWriter::element_loop(const std::string& columns, const std::string& needs,
+                                const std::vector<std::string>& body, Writer& w,
+                                const std::string& first_column) {
+  std::string extent;
+  for (const Dimension& d : text_.dimensions)
+    if (d.name == columns.substr(0, columns.find(' '))) extent = loop_extent(d.loop);
+  std::vector<std::string> lines = index_declarations(needs, true, extent, first_column);
+  lines.insert(lines.end(), body.begin(), body.end());
+  w.block("for_each_element<MI, " + columns + ">([&](const Element& e) FL_INLINE {", lines, "});");
+}
+
+Expr KernelWriter::hoisted(Expr e, kernel::Space loop, Writer& w) {
+  Writer rows;
+  const Expr result = values_.hoist(e, loop, uniform_, rows);
+  w.append(rows);
+  return result;
+}
+
+void KernelWriter::assign(const Item& item, Expr value, Writer& w) {
+  const std::string target = fragment(item.slot) + "[e]";
+  const std::string text = values_.value(hoisted(value, kernel::kScore, w), "e").text;
+  if (text == target) return;
+  element_loop("N", text, {target + " = " + text + ";"}, w);
+}
+
+void KernelWriter::write_step(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w) {
+  switch (step.kind) {
+    case StepKind::Contract:
+    case StepKind::Scan: return;
+    case StepKind::Reduce: return write_reduce(step, w);
+    case StepKind::Let: return write_let(step, w);
+    case StepKind::Set: return write_row(name_of(sweep.states[step.index].node), "=", step.value, w);
+    case StepKind::Scale:
+      if (sweep.states[step.index].kind != StateKind::Accumulator)
+        return write_row(name_of(sweep.states[step.index].node), "*=", step.value, w);
+      return write_rescale(sweep.states[step.index], step.value, w);
+    case StepKind::Shift: return write_shift(sweep, step, w);
+    case StepKind::Add: {
+      const char* const op = sweep.states[step.index].kind == StateKind::Prod ? "[e] *= " : "[e] += ";
+      const std::string text = values_.value(hoisted(step.value, kernel::kScore, w), "e").text;
+      element_loop("N", text, {name_of(sweep.states[step.index].node) + op + text + ";"}, w);
+      return;
+    }
+    case StepKind::Product:
+      if (!values_ready_) {  // a product before the last contraction
+        w.line("wait_group<0>();");
+        w.line("sync_threads();");
+        values_ready_ = true;
+      }
+      w.line("multiply(" + name_of(sweep.states[step.index].node) + ", " +
+             values_.variables.at(step.value).name + ", " + operands_[step.operand].name +
+             (split_ ? ", " + first_held(sweep.states[step.index].columns) : "") + ");");
+      return;
+  }
+}
+
+void KernelWriter::write_reduce(const kernel::Step& step, Writer& w) {
+  const std::string name = name_of(step.target),
+                    text = values_.value(hoisted(step.value, kernel::kScore, w), "e").text;
+  const bool max = step.reduce == StateKind::Max, sum = step.reduce == StateKind::Sum;
+  w.line("RowVec<MI> " + name + ";");
+  w.line(name + ".fill(" + (sum ? "0.0f" : max ? "-kInfinity" : "kInfinity") + ");");
+  element_loop("N", text,
+               {name +
+                (sum ? "[e] += " + text
+                     : "[e] = " + std::string(max ? "greatest(" : "least(") + name + "[e], " + text + ")") +
+                ";"},
+               w);
+  w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { " + name + "[r] = " +
+         (sum   ? "quad_sum("
+          : max ? "quad_max("
+                : "quad_min(") +
+         name + "[r]); });");
+  values_.variables[step.target] = {name, true};
+}
+
+void KernelWriter::write_let(const kernel::Step& step, Writer& w) {
+  const std::string name = name_of(step.target);
+  w.line("RowVec<MI> " + name + ";");
+  write_row(name, "=", step.value, w);
+  values_.variables[step.target] = {name, true};
+}
+
+void KernelWriter::write_row(const std::string& name, const std::string& op, Expr value, Writer& w) {
+  std::vector<std::string> reductions;
+  const std::string text = values_.together(hoisted(value, kernel::kRow, w), "r", reductions);
+  std::vector<std::string> lines = index_declarations(join(reductions, " ") + text, false);
+  lines.insert(lines.end(), reductions.begin(), reductions.end());
+  lines.push_back(name + "[r] " + op + " " + text + ";");
+  w.block("for_each_row<MI>([&](const Row& r) FL_INLINE {", lines, "});");
+}
+
+// A sum's four lanes each keep a part of it, so each moves by a quarter of the keys.
+void KernelWriter::write_shift(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w) {
+  const kernel::State& state = sweep.states[step.index];
+  const bool rows = state.kind != StateKind::Accumulator;
+  const std::string at = rows ? "r" : "e";
+  const std::string by =
+      wrap(values_.value(hoisted(step.value, rows ? kernel::kRow : kernel::kOut, w), at), kProduct);
+  const std::string source = step.operand < 0 ? "(0.25f * static_cast<float>(col0))"
+                                              : name_of(sweep.states[step.operand].node) + "[" + at + "]";
+  const std::string statement = name_of(state.node) + "[" + at + "] += " + by + " * " + source + ";";
+  if (!rows) return element_loop(held(state.columns), by, {statement}, w, first_held(state.columns));
+  w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { " + statement + " });");
+}
+
+void KernelWriter::write_rescale(const kernel::State& state, Expr value, Writer& w) {
+  const std::string text = values_.value(hoisted(value, kernel::kOut, w), "e").text;
+  element_loop(held(state.columns), text, {name_of(state.node) + "[e] *= " + text + ";"}, w,
+               first_held(state.columns));
+}
+
+}  // namespace flashlight::emit

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// A sweep over the keys, and the order of things inside one tile.
+#include "emit/kernel_writer.h"
+
+namespace flashlight::emit {
+
+void KernelWriter::declare(const kernel::Sweep& sweep, Writer& w) {
+  for (const kernel::State& state : sweep.states) {
+    const std::string name = name_of(state.node);
+    const bool accumulator = state.kind == StateKind::Accumulator;
+    if (accumulator) text_.accumulators.push_back(state.columns);
+    w.line((accumulator ? "Acc<MI, " + held(state.columns) + "> " : std::string("RowVec<MI> ")) + name + ";");
+    w.line(name + ".fill(" + float_literal(state.initial) + ");");
+    values_.variables[state.node] = {name, true};
+  }
+}
+
+// A variable's name: the temporary's own, made unique per sweep.
+std::string KernelWriter::name_of(Expr node) {
+  const std::string base = node.info().name + (sweep_ ? "_" + std::to_string(sweep_ + 1) : "");
+  return base;
+}
+
+void KernelWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w) {
+  sweep_ = static_cast<int>(number);
+  schedule_ = schedule_tile(program_, sweep);
+  text_.demand.score_fragments = std::max(text_.demand.score_fragments, schedule_.slots);
+  text_.demand.row_vectors = std::max(text_.demand.row_vectors, row_vectors(sweep));
+  w.line();
+  w.line("// Sweep over the keys" +
+         (program_.sweeps.size() > 1
+              ? " " + std::to_string(number + 1) + " of " + std::to_string(program_.sweeps.size())
+              : "") +
+         ".");
+  // Of all sweeps but the last, what they made known outlives them.
+  const bool last = number + 1 == program_.sweeps.size();
+  for (const kernel::Step& final : sweep.finals) w.line("RowVec<MI> " + name_of(final.target) + ";");
+  if (!last) w.open("{");
+  declare(sweep, w);
+  CoverText cover(program_, sweep, points_);
+  cover.write_bounds(w);
+  if (text_.sparsity.empty()) text_.sparsity = cover.in_words();
+  if (number > 0) w.line("sync_threads();  // the tiles of the sweep before are no longer read");
+  for (std::size_t o = 0; o < operands_.size(); ++o) {
+    if (number == 0 && operands_[o].row) write_load(o, "row0", w);
+  }
+  write_key_loads(true, "tile * N", sweep, w, "int tile = " + cover.first() + ";", "tile < tiles");
+  w.line("commit_group();");
+  w.open("while (tile < tiles) {");
+  w.line("const int col0 = tile * N;");
+  w.line("const int next = " + cover.next() + ";");
+  w.line("count(\"tile\");");
+  w.line("wait_group<0>();");
+  w.line("sync_threads();");
+  write_key_vectors(number, sweep, w);
+  if (uses_late(sweep)) {
+    write_key_loads(false, "col0", sweep, w, "", "");
+    w.line("commit_group();");
+  }
+  write_tile(sweep, cover, w);
+  w.line("tile = next;");
+  w.close();
+  w.line("wait_group<0>();");
+  write_finals(sweep, w);
+  if (!last) w.close();
+}
+
+// Row vectors alive in one tile: states, temporaries, and what a stream's exponent leaves outside its loop.
+int KernelWriter::row_vectors(const kernel::Sweep& sweep) {
+  int count = 0;
+  for (const kernel::State& state : sweep.states) count += state.kind != StateKind::Accumulator;
+  for (const kernel::Step& step : sweep.steps)
+    count += step.kind == StepKind::Reduce ? 2 : step.kind == StepKind::Let;
+  return count;
+}
+
+// Whether a tile needs no mask, once for each mask; tiles that need one are counted.
+void KernelWriter::write_wholes(const kernel::Sweep& sweep, CoverText& cover, Writer& w) {
+  wholes_.clear();
+  std::vector<std::string> names;
+  for (const kernel::Masked& masked : sweep.masked) {
+    const std::string text = cover.full(masked.predicate);
+    const auto [found, fresh] =
+        wholes_.try_emplace(text, "whole" + (names.empty() ? "" : std::to_string(names.size() + 1)));
+    if (!fresh) continue;
+    names.push_back(found->second);
+    w.line("const bool " + found->second + " = " + text + ";" +
+           (text == "false" ? "  // only the mask itself can tell" : ""));
+  }
+  if (!names.empty())
+    w.line("if (!" + (names.size() == 1 ? names[0] : "(" + join(names, " && ") + ")") +
+           ") count(\"masked tile\");");
+}
+
+void KernelWriter::write_tile(const kernel::Sweep& sweep, CoverText& cover, Writer& w) {
+  write_wholes(sweep, cover, w);
+  for (int slot = 0; slot < schedule_.slots; ++slot) w.line("Acc<MI, N> " + fragment(slot) + ";");
+  std::size_t contracts = sweep.contractions.size();
+  bool prefetched = false;
+  values_ready_ = false;
+  for (const Item& item : schedule_.items) {
+    values_.forget_rows();
+    if (item.kind == Item::Contract) {
+      write_contract(item, w);
+      if (--contracts == 0) prefetch(sweep, w), prefetched = true;
+    } else if (item.kind == Item::Mask) {
+      write_masked(sweep.masked[item.index], item, cover, w);
+    } else if (item.kind == Item::Scan) {
+      const kernel::Step& step = sweep.steps[item.index];
+      assign(item, step.value, w);
+      w.line(std::string(step.operand == 1 ? "scan_before(" : "scan(") + fragment(item.slot) + ", " +
+             name_of(sweep.states[step.index].node) + ");");
+    } else if (item.kind == Item::Weigh) {
+      values_.variables.erase(item.node);
+      assign(item, item.node, w);
+    } else {
+      write_step(sweep, sweep.steps[item.index], w);
+    }
+    if (item.node) values_.variables[item.node] = {fragment(item.slot), true};
+  }
+  if (!prefetched) prefetch(sweep, w);
+  // The next tile must not fill what slower warps still read.
+  if (uses_late(sweep)) w.line("sync_threads();");
+}
+
+// All warps are done with the key operands of the contractions: fetch the next ones behind the softmax.
+void KernelWriter::prefetch(const kernel::Sweep& sweep, Writer& w) {
+  w.line("wait_group<0>();");
+  w.line("sync_threads();");
+  values_ready_ = true;
+  write_key_loads(true, "next * N", sweep, w, "", "next < tiles");
+  w.line("commit_group();");
+}
+
+void KernelWriter::write_contract(const Item& item, Writer& w) {
+  const kernel::Contraction& c = program_.contractions[item.index];
+  w.line(fragment(item.slot) + ".fill(0);");
+  w.line((split_ ? "multiply_transposed<PARTS>(" : "multiply_transposed(") + fragment(item.slot) + ", " +
+         operands_[c.left].name + ", " + operands_[c.right].name +
+         (split_ ? ", warp, part, exchange);" : ", warp);"));
+}
+
+void KernelWriter::write_masked(const kernel::Masked& masked, const Item& item, CoverText& cover, Writer& w) {
+  assign(item, masked.value, w);
+  const std::string target = fragment(item.slot) + "[e]", outside = float_literal(masked.otherwise);
+  std::string keep;
+  if (masked.predicate) keep = wrap(values_.value(hoisted(masked.predicate, kernel::kScore, w), "e"), kAtom);
+  w.open("if (!" + wholes_.at(cover.full(masked.predicate)) + ") {");
+  element_loop("N", keep,
+               {"if (col0 + col_of(e) >= p.n_key" + (keep.empty() ? "" : " || !" + keep) + ") " + target +
+                " = " + outside + ";"},
+               w);
+  w.close();
+}
+
+}  // namespace flashlight::emit
