@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The faulty kernels of faults.cu and hopper/faults.cu by name.
+// The faulty kernels of faults.cu and hopper/*_faults.cu by name.
 #pragma once
 
 #include <string>
@@ -21,7 +21,12 @@ std::vector<std::string> names_of(const FaultEntry<Params> (&entries)[COUNT]) {
 }
 
 std::vector<std::string> fault_names();
-std::vector<std::string> hopper_fault_names();
+
+struct HopperFault {
+  std::string name;
+  const char* file;  // in test/device
+};
+std::vector<HopperFault> hopper_faults();
 
 // Run the kernel on `in`, a 64 x 64 bfloat16 matrix, and `out`, 64 x 64 floats. Return launch's result.
 int run_fault(const std::string& name, const void* in, float* out);

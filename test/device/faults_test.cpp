@@ -49,8 +49,7 @@ struct Planted {
 std::vector<Planted> planted() {
   std::vector<Planted> all;
   for (const std::string& name : fault_names()) all.push_back({name, "faults.cu", run_fault});
-  for (const std::string& name : hopper_fault_names())
-    all.push_back({name, "hopper/faults.cu", run_hopper_fault});
+  for (const HopperFault& fault : hopper_faults()) all.push_back({fault.name, fault.file, run_hopper_fault});
   return all;
 }
 
@@ -125,7 +124,7 @@ TEST_F(OneThreadTest, DeadlocksSayWhoWaitsWhere) {
 
 TEST_F(OneThreadTest, DeadlocksDescribeBarriers) {
   const Finding bytes = first_finding("expects_too_many_bytes", run_hopper_fault);
-  EXPECT_NE(bytes.text.find("threads 0-255 wait in Barrier::wait at faults.cu:"), std::string::npos)
+  EXPECT_NE(bytes.text.find("threads 0-255 wait in Barrier::wait at barrier_faults.cu:"), std::string::npos)
       << bytes.text;
   EXPECT_NE(bytes.text.find("is in phase 0: 0 of 1 arrivals missing, 8192 bytes missing"), std::string::npos)
       << bytes.text;
@@ -138,7 +137,7 @@ TEST_F(OneThreadTest, AsynchronousAccessesSayWhatTheyAre) {
   EXPECT_NE(store.text.find("after the read by the reading of a bulk store of thread 0"), std::string::npos)
       << store.text;
   const Finding product = first_finding("overwrites_a_product_s_tile", run_hopper_fault);
-  EXPECT_NE(product.text.find("after the read by a product at faults.cu:"), std::string::npos)
+  EXPECT_NE(product.text.find("after the read by a product at operand_faults.cu:"), std::string::npos)
       << product.text;
   const Finding proxy = first_finding("forgets_the_proxy_fence", run_hopper_fault);
   EXPECT_NE(proxy.text.find("by a product lacks fence_proxy_async after the write by thread"),
