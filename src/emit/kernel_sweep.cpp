@@ -65,12 +65,16 @@ void KernelWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, W
   if (!last) w.close();
 }
 
-// Row vectors alive in one tile: states, temporaries, and what a stream's exponent leaves outside its loop.
+// Row vectors alive in one tile: states, temporaries, what a stream's exponent leaves outside its loop, and what a running sum
+// holds while it passes over a fragment, which is as much as a handful of them.
 int KernelWriter::row_vectors(const kernel::Sweep& sweep) {
+  constexpr int kScan = 6;
   int count = 0;
   for (const kernel::State& state : sweep.states) count += state.kind != StateKind::Accumulator;
   for (const kernel::Step& step : sweep.steps)
-    count += step.kind == StepKind::Reduce ? 2 : step.kind == StepKind::Let;
+    count += step.kind == StepKind::Scan     ? kScan
+             : step.kind == StepKind::Reduce ? 2
+                                             : step.kind == StepKind::Let;
   return count;
 }
 
