@@ -135,6 +135,12 @@ void KernelWriter::write_segments(std::size_t o, Writer& w) {
   w.close("}, {" + join(starts, ", ") + "}};");
 }
 
+// q_matrix2 for q_tile2.
+std::string KernelWriter::matrix_name(std::size_t o) const {
+  const std::string tile = "_tile", &name = operands_[o].name;
+  return std::string(name).replace(name.rfind(tile), tile.size(), "_matrix");
+}
+
 // The tensor, and the matrix that an operand is of it: each index split into start + row stride + column
 // stride.
 std::pair<std::string, std::string> KernelWriter::matrix(const Placement& place,
@@ -160,9 +166,9 @@ std::pair<std::string, std::string> KernelWriter::matrix(const Placement& place,
     return terms.empty() ? std::string("0") : sum(terms, CType::Long).text;
   };
   return {field, "(" + points_.offset(place.input, start) + ", " + text(rows) + ", " + text(cols) + ", " +
-                     (!place.extent.empty()      ? place.extent
-                      : operands_is_row(operand) ? "p.n_row"
-                                                 : "p.n_key") +
+                     (!place.extent.empty()       ? place.extent
+                      : operand.rows == plan_.row ? "p.n_row"
+                                                  : "p.n_key") +
                      ", " + loop_extent(operand.cols) + ")"};
 }
 

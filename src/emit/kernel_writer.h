@@ -38,7 +38,7 @@ class KernelWriter {
     std::vector<Placement> parts;  // of a concatenation along the rows: each is copied, from `start` on
     std::string start = {};
   };
-  // Such a value in shared memory, computed once a tile.
+  // A value of the key alone, too dear to repeat for every score: in shared memory, computed once a tile.
   struct KeyVector {
     Expr leaf;
     std::string name;
@@ -68,12 +68,8 @@ class KernelWriter {
   void write_operands(Writer& w);
   void write_segments(std::size_t o, Writer& w);
   std::pair<std::string, std::string> matrix(const Placement& place, const kernel::Operand& operand);
-  std::string matrix_name(std::size_t o) const {
-    return operands_[o].name.substr(0, operands_[o].name.find("_tile")) + "_matrix" +
-           operands_[o].name.substr(operands_[o].name.find("_tile") + 5);
-  }
+  std::string matrix_name(std::size_t o) const;
   std::string any_matrix_name(std::size_t o) const { return "any_" + matrix_name(o); }
-  bool operands_is_row(const kernel::Operand& operand) const { return operand.rows == plan_.row; }
 
   // kernel_loads.cpp
   void write_load(std::size_t o, const std::string& first, Writer& w);
@@ -133,8 +129,8 @@ class KernelWriter {
   std::vector<Placement> operands_;
   std::vector<KeyVector> key_vectors_;
   Schedule schedule_;
-  std::map<std::string, std::string>
-      wholes_;  // the conditions under which a tile needs no mask, and their variables
+  // The conditions under which a tile needs no mask, and their variables.
+  std::map<std::string, std::string> wholes_;
   Writer uniform_;
   int sweep_ = 0;
   bool values_ready_ = false;  // the tile's values have arrived for every warp
