@@ -3,10 +3,12 @@
 #include "fusion/extract.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "fusion/leaf_info.h"
 #include "fusion/local.h"
 #include "fusion/segments.h"
+#include "graph/finite.h"
 
 namespace flashlight::fusion {
 
@@ -134,7 +136,7 @@ class Extraction {
     }
     const std::vector<Expr> a = operands(access);
     switch (node.fn) {
-      case Fn::Add: return arena_.make(algebra::Op::kAdd, a);
+      case Fn::Add: return sum(access, a);
       case Fn::Mul: return product(a);
       case Fn::Pow:
         if (a[1].is(algebra::Op::kConstant)) return pow(a[0], a[1].value());
@@ -158,6 +160,19 @@ class Extraction {
       case Fn::ToBool: return ne(a[0], 0.0);
       default: return algebra::call(arena_, static_cast<int>(node.fn), a, node.type == Type::Bool);
     }
+  }
+
+  // A row constant that may be -inf is a mask. To the laws it is a number like any other, which a softmax does not see.
+  Expr sum(const Access& access, const std::vector<Expr>& terms) {
+    const Expr all = arena_.make(algebra::Op::kAdd, terms);
+    if (!(dependence_(access) & bit(plan_.stream))) return all;
+    std::vector<Expr> kept;
+    for (std::size_t k = 0; k < terms.size(); ++k) {
+      const Access term = compose(graph_[access.node].operands[k], access.index);
+      const bool of_row = terms[k].is(algebra::Op::kLeaf) && !(dependence_(term) & bit(plan_.stream));
+      if (of_row && graph::may_mask(graph_, term.node)) kept.push_back(gt(terms[k], -INFINITY));
+    }
+    return kept.empty() ? all : where(algebra::all_of(kept), all, -INFINITY);
   }
 
   bool is_launch_number(Expr e) const {

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "rewrite/finite.h"
+#include "graph/finite.h"
 
 namespace flashlight::rewrite {
 

@@ -161,6 +161,18 @@ TEST(Interpret, LargeScores) {
   }
 }
 
+// A bias of the row hides it where it is -inf, and is nothing to a softmax elsewhere.
+TEST(Interpret, ARowConstantMayHideItsRow) {
+  const auto lowered = lower(4, [](const graph::Tensors& t) -> graph::Tensors {
+    return {attend(scores_of(t) + graph::T(t[3].op("view", graph::sizes({-1, 1}))), t[2])};
+  });
+  std::vector<graph::Array> inputs = qkv({4, 5});
+  inputs.push_back({{4}, {0.5, -INFINITY, -2, -INFINITY}});
+  const auto wanted = graph::evaluate(lowered->function, inputs, {});
+  EXPECT_TRUE(std::isnan(wanted[0].data[2]));
+  expect_close(interpret(lowered->program, inputs, {}, {2, 3, true, nullptr})[0], wanted[0], 0, "");
+}
+
 // A finite fill keeps its meaning: a row whose every score is filled attends uniformly.
 TEST(Interpret, FiniteFill) {
   const graph::Body body = [](const graph::Tensors& t) -> graph::Tensors {

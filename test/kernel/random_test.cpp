@@ -71,8 +71,7 @@ Outcome run(std::uint64_t seed, int limit, Reach& reach) {
     const auto program = lower(std::move(function));
     const std::string wrong = disagreement(*program, seed);
     if (!wrong.empty()) return {"", wrong + "\n" + text + to_string(program->program)};
-    ++made[std::to_string(program->program.sweeps.size()) +
-           (program->program.sweeps.size() == 1 ? " sweep" : " sweeps")];
+    ++made[program->program.sweeps.size() == 1 ? "one sweep" : "several sweeps"];
     for (const auto& [law, n] : made) reach[law] += n;
     return {};
   } catch (const NotLowered& reason) { return {reason.id, ""}; } catch (const std::exception& error) {

@@ -3,10 +3,10 @@
 #pragma once
 #include "graph/graph.h"
 
-namespace flashlight::rewrite {
+namespace flashlight::graph {
 
 // True if an infinity of a tensor parameter or a written one may reach this value as it is: through sums, selections,
 // extrema and scalings. A product of tensors, a power or an exponential holds an infinity only by overflow.
-bool may_mask(const graph::Graph&, graph::NodeId);
+bool may_mask(const Graph&, NodeId);
 
-}  // namespace flashlight::rewrite
+}  // namespace flashlight::graph

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Walks a value down to where an infinity could come from.
-#include "rewrite/finite.h"
+#include "graph/finite.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace flashlight::rewrite {
-
-using namespace graph;
+namespace flashlight::graph {
 
 bool may_mask(const Graph& g, NodeId id) {
   const Node& n = g[id];
@@ -36,4 +34,4 @@ bool may_mask(const Graph& g, NodeId id) {
   }
 }
 
-}  // namespace flashlight::rewrite
+}  // namespace flashlight::graph
