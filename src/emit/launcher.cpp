@@ -64,7 +64,8 @@ class Symbols {
       slot = found->second;
       next_ += fresh;
     } else {
-      derived_.emplace_back(size, next_++);
+      const int from_end = static_cast<int>(a) - static_cast<int>(param.shape.size());
+      derived_.push_back({size, next_++, param.name + ".size(" + std::to_string(from_end) + ")"});
     }
     return "{" + std::to_string(slot) + tail;
   }
@@ -74,15 +75,21 @@ class Symbols {
     for (const auto& [id, slot] : slots_) ordered.emplace_back(slot, id);
     std::sort(ordered.begin(), ordered.end());
     for (const auto& [slot, id] : ordered) w.line("[[maybe_unused]] const long long " + symbol_name(function_, id) + " = launch.size(" + std::to_string(slot) + ");");
-    for (const auto& [size, slot] : derived_) {
-      w.line("launch.check(launch.size(" + std::to_string(slot) + ") == " + wrap(host_code(function_, size), kSum) + ", \"an argument's size does not fit the others\");");
+    for (const auto& [size, slot, name] : derived_) {
+      w.line("launch.check(launch.size(" + std::to_string(slot) + ") == " + wrap(host_code(function_, size), kSum) + ", \"" + name + " must be " +
+             fusion::describe(function_, size) + "\");");
     }
   }
 
  private:
   const Function& function_;
   std::map<SymbolId, int> slots_;
-  std::vector<std::pair<Sym, int>> derived_;
+  struct Derived {
+    Sym size;
+    int slot;
+    std::string name;  // k.size(-1)
+  };
+  std::vector<Derived> derived_;
   int next_ = 0;
 };
 
@@ -90,6 +97,19 @@ bool is_read(const Function& f, int tensor) {
   for (graph::NodeId id = 0; id < f.graph.size(); ++id)
     if (f.graph[id].op == graph::Op::Input && f.graph[id].input == tensor) return true;
   return false;
+}
+
+// A check's text with sizes as the program calls them: q.size(-1) for size(0,2).
+std::string with_names(const Function& f, std::string text) {
+  for (std::size_t t = 0; t < f.tensors.size(); ++t) {
+    const int axes = static_cast<int>(f.tensors[t].shape.size());
+    for (int a = 0; a < axes; ++a) {
+      const std::string symbol = "size(" + std::to_string(t) + "," + std::to_string(a) + ")";
+      const std::string name = f.tensors[t].name + ".size(" + std::to_string(a - axes) + ")";
+      for (std::size_t at = text.find(symbol); at != std::string::npos; at = text.find(symbol, at + name.size())) text.replace(at, symbol.size(), name);
+    }
+  }
+  return text;
 }
 
 void write_binding(const Function& f, Writer& w) {
@@ -110,7 +130,7 @@ void write_binding(const Function& f, Writer& w) {
   symbols.write(w);
   for (const graph::Check& check : f.checks) {
     std::string text;
-    for (char c : check.text) text += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+    for (char c : with_names(f, check.text) + " (" + fusion::describe(f, check.condition) + ")") text += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
     w.line("launch.check(" + host_code(f, check.condition).text + ", \"" + text + "\");");
   }
 }

@@ -190,7 +190,7 @@ TEST_F(Refusal, AssumptionsThatDoNotHold) {
 }
 TEST_F(Refusal, OddSplits) {
   for (View* x : {&a.q_view, &a.k_view}) x->shape[2] = 63;
-  expect("two_streams: ", flashlight_two_streams);
+  expect("two_streams: chunk: the size of dim 2 of [.., q.size(-2), q.size(-1)] and its parts must be equal (q.size(-1) == ", flashlight_two_streams);
 }
 TEST_F(Refusal, Devices) {
   a.k_view.dl.device.device_type = kDLCUDA;
