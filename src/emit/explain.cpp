@@ -37,10 +37,10 @@ std::string kernel(const KernelFacts& k) {
   std::string out = "  Kernel " + k.name + " for " + k.arch + "\n";
   out += line("folds", joined(k.ops));
   out += line("tiles", k.tile);
-  out += line("shared memory", k.smem_bytes);
-  out += line("operations", k.flops);
+  out += line("shared memory", k.smem_bytes.empty() ? "" : k.smem_bytes + " bytes a block");
+  out += line("flops", k.flops);
   if (!k.bytes_unfused.empty())
-    out += line("memory traffic", k.bytes_fused + " bytes instead of " + k.bytes_unfused);
+    out += line("memory traffic", k.bytes_fused + " bytes instead of " + k.bytes_unfused + "; e is the size of an element");
   out += line("skipped tiles", k.sparsity);
   return out + indented(k.explanation, "    ");
 }
@@ -57,6 +57,7 @@ std::string explain(const FusedFunction& f) {
     if (!why->hint.empty()) out += "  What would help: " + why->hint + "\n";
   }
   for (const KernelFacts& k : f.kernels) out += kernel(k);
+  if (f.status == fusion::Status::Unfused) return out;  // what was rewritten on the way is of no use to it
   for (const RuleUse& r : f.rules)
     out += "  Rule " + r.name + " (" + r.location + ") applied " +
            (r.count == 1 ? "once" : std::to_string(r.count) + " times") + ".\n";

@@ -179,6 +179,8 @@ std::vector<std::string> formula_comment(const kernel::Program& program) {
     for (const kernel::Step& final : program.sweeps[s].finals) lines.push_back(readable(final.target) + " = " + readable(final.value));
   }
   for (const kernel::Store& store : program.stores) lines.push_back("result = " + readable(store.value));
+  constexpr std::size_t kLongest = 240;
+  for (std::string& line : lines) line = fusion::readable(line, kLongest);
   return lines;
 }
 

@@ -2,6 +2,8 @@
 // See describe.h.
 #include "fusion/describe.h"
 
+#include <cctype>
+
 #include "fusion/access.h"
 
 namespace flashlight::fusion {
@@ -109,6 +111,25 @@ std::string describe(const graph::Function& f, const KernelPlan& plan, const Lea
   std::string text = Describer(f, plan)({leaf.node, leaf.index});
   if (text.size() > kLongest) text = f.graph.label(leaf.node).empty() ? text.substr(0, kLongest) + "..." : f.graph.label(leaf.node);
   return text.find(' ') == std::string::npos ? text : "(" + text + ")";
+}
+
+std::string readable(const std::string& text, std::size_t longest) {
+  std::string out;
+  const auto is_word = [](char c) { return c == '_' || std::isalnum(static_cast<unsigned char>(c)); };
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = text[at] == 'f' && (at == 0 || !is_word(text[at - 1])) ? text.find_first_not_of("0123456789", at + 1) : at;
+    const std::size_t digits = end == std::string::npos || end <= at + 1 || text[end] != '(' ? 0 : end - at - 1;
+    const int id = digits > 0 && digits < 4 ? std::stoi(text.substr(at + 1, digits)) : -1;
+    if (id >= 0 && id <= static_cast<int>(Fn::ToBool)) {
+      out += graph::name_of(static_cast<Fn>(id));
+      at = end;
+    } else {
+      out += text[at++];
+    }
+  }
+  if (out.size() <= longest) return out;
+  while (longest > 0 && (static_cast<unsigned char>(out[longest]) & 0xc0) == 0x80) --longest;  // not inside of a character
+  return out.substr(0, longest) + " ...";
 }
 
 }  // namespace flashlight::fusion

@@ -2,6 +2,7 @@
 // See plan.h: roles, then rows, then the algebra.
 #include "fusion/plan.h"
 
+#include <algorithm>
 #include <set>
 
 #include "fusion/algebra/plan.h"
@@ -11,6 +12,18 @@
 namespace flashlight::fusion {
 
 namespace {
+
+constexpr std::size_t kLongestLine = 320, kLongestReason = 240;
+
+std::string readable_lines(const std::string& text) {
+  std::string out;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    out += readable(text.substr(begin, end - begin), kLongestLine) + "\n";
+    begin = end + 1;
+  }
+  return out;
+}
 
 KernelPlan plan_kernel(const graph::Function& function, const PlanOptions& options) {
   Dependence dependence(function.graph);
@@ -23,10 +36,10 @@ KernelPlan plan_kernel(const graph::Function& function, const PlanOptions& optio
   algebra_options.static_references = false;
   auto derived = algebra::plan(*kernel.arena, outputs, algebra_options);
   if (const auto* refusal = std::get_if<algebra::Refusal>(&derived)) {
-    throw Refused{{algebra::reason_id(refusal->reason), refusal->text, algebra::reason_hint(refusal->reason), source_of(kernel, refusal->at)}};
+    throw Refused{{algebra::reason_id(refusal->reason), readable(refusal->text, kLongestReason), algebra::reason_hint(refusal->reason), source_of(kernel, refusal->at)}};
   }
   auto& plan = std::get<algebra::Plan>(derived);
-  kernel.explanation = algebra::explain(plan);
+  kernel.explanation = readable_lines(algebra::explain(plan));
   kernel.sweeps = std::move(plan.sweeps);
   return kernel;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What becomes one kernel: sweeps, contractions, references; and the reasons where nothing does.
+#include "fusion/describe.h"
 #include "planning.h"
 
 namespace flashlight::fusion {
@@ -185,6 +186,24 @@ TEST(Reasons, NameTheLineOfTheExpression) {
   });
   EXPECT_EQ(reason.where.file, "f.cpp");
   EXPECT_GT(reason.where.line, 0u);
+}
+
+// What the laws made of a program on the way may be very long.
+TEST(Reasons, AreShortAndSayWhenMoreSweepsAreNeeded) {
+  const Reason reason = reason_of(3, [](const Tensors& t) -> Tensors {
+    T p = softmax(scores(t));
+    for (int n = 0; n < 5; ++n) p = softmax(T(T(p + Sym(0.1)).op("log")));
+    return {graph::matmul(p, t[2])};
+  });
+  expect_reason(reason, "inseparable-log", "more than 4 sweeps over the keys would be needed");
+  EXPECT_LT(reason.text.size(), 260u);
+}
+
+TEST(Describe, AlgebraForReaders) {
+  const std::string log1p = "f" + std::to_string(static_cast<int>(graph::Fn::Log1p)) + "(";
+  EXPECT_EQ(readable("x + " + log1p + "f2) - buf2(f99)", 80), "x + log1p(f2) - buf2(f99)");
+  EXPECT_EQ(readable("abcdef", 4), "abcd ...");
+  EXPECT_EQ(readable("abc\xc3\xa4", 4), "abc ...");
 }
 
 TEST(Reasons, ARunningSumAlongTheQueries) {

@@ -54,7 +54,25 @@ std::optional<double> folded(Expr e, const std::vector<double>& x) {
   }
 }
 
+std::optional<double> eager(Expr e, std::map<Expr, std::optional<double>>& memo) {
+  if (const auto it = memo.find(e); it != memo.end()) return it->second;
+  std::optional<double> result = reduced(e.op());
+  if (e.is(Op::kConstant)) result = e.value();
+  if (!result && !e.args().empty()) {
+    std::vector<double> numbers;
+    for (Expr a : e.args())
+      if (const auto x = eager(a, memo)) numbers.push_back(*x);
+    if (numbers.size() == e.args().size()) result = e.is(Op::kPow) ? std::pow(numbers[0], e.value()) : folded(e, numbers);
+  }
+  return memo[e] = result;
+}
+
 }  // namespace
+
+std::optional<double> eager_over_empty_stream(Expr e) {
+  std::map<Expr, std::optional<double>> memo;
+  return eager(e, memo);
+}
 
 Expr over_empty_stream(Expr root) {
   Arena& arena = root.arena();

@@ -47,6 +47,10 @@ std::vector<Expr> knowns_used(const Sweep& s) {
   return out;
 }
 
+std::string more_sweeps(int most) {
+  return "more than " + std::to_string(most) + (most == 1 ? " sweep" : " sweeps") + " over the keys would be needed, the last for ";
+}
+
 class Planning {
  public:
   Planning(Arena& arena, const std::vector<Expr>& outputs, const PlanOptions& options)
@@ -62,8 +66,10 @@ class Planning {
         plan_.because.push_back(e.refusal);
       }
       const std::vector<Expr> next = separable_reductions_of_failures();
-      if (next.empty() || static_cast<int>(plan_.sweeps.size()) + 1 >= options_.max_sweeps)
-        throw Inseparable(plan_.because.back().reason, plan_.because.back().text, plan_.because.back().at);
+      const Refusal& last = plan_.because.back();
+      if (next.empty()) throw Inseparable(last.reason, last.text, last.at);
+      if (static_cast<int>(plan_.sweeps.size()) + 1 >= options_.max_sweeps)
+        throw Inseparable(last.reason, more_sweeps(options_.max_sweeps) + last.text, last.at);
       plan_.sweeps.push_back(sweep(next));
       make_known(next);
     }
