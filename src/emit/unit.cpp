@@ -7,6 +7,7 @@
 
 #include "emit/facts.h"
 #include "emit/launcher.h"
+#include "emit/numerics.h"
 #include "fusion/roles.h"
 #include "kernel/verify.h"
 
@@ -136,11 +137,16 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
     if (function.status != fusion::Status::Fused || !function.source->in_main_file) continue;
     try {
       lowered.push_back(lower(function, function.source->name + "_" + std::to_string(lowered.size() + 1), options));
-      for (const VariantText& v : lowered.back().variants) function.kernels.push_back(facts_of(v, options));
+      for (const VariantText& v : lowered.back().variants) {
+        function.kernels.push_back(facts_of(v, options));
+        for (const std::string& remark : numerics_of(*v.program, options))
+          if (std::find(function.numerics.begin(), function.numerics.end(), remark) == function.numerics.end()) function.numerics.push_back(remark);
+      }
     } catch (const fusion::Refused& refused) {
       function.status = fusion::Status::Unfused;
       function.reason = refused.reason;
       function.kernels.clear();
+      function.numerics.clear();
     }
   }
   if (lowered.empty()) return program.text;

@@ -91,6 +91,21 @@ TEST(Outputs, ExplainSaysWhatTheReportSays) {
   EXPECT_EQ(folder.snapshot().size(), 1u);
 }
 
+TEST(Outputs, NumericsAreThoseOfTheOptions) {
+  Folder folder;
+  folder.write("a.cpp", kAttention);
+  const auto numerics = [&](std::vector<std::string> options) {
+    options.insert(options.begin(), {"a.cpp", "--report-only"});
+    return json::parse(folder.translate(options).out)["functions"][0]["numerics"].dump();
+  };
+  EXPECT_NE(numerics({}).find("bf16 and fp16: between load and store everything is float32"), std::string::npos);
+  EXPECT_NE(numerics({}).find("a row whose every score is -inf gives 0"), std::string::npos);
+  EXPECT_EQ(numerics({}).find("TF32"), std::string::npos);
+  EXPECT_EQ(numerics({"--strict-nan"}).find("gives 0"), std::string::npos);
+  EXPECT_NE(numerics({"--dtypes", "fp32"}).find("TF32"), std::string::npos);
+  EXPECT_EQ(numerics({"--dtypes", "fp32"}).find("rounded once"), std::string::npos);
+}
+
 TEST(Outputs, DumpPrintsAStage) {
   Folder folder;
   folder.write("a.cpp", kAttention);

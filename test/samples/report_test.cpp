@@ -8,6 +8,8 @@
 #include <regex>
 #include <sstream>
 
+#include "../emit/schema.h"
+
 namespace {
 
 using nlohmann::json;
@@ -50,6 +52,23 @@ TEST_P(Report, SaysFusedForEveryMarkedFunction) {
     const json& f = functions[name];
     EXPECT_EQ(f["status"], "fused") << name << ": " << f.value("reason", json()).dump();
     EXPECT_EQ(f["kernels"].size(), 1u) << name << " is one kernel";
+  }
+}
+
+TEST_P(Report, FollowsItsSchema) {
+  flashlight::test::Validator validator(json::parse(read(FLASHLIGHT_SOURCE_DIR "/docs/report.schema.json")));
+  for (const std::string& error : validator.errors(report())) ADD_FAILURE() << error;
+}
+
+// A kernel is never the eager program to the bit, and a reader is told where they part.
+TEST_P(Report, SaysWhereNumbersDiffer) {
+  const json r = report();
+  for (const json& f : r["functions"]) EXPECT_EQ(f["numerics"].empty(), f["status"] != "fused") << f["name"];
+  if (GetParam() == "causal_bottom_right") {
+    EXPECT_NE(r["functions"][0]["numerics"].dump().find("gives 0, where the eager program gives NaN"), std::string::npos) << r["functions"][0];
+  }
+  if (GetParam() == "unnormalised") {
+    EXPECT_EQ(r["functions"].dump().find("gives NaN"), std::string::npos);
   }
 }
 
