@@ -92,7 +92,11 @@ std::string without_parentheses(const std::string& text) {
 }  // namespace
 
 CoverText::CoverText(const kernel::Program& program, const kernel::Sweep& sweep, PointPrinter& points)
-    : program_(program), points_(points), live_(kernel::cover_of_any(program, sweep.live)), data_(live_.data) {}
+    : program_(program),
+      points_(points),
+      masked_(std::any_of(sweep.masked.begin(), sweep.masked.end(), [](const kernel::Masked& m) { return static_cast<bool>(m.predicate); })),
+      live_(kernel::cover_of_any(program, sweep.live)),
+      data_(live_.data) {}
 
 // The form without its keys: its least or greatest value over the tile's rows.
 std::vector<Code> CoverText::rest(const Cover& cover, bool upper) {
@@ -254,7 +258,10 @@ std::string CoverText::full(Expr predicate) {
 }
 
 std::string CoverText::in_words() const {
-  if (live_.cover.kind == Cover::Constant) return "no mask: every tile is visited, only the last one is masked at the end of the keys";
+  if (live_.cover.kind == Cover::Constant) {
+    return masked_ ? "every tile is visited, since what a mask hides may count elsewhere; masks are evaluated only on tiles that are not proved full"
+                   : "no mask: every tile is visited, only the last one is masked at the end of the keys";
+  }
   std::string text = bounded_below_ || kernel::is_interval(live_.cover) ? "loop bounds in closed form skip every tile that the mask empties" : "";
   if (tested_) text += std::string(text.empty() ? "" : ", and ") + "an interval test per tile skips the empty ones";
   if (text.empty()) text = "the mask has no affine form: every tile is visited";

@@ -30,6 +30,7 @@ class CoverText {
 
   const kernel::Program& program_;
   PointPrinter& points_;
+  const bool masked_;  // some value of the sweep has a mask
   kernel::CoverOf live_;
   std::vector<fusion::Access> data_;
   bool bounded_below_ = false, tested_ = false;
