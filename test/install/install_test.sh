@@ -20,7 +20,7 @@ cd "$scratch"
 includes="-I$here/include -I$prefix/include"
 if [ -n "$standalone" ]; then
   includes="-I$here/include"  # the program's own header; none of Flashlight's
-  ! grep -nE '^ *# *include *[<"](flashlight|dlpack)' main.cu
+  if grep -nE '^ *# *include *[<"](flashlight|dlpack)' main.cu; then exit 1; fi
 fi
 library=$(dirname "$(find "$prefix" -name libflashlight.a)")
 case $compiler in
