@@ -330,7 +330,18 @@ std::vector<Instance> instances_of(const VariantText& v, const EmitOptions& opti
 
 namespace {
 
-std::vector<std::string> parameter_list(const Function& f) {
+// Adds what `all` does not have yet, in front of its next neighbour there.
+template <class Param> void join_parameters(std::vector<Param>& all, const std::vector<Param>& more) {
+  auto at = all.size();
+  for (auto p = more.rbegin(); p != more.rend(); ++p) {
+    const auto end = all.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto known = std::find_if(all.begin(), end, [&](const Param& other) { return other.name == p->name; });
+    at = static_cast<std::size_t>(known - all.begin());
+    if (known == end) all.insert(end, *p);
+  }
+}
+
+std::vector<std::string> parameter_list(const Signature& f) {
   std::vector<std::string> args;
   for (const graph::TensorParam& t : f.tensors) args.push_back("const Tensor& " + identifier(t.name));
   for (const graph::ScalarParam& s : f.scalars) {
@@ -339,7 +350,7 @@ std::vector<std::string> parameter_list(const Function& f) {
   return args;
 }
 
-std::vector<std::string> argument_list(const Function& f) {
+std::vector<std::string> argument_list(const Signature& f) {
   std::vector<std::string> args;
   for (const graph::TensorParam& t : f.tensors) args.push_back(identifier(t.name));
   for (const graph::ScalarParam& s : f.scalars) args.push_back(identifier(s.name));
@@ -348,7 +359,7 @@ std::vector<std::string> argument_list(const Function& f) {
 
 // One body for both entries: binds, chooses an instantiation, starts it.
 void write_run(const std::string& name, const std::vector<VariantText>& variants, const EmitOptions& options, Writer& w) {
-  std::vector<std::string> params = parameter_list(*variants[0].program->function);
+  std::vector<std::string> params = parameter_list(signature_of(variants));
   params.insert(params.begin(), "Launch& launch");
   w.open("TensorList run_" + name + "(" + join(params, ", ") + ") {");
   for (const VariantText& v : variants) {
@@ -368,28 +379,44 @@ void write_run(const std::string& name, const std::vector<VariantText>& variants
 
 }  // namespace
 
-std::string launcher_signature(const Function& f, const std::string& name) {
-  return "Optional<TensorList> " + name + "(" + join(parameter_list(f), ", ") + ")";
+Signature signature_of(const std::vector<VariantText>& variants) {
+  Signature result;
+  for (const VariantText& v : variants) {
+    join_parameters(result.tensors, v.program->function->tensors);
+    join_parameters(result.scalars, v.program->function->scalars);
+  }
+  for (std::size_t t = 0; t < result.tensors.size(); ++t) {
+    const auto has = [&](const VariantText& v) {
+      return std::any_of(v.program->function->tensors.begin(), v.program->function->tensors.end(),
+                         [&](const graph::TensorParam& p) { return p.name == result.tensors[t].name; });
+    };
+    if (!std::all_of(variants.begin(), variants.end(), has)) result.optional.push_back(static_cast<int>(t));
+  }
+  return result;
+}
+
+std::string launcher_signature(const Signature& signature, const std::string& name) {
+  return "Optional<TensorList> " + name + "(" + join(parameter_list(signature), ", ") + ")";
 }
 
 void write_launcher(const std::string& name, const std::string& function_name, const std::vector<VariantText>& variants,
                     const EmitOptions& options, Writer& w) {
-  const Function& first = *variants[0].program->function;
+  const Signature signature = signature_of(variants);
   write_run(name, variants, options, w);
   w.line();
-  w.open(launcher_signature(first, name) + " {");
-  std::vector<std::string> devices;
-  for (const graph::TensorParam& t : first.tensors) devices.push_back(identifier(t.name) + ".device() != Device::kCUDA");
-  w.line("if (" + join(devices, " && ") + ") return {};  // CPU tensors run the original body");
+  w.open(launcher_signature(signature, name) + " {");
+  std::vector<std::string> tensors;
+  for (const graph::TensorParam& t : signature.tensors) tensors.push_back("!is_cuda(" + identifier(t.name) + ")");
+  w.line("if (" + join(tensors, " && ") + ") return {};  // CPU tensors run the original body");
   w.line("Launch launch(\"" + function_name + "\");");
-  std::vector<std::string> args = argument_list(first);
+  std::vector<std::string> args = argument_list(signature);
   args.insert(args.begin(), "launch");
   w.line("return run_" + name + "(" + join(args, ", ") + ");");
   w.close();
 }
 
 // DLPack tensors in the order of the parameters, scalars as doubles.
-void write_c_entry(const std::string& name, const std::string& function_name, const CEntry& entry, const Function& f, Writer& w) {
+void write_c_entry(const std::string& name, const std::string& function_name, const CEntry& entry, const Signature& f, Writer& w) {
   std::vector<std::string> args{"launch"}, names;
   for (std::size_t t = 0; t < f.tensors.size(); ++t) {
     args.push_back("t[" + std::to_string(t) + "]");
@@ -405,7 +432,7 @@ void write_c_entry(const std::string& name, const std::string& function_name, co
   w.open("  return c_entry(\"" + function_name + "\", out, " + std::to_string(entry.results) + ", in, {" + join(names, ", ") + "}, scalars, " +
          std::to_string(f.scalars.size()) + ", stream, [&](Launch& launch, const Tensor* t) {");
   w.line("  run_" + name + "(" + join(args, ", ") + ");");
-  w.close("  });");
+  w.close(f.optional.empty() ? "  });" : "  }, " + initializer(f.optional) + ");");
   w.line("}");
   w.line("extern \"C\" std::size_t " + entry.symbol + "_workspace_size(const DLTensor* const*, const double*) { return 0; }");
 }

@@ -6,15 +6,24 @@
 
 namespace flashlight::emit {
 
-// "flashlight::Optional<flashlight::TensorList> name(const Tensor& q, double lam)", from the variant's parameters.
-std::string launcher_signature(const graph::Function& function, const std::string& name);
-
 struct VariantText {
   const frontend::Variant* variant = nullptr;
   const kernel::Program* program = nullptr;
   const Parameters* parameters = nullptr;
   KernelText kernel;
 };
+
+// The parameters of a function's variants in their order, each once: a variant has none of what lies in an optional that is
+// empty in it.
+struct Signature {
+  std::vector<graph::TensorParam> tensors;
+  std::vector<graph::ScalarParam> scalars;
+  std::vector<int> optional;  // tensors that some variant has not
+};
+Signature signature_of(const std::vector<VariantText>& variants);
+
+// "flashlight::Optional<flashlight::TensorList> name(const Tensor& q, double lam)".
+std::string launcher_signature(const Signature& signature, const std::string& name);
 
 // One instantiation that the launcher may choose.
 struct Instance {
@@ -30,7 +39,7 @@ std::vector<Instance> instances_of(const VariantText& variant, const EmitOptions
 std::string results(const VariantText& variant);
 
 // The launcher of a function, over all its variants, and its C entry, which stands outside of namespaces.
-void write_c_entry(const std::string& name, const std::string& function_name, const CEntry& entry, const graph::Function& function, Writer& w);
+void write_c_entry(const std::string& name, const std::string& function_name, const CEntry& entry, const Signature& signature, Writer& w);
 void write_launcher(const std::string& name, const std::string& function_name, const std::vector<VariantText>& variants,
                     const EmitOptions& options, Writer& w);
 

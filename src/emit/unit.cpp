@@ -66,8 +66,9 @@ std::string replace_results(std::string expression) {
 // What goes behind the `{` of a fused function's body.
 std::string early_return(const Lowered& f) {
   std::vector<std::string> args;
-  for (const graph::TensorParam& t : f.variants[0].program->function->tensors) args.push_back(t.access);
-  for (const graph::ScalarParam& s : f.variants[0].program->function->scalars) args.push_back(s.access);
+  const Signature signature = signature_of(f.variants);
+  for (const graph::TensorParam& t : signature.tensors) args.push_back(t.access);
+  for (const graph::ScalarParam& s : signature.scalars) args.push_back(s.access);
   return " if (auto fused = ::flashlight::generated::" + f.name + "(" + join(args, ", ") + ")) return " +
          replace_results(f.function->source->result_expression) + ";";
 }
@@ -88,9 +89,9 @@ void name_c_entries(std::vector<Lowered>& functions) {
     CEntry& entry = f.function->c_entry;
     entry.symbol = "flashlight_" + identifier(symbol);
     if (const int use = ++uses[entry.symbol]; use > 1) entry.symbol += "_" + std::to_string(use);
-    const graph::Function& function = *f.variants[0].program->function;
-    for (const graph::TensorParam& t : function.tensors) entry.tensors.push_back(t.name);
-    for (const graph::ScalarParam& p : function.scalars) entry.scalars.push_back(p.name);
+    const Signature signature = signature_of(f.variants);
+    for (const graph::TensorParam& t : signature.tensors) entry.tensors.push_back(t.name);
+    for (const graph::ScalarParam& p : signature.scalars) entry.scalars.push_back(p.name);
     entry.results = static_cast<int>(f.variants[0].program->stores.size());
   }
 }
@@ -155,7 +156,7 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
                      std::to_string(lowered.size()) + (lowered.size() == 1 ? " function" : " functions") + " fused for CUDA tensors.\n";
   // Without names of their own, kernels of two files cannot be taken for each other when they are linked.
   head += "#include <flashlight/flashlight.h>\n\nnamespace flashlight::generated {\nnamespace {\n";
-  for (const Lowered& f : lowered) head += launcher_signature(*f.variants[0].program->function, f.name) + ";\n";
+  for (const Lowered& f : lowered) head += launcher_signature(signature_of(f.variants), f.name) + ";\n";
   head += "}  // namespace\n}  // namespace flashlight::generated\n\n#line 1 \"" + base_name(program.path) + "\"\n";
 
   std::vector<const Lowered*> by_offset;
@@ -184,7 +185,7 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
   w.line();
   w.line("// ---- C entries: tensors and scalars in the order of the parameters. They return 0, or an error code whose text is");
   w.line("// flashlight_last_error(). No workspace is needed.");
-  for (const Lowered& f : lowered) write_c_entry(f.name, f.function->source->qualified_name, f.function->c_entry, *f.variants[0].program->function, w);
+  for (const Lowered& f : lowered) write_c_entry(f.name, f.function->source->qualified_name, f.function->c_entry, signature_of(f.variants), w);
   w.line();
   w.line("}  // namespace flashlight::generated");
 

@@ -113,8 +113,9 @@ Cell Interpreter::apply(std::string_view op, const std::vector<Cell>& args) {
     result = graph::apply_op(builder_, op, list);
   } catch (const graph::LoweringError& error) {
     refuse(error.id, error.what(), error.hint);
-  } catch (const graph::NeedRank&) {
+  } catch (graph::NeedRank& question) {
     question_ = where_;
+    question.name = tensor_access_.at(static_cast<std::size_t>(question.param)).text;
     throw;
   } catch (const graph::NeedFacts& more) {
     for (const auto& [param, rank] : more.facts.ranks)
@@ -189,12 +190,13 @@ Cell Interpreter::dsl_in_place(const std::string& op, const Cell& self, const st
   return self;
 }
 
-// A yes-or-no question that the launcher answers; `question` is C++ in the function's scope.
-bool Interpreter::ask_at_launch(const std::string& question) {
+// A yes-or-no question that the launcher answers; `question` is C++ in the function's scope, which makes sense only where
+// `present` holds (empty: always).
+bool Interpreter::ask_at_launch(const std::string& question, const std::string& present) {
   auto known = questions_.find(question);
   if (known == questions_.end()) {
-    Sym s = std::get<Sym>(scalar_parameter(SymType::Boolean, question, question)->value);
-    known = questions_.emplace(question, s).first;
+    const std::string text = present.empty() ? question : "(" + present + " && " + question + ")";
+    known = questions_.emplace(question, builder_.scalar_param(scalars_++, SymType::Boolean, question, text)).first;
   }
   return decide_sym(known->second);
 }
@@ -212,12 +214,13 @@ Cell Interpreter::dtype_is(const DTypeOf& of, std::optional<graph::DType> exactl
   }
   if (param < 0 || param >= static_cast<int>(tensor_access_.size()))
     refuse("dynamic-condition", "the branch depends on a dtype that is known at launch only");
-  std::string dtype = "(" + tensor_access_[param] + ").dtype()";
+  const Access& access = tensor_access_[static_cast<std::size_t>(param)];
+  std::string dtype = "(" + access.text + ").dtype()";
   std::string question = exactly ? dtype + " == flashlight::" + kDTypeNames[static_cast<int>(*exactly)]
                                  : std::string("flashlight::") +
                                        (category == graph::Type::Float ? "is_floating" : "is_integer") + "(" +
                                        dtype + ")";
-  if (!ask_at_launch(question)) return make_bool(false);
+  if (!ask_at_launch(question, access.present)) return make_bool(false);
   if (category != graph::Type::Float && !types.count(param)) {
     reading_.category_asked.insert(param);
     builder_.need_type(param, category);

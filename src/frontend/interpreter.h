@@ -136,7 +136,7 @@ class Interpreter {
   Cell from_arg(const graph::Arg&, const std::shared_ptr<Storage>&);
   Cell compare_dtypes(clang::BinaryOperatorKind, const Cell&, const Cell&);
   Cell dtype_is(const DTypeOf&, std::optional<graph::DType> exactly, graph::Type category);
-  bool ask_at_launch(const std::string& question);
+  bool ask_at_launch(const std::string& question, const std::string& present);
 
   // construct.cpp
   Cell eval_construct(const clang::CXXConstructExpr*);
@@ -161,6 +161,7 @@ class Interpreter {
   Cell struct_parameter(const clang::CXXRecordDecl*, const std::string& name, const std::string& access,
                         bool inside);
   Cell scalar_parameter(graph::SymType, const std::string& name, const std::string& access);
+  std::string where_present(const std::string& access, const std::string& absent) const;
   void results(const Cell&, clang::QualType, const std::string& path, std::vector<graph::Output>&,
                std::string& text);
 
@@ -179,7 +180,12 @@ class Interpreter {
   int tensors_ = 0, scalars_ = 0;  // parameters declared so far
   std::vector<const clang::FunctionDecl*> callers_;
   std::map<std::string, graph::Sym> questions_;  // asked at launch, by their C++ text
-  std::vector<std::string> tensor_access_;       // by tensor parameter
+  // C++ that is true where the optionals around the parameter that is being declared are not empty; empty: there are none.
+  std::string present_;
+  struct Access {
+    std::string text, present;
+  };
+  std::vector<Access> tensor_access_;            // by tensor parameter
   bool in_condition_ = false;                    // inside the condition of an if, ?: or loop
   clang::SourceLocation where_, question_;
   std::string result_expression_;

@@ -2,6 +2,7 @@
 // The function's edge: parameters flattened into tensors and scalars, results into outputs.
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "clang/AST/DeclTemplate.h"
 #include "frontend/place.h"
@@ -66,7 +67,13 @@ Cell Interpreter::parameter(const ParmVarDecl* p) {
 }
 
 Cell Interpreter::scalar_parameter(SymType type, const std::string& name, const std::string& access) {
-  return make_cell(builder_.scalar_param(scalars_++, type, name, access));
+  const std::string absent = type == SymType::Boolean ? "false" : "0";
+  return make_cell(builder_.scalar_param(scalars_++, type, name, where_present(access, absent)));
+}
+
+// What lies in an optional is handed to the launcher on every call, also where the optional is empty.
+std::string Interpreter::where_present(const std::string& access, const std::string& absent) const {
+  return present_.empty() ? access : "(" + present_ + " ? " + access + " : " + absent + ")";
 }
 
 // Null: a type that has no place in a kernel; that matters only where the function uses it.
@@ -86,19 +93,24 @@ Cell Interpreter::parameter(QualType type, const std::string& name, const std::s
   StringRef kind = record->getIdentifier() ? record->getName() : "";
   bool dsl = text_.is_dsl(record->getLocation()), std = record->isInStdNamespace();
   if (dsl && kind == "Tensor") {
-    tensor_access_.push_back(access);
+    tensor_access_.push_back({access, present_});
     auto storage = std::make_shared<Storage>(Storage{true, nullptr});
-    return make_cell(TensorValue{builder_.input(tensors_++, name, access), storage});
+    const std::string given = where_present(access, "flashlight::Tensor()");
+    return make_cell(TensorValue{builder_.input(tensors_++, name, given), storage});
   }
   if (dsl && kind == "Scalar") {
-    if (ask_at_launch(access + ".is_float()"))
+    if (ask_at_launch(access + ".is_float()", present_))
       return scalar_parameter(SymType::Real, name, access + ".to_double()");
     return scalar_parameter(SymType::Integer, name, access + ".to_int()");
   }
   auto args = arguments_of(record);
   if ((dsl && kind == "Optional") || (std && kind == "optional")) {
-    if (!ask_at_launch(access + ".has_value()")) return make_cell(OptionalValue{});
+    const std::string question = access + ".has_value()";
+    if (!ask_at_launch(question, present_)) return make_cell(OptionalValue{});
+    const std::string outside =
+        std::exchange(present_, present_.empty() ? question : present_ + " && " + question);
     Cell content = parameter(args[0].getAsType(), name, "(*" + access + ")", true);
+    present_ = outside;
     return content ? make_cell(OptionalValue{content}) : nullptr;
   }
   auto list = [&](std::size_t n, auto&& type_of, auto&& access_of) -> Cell {

@@ -100,6 +100,16 @@ void check_no_overlap(const Tensor& tensor, const std::string& name) {
   }
 }
 
+std::string name_of(const CCall& call, std::size_t argument) {
+  return "argument '" + std::string(call.names.begin()[argument]) + "'";
+}
+
+// The argument as a tensor; undefined where an optional one is null.
+Tensor argument(const CCall& call, std::size_t t) {
+  const bool optional = std::find(call.optional.begin(), call.optional.end(), static_cast<int>(t)) != call.optional.end();
+  return optional && !call.in[t] ? Tensor() : from_dlpack(call.in[t], name_of(call, t));
+}
+
 int device_of(const CCall& call) {
   const DLTensor* first = call.results > 0 ? call.out[0] : nullptr;
   auto check = [&](const DLTensor& tensor, const std::string& name) {
@@ -107,7 +117,8 @@ int device_of(const CCall& call) {
     if (tensor.device.device_id == first->device.device_id) return;
     refuse(name + " is on device " + std::to_string(tensor.device.device_id) + ", others are on device " + std::to_string(first->device.device_id));
   };
-  for (std::size_t t = 0; t < call.names.size(); ++t) check(*call.in[t], "argument '" + std::string(call.names.begin()[t]) + "'");
+  for (std::size_t t = 0; t < call.names.size(); ++t)
+    if (call.in[t]) check(*call.in[t], name_of(call, t));
   for (int r = 0; r < call.results; ++r) check(*call.out[r], "result " + std::to_string(r + 1));
   return first ? first->device.device_id : 0;
 }
@@ -141,7 +152,7 @@ void run(const CCall& call, CBody body, const void* context) {
   if (!call.out) refuse("the array of results is null");
   if (!call.scalars && call.scalar_count > 0) refuse("the array of scalars is null");
   std::vector<Tensor> in, out;
-  for (std::size_t t = 0; t < call.names.size(); ++t) in.push_back(from_dlpack(call.in[t], "argument '" + std::string(call.names.begin()[t]) + "'"));
+  for (std::size_t t = 0; t < call.names.size(); ++t) in.push_back(argument(call, t));
   for (int r = 0; r < call.results; ++r) {
     const std::string name = "result " + std::to_string(r + 1);
     out.push_back(from_dlpack(call.out[r], name));

@@ -82,7 +82,7 @@ TEST(Variants, OptionalTensor) {
   const FunctionSource& f = function(p, "f");
   ASSERT_EQ(f.variants.size(), 4u) << said(p);
   EXPECT_EQ(f.variants[0].function.tensors.size(), 2u);
-  EXPECT_EQ(f.variants[0].function.tensors[1].access, "(*m)");
+  EXPECT_EQ(f.variants[0].function.tensors[1].access, "(m.has_value() ? (*m) : flashlight::Tensor())");
   EXPECT_EQ(f.variants[3].function.tensors.size(), 1u);
   EXPECT_EQ(f.variants[0].function.scalars[0].access, "m.has_value()");
 }

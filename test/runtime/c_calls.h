@@ -10,7 +10,7 @@
 extern "C" {
 using CEntry = int(const DLTensor* const* in, DLTensor* const* out, const double* scalars, void* workspace, std::size_t workspace_bytes,
                    void* stream);
-CEntry flashlight_attention, flashlight_attention_2, flashlight_two_streams, flashlight_of_64, flashlight_other_attention,
+CEntry flashlight_attention, flashlight_attention_2, flashlight_two_streams, flashlight_of_64, flashlight_biased, flashlight_other_attention,
     flashlight_second_attention;
 std::size_t flashlight_attention_workspace_size(const DLTensor* const* in, const double* scalars);
 const char* flashlight_last_error();

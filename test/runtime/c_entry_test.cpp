@@ -41,6 +41,24 @@ TEST(CEntry, TakesScalarsInTheOrderOfTheParameters) {
   EXPECT_LT(error_of(a, eager), kTolerance);
 }
 
+TEST(CEntry, TakesNullForAnEmptyOptional) {
+  Attention a = attention_of({2}, 50, 70, 64);
+  Tensor bias = randn({50, 70}, 5, kFloat16);
+  View view(bias);
+  const DLTensor* in[4] = {a.in[0], a.in[1], a.in[2], nullptr};
+  double present = 0;
+  ASSERT_EQ(flashlight_biased(in, a.results, &present, nullptr, 0, nullptr), 0) << flashlight_last_error();
+  EXPECT_LT(error_of(a, [](const Tensor& q, const Tensor& k, const Tensor& v) { return biased(q, k, v, {}); }), kTolerance);
+  in[3] = &view.dl;
+  present = 1;
+  ASSERT_EQ(flashlight_biased(in, a.results, &present, nullptr, 0, nullptr), 0) << flashlight_last_error();
+  const auto eager = [&](const Tensor& q, const Tensor& k, const Tensor& v) { return biased(q, k, v, bias.to(q.dtype())); };
+  EXPECT_LT(error_of(a, eager), kTolerance);
+  in[3] = nullptr;
+  EXPECT_NE(flashlight_biased(in, a.results, &present, nullptr, 0, nullptr), 0);
+  EXPECT_NE(std::string(flashlight_last_error()).find("'bias'"), std::string::npos) << flashlight_last_error();
+}
+
 TEST(CEntry, TakesStridedTensorsAndResults) {
   Attention a = attention_of({2, 3}, 50, 70, 64);
   for (Tensor* x : {&a.q, &a.k, &a.v, &a.out}) *x = x->transpose(1, 2).contiguous().transpose(1, 2);

@@ -25,6 +25,12 @@ Tensor of_64(const Tensor& q, const Tensor& k, const Tensor& v) {
   return matmul(softmax(matmul(q, k.transpose(-2, -1)), -1), v);
 }
 
+Tensor biased(const Tensor& q, const Tensor& k, const Tensor& v, const Optional<Tensor>& bias) {
+  Tensor scores = matmul(q, k.transpose(-2, -1));
+  if (bias) scores = scores + *bias;
+  return matmul(softmax(scores, -1), v);
+}
+
 namespace other {
 // Not the function above: kernels of one name must not be taken for each other.
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v) {

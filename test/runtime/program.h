@@ -8,6 +8,8 @@ flashlight::Tensor attention(const flashlight::Tensor& q, const flashlight::Tens
                              std::int64_t window);
 flashlight::Tensor two_streams(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v);
 flashlight::Tensor of_64(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v);
+flashlight::Tensor biased(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
+                          const flashlight::Optional<flashlight::Tensor>& bias);
 namespace other {
 flashlight::Tensor attention(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v);
 }

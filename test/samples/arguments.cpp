@@ -28,3 +28,12 @@ FLASHLIGHT_FUSE Tensor in_float32(const Tensor& q, const Tensor& k, const Tensor
 FLASHLIGHT_FUSE Tensor gated(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& gate) {
   return gate * matmul(softmax(scores_of(q, k), -1), v);
 }
+
+FLASHLIGHT_FUSE Tensor optionally(const Tensor& q, const Tensor& k, const Tensor& v,
+                                  const std::optional<Tensor>& bias, const Optional<Tensor>& factor) {
+  if (bias && factor) throw Error("one of both");
+  Tensor scores = scores_of(q, k);
+  if (bias) scores = scores + *bias;
+  if (factor) scores = scores * *factor;
+  return matmul(softmax(scores, -1), v);
+}

@@ -3,6 +3,8 @@
 #pragma once
 #include <flashlight/flashlight.h>
 
+#include <optional>
+
 // q [.., Sq, D], k and v [.., Sk, D], table [T], position [Sk]: integers, negative ones count from the end.
 flashlight::Tensor biased_by_table(const flashlight::Tensor& q, const flashlight::Tensor& k,
                                    const flashlight::Tensor& v, const flashlight::Tensor& table,
@@ -19,3 +21,7 @@ flashlight::Tensor in_float32(const flashlight::Tensor& q, const flashlight::Ten
 // gate: [.., Sq, Dv].
 flashlight::Tensor gated(const flashlight::Tensor& q, const flashlight::Tensor& k,
                          const flashlight::Tensor& v, const flashlight::Tensor& gate);
+// The scores plus `bias`, or times `factor`, both [Sq, Sk]; not both.
+flashlight::Tensor optionally(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                              const flashlight::Tensor& v, const std::optional<flashlight::Tensor>& bias,
+                              const flashlight::Optional<flashlight::Tensor>& factor);

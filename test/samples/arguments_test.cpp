@@ -65,6 +65,17 @@ TEST(Arguments, ABiasMayLackLeadingAxes) {
   }
 }
 
+// On the CPU as well: what an empty optional holds must not be looked at.
+TEST(Arguments, OptionalsMayBeEmpty) {
+  const Arguments a;
+  const Tensor scores = randint(-3, 4, {20, 30}, 4).to(kFloat16);
+  expect_near(optionally(on(a.q), on(a.k), on(a.v), std::nullopt, {}), optionally(a.q, a.k, a.v, std::nullopt, {}),
+              0.02);
+  expect_near(optionally(on(a.q), on(a.k), on(a.v), on(scores), {}), optionally(a.q, a.k, a.v, scores, {}), 0.02);
+  expect_near(optionally(on(a.q), on(a.k), on(a.v), std::nullopt, on(scores)),
+              optionally(a.q, a.k, a.v, std::nullopt, scores), 0.02);
+}
+
 TEST(Arguments, ABiasOfAnotherTypePromotesTheResult) {
   const Arguments a;
   const Tensor bias = randint(-3, 4, {20, 30}, 4).to(kFloat32);

@@ -18,6 +18,7 @@ struct CCall {
   const double* scalars;
   int scalar_count;
   void* stream;
+  std::initializer_list<int> optional;  // arguments that may be null: what the function takes as an optional
 };
 
 using CBody = void (*)(const void* context, Launch& launch, const Tensor* in);
@@ -29,8 +30,8 @@ int run_c_entry(const CCall& call, CBody body, const void* context);
 
 template <class Body>
 int c_entry(const char* function, DLTensor* const* out, int results, const DLTensor* const* in, std::initializer_list<const char*> names,
-            const double* scalars, int scalar_count, void* stream, const Body& body) {
-  const CCall call{function, out, results, in, names, scalars, scalar_count, stream};
+            const double* scalars, int scalar_count, void* stream, const Body& body, std::initializer_list<int> optional = {}) {
+  const CCall call{function, out, results, in, names, scalars, scalar_count, stream, optional};
   return run_c_entry(
       call, [](const void* context, Launch& launch, const Tensor* tensors) { (*static_cast<const Body*>(context))(launch, tensors); }, &body);
 }

@@ -20,6 +20,9 @@
 
 namespace flashlight::generated {
 
+// An undefined tensor, as an empty optional hands it on, is on no device.
+inline bool is_cuda(const Tensor& tensor) { return tensor.defined() && tensor.device() == Device::kCUDA; }
+
 // What an axis of a parameter must measure: the value of size symbol `symbol`, or `constant` where symbol is -1.
 // With `may_be_one`, an axis of size 1 is read with stride 0.
 struct Axis {
