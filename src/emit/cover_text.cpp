@@ -3,7 +3,6 @@
 #include "emit/cover_text.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 namespace flashlight::emit {
@@ -18,7 +17,7 @@ Code scaled(std::int64_t coefficient, const std::string& name) {
   const Code value{name, name.find(' ') == std::string::npos ? kAtom : kSum, CType::Int};
   if (coefficient == 1) return value;
   if (coefficient == -1) return {"-" + wrap(value, kProduct), kProduct, CType::Int};
-  return product({{std::to_string(coefficient), kAtom, CType::Int}, value}, CType::Int);
+  return integer_product({integer_literal(coefficient), value});
 }
 
 bool is_negative(const Code& term) { return term.text[0] == '-'; }
@@ -27,25 +26,19 @@ Code opposite(const Code& term) {
   return {"-" + wrap(term, kProduct), kProduct, term.type};
 }
 
-std::optional<long long> number(const Code& term) {
-  long long value = 0;
-  const char *begin = term.text.data(), *end = begin + term.text.size();
-  const auto [stop, error] = std::from_chars(begin, end, value);
-  return error == std::errc() && stop == end ? std::optional(value) : std::nullopt;
-}
-
 // Numbers become one, at the end; no sum begins with a minus it can avoid.
 Code total(const std::vector<Code>& terms) {
   std::vector<Code> kept;
-  long long numbers = 0;
+  std::int64_t numbers = 0;
   for (const Code& t : terms) {
-    if (const auto value = number(t)) numbers += *value;
+    if (const auto value = literal_value(t)) numbers += *value;
     else kept.push_back(t);
   }
-  if (kept.empty()) return {std::to_string(numbers), kAtom, CType::Int};
-  if (numbers != 0) kept.push_back({std::to_string(numbers), numbers < 0 ? kUnary : kAtom, CType::Int});
+  if (kept.empty()) return integer_literal(numbers);
+  if (numbers != 0) kept.push_back(integer_literal(numbers));
   std::stable_partition(kept.begin(), kept.end(), [](const Code& t) { return !is_negative(t); });
-  return sum(kept, CType::Int);
+  const bool wide = std::any_of(kept.begin(), kept.end(), [](const Code& t) { return t.type == CType::Long; });
+  return sum(kept, wide ? CType::Long : CType::Int);
 }
 
 std::vector<Code> opposite(std::vector<Code> terms) {
@@ -56,14 +49,14 @@ std::vector<Code> opposite(std::vector<Code> terms) {
 // The sum compared with zero: its negative terms stand on the other side.
 std::string against_zero(const std::vector<Code>& terms, const char* op) {
   std::vector<Code> left, right;
-  long long numbers = 0;
+  std::int64_t numbers = 0;
   for (const Code& t : terms) {
-    if (const auto value = number(t)) numbers += *value;
+    if (const auto value = literal_value(t)) numbers += *value;
     else if (is_negative(t)) right.push_back(opposite(t));
     else left.push_back(t);
   }
   const bool on_the_right = numbers > 0 && !left.empty() && right.empty();
-  (on_the_right ? right : left).push_back({std::to_string(on_the_right ? -numbers : numbers), kAtom, CType::Int});
+  (on_the_right ? right : left).push_back(integer_literal(on_the_right ? -numbers : numbers));
   return total(left).text + " " + op + " " + total(right).text;
 }
 
@@ -118,7 +111,7 @@ std::vector<Code> CoverText::form(const Cover& cover, bool upper) {
   if (cover.b != 0) {
     const bool last = (cover.b > 0) == upper;
     terms.push_back(scaled(cover.b, last ? "col0 + N" : "col0"));
-    if (last) terms.push_back({std::to_string(-cover.b), kUnary, CType::Int});
+    if (last) terms.push_back(integer_literal(-cover.b));
   }
   const std::vector<Code> others = rest(cover, upper);
   terms.insert(terms.end(), others.begin(), others.end());
@@ -188,19 +181,13 @@ CoverText::Range CoverText::range(const Cover& cover) {
     const std::int64_t b = c.b;
     std::vector<Code> low = rest(c, false), negated = opposite(low);
     Range r;
-    if (b == 1) {
-      negated.push_back({"1", kAtom, CType::Int});
-      r.end = total(negated).text;
-    } else if (b > 0) {
-      r.end = "floor_div(" + total(negated).text + ", " + std::to_string(b) + ") + 1";
-    } else {
-      r.begin = b == -1 ? total(low).text : "-floor_div(" + total(negated).text + ", " + std::to_string(-b) + ")";
-    }
-    if (!data_.empty()) {
-      for (std::string* side : {&r.begin, &r.end}) {
-        if (!side->empty()) *side = "clamp_index(" + *side + ")";
-      }
-    }
+    std::string& side = b > 0 ? r.end : r.begin;
+    if (b == 1) negated.push_back(integer_literal(1));
+    const Code at = total(b == -1 ? low : negated);
+    const bool wide = at.type == CType::Long;
+    const std::string quotient = "floor_div(" + at.text + ", " + std::to_string(b > 0 ? b : -b) + (wide ? "ll)" : ")");
+    side = b == 1 || b == -1 ? at.text : b > 0 ? quotient + " + 1" : "-" + quotient;
+    if (wide || !data_.empty()) side = "clamp_index(" + side + ")";
     return r;
   };
   Range result = bound(cover);

@@ -186,6 +186,8 @@ void write_params(const VariantText& v, Writer& w) {
     const std::string text = host_code(f, value).text;
     w.line("p." + field + " = " + (value.type() == graph::SymType::Real ? "static_cast<float>(" + text + ")" : value.type() == graph::SymType::Boolean ? "static_cast<int>(" + text + ")" : "launch.narrow(" + text + ")") + ";");
   }
+  for (const Sym& divisor : v.parameters->divisors())
+    w.line("launch.check(" + wrap(host_code(f, divisor), kSum) + " != 0, \"an integer is divided by " + fusion::describe(f, divisor) + ", which is 0\");");
   write_results(v, w);
   std::vector<std::string> batch;
   for (const fusion::Loop& loop : plan.loops) {

@@ -62,6 +62,14 @@ std::string Parameters::scalar(const Sym& value) {
   return "p." + scalars_.back().second;
 }
 
+// A size of 0 is no division: nothing is launched then.
+void Parameters::divides(const Sym& value) {
+  std::vector<graph::SymbolId> symbols;
+  graph::collect_symbols(value, symbols);
+  const bool scalar = std::any_of(symbols.begin(), symbols.end(), [](const graph::SymbolId& id) { return id.kind == graph::SymbolId::Scalar; });
+  if (scalar && std::find(divisors_.begin(), divisors_.end(), value) == divisors_.end()) divisors_.push_back(value);
+}
+
 std::string PointPrinter::loop_name(int loop) const {
   if (loop == plan_.row) return "i";
   if (loop == plan_.stream) return "j";
@@ -75,7 +83,7 @@ std::string PointPrinter::loop_name(int loop) const {
 
 Code PointPrinter::index(const Sym& e, const std::vector<Code>& data) {
   if (!has_leaf(e, SymOp::Axis) && !has_leaf(e, SymOp::Datum)) {
-    if (auto c = e.as_integer()) return {std::to_string(*c), *c < 0 ? kUnary : kAtom, CType::Int};
+    if (auto c = e.as_integer()) return integer_literal(*c);
     return {parameters_.scalar(e), kAtom, e.type() == graph::SymType::Real ? CType::Float : CType::Int};
   }
   const auto& a = e.args();
@@ -94,21 +102,18 @@ Code PointPrinter::index(const Sym& e, const std::vector<Code>& data) {
     }
     case SymOp::Mul: {
       std::vector<Code> factors;
-      CType type = CType::Int;
       bool negative = false;
       for (const Sym& arg : a) {
-        if (arg.is_integer(-1)) {
-          negative = !negative;
-          continue;
-        }
-        factors.push_back(index(arg, data));
-        type = wider(type, factors.back().type);
+        if (arg.is_integer(-1)) negative = !negative;
+        else factors.push_back(index(arg, data));
       }
-      Code result = product(factors, type);
-      return negative ? negated(result, type) : result;
+      const Code result = integer_product(std::move(factors));
+      return negative ? negated(result, result.type) : result;
     }
-    case SymOp::FloorDiv: return integer_call("floor_div", index(a[0], data), index(a[1], data));
-    case SymOp::Mod: return integer_call("floor_mod", index(a[0], data), index(a[1], data));
+    case SymOp::FloorDiv:
+    case SymOp::Mod:
+      parameters_.divides(a[1]);
+      return integer_call(e.op() == SymOp::Mod ? "floor_mod" : "floor_div", index(a[0], data), index(a[1], data));
     case SymOp::Min: return integer_call("least_of", index(a[0], data), index(a[1], data));
     case SymOp::Max: return integer_call("greatest_of", index(a[0], data), index(a[1], data));
     default: refuse("an index of the form " + graph::to_string(e));
@@ -237,8 +242,13 @@ Code PointPrinter::segment(const graph::Node& node, const Index& at) {
 
 // Common exponents have functions of their own.
 Code PointPrinter::power(const graph::Node& node, const std::vector<Code>& a) {
-  if (node.type != Type::Float) refuse("an integer power");
   const graph::Node& by = function_.graph[node.operands[1].node];
+  if (node.type != Type::Float) {
+    constexpr std::int64_t kMostFactors = 8;
+    const auto n = by.op == Op::Scalar ? by.value.as_integer() : std::nullopt;
+    if (!n || *n < 1 || *n > kMostFactors) refuse("this integer power");
+    return integer_product(std::vector<Code>(static_cast<std::size_t>(*n), a[0]));
+  }
   const auto exponent = by.op == Op::Scalar ? by.value.as_real() : std::nullopt;
   const auto math = [&](const char* name) { return call(std::string("math::") + name, {a[0]}, CType::Float); };
   if (exponent == 2) return math("square");
@@ -249,6 +259,10 @@ Code PointPrinter::power(const graph::Node& node, const std::vector<Code>& a) {
 }
 
 Code PointPrinter::map(const graph::Node& node, const Index& at) {
+  if (node.type == Type::Int && (node.fn == Fn::FloorDiv || node.fn == Fn::Mod)) {
+    const graph::Node& divisor = function_.graph[node.operands[1].node];
+    if (divisor.op == Op::Scalar) parameters_.divides(divisor.value);
+  }
   std::vector<Code> a;
   CType type = node.type == Type::Float ? CType::Float : node.type == Type::Bool ? CType::Bool : CType::Int;
   for (const graph::Operand& operand : node.operands) {
@@ -261,12 +275,12 @@ Code PointPrinter::map(const graph::Node& node, const Index& at) {
     case Fn::Add:
       std::stable_partition(a.begin(), a.end(), [](const Code& t) { return t.text[0] != '-'; });
       return sum(a, type);
-    case Fn::Mul:
-      if (a.size() > 1 && (a[0].text == "-1" || a[0].text == "-1.0f")) {
-        a.erase(a.begin());
-        return negated(product(a, type), type);
-      }
-      return product(a, type);
+    case Fn::Mul: {
+      const bool negative = a.size() > 1 && (a[0].text == "-1" || a[0].text == "-1.0f");
+      if (negative) a.erase(a.begin());
+      const Code result = node.type == Type::Int ? integer_product(std::move(a)) : product(a, type);
+      return negative ? negated(result, result.type) : result;
+    }
     case Fn::Pow: return power(node, a);
     case Fn::Max: return node.type == Type::Float ? math("maximum") : integer_call("greatest_of", a[0], a[1]);
     case Fn::Min: return node.type == Type::Float ? math("minimum") : integer_call("least_of", a[0], a[1]);

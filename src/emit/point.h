@@ -22,6 +22,10 @@ class Parameters {
   // The field that holds a host value: n<k> (int) or c<k> (float).
   std::string scalar(const graph::Sym& value);
 
+  // A host value that integers are divided by in the kernel: the launcher refuses 0, as the eager program does.
+  void divides(const graph::Sym& value);
+  const std::vector<graph::Sym>& divisors() const { return divisors_; }
+
   // In order of declaration.
   const std::set<int>& tensors() const { return tensors_; }
   const std::vector<std::pair<graph::Sym, std::string>>& scalars() const { return scalars_; }
@@ -32,6 +36,7 @@ class Parameters {
   const fusion::KernelPlan& plan_;
   std::set<int> tensors_;
   std::vector<std::pair<graph::Sym, std::string>> scalars_;
+  std::vector<graph::Sym> divisors_;
 };
 
 // Prints Graph nodes at indices over the plan's loops. Loop variables: `i` (row), `j` (stream), `b<k>` (other batch loops),

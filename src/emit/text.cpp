@@ -89,6 +89,37 @@ Code call(const std::string& function, const std::vector<Code>& args, CType type
   return {function + "(" + join(texts, ", ") + ")", kAtom, type};
 }
 
+Code integer_literal(std::int64_t value) {
+  constexpr std::int64_t kMost = 1 << 29;
+  const bool wide = value > kMost || value < -kMost;
+  return {std::to_string(value) + (wide ? "ll" : ""), value < 0 ? kUnary : kAtom, wide ? CType::Long : CType::Int};
+}
+
+std::optional<std::int64_t> literal_value(const Code& code) {
+  std::int64_t value = 0;
+  const char *begin = code.text.data(), *end = begin + code.text.size();
+  const auto [stop, error] = std::from_chars(begin, end, value);
+  if (error != std::errc() || (stop != end && std::string(stop, end) != "ll")) return std::nullopt;
+  return value;
+}
+
+Code integer_product(std::vector<Code> factors) {
+  int values = 0;
+  bool wide = false, large = false;
+  for (const Code& f : factors) {
+    const auto number = literal_value(f);
+    values += !number;
+    large = large || (number && (*number > 2 || *number < -2));
+    wide = wide || f.type == CType::Long;
+  }
+  Code& first = factors.front();  // the others follow it into 64 bits
+  if (first.type == CType::Long || (wide && factors.size() == 2)) return product(factors, CType::Long);
+  if (!wide && (values == 0 || (values == 1 && !large))) return product(factors, CType::Int);
+  first = literal_value(first) ? Code{first.text + "ll", first.precedence, CType::Long}
+                               : Code{"static_cast<long long>(" + first.text + ")", kAtom, CType::Long};
+  return product(factors, CType::Long);
+}
+
 std::string float_literal(double value) {
   if (std::isnan(value)) return "kNaN";
   if (std::isinf(value)) return value > 0 ? "kInfinity" : "-kInfinity";

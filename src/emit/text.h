@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writing C++ text: indentation, operator precedence, literals.
 #pragma once
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +48,12 @@ Code product(const std::vector<Code>& factors, CType type);
 Code negated(const Code& factor, CType type);  // never two minus signs in a row
 Code binary(const Code& a, const char* op, const Code& b, Precedence precedence, CType type);
 Code call(const std::string& function, const std::vector<Code>& args, CType type);
+
+// Kernels compute with positions, sizes and scalars in 32 bits, none beyond 2^29 (Launch::narrow). What may exceed 32 bits is
+// computed in 64: larger constants, and products of two values or by three and more.
+Code integer_literal(std::int64_t value);
+std::optional<std::int64_t> literal_value(const Code& code);
+Code integer_product(std::vector<Code> factors);
 
 std::string float_literal(double value);
 // A user's name as an identifier of emitted code that clashes with none of its own.

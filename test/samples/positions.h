@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Functions that compute with positions. All: q [.., Sq, D], k [.., Sk, D], v [.., Sk, D].
+#pragma once
+#include <flashlight/flashlight.h>
+
+// Scores less rate * (i - j)^2, which does not fit 32 bits beyond 46,340 positions.
+flashlight::Tensor squared_distance(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                                    const flashlight::Tensor& v, double rate);
+// Key j where its place in a table of all pairs, i * Sk + j, is below `most`.
+flashlight::Tensor flat(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
+                        std::int64_t most);
+// Two-sided windows of a width that no sequence reaches.
+flashlight::Tensor within_int(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                              const flashlight::Tensor& v);
+flashlight::Tensor within_long(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                               const flashlight::Tensor& v);
+// Keys j with 3 j below lengths [B].
+flashlight::Tensor thirds(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
+                          const flashlight::Tensor& lengths);
+// Every step-th key.
+flashlight::Tensor strided(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
+                           std::int64_t step);
