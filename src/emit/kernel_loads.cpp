@@ -156,8 +156,9 @@ void KernelWriter::write_key_vectors(std::size_t number, const kernel::Sweep& sw
     w.line(v.name + ".store(tile_row, " + text + ");");
     w.close("});");
   }
-  // With one contraction the barrier behind it comes before any use.
-  if (any && sweep.contractions.size() != 1) w.line("sync_threads();");
+  // With one contraction, and that first, the barrier behind it comes before any use.
+  const bool first = !schedule_.items.empty() && schedule_.items[0].kind == Item::Contract;
+  if (any && (sweep.contractions.size() != 1 || !first)) w.line("sync_threads();");
 }
 
 }  // namespace flashlight::emit

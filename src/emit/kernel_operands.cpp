@@ -53,12 +53,13 @@ bool KernelWriter::is_affine(const graph::Operand& access, int rows, int cols) c
   return true;
 }
 
-// q_tile, q_tile2, ...
+// q_tile, q_tile2, ...; the loop over the keys has a first_tile.
 std::string KernelWriter::fresh_tile(const std::string& of) const {
   const std::string base = of + "_tile";
   for (int n = 1;; ++n) {
     const std::string name = base + (n > 1 ? std::to_string(n) : "");
-    if (std::none_of(operands_.begin(), operands_.end(),
+    if (name != "first_tile" &&
+        std::none_of(operands_.begin(), operands_.end(),
                      [&](const Placement& other) { return other.name == name; }))
       return name;
   }

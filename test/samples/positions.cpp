@@ -36,3 +36,14 @@ FLASHLIGHT_FUSE Tensor thirds(const Tensor& q, const Tensor& k, const Tensor& v,
 FLASHLIGHT_FUSE Tensor strided(const Tensor& q, const Tensor& k, const Tensor& v, int64_t step) {
   return matmul(softmax(where(keys(k) % step == 0, scores_of(q, k), -INFINITY), -1), v);
 }
+
+FLASHLIGHT_FUSE Tensor window(const Tensor& first, const Tensor& k, const Tensor& v, int64_t width) {
+  Tensor distance = rows(first) - keys(k);
+  return matmul(softmax(where((distance >= 0) & (distance <= width), scores_of(first, k), -INFINITY), -1), v);
+}
+
+FLASHLIGHT_FUSE Tensor with_norms(const Tensor& q, const Tensor& k, const Tensor& v) {
+  Tensor norms = sqrt(square(k).mean(-1)).unsqueeze(-2);
+  Tensor before = cumsum(where(keys(k) <= rows(q), norms, 0.0), -1);
+  return matmul(softmax(scores_of(q, k) + 0.1 * before, -1), v);
+}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Functions that compute with positions. All: q [.., Sq, D], k [.., Sk, D], v [.., Sk, D].
+// Functions that compute with positions, and with a number for each key. All: q [.., Sq, D], k [.., Sk, D], v [.., Sk, D].
 #pragma once
 #include <flashlight/flashlight.h>
 
@@ -20,3 +20,9 @@ flashlight::Tensor thirds(const flashlight::Tensor& q, const flashlight::Tensor&
 // Every step-th key.
 flashlight::Tensor strided(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
                            std::int64_t step);
+// A window, of a tensor whose name an emitted kernel might use itself.
+flashlight::Tensor window(const flashlight::Tensor& first, const flashlight::Tensor& k,
+                          const flashlight::Tensor& v, std::int64_t width);
+// Scores plus a tenth of the running sum of |k_j| up to the query: a sum over keys that needs no scores.
+flashlight::Tensor with_norms(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                              const flashlight::Tensor& v);

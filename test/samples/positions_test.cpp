@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Positions in kernels are exact, however large they, the constants beside them and their products are.
+// Positions in kernels are exact, however large they, the constants beside them and their products are; and what is computed
+// once for each key is there before it is read. Races and stray reads are errors of the emulated device.
 #include "positions.h"
 
 #include <gtest/gtest.h>
@@ -48,6 +49,8 @@ TEST(Positions, MultiplesAgainstCapturedIntegers) {
   expect_eager(thirds, Arguments(40, 150), tensor({200, 449}));
 }
 
+TEST(Positions, AParameterMayBeCalledFirst) { expect_eager(window, Arguments(150, 150), std::int64_t{40}); }
+
 TEST(Positions, DivisionByAScalarOfZeroIsRefused) {
   const Arguments a(20, 30);
   expect_eager(strided, a, std::int64_t{4});
@@ -59,5 +62,7 @@ TEST(Positions, DivisionByAScalarOfZeroIsRefused) {
     EXPECT_NE(std::string(error.what()).find("divided by step, which is 0"), std::string::npos) << error.what();
   }
 }
+
+TEST(Positions, NumbersOfKeysAreThereBeforeTheFirstProduct) { expect_eager(with_norms, Arguments(150, 150)); }
 
 }  // namespace
