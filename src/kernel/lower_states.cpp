@@ -244,7 +244,8 @@ bool Lowering::weigh(const alg::Accumulator& a, Summand& s, std::vector<Expr>& a
     follows(r);
     const Expr c = r.scale ? r.scale * (e.lambda * kLog2E) : arena_.constant(e.lambda * kLog2E);
     s.weight = times(s.weight, exp2_of(r.masked, c, r.finite));
-    s.move = times(s.move, exp2_of(r.state, c, r.finite));
+    // The difference first: a fused multiply-add of c * m and a rounded c * m' would not give 1 where m is m', tile after tile.
+    s.move = times(s.move, alg::call(arena_, kExp2, {c * (r.state - r.finite)}));
   }
   return guarded;
 }

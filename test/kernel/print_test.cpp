@@ -30,7 +30,7 @@ TEST(Print, Causal) {
     let tile_m = max over j of x
     let new_m = max2(m, tile_m)
     let safe_m = (new_m > -inf) ? new_m : 0
-    let rescale = exp2(1.4426950408889634 * m - (1.4426950408889634 * safe_m))
+    let rescale = exp2(1.4426950408889634 * (m - safe_m))
     l *= rescale
     l += sum over j of exp2(1.4426950408889634 * x - (1.4426950408889634 * safe_m))
     acc *= rescale
