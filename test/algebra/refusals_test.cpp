@@ -49,6 +49,7 @@ TEST_F(RefusalTest, Log) {
 }
 TEST_F(RefusalTest, Power) {
   expect(reduce_sum(v_ / (s_ + reduce_sum(abs(s2_)))), Reason::kInseparablePower, "inseparable-power", 2);
+  expect(reduce_sum(v_ / p_), Reason::kInseparablePower, "inseparable-power", 2);  // infinite where p is masked
 }
 TEST_F(RefusalTest, Sign) {
   expect(reduce_sum(sqrt(s_ * reduce_sum(s2_)) * v_), Reason::kSignUnknown, "sign-unknown", 2);

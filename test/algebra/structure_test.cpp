@@ -56,6 +56,20 @@ TEST_F(StructureTest, SoftmaxIsOneMaximumAndTwoSums) {
   EXPECT_EQ(s.empty_values[0], 0.0);
 }
 
+// 1 / where(c, s, 0) is infinite where c does not hold: c is no guard of the sum.
+TEST_F(StructureTest, AReciprocalKeepsWhatItsMaskHides) {
+  const Expr hidden = where(mask_, s_, 0.0);
+  for (double power : {-1.0, -2.0}) {
+    const Sweep s = only_sweep({reduce_sum(pow(hidden, power) * v_)});
+    ASSERT_EQ(s.accumulators.size(), 1u);
+    EXPECT_FALSE(s.accumulators[0].guard) << to_string(s.accumulators[0].guard);
+    EXPECT_EQ(s.accumulators[0].product, v_ * pow(hidden, power)) << to_string(s.accumulators[0].product);
+  }
+  const Sweep square = only_sweep({reduce_sum(pow(hidden, 2) * v_)});
+  ASSERT_EQ(square.accumulators.size(), 1u);
+  EXPECT_EQ(square.accumulators[0].guard, mask_);
+}
+
 TEST_F(StructureTest, EverySpellingOfSoftmaxIsOneSweep) {
   const std::string expected = to_string(only_sweep({reduce_sum(p_ * v_)}).fixups[0]);
   EXPECT_EQ(to_string(only_sweep({reduce_sum(naive_softmax(m_) * v_)}).fixups[0]), expected);

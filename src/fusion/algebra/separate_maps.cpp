@@ -61,8 +61,17 @@ Separation::Aligned Separation::align(const NormalForm& a) {
 NormalForm Separation::power_of_monomial(const Monomial& m, double c, double n) {
   if (c < 0 && !is_integer(n))
     refuse(Reason::kSignUnknown, "a fractional power of a negative factor", monomial_form(m, c));
+  if (n < 0 && !guards(m).empty()) {  // infinite where a guard does not hold: no indicator
+    if (kind(m) != kMixed) return atom_form(rebuild(arena_, monomial_form(m, c)), n);
+    refuse(Reason::kInseparablePower, "a reciprocal of a masked product of keys and a row reduction",
+           monomial_form(m, c));
+  }
   NormalForm r = constant_form(1);
   for (const Power& p : m.atoms) {
+    if (p.atom.is(Op::kIndicator)) {  // [c]^n = [c]
+      r = distribute(r, atom_form(p.atom));
+      continue;
+    }
     Expr atom = p.atom;
     if (!is_integer(n) && !is_nonneg(atom)) {
       if (is_even(p.power)) atom = abs(atom);
