@@ -209,6 +209,7 @@ void CoverText::write_bounds(Writer& w) {
   const std::string skip = kernel::is_interval(live_.cover) ? "false" : none(live_.cover);
   tested_ = skip.find("col0") != std::string::npos || skip.find("row") != std::string::npos;
   bounded_below_ = !r.begin.empty();
+  bounded_ = bounded_below_ || !r.end.empty();
   w.line("[[maybe_unused]] const int row_last = least_of(row0 + M, p.n_row) - 1;");
   for (std::size_t k = 0; k < data_.size(); ++k) {
     w.line("const long long data" + std::to_string(k) + " = " + points_.value(data_[k].node, data_[k].index).text + ";");
@@ -249,8 +250,10 @@ std::string CoverText::in_words() const {
     return masked_ ? "every tile is visited, since what a mask hides may count elsewhere; masks are evaluated only on tiles that are not proved full"
                    : "no mask: every tile is visited, only the last one is masked at the end of the keys";
   }
-  std::string text = bounded_below_ || kernel::is_interval(live_.cover) ? "loop bounds in closed form skip every tile that the mask empties" : "";
-  if (tested_) text += std::string(text.empty() ? "" : ", and ") + "an interval test per tile skips the empty ones";
+  std::string text = kernel::is_interval(live_.cover) ? "loop bounds in closed form skip every tile that the mask empties"
+                     : bounded_ ? "loop bounds in closed form skip the tiles before and behind the mask's affine part"
+                                : "";
+  if (tested_) text += std::string(text.empty() ? "" : ", and ") + "an interval test per tile skips those that it proves empty";
   if (text.empty()) text = "the mask has no affine form: every tile is visited";
   return text + "; the mask is evaluated only on tiles that the same analysis does not prove full";
 }

@@ -33,7 +33,7 @@ class CoverText {
   const bool masked_;  // some value of the sweep has a mask
   kernel::CoverOf live_;
   std::vector<fusion::Access> data_;
-  bool bounded_below_ = false, tested_ = false;
+  bool bounded_below_ = false, bounded_ = false, tested_ = false;
 };
 
 }  // namespace flashlight::emit

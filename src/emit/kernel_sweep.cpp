@@ -39,7 +39,9 @@ void KernelWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, W
   declare(sweep, w);
   CoverText cover(program_, sweep, points_);
   cover.write_bounds(w);
-  if (text_.sparsity.empty()) text_.sparsity = cover.in_words();
+  const std::string words = cover.in_words();
+  if (number == 0) text_.sparsity = words;
+  else if (text_.sparsity != words) text_.sparsity += "; sweep " + std::to_string(number + 1) + ": " + words;
   if (number > 0) w.line("sync_threads();  // the tiles of the sweep before are no longer read");
   for (std::size_t o = 0; o < operands_.size(); ++o) {
     if (number == 0 && operands_[o].row) write_load(o, "row0", w);
