@@ -3,11 +3,9 @@
 #include "emit/launcher.h"
 
 #include <algorithm>
-#include <set>
 
 #include "emit/host.h"
 #include "fusion/describe.h"
-#include "fusion/roles.h"
 
 namespace flashlight::emit {
 
@@ -16,30 +14,6 @@ using graph::Sym;
 using graph::SymbolId;
 
 namespace {
-
-constexpr int kPaddedSizes[] = {32, 64, 96, 128, 192, 256, 384, 512};
-
-struct StorageType {
-  const char* option;
-  const char* type;
-  const char* dtype;
-  int bytes;
-};
-constexpr StorageType kTypes[] = {{"bf16", "bfloat16", "kBFloat16", 2}, {"fp16", "float16", "kFloat16", 2}, {"fp32", "float", "kFloat32", 4}};
-
-const StorageType& storage_type(const std::string& option) {
-  for (const StorageType& t : kTypes) {
-    if (option == t.option) return t;
-  }
-  throw fusion::Refused{{"unknown-dtype", "no storage type '" + option + "'", "use bf16, fp16 or fp32", {}}};
-}
-
-std::optional<int> pad(long long size) {
-  for (int p : kPaddedSizes) {
-    if (size <= p) return p;
-  }
-  return std::nullopt;
-}
 
 std::string initializer(const std::vector<int>& values) {
   std::vector<std::string> texts;
@@ -207,13 +181,6 @@ std::string instance_call(const VariantText& v, const Instance& instance) {
          std::to_string(instance.shape.threads()) + ", .shared_bytes = " + std::to_string(instance.shared_bytes) + "}, \"" + v.kernel.name + "\")";
 }
 
-const char* dtype_of(const std::string& type) {
-  for (const StorageType& t : kTypes) {
-    if (type == t.type) return t.dtype;
-  }
-  return "?";
-}
-
 std::vector<std::string> unique(std::vector<std::string> texts) {
   std::vector<std::string> result;
   for (std::string& text : texts) {
@@ -226,7 +193,7 @@ std::vector<std::string> unique(std::vector<std::string> texts) {
 void write_support(const VariantText& v, const std::vector<Instance>& instances, Writer& w) {
   const Function& f = *v.program->function;
   std::vector<std::string> types, type_checks;
-  for (const Instance& instance : instances) types.push_back(std::string("DType::") + dtype_of(instance.type));
+  for (const Instance& instance : instances) types.push_back("DType::" + instance.dtype);
   const auto has_no_operand = v.kernel.contracted.empty();
   w.line("launch.check_type(type, " + (has_no_operand ? "\"the kernel\"" : "\"argument '" + f.tensors[v.kernel.contracted[0]].name + "'\"") + ", {" +
          join(unique(types), ", ") + "});");
@@ -244,7 +211,7 @@ void write_support(const VariantText& v, const std::vector<Instance>& instances,
 void write_dispatch(const VariantText& v, const std::vector<Instance>& instances, Writer& w) {
   const Function& f = *v.program->function;
   for (const Instance& instance : instances) {
-    std::vector<std::string> conditions{std::string("type == DType::") + dtype_of(instance.type)};
+    std::vector<std::string> conditions{"type == DType::" + instance.dtype};
     for (const Dimension& d : v.kernel.dimensions) {
       const Sym& size = v.program->plan->loops[d.loop].size;
       if (!size.is_constant()) conditions.push_back(wrap(host_code(f, size), kSum) + " <= " + std::to_string(instance.padded.at(d.loop)));
@@ -265,83 +232,6 @@ std::string results(const VariantText& v) {
 }
 
 namespace {
-
-// Head dimensions that the caller leaves open are padded to `head`, others to what holds them.
-std::map<int, int> padded_to(const VariantText& v, int head) {
-  std::map<int, int> result;
-  for (const Dimension& d : v.kernel.dimensions) {
-    const auto size = v.program->plan->loops[d.loop].size.as_integer();
-    const auto padded = pad(size ? *size : head);
-    if (!padded) throw fusion::Refused{{"no-tile", "a head dimension of " + std::to_string(*size) + " is larger than 512", "split it", {}}};
-    result[d.loop] = *padded;
-  }
-  return result;
-}
-
-bool has_open_dimension(const VariantText& v) {
-  return std::any_of(v.kernel.dimensions.begin(), v.kernel.dimensions.end(),
-                     [&](const Dimension& d) { return !v.program->plan->loops[d.loop].size.as_integer(); });
-}
-
-// The instance for `head`, or where no shape holds it for the next larger head dimension: 192 columns do not divide where 256 do.
-std::optional<Instance> instance_of(const VariantText& v, const StorageType& type, int head) {
-  for (int size : kPaddedSizes) {
-    if (size < head) continue;
-    Instance instance;
-    instance.type = type.type;
-    instance.padded = padded_to(v, size);
-    const target::Demand demand = demand_for(v.kernel, type.bytes, instance.padded);
-    if (const auto shape = target::choose_tile(demand)) {
-      instance.shape = *shape;
-      instance.shared_bytes = target::shared_bytes(demand, *shape);
-      return instance;
-    }
-    if (!has_open_dimension(v)) break;
-  }
-  return std::nullopt;
-}
-
-}  // namespace
-
-std::vector<Instance> instances_of(const VariantText& v, const EmitOptions& options) {
-  std::set<int> heads;
-  for (int h : options.head_dims) {
-    if (auto padded = pad(h)) heads.insert(*padded);
-  }
-  if (!has_open_dimension(v)) heads = {kPaddedSizes[0]};
-  std::vector<Instance> result;
-  std::string missing;
-  for (const std::string& option : options.dtypes) {
-    for (int head : heads) {
-      auto instance = instance_of(v, storage_type(option), head);
-      if (!instance) {
-        missing = "head dimension " + std::to_string(head) + " in " + option;
-        if (has_open_dimension(v)) break;
-        continue;  // of fixed sizes that one type is too wide for, the others remain
-      }
-      const bool known = std::any_of(result.begin(), result.end(), [&](const Instance& i) { return i.type == instance->type && i.padded == instance->padded; });
-      if (!known) result.push_back(std::move(*instance));
-    }
-  }
-  if (!missing.empty() && (result.empty() || has_open_dimension(v))) {
-    throw fusion::Refused{{"no-tile", "no tile shape holds the kernel's accumulators in registers at " + missing,
-                           "translate with smaller --head-dims or fewer --dtypes", {}}};
-  }
-  return result;
-}
-
-namespace {
-
-// Adds what `all` does not have yet, in front of its next neighbour there.
-template <class Param> void join_parameters(std::vector<Param>& all, const std::vector<Param>& more) {
-  auto at = all.size();
-  for (auto p = more.rbegin(); p != more.rend(); ++p) {
-    const auto end = all.begin() + static_cast<std::ptrdiff_t>(at);
-    const auto known = std::find_if(all.begin(), end, [&](const Param& other) { return other.name == p->name; });
-    at = static_cast<std::size_t>(known - all.begin());
-    if (known == end) all.insert(end, *p);
-  }
-}
 
 std::vector<std::string> parameter_list(const Signature& f) {
   std::vector<std::string> args;
@@ -380,22 +270,6 @@ void write_run(const std::string& name, const std::vector<VariantText>& variants
 }
 
 }  // namespace
-
-Signature signature_of(const std::vector<VariantText>& variants) {
-  Signature result;
-  for (const VariantText& v : variants) {
-    join_parameters(result.tensors, v.program->function->tensors);
-    join_parameters(result.scalars, v.program->function->scalars);
-  }
-  for (std::size_t t = 0; t < result.tensors.size(); ++t) {
-    const auto has = [&](const VariantText& v) {
-      return std::any_of(v.program->function->tensors.begin(), v.program->function->tensors.end(),
-                         [&](const graph::TensorParam& p) { return p.name == result.tensors[t].name; });
-    };
-    if (!std::all_of(variants.begin(), variants.end(), has)) result.optional.push_back(static_cast<int>(t));
-  }
-  return result;
-}
 
 std::string launcher_signature(const Signature& signature, const std::string& name) {
   return "Optional<TensorList> " + name + "(" + join(parameter_list(signature), ", ") + ")";

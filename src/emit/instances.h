@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The instantiations of a kernel template: a storage type, padded head dimensions, and the tile shape chosen for them.
+#pragma once
+#include "emit/variant.h"
+
+namespace flashlight::emit {
+
+struct Instance {
+  std::string type;              // bfloat16
+  std::string dtype;             // kBFloat16
+  std::map<int, int> padded;     // by loop
+  target::TileShape shape;
+  int shared_bytes = 0;
+};
+// Throws fusion::Refused ("no-tile") where no shape fits.
+std::vector<Instance> instances_of(const VariantText& variant, const EmitOptions& options);
+
+}  // namespace flashlight::emit

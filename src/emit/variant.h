@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// A function's variants with their kernels, and the parameters that these have together.
+#pragma once
+#include "emit/kernel_text.h"
+#include "emit/unit.h"
+
+namespace flashlight::emit {
+
+struct VariantText {
+  const frontend::Variant* variant = nullptr;
+  const kernel::Program* program = nullptr;
+  const Parameters* parameters = nullptr;
+  KernelText kernel;
+};
+
+// The parameters of a function's variants in their order, each once: a variant has none of what lies in an optional that is
+// empty in it.
+struct Signature {
+  std::vector<graph::TensorParam> tensors;
+  std::vector<graph::ScalarParam> scalars;
+  std::vector<int> optional;  // tensors that some variant has not
+};
+Signature signature_of(const std::vector<VariantText>& variants);
+
+}  // namespace flashlight::emit
