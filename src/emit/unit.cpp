@@ -69,8 +69,17 @@ std::string early_return(const Lowered& f) {
   const Signature signature = signature_of(f.variants);
   for (const graph::TensorParam& t : signature.tensors) args.push_back(t.access);
   for (const graph::ScalarParam& s : signature.scalars) args.push_back(s.access);
-  return " if (auto fused = ::flashlight::generated::" + f.name + "(" + join(args, ", ") + ")) return " +
-         replace_results(f.function->source->result_expression) + ";";
+  // Instantiations of a template share the body.
+  const std::string& tag = f.function->source->template_tag;
+  return (tag.empty() ? "" : " if constexpr (" + tag + ")") + " if (auto fused = ::flashlight::generated::" + f.name + "(" +
+         join(args, ", ") + ")) return " + replace_results(f.function->source->result_expression) + ";";
+}
+
+// operator() has no name that a kernel could bear.
+std::string emitted_name(const frontend::FunctionSource& source) {
+  std::string name = identifier(source.name);
+  while (name.size() > 1 && name.back() == '_' && name != source.name) name.pop_back();
+  return name;
 }
 
 std::string base_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
@@ -137,7 +146,7 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
   for (FusedFunction& function : functions) {
     if (function.status != fusion::Status::Fused || !function.source->in_main_file) continue;
     try {
-      lowered.push_back(lower(function, function.source->name + "_" + std::to_string(lowered.size() + 1), options));
+      lowered.push_back(lower(function, emitted_name(*function.source) + "_" + std::to_string(lowered.size() + 1), options));
       for (const VariantText& v : lowered.back().variants) {
         function.kernels.push_back(facts_of(v, options));
         for (const std::string& remark : numerics_of(*v.program, options))
@@ -155,13 +164,15 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
   std::string head = "// Written by flashlight-translate from " + base_name(program.path) + ": the same program, with " +
                      std::to_string(lowered.size()) + (lowered.size() == 1 ? " function" : " functions") + " fused for CUDA tensors.\n";
   // Without names of their own, kernels of two files cannot be taken for each other when they are linked.
-  head += "#include <flashlight/flashlight.h>\n\nnamespace flashlight::generated {\nnamespace {\n";
+  const bool tagged = std::any_of(lowered.begin(), lowered.end(), [](const Lowered& f) { return !f.function->source->template_tag.empty(); });
+  head += std::string("#include <flashlight/flashlight.h>\n") + (tagged ? "\n#include <type_traits>\n" : "") +
+          "\nnamespace flashlight::generated {\nnamespace {\n";
   for (const Lowered& f : lowered) head += launcher_signature(signature_of(f.variants), f.name) + ";\n";
   head += "}  // namespace\n}  // namespace flashlight::generated\n\n#line 1 \"" + base_name(program.path) + "\"\n";
 
   std::vector<const Lowered*> by_offset;
   for (const Lowered& f : lowered) by_offset.push_back(&f);
-  std::sort(by_offset.begin(), by_offset.end(), [](auto* a, auto* b) { return a->function->source->body_offset > b->function->source->body_offset; });
+  std::stable_sort(by_offset.begin(), by_offset.end(), [](auto* a, auto* b) { return a->function->source->body_offset > b->function->source->body_offset; });
   std::string body = program.text;
   for (const Lowered* f : by_offset) body.insert(f->function->source->body_offset, early_return(*f));
   if (!body.empty() && body.back() != '\n') body += '\n';

@@ -3,6 +3,7 @@
 #include "frontend/candidates.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <tuple>
 
@@ -149,37 +150,81 @@ class Search {
   std::vector<const FunctionDecl*> defined_;
 };
 
-// A C++ condition over the template's parameters that is true in this instantiation only.
-std::string template_tag(const FunctionDecl* f, ASTContext& ast) {
-  auto* t = f->getPrimaryTemplate();
-  auto* args = f->getTemplateSpecializationArgs();
-  if (!t || !args) return {};
-  std::string tag;
-  auto add = [&](const std::string& condition) { tag += (tag.empty() ? "" : " && ") + condition; };
-  bool nameless = false;
-  for (unsigned i = 0; i < args->size(); ++i) {
-    const NamedDecl* p = t->getTemplateParameters()->getParam(i);
-    const TemplateArgument& a = args->get(i);
-    bool invented = isa<TemplateTypeParmDecl>(p) && cast<TemplateTypeParmDecl>(p)->isImplicit();
-    if (!p->getIdentifier() || invented || a.getKind() == TemplateArgument::Pack ||
-        a.getKind() == TemplateArgument::Template) {
-      nameless = true;
-    } else if (a.getKind() == TemplateArgument::Type) {
-      add("std::is_same_v<" + p->getNameAsString() + ", " + spell(a.getAsType(), ast) + ">");
-    } else {
-      std::string value;
-      llvm::raw_string_ostream out(value);
-      PrintingPolicy policy(ast.getLangOpts());
-      policy.SuppressTagKeyword = true;
-      a.print(policy, out, /*IncludeType=*/false);
-      add(p->getNameAsString() + " == " + out.str());
+// The conditions under which an instantiation is this one, over the names of the template's parameters.
+class InstantiationTag {
+ public:
+  explicit InstantiationTag(const ASTContext& ast) : ast_(ast) {}
+
+  // One template's parameters and arguments. False where a parameter has no name, or an argument no spelling: the types that
+  // are invented for `auto` parameters of a function aside, which `invented` then says are there.
+  bool add(const TemplateParameterList* parameters, ArrayRef<TemplateArgument> arguments) {
+    for (unsigned i = 0; i < arguments.size(); ++i) {
+      const NamedDecl* p = parameters->getParam(i);
+      const TemplateArgument& a = arguments[i];
+      const bool is_type = a.getKind() == TemplateArgument::Type;
+      if (is_type && isa<TemplateTypeParmDecl>(p) && cast<TemplateTypeParmDecl>(p)->isImplicit()) {
+        invented = true;
+        continue;
+      }
+      if (!p->getIdentifier()) return false;
+      if (is_type) {
+        add("std::is_same_v<" + p->getNameAsString() + ", " + spell(a.getAsType(), ast_) + ">");
+      } else if (a.getKind() == TemplateArgument::Integral || a.getKind() == TemplateArgument::Declaration) {
+        std::string value;
+        llvm::raw_string_ostream out(value);
+        PrintingPolicy policy(ast_.getLangOpts());
+        policy.SuppressTagKeyword = true;
+        a.print(policy, out, /*IncludeType=*/false);
+        add(p->getNameAsString() + " == " + out.str());
+      } else {
+        return false;
+      }
     }
+    return true;
   }
-  if (nameless)  // the types of the parameters say the rest
+  void add(const std::string& condition) { text += (text.empty() ? "" : " && ") + condition; }
+
+  std::string text;
+  bool invented = false;
+
+ private:
+  const ASTContext& ast_;
+};
+
+// The parameters as the body names them: a definition outside of its class has lists of its own.
+const TemplateParameterList* class_parameters(const FunctionDecl* pattern, const ClassTemplateDecl* of, unsigned outer) {
+  if (pattern->isOutOfLine() && outer < pattern->getNumTemplateParameterLists())
+    return pattern->getTemplateParameterList(outer);
+  return of->getTemplateParameters();
+}
+
+// A C++ condition over template parameters that is true in this instantiation only; empty for what is no instantiation.
+// Nothing where there is no such condition: a pack, a template as an argument, a parameter without a name.
+std::optional<std::string> template_tag(const FunctionDecl* f, ASTContext& ast) {
+  const FunctionDecl* pattern = f->getTemplateInstantiationPattern();
+  if (!pattern || f->getTemplateSpecializationKind() == TSK_ExplicitSpecialization) return std::string();
+  InstantiationTag tag(ast);
+  std::vector<const ClassTemplateSpecializationDecl*> classes;
+  for (const DeclContext* c = f->getParent(); c; c = c->getParent()) {
+    auto* of = dyn_cast<ClassTemplateSpecializationDecl>(c);
+    if (of && of->getSpecializationKind() != TSK_ExplicitSpecialization) classes.insert(classes.begin(), of);
+  }
+  for (std::size_t k = 0; k < classes.size(); ++k) {
+    auto from = classes[k]->getSpecializedTemplateOrPartial();
+    if (!from.is<ClassTemplateDecl*>()) return std::nullopt;  // a partial specialisation has parameters of its own
+    const auto* list = class_parameters(pattern, from.get<ClassTemplateDecl*>(), static_cast<unsigned>(k));
+    if (!tag.add(list, classes[k]->getTemplateArgs().asArray())) return std::nullopt;
+  }
+  if (auto* args = f->getTemplateSpecializationArgs()) {
+    const FunctionTemplateDecl* t = pattern->getDescribedFunctionTemplate();
+    if (!t) t = f->getPrimaryTemplate();
+    if (!tag.add(t->getTemplateParameters(), args->asArray())) return std::nullopt;
+  }
+  if (tag.invented)  // the types of the parameters say the rest
     for (const ParmVarDecl* p : f->parameters())
       if (p->getIdentifier())
-        add("std::is_same_v<decltype(" + p->getNameAsString() + "), " + spell(p->getType(), ast) + ">");
-  return tag;
+        tag.add("std::is_same_v<decltype(" + p->getNameAsString() + "), " + spell(p->getType(), ast) + ">");
+  return tag.text;
 }
 
 }  // namespace
@@ -222,7 +267,8 @@ FunctionSource describe(const FunctionDecl* f, ASTContext& ast, const SourceText
   out.location = text.location(f->getLocation());
   out.in_main_file = text.is_main(f->getLocation());
   out.must_fuse = is_marked(f);
-  out.template_tag = template_tag(f, ast);
+  const std::optional<std::string> tag = template_tag(f, ast);
+  out.template_tag = tag.value_or("");
   auto* body = dyn_cast<CompoundStmt>(f->getBody());
   if (body && out.in_main_file) out.body_offset = text.offset_behind(body->getLBracLoc());
   auto refuse = [&](const char* id, const char* what, const char* hint) {
@@ -231,6 +277,9 @@ FunctionSource describe(const FunctionDecl* f, ASTContext& ast, const SourceText
   if (!body)
     refuse("unsupported-statement", "the function is a try block as a whole",
            "put the try block inside the body");
+  else if (!tag)
+    refuse("unsupported-type", "an instantiation that no condition in the body tells from others",
+           "name each template parameter, and use neither packs nor partial specialisations");
   else if (f->isConstexpr()) refuse("unsupported-type", "a constexpr function", "drop constexpr");
   else if (f->getReturnType()->isVoidType())
     refuse("unsupported-type", "the function returns nothing", "return the result by value");

@@ -103,14 +103,25 @@ TEST(Candidates, TemplatesAsInstantiated) {
       "int main() { g<false, 2, int, E::A>(ones({2}), 3); }\n"
       "Tensor a(const Tensor& q, auto n) { return q * n; }\nTensor b(const Tensor& q) { return a(q, 3); }\n"
       "template <class T> struct S { static Tensor s(const Tensor& q) { return q * T(2); } };\n"
-      "Tensor c(const Tensor& q) { return S<float>::s(q); }\n");
+      "Tensor c(const Tensor& q) { return S<float>::s(q); }\n"
+      "template <int N> struct O { template <int M> static Tensor o(const Tensor& q); };\n"
+      "template <int A> template <int B> Tensor O<A>::o(const Tensor& q) { return q * (A + B); }\n"
+      "Tensor d(const Tensor& q) { return O<2>::o<3>(q); }\n"
+      "template <> Tensor g<true, 9, float, E::A>(const Tensor& q, float) { return exp(q); }\n"
+      "template <int... N> Tensor h(const Tensor& q) { return q * (N + ...); }\n"
+      "Tensor e(const Tensor& q) { return h<1, 2>(q); }\n");
   std::vector<std::string> tags;
   for (const FunctionSource& f : p.functions)
     if (f.name == "g") tags.push_back(f.template_tag);
-  ASSERT_EQ(tags.size(), 2u) << said(p);
+  ASSERT_EQ(tags.size(), 3u) << said(p);
   std::sort(tags.begin(), tags.end());
-  EXPECT_EQ(tags[0], "C == false && W == 2 && std::is_same_v<T, int> && e == E::A");
-  EXPECT_EQ(tags[1], "C == true && W == 4 && std::is_same_v<T, float> && e == E::B");
+  EXPECT_EQ(tags[0], "");  // its body is its own
+  EXPECT_EQ(tags[1], "C == false && W == 2 && std::is_same_v<T, int> && e == E::A");
+  EXPECT_EQ(tags[2], "C == true && W == 4 && std::is_same_v<T, float> && e == E::B");
+  EXPECT_EQ(function(p, "s").template_tag, "std::is_same_v<T, float>");
+  EXPECT_EQ(function(p, "o").template_tag, "A == 2 && B == 3");
+  ASSERT_TRUE(function(p, "h").refusal);
+  EXPECT_EQ(function(p, "h").refusal->id, "unsupported-type");
   EXPECT_EQ(function(p, "a").template_tag,
             "std::is_same_v<decltype(q), const flashlight::Tensor &> && std::is_same_v<decltype(n), int>");
   EXPECT_EQ(function(p, "b").template_tag, "");

@@ -37,3 +37,14 @@ FLASHLIGHT_FUSE Tensor optionally(const Tensor& q, const Tensor& k, const Tensor
   if (factor) scores = scores * *factor;
   return matmul(softmax(scores, -1), v);
 }
+
+template <int W> FLASHLIGHT_FUSE Tensor within(const Tensor& q, const Tensor& k, const Tensor& v) {
+  Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));
+  return matmul(softmax(where(abs(i - j) <= W, scores_of(q, k), -INFINITY), -1), v);
+}
+template Tensor within<2>(const Tensor&, const Tensor&, const Tensor&);
+template Tensor within<9>(const Tensor&, const Tensor&, const Tensor&);
+
+FLASHLIGHT_FUSE Tensor Biased::operator()(const Tensor& q, const Tensor& k, const Tensor& v) const {
+  return matmul(softmax(scores_of(q, k) + bias, -1), v);
+}

@@ -25,3 +25,16 @@ flashlight::Tensor gated(const flashlight::Tensor& q, const flashlight::Tensor& 
 flashlight::Tensor optionally(const flashlight::Tensor& q, const flashlight::Tensor& k,
                               const flashlight::Tensor& v, const std::optional<flashlight::Tensor>& bias,
                               const flashlight::Optional<flashlight::Tensor>& factor);
+// Keys at most W positions away; two instantiations share the body.
+template <int W>
+flashlight::Tensor within(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v);
+extern template flashlight::Tensor within<2>(const flashlight::Tensor&, const flashlight::Tensor&,
+                                             const flashlight::Tensor&);
+extern template flashlight::Tensor within<9>(const flashlight::Tensor&, const flashlight::Tensor&,
+                                             const flashlight::Tensor&);
+// An object with a bias [Sq, Sk] of its own.
+struct Biased {
+  flashlight::Tensor bias;
+  flashlight::Tensor operator()(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                                const flashlight::Tensor& v) const;
+};

@@ -65,6 +65,18 @@ TEST(Arguments, ABiasMayLackLeadingAxes) {
   }
 }
 
+TEST(Arguments, EachInstantiationHasItsKernel) {
+  const Arguments a;
+  expect_near(within<2>(on(a.q), on(a.k), on(a.v)), within<2>(a.q, a.k, a.v), 0.02);
+  expect_near(within<9>(on(a.q), on(a.k), on(a.v)), within<9>(a.q, a.k, a.v), 0.02);
+}
+
+TEST(Arguments, AnObjectIsCalled) {
+  const Arguments a;
+  const Tensor bias = randint(-3, 4, {20, 30}, 4).to(kFloat16);
+  expect_near(Biased{on(bias)}(on(a.q), on(a.k), on(a.v)), Biased{bias}(a.q, a.k, a.v), 0.02);
+}
+
 // On the CPU as well: what an empty optional holds must not be looked at.
 TEST(Arguments, OptionalsMayBeEmpty) {
   const Arguments a;
