@@ -3,6 +3,8 @@
 #include "emit/point.h"
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include "fusion/roles.h"
 
@@ -37,6 +39,23 @@ Code integer_call(const char* function, Code a, Code b) {
 CType type_of(Type type) { return type == Type::Float ? CType::Float : type == Type::Int ? CType::Long : CType::Bool; }
 
 }  // namespace
+
+bool jumps(Fn fn) {
+  switch (fn) {
+    case Fn::FloorDiv:
+    case Fn::Mod:
+    case Fn::Lt:
+    case Fn::Le:
+    case Fn::Eq:
+    case Fn::Ne:
+    case Fn::Sign:
+    case Fn::Floor:
+    case Fn::Ceil:
+    case Fn::Round:
+    case Fn::ToInt: return true;
+    default: return false;
+  }
+}
 
 std::string Parameters::tensor_field(int input) const {
   const std::string name = identifier(function_.tensors[input].name);
@@ -258,7 +277,28 @@ Code PointPrinter::power(const graph::Node& node, const std::vector<Code>& a) {
   return call("math::pow", a, CType::Float);
 }
 
+// Where exactness counts, x / n is not multiplied by a rounded 1 / n.
+Code PointPrinter::multiply(const graph::Node& node, std::vector<Code> a, CType type) {
+  bool negative = a.size() > 1 && (a[0].text == "-1" || a[0].text == "-1.0f");
+  if (negative) a.erase(a.begin());
+  if (node.type == Type::Int) {
+    const Code result = integer_product(std::move(a));
+    return negative ? negated(result, result.type) : result;
+  }
+  const graph::Node& first = function_.graph[node.operands[0].node];
+  const auto constant = first.op == Op::Scalar && in_step_ && a.size() > 1 ? first.value.as_real() : std::nullopt;
+  const double whole = constant && !negative ? whole_reciprocal(*constant).value_or(0) : 0;
+  if (whole != 0) {
+    a.erase(a.begin());
+    negative = whole < 0;
+  }
+  Code result = product(a, type);
+  if (whole != 0) result = {wrap(result, kProduct) + " / " + float_literal(std::abs(whole)), kProduct, type};
+  return negative ? negated(result, type) : result;
+}
+
 Code PointPrinter::map(const graph::Node& node, const Index& at) {
+  const bool outside = std::exchange(in_step_, in_step_ || jumps(node.fn));
   if (node.type == Type::Int && (node.fn == Fn::FloorDiv || node.fn == Fn::Mod)) {
     const graph::Node& divisor = function_.graph[node.operands[1].node];
     if (divisor.op == Op::Scalar) parameters_.divides(divisor.value);
@@ -270,17 +310,13 @@ Code PointPrinter::map(const graph::Node& node, const Index& at) {
     a.push_back(value(access.node, access.index));
     if (type == CType::Int && a.back().type == CType::Long) type = CType::Long;
   }
+  in_step_ = outside;
   auto math = [&](const char* name) { return call(std::string("math::") + name, a, CType::Float); };
   switch (node.fn) {
     case Fn::Add:
       std::stable_partition(a.begin(), a.end(), [](const Code& t) { return t.text[0] != '-'; });
       return sum(a, type);
-    case Fn::Mul: {
-      const bool negative = a.size() > 1 && (a[0].text == "-1" || a[0].text == "-1.0f");
-      if (negative) a.erase(a.begin());
-      const Code result = node.type == Type::Int ? integer_product(std::move(a)) : product(a, type);
-      return negative ? negated(result, result.type) : result;
-    }
+    case Fn::Mul: return multiply(node, std::move(a), type);
     case Fn::Pow: return power(node, a);
     case Fn::Max: return node.type == Type::Float ? math("maximum") : integer_call("greatest_of", a[0], a[1]);
     case Fn::Min: return node.type == Type::Float ? math("minimum") : integer_call("least_of", a[0], a[1]);

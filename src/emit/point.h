@@ -12,6 +12,9 @@
 
 namespace flashlight::emit {
 
+// Whether the function jumps where its argument is a whole number, or one equals the other.
+bool jumps(graph::Fn fn);
+
 // What the kernel's parameter struct holds: tensors and host scalars, in order of first use.
 class Parameters {
  public:
@@ -65,6 +68,7 @@ class PointPrinter {
 
  private:
   Code map(const graph::Node& node, const fusion::Index& index);
+  Code multiply(const graph::Node& node, std::vector<Code> factors, CType type);
   Code power(const graph::Node& node, const std::vector<Code>& args);
   Code reduce(const graph::Node& node, const fusion::Index& index, bool by_quad);
   Code segment(const graph::Node& node, const fusion::Index& index);
@@ -75,6 +79,7 @@ class PointPrinter {
   fusion::Dependence dependence_;
   int bound_ = fusion::kFirstBound;  // the next loop that a reduction binds
   int reductions_ = 0;
+  bool in_step_ = false;  // inside the argument of a function that jumps
 };
 
 }  // namespace flashlight::emit

@@ -120,6 +120,14 @@ Code integer_product(std::vector<Code> factors) {
   return product(factors, CType::Long);
 }
 
+std::optional<double> whole_reciprocal(double value) {
+  constexpr double kMost = 1 << 24;
+  const double n = std::round(1 / value);
+  int exponent = 0;
+  if (!(std::abs(n) > 2 && std::abs(n) < kMost) || 1 / n != value || std::abs(std::frexp(n, &exponent)) == 0.5) return std::nullopt;
+  return n;
+}
+
 std::string float_literal(double value) {
   if (std::isnan(value)) return "kNaN";
   if (std::isinf(value)) return value > 0 ? "kInfinity" : "-kInfinity";

@@ -55,6 +55,9 @@ Code integer_literal(std::int64_t value);
 std::optional<std::int64_t> literal_value(const Code& code);
 Code integer_product(std::vector<Code> factors);
 
+// n where `value` is 1 / n for a whole number that is no power of two, so that x / n and x * value may differ.
+std::optional<double> whole_reciprocal(double value);
+
 std::string float_literal(double value);
 // A user's name as an identifier of emitted code that clashes with none of its own.
 std::string identifier(const std::string& name);

@@ -4,6 +4,7 @@
 
 #include <cctype>
 #include <cmath>
+#include <utility>
 
 #include "fusion/roles.h"
 
@@ -20,6 +21,11 @@ constexpr double kLog2E = 1.4426950408889634074;
 
 bool is_nary(Expr e) { return e.is(alg::Op::kAdd) || e.is(alg::Op::kMul); }
 
+bool jumps(Expr e) {
+  return e.is(alg::Op::kGt) || e.is(alg::Op::kGe) || e.is(alg::Op::kEq) ||
+         (e.is(alg::Op::kCall) && e.function_id() < kernel::kExp2 && emit::jumps(static_cast<graph::Fn>(e.function_id())));
+}
+
 }  // namespace
 
 Code ValuePrinter::leaf(Expr e) {
@@ -27,10 +33,19 @@ Code ValuePrinter::leaf(Expr e) {
   return points_.value(leaf.node, leaf.index);
 }
 
+// A function that jumps where its argument is a whole number, or equals another: divisions inside are exact there.
+Code ValuePrinter::step(Expr e, const std::string& subscript) {
+  const bool outside = std::exchange(in_step_, true);
+  const Code result = value(e, subscript);
+  in_step_ = outside;
+  return result;
+}
+
 Code ValuePrinter::value(Expr e, const std::string& subscript) {
   if (auto found = variables.find(e); found != variables.end()) {
     return {found->second.name + (found->second.indexed ? "[" + subscript + "]" : ""), kAtom, CType::Float};
   }
+  if (!in_step_ && jumps(e)) return step(e, subscript);
   std::vector<Code> a;
   if (!e.is(alg::Op::kLeaf)) {
     for (Expr arg : e.args()) a.push_back(value(arg, subscript));
@@ -46,8 +61,12 @@ Code ValuePrinter::value(Expr e, const std::string& subscript) {
       bool negative = false;
       for (std::size_t k = 0; k < a.size(); ++k) {
         const Expr arg = e.arg(k);
+        const auto whole = in_step_ && arg.is(alg::Op::kConstant) ? whole_reciprocal(arg.value()) : std::nullopt;
         if (arg.is_constant(-1)) {
           negative = !negative;
+        } else if (whole) {
+          negative = negative != (*whole < 0);
+          under.push_back({float_literal(std::abs(*whole)), kAtom, CType::Float});
         } else if (arg.is(alg::Op::kPow) && arg.value() == -1 && !variables.contains(arg)) {
           under.push_back(value(arg.arg(0), subscript));
         } else {

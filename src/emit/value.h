@@ -32,6 +32,7 @@ class ValuePrinter {
   std::string together(kernel::Expr e, const std::string& subscript, std::vector<std::string>& declarations);
 
  private:
+  Code step(kernel::Expr e, const std::string& subscript);
   bool is_hoistable(kernel::Expr e, kernel::Space loop);
   kernel::Expr name_part(kernel::Expr e, Writer& uniform, Writer& rows);
   Code leaf(kernel::Expr e);
@@ -39,6 +40,7 @@ class ValuePrinter {
   PointPrinter& points_;
   std::map<kernel::Expr, kernel::Expr> uniform_parts_, row_parts_;
   int uniforms_ = 0, rows_ = 0, placeholders_ = 0;
+  bool in_step_ = false;  // inside the argument of a function that jumps
 };
 
 // The loop variables an expression's text needs, as declarations in front of it: "const int i = ...;". `columns`: how

@@ -37,6 +37,12 @@ FLASHLIGHT_FUSE Tensor strided(const Tensor& q, const Tensor& k, const Tensor& v
   return matmul(softmax(where(keys(k) % step == 0, scores_of(q, k), -INFINITY), -1), v);
 }
 
+FLASHLIGHT_FUSE Tensor stepped(const Tensor& q, const Tensor& k, const Tensor& v) {
+  Tensor distance = rows(q) - keys(k);
+  Tensor bias = 0.5 * floor(distance / 3.0) + where(distance / 41.0 < 1, 0.7, 0.0);
+  return matmul(softmax(scores_of(q, k) + bias, -1), v);
+}
+
 FLASHLIGHT_FUSE Tensor window(const Tensor& first, const Tensor& k, const Tensor& v, int64_t width) {
   Tensor distance = rows(first) - keys(k);
   return matmul(softmax(where((distance >= 0) & (distance <= width), scores_of(first, k), -INFINITY), -1), v);

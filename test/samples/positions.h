@@ -20,6 +20,8 @@ flashlight::Tensor thirds(const flashlight::Tensor& q, const flashlight::Tensor&
 // Every step-th key.
 flashlight::Tensor strided(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
                            std::int64_t step);
+// Steps at every third and every 41st distance: divisions must be exact there.
+flashlight::Tensor stepped(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v);
 // A window, of a tensor whose name an emitted kernel might use itself.
 flashlight::Tensor window(const flashlight::Tensor& first, const flashlight::Tensor& k,
                           const flashlight::Tensor& v, std::int64_t width);

@@ -49,6 +49,8 @@ TEST(Positions, MultiplesAgainstCapturedIntegers) {
   expect_eager(thirds, Arguments(40, 150), tensor({200, 449}));
 }
 
+TEST(Positions, StepsAreWhereTheyBelong) { expect_eager(stepped, Arguments(150, 150)); }
+
 TEST(Positions, AParameterMayBeCalledFirst) { expect_eager(window, Arguments(150, 150), std::int64_t{40}); }
 
 TEST(Positions, DivisionByAScalarOfZeroIsRefused) {

@@ -231,6 +231,8 @@ NormalForm Separation::function(Expr e) {
 }
 
 NormalForm Separation::call(Expr e) {
+  // Of keys and row leaves alone it stays as it is written: c * (i - j) multiplied out is no multiple of c, and floor tells.
+  if (!final_ && !(e.node().kind & kUnknown) && collect(e, {Op::kScan}).empty()) return atom_form(e);
   std::vector<Expr> args;
   std::uint8_t kinds = kFixed;
   for (Expr x : e.args()) {
