@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Powers, exponentials, logarithms and other functions of normal forms.
+#include <algorithm>
 #include <cmath>
 #include <deque>
 
@@ -61,7 +62,9 @@ Separation::Aligned Separation::align(const NormalForm& a) {
 NormalForm Separation::power_of_monomial(const Monomial& m, double c, double n) {
   if (c < 0 && !is_integer(n))
     refuse(Reason::kSignUnknown, "a fractional power of a negative factor", monomial_form(m, c));
-  if (n < 0 && !guards(m).empty()) {  // infinite where a guard does not hold: no indicator
+  const std::vector<Expr> held = guards(m);
+  const auto hides_keys = [](Expr guard) { return (guard.node().kind & kKeyed) != 0; };
+  if (n < 0 && std::any_of(held.begin(), held.end(), hides_keys)) {  // infinite at those keys: no indicator
     if (kind(m) != kMixed) return atom_form(rebuild(arena_, monomial_form(m, c)), n);
     refuse(Reason::kInseparablePower, "a reciprocal of a masked product of keys and a row reduction",
            monomial_form(m, c));
