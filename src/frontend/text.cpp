@@ -7,6 +7,17 @@
 
 namespace flashlight::frontend {
 
+// The DSL's headers lie in <include_dir>/flashlight, or where the user's own -I finds them: a folder of that name that
+// holds them all. The user's headers may lie beside such a folder.
+bool SourceText::is_dsl_header(llvm::StringRef path) const {
+  if (!include_dir_.empty() && path.starts_with(include_dir_ + "/flashlight/")) return true;
+  const std::size_t folder = path.rfind("flashlight/");
+  if (folder == llvm::StringRef::npos || (folder > 0 && path[folder - 1] != '/')) return false;
+  const std::string root = path.take_front(folder).str() + "flashlight/";
+  auto& files = sources_.getFileManager();
+  return files.getOptionalFileRef(root + "flashlight.h") && files.getOptionalFileRef(root + "generated/launch.h");
+}
+
 SourceText::Owner SourceText::owner(clang::SourceLocation loc) const {
   if (loc.isInvalid()) return Owner::System;
   loc = sources_.getFileLoc(loc);
@@ -14,8 +25,7 @@ SourceText::Owner SourceText::owner(clang::SourceLocation loc) const {
   auto [it, fresh] = owners_.try_emplace(file, Owner::System);
   if (!fresh) return it->second;
   llvm::StringRef name = sources_.getFilename(loc);
-  // The DSL's headers lie in <include_dir>/flashlight; the user's own may lie beside it.
-  bool dsl = !include_dir_.empty() && name.starts_with(include_dir_ + "/flashlight/");
+  const bool dsl = is_dsl_header(name);
   if (file == sources_.getMainFileID()) it->second = Owner::User;
   else if (dsl) it->second = Owner::Dsl;
   else if (!name.empty() && !name.starts_with("<") && !sources_.isInSystemHeader(loc))

@@ -32,6 +32,7 @@ class SourceText {
  private:
   enum class Owner { User, Dsl, System };
   Owner owner(clang::SourceLocation) const;
+  bool is_dsl_header(llvm::StringRef path) const;
 
   const clang::SourceManager& sources_;
   std::string main_path_, include_dir_;
