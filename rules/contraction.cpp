@@ -14,6 +14,14 @@ struct squared_distance {
   }
 };
 
+// |q + k|^2 = |q|^2 + |k|^2 + 2 <q, k>, for sides that are sums themselves, as points in frames are.
+struct squared_sum {
+  static Tensor pattern(Tensor q, Tensor k) { return square(q.unsqueeze(-2) + k.unsqueeze(-3)).sum(-1); }
+  static Tensor replacement(Tensor q, Tensor k) {
+    return square(q).sum(-1).unsqueeze(-1) + square(k).sum(-1).unsqueeze(-2) + 2 * matmul(q, k.transpose(-2, -1));
+  }
+};
+
 // (w / l + b) v = (w v) / l + b v, for weights w that are exponentials: each normalised map gets a product of its own, and
 // its division leaves the loop over the keys.
 struct normalised_weights {

@@ -100,9 +100,8 @@ std::string print_kernels(const Unit& unit) {
   return for_each_variant(unit, [&](auto& f, std::size_t i) {
     std::string out;
     try {
-      for (const fusion::KernelPlan& k : f.plans[i].kernels)
-        out += kernel::to_string(
-            kernel::build_program(f.source->variants[i].function, k, unit.options->strict_nan));
+      for (const fusion::PlannedKernel& part : f.plans[i].kernels)
+        out += kernel::to_string(kernel::build_program(*part.function, part.plan, unit.options->strict_nan));
     } catch (const fusion::Refused& refused) {
       out += "no kernel, " + refused.reason.id + ": " + refused.reason.text + "\n";
     }

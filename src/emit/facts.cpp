@@ -134,7 +134,7 @@ std::string operand_text(const kernel::Program& program, int operand) {
 
 }  // namespace
 
-KernelFacts facts_of(const VariantText& v, const EmitOptions& options) {
+KernelFacts facts_of(const PartText& v, const EmitOptions& options) {
   KernelFacts facts;
   facts.name = v.kernel.name;
   facts.arch = "sm_80";
@@ -176,7 +176,7 @@ std::vector<std::string> formula_comment(const kernel::Program& program) {
       if (step.kind == kernel::StepKind::Add) lines.push_back(readable(program.sweeps[s].states[step.index].node) + " sums " + readable(step.value));
       if (step.kind == kernel::StepKind::Product) lines.push_back(readable(program.sweeps[s].states[step.index].node) + " sums (" + readable(step.value) + ") " + operand_text(program, step.operand));
     }
-    for (const kernel::Step& final : program.sweeps[s].finals) lines.push_back(readable(final.target) + " = " + readable(final.value));
+    for (const kernel::Step& final : program.sweeps[s].finals) lines.push_back(readable(final.target) + (final.kind == kernel::StepKind::Fold ? " folds the columns of " : " = ") + readable(final.value));
   }
   for (const kernel::Store& store : program.stores) lines.push_back("result = " + readable(store.value));
   constexpr std::size_t kLongest = 240;

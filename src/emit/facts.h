@@ -5,7 +5,7 @@
 
 namespace flashlight::emit {
 
-KernelFacts facts_of(const VariantText& variant, const EmitOptions& options);
+KernelFacts facts_of(const PartText& part, const EmitOptions& options);
 // The row program in words: what is streamed, which states are kept, how the result is made.
 std::vector<std::string> formula_comment(const kernel::Program& program);
 

@@ -36,7 +36,7 @@ std::optional<int> pad(long long size) {
 }
 
 // Head dimensions that the caller leaves open are padded to `head`, others to what holds them.
-std::map<int, int> padded_to(const VariantText& v, int head) {
+std::map<int, int> padded_to(const PartText& v, int head) {
   std::map<int, int> result;
   for (const Dimension& d : v.kernel.dimensions) {
     const auto size = v.program->plan->loops[d.loop].size.as_integer();
@@ -47,13 +47,13 @@ std::map<int, int> padded_to(const VariantText& v, int head) {
   return result;
 }
 
-bool has_open_dimension(const VariantText& v) {
+bool has_open_dimension(const PartText& v) {
   return std::any_of(v.kernel.dimensions.begin(), v.kernel.dimensions.end(),
                      [&](const Dimension& d) { return !v.program->plan->loops[d.loop].size.as_integer(); });
 }
 
 // The instance for `head`, or where no shape holds it for the next larger head dimension: 192 columns do not divide where 256 do.
-std::optional<Instance> instance_of(const VariantText& v, const StorageType& type, int head) {
+std::optional<Instance> instance_of(const PartText& v, const StorageType& type, int head) {
   for (int size : kPaddedSizes) {
     if (size < head) continue;
     Instance instance;
@@ -73,7 +73,7 @@ std::optional<Instance> instance_of(const VariantText& v, const StorageType& typ
 
 }  // namespace
 
-std::vector<Instance> instances_of(const VariantText& v, const EmitOptions& options) {
+std::vector<Instance> instances_of(const PartText& v, const EmitOptions& options) {
   std::set<int> heads;
   for (int h : options.head_dims) {
     if (auto padded = pad(h)) heads.insert(*padded);

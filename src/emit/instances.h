@@ -13,6 +13,6 @@ struct Instance {
   int shared_bytes = 0;
 };
 // Throws fusion::Refused ("no-tile") where no shape fits.
-std::vector<Instance> instances_of(const VariantText& variant, const EmitOptions& options);
+std::vector<Instance> instances_of(const PartText& part, const EmitOptions& options);
 
 }  // namespace flashlight::emit

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a kernel's operands lie: their tiles in shared memory and the matrices that those are copied from.
+#include <bit>
+
 #include "emit/kernel_writer.h"
 
 namespace flashlight::emit {
@@ -89,10 +91,34 @@ void KernelWriter::place_operands() {
         !place.parts.empty() && !label.empty()) {
       place.name = fresh_tile(identifier(label));
     }
+    if (place.input < 0 && place.parts.empty()) note_filled(operand);
     (place.row ? text_.row_operands : text_.key_operands).push_back(operand.cols);
     operands_.push_back(place);
   }
+  // Where every operand is computed, their type is that of the products.
+  if (text_.contracted.empty()) text_.contracted = filled_;
   std::sort(text_.contracted.begin(), text_.contracted.end());
+}
+
+// The tensor that a filled operand is above all made of: it varies with the most loops.
+void KernelWriter::note_filled(const kernel::Operand& operand) {
+  int most = -1, input = -1;
+  std::set<fusion::Access> seen;
+  auto visit = [&](auto&& self, const fusion::Access& access) -> void {
+    if (!seen.insert(access).second) return;
+    const graph::Node& node = function_.graph[access.node];
+    const int loops = std::popcount(dependence_(access));
+    if (node.op == graph::Op::Input && node.type == graph::Type::Float && loops > most) {
+      most = loops;
+      input = node.input;
+    }
+    fusion::Index iteration = access.index;
+    for (std::size_t r = 0; r < node.reduced.size(); ++r) iteration.push_back(Sym(0));
+    for (const graph::Operand& below : node.operands) self(self, fusion::compose(below, iteration));
+  };
+  for (const graph::Operand& factor : operand.factors) visit(visit, {factor.node, factor.index});
+  if (input >= 0 && std::find(filled_.begin(), filled_.end(), input) == filled_.end())
+    filled_.push_back(input);
 }
 
 std::string KernelWriter::tile_type(std::size_t o) const {

@@ -33,7 +33,8 @@ void KernelWriter::assign(const Item& item, Expr value, Writer& w) {
 void KernelWriter::write_step(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w) {
   switch (step.kind) {
     case StepKind::Contract:
-    case StepKind::Scan: return;
+    case StepKind::Scan:
+    case StepKind::Fold: return;  // a fold stands behind the sweep
     case StepKind::Reduce: return write_reduce(step, w);
     case StepKind::Let: return write_let(step, w);
     case StepKind::Set: return write_row(name_of(sweep.states[step.index].node), "=", step.value, w);

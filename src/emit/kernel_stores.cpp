@@ -14,9 +14,38 @@ void KernelWriter::write_finals(const kernel::Sweep& sweep, Writer& w) {
   }
   for (const kernel::Step& final : sweep.finals) {
     values_.forget_rows();
-    write_row(name_of(final.target), "=", final.value, w);
+    if (final.kind == StepKind::Fold) {
+      write_fold(final, w);
+    } else {
+      write_row(name_of(final.target), "=", final.value, w);
+    }
     values_.variables[final.target] = {name_of(final.target), true};
   }
+}
+
+// Columns past the end are no part of the result's row.
+void KernelWriter::write_fold(const kernel::Step& fold, Writer& w) {
+  struct Text {
+    const char *start, *update, *end, *quad, *joined;  // name, update, value, end
+  };
+  static const std::map<StateKind, Text> kTexts{
+      {StateKind::Sum, {"0.0f", " += ", "", "quad_sum", "a + b"}},
+      {StateKind::Prod, {"1.0f", " *= ", "", "quad_prod", "a * b"}},
+      {StateKind::Max, {"-kInfinity", " = greatest(", ")", "quad_max", "greatest(a, b)"}},
+      {StateKind::Min, {"kInfinity", " = least(", ")", "quad_min", "least(a, b)"}}};
+  const Text& text = kTexts.at(fold.reduce);
+  const std::string name = name_of(fold.target), columns = held(fold.index), first = first_held(fold.index);
+  const std::string value = values_.value(hoisted(fold.value, kernel::kOut, w), "e").text;
+  const std::string column = (first.empty() ? "" : first + " + ") + "col_of(e)", row = name + "[e]";
+  const std::string update = row + text.update + (*text.end ? row + ", " : "") + value + text.end;
+  w.line(name + ".fill(" + text.start + ");");
+  element_loop(columns, value,
+               {"if (" + column + " < " + loop_extent(fold.index) + ") " + update + ";"}, w, first);
+  w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { " + name + "[r] = " + text.quad + "(" + name +
+         "[r]); });");
+  if (split_)
+    w.line("combine_parts<M, PARTS>(" + name + ", warp, part, exchange, [](float a, float b) FL_INLINE { return " +
+           text.joined + "; });");
 }
 
 void KernelWriter::write_stores(Writer& w) {

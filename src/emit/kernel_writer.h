@@ -64,6 +64,7 @@ class KernelWriter {
   bool is_affine(const graph::Operand& access, int rows, int cols) const;
   std::string fresh_tile(const std::string& of) const;
   void place_operands();
+  void note_filled(const kernel::Operand& operand);
   std::string tile_type(std::size_t o) const;
   void write_operands(Writer& w);
   void write_segments(std::size_t o, Writer& w);
@@ -109,6 +110,7 @@ class KernelWriter {
 
   // kernel_stores.cpp
   void write_finals(const kernel::Sweep& sweep, Writer& w);
+  void write_fold(const kernel::Step& fold, Writer& w);
   void write_stores(Writer& w);
   void write_out(const kernel::Store& store, std::size_t s, Writer& w);
   void write_result(std::size_t s, const std::string& function, const std::string& matrix,
@@ -128,6 +130,7 @@ class KernelWriter {
   KernelText text_;
   std::vector<Placement> operands_;
   std::vector<KeyVector> key_vectors_;
+  std::vector<int> filled_;  // tensors that filled operands are made of
   Schedule schedule_;
   // The conditions under which a tile needs no mask, and their variables.
   std::map<std::string, std::string> wholes_;

@@ -115,7 +115,7 @@ std::string rule_arguments(const graph::DTypeRule& rule) {
 }
 
 // The type that operands of contractions are stored in.
-std::string storage_type_of(const VariantText& v) {
+std::string storage_type_of(const PartText& v) {
   const std::vector<int>& contracted = v.kernel.contracted;
   if (contracted.empty()) return "DType::kFloat32";
   const auto& tensors = v.program->function->tensors;
@@ -130,23 +130,35 @@ std::string storage_type_of(const VariantText& v) {
   return "launch.operand_dtype({" + join(operands, ", ") + "})";
 }
 
-void write_results(const VariantText& v, Writer& w) {
+// The name of what a kernel's store writes to: out0, or an intermediate.
+std::string target_of(const PartText& v, std::size_t store) {
+  const fusion::Target& target = v.part->targets[static_cast<std::size_t>(v.program->stores[store].output)];
+  if (!target.intermediate) return "out" + std::to_string(target.number);
+  return "launch.tensor_of(" + std::to_string(target.number) + ")";
+}
+
+std::vector<std::string> host_sizes(const Function& f, const graph::TensorView& view) {
+  std::vector<std::string> sizes;
+  for (std::size_t a = view.pack; a < view.shape.size(); ++a) sizes.push_back(host_code(f, view.shape[a]).text);
+  return sizes;
+}
+
+// Makes the results, in the types that the kernel's products and the arguments' promotion give.
+void write_results(const Function& whole, const PartText& v, const std::string& type, Writer& w) {
   const Function& f = *v.program->function;
-  std::vector<std::string> names;
   for (std::size_t s = 0; s < v.program->stores.size(); ++s) {
     const graph::TensorView& view = f.outputs[v.program->stores[s].output].value;
-    std::vector<std::string> sizes;
-    for (std::size_t a = view.pack; a < view.shape.size(); ++a) sizes.push_back(host_code(f, view.shape[a]).text);
-    std::string dtype = "type";
+    const fusion::Target& target = v.part->targets[static_cast<std::size_t>(v.program->stores[s].output)];
+    if (target.intermediate) continue;
+    std::string dtype = type;
     if (v.kernel.output_types[s] == "float") dtype = "DType::kFloat32";
     if (v.kernel.output_types[s] == "S") dtype = "launch.float_result(" + rule_arguments(view.dtype) + ")";
-    const std::string name = "out" + std::to_string(s), pack = view.pack ? "true" : "false";
-    w.line("Tensor " + name + " = launch.result(" + std::to_string(s) + ", " + pack + ", {" + join(sizes, ", ") + "}, " + dtype + ");");
-    w.line("p." + name + " = launch.result_arg<" + std::to_string(view.shape.size() - view.pack) + ">(" + name + ", " + pack + ");");
+    w.line("Tensor " + target_of(v, s) + " = launch.result(" + std::to_string(target.number) + ", " + (view.pack ? "true" : "false") + ", {" +
+           join(host_sizes(f, whole.outputs[static_cast<std::size_t>(target.number)].value), ", ") + "}, " + dtype + ");");
   }
 }
 
-void write_params(const VariantText& v, Writer& w) {
+void write_params(const PartText& v, Writer& w) {
   const Function& f = *v.program->function;
   const fusion::KernelPlan& plan = *v.program->plan;
   w.line(v.kernel.params + " p;");
@@ -162,7 +174,17 @@ void write_params(const VariantText& v, Writer& w) {
   }
   for (const Sym& divisor : v.parameters->divisors())
     w.line("launch.check(" + wrap(host_code(f, divisor), kSum) + " != 0, \"an integer is divided by " + fusion::describe(f, divisor) + ", which is 0\");");
-  write_results(v, w);
+  for (std::size_t s = 0; s < v.program->stores.size(); ++s) {
+    const graph::TensorView& view = f.outputs[v.program->stores[s].output].value;
+    const fusion::Target& target = v.part->targets[static_cast<std::size_t>(v.program->stores[s].output)];
+    std::string tensor = target_of(v, s);
+    if (target.merged > 1) {
+      const std::size_t behind = view.shape.size() - 1 - static_cast<std::size_t>(target.first);
+      tensor = "launch.merged(" + tensor + ", " + std::to_string(target.merged) + ", " + std::to_string(behind) + ")";
+    }
+    w.line("p.out" + std::to_string(s) + " = launch.result_arg<" + std::to_string(view.shape.size() - view.pack) + ">(" + tensor + ", " +
+           (view.pack ? "true" : "false") + ");");
+  }
   std::vector<std::string> batch;
   for (const fusion::Loop& loop : plan.loops) {
     if (loop.role == fusion::Role::Batch) batch.push_back(loop.pack ? "launch.batch()" : wrap(host_code(f, loop.size), kProduct));
@@ -170,7 +192,7 @@ void write_params(const VariantText& v, Writer& w) {
   w.line("const long long batch = " + (batch.empty() ? "1" : join(batch, " * ")) + ";");
 }
 
-std::string instance_call(const VariantText& v, const Instance& instance) {
+std::string instance_call(const PartText& v, const Instance& instance) {
   std::vector<std::string> args{instance.type};
   for (const Dimension& d : v.kernel.dimensions) args.push_back(std::to_string(instance.padded.at(d.loop)));
   args.push_back(std::to_string(instance.shape.m));
@@ -190,12 +212,12 @@ std::vector<std::string> unique(std::vector<std::string> texts) {
 }
 
 // What the instances do not cover is refused here, in the caller's terms, before anything is allocated or started.
-void write_support(const VariantText& v, const std::vector<Instance>& instances, Writer& w) {
+void write_support(const PartText& v, const std::string& type, const std::vector<Instance>& instances, Writer& w) {
   const Function& f = *v.program->function;
   std::vector<std::string> types, type_checks;
   for (const Instance& instance : instances) types.push_back("DType::" + instance.dtype);
   const auto has_no_operand = v.kernel.contracted.empty();
-  w.line("launch.check_type(type, " + (has_no_operand ? "\"the kernel\"" : "\"argument '" + f.tensors[v.kernel.contracted[0]].name + "'\"") + ", {" +
+  w.line("launch.check_type(" + type + ", " + (has_no_operand ? "\"the kernel\"" : "\"argument '" + f.tensors[v.kernel.contracted[0]].name + "'\"") + ", {" +
          join(unique(types), ", ") + "});");
   for (const Dimension& d : v.kernel.dimensions) {
     const Sym& size = v.program->plan->loops[d.loop].size;
@@ -208,10 +230,10 @@ void write_support(const VariantText& v, const std::vector<Instance>& instances,
   }
 }
 
-void write_dispatch(const VariantText& v, const std::vector<Instance>& instances, Writer& w) {
+void write_dispatch(const PartText& v, const std::string& type, const std::vector<Instance>& instances, Writer& w) {
   const Function& f = *v.program->function;
   for (const Instance& instance : instances) {
-    std::vector<std::string> conditions{"type == DType::" + instance.dtype};
+    std::vector<std::string> conditions{type + " == DType::" + instance.dtype};
     for (const Dimension& d : v.kernel.dimensions) {
       const Sym& size = v.program->plan->loops[d.loop].size;
       if (!size.is_constant()) conditions.push_back(wrap(host_code(f, size), kSum) + " <= " + std::to_string(instance.padded.at(d.loop)));
@@ -220,15 +242,8 @@ void write_dispatch(const VariantText& v, const std::vector<Instance>& instances
     w.line("  " + instance_call(v, instance) + ";");
   }
   w.line("else launch.fail(\"no kernel for these sizes and types\");");
-  w.line("return " + results(v) + ";");
 }
 
-}  // namespace
-
-std::string results(const VariantText& v) {
-  std::vector<std::string> names;
-  for (std::size_t s = 0; s < v.program->stores.size(); ++s) names.push_back("out" + std::to_string(s));
-  return "TensorList{" + join(names, ", ") + "}";
 }
 
 namespace {
@@ -249,24 +264,74 @@ std::vector<std::string> argument_list(const Signature& f) {
   return args;
 }
 
-// One body for both entries: binds, chooses an instantiation, starts it.
+// What kernels leave for later ones; behind it, a call that only measures has ended.
+void write_intermediates(const VariantText& v, Writer& w) {
+  std::map<int, const PartText*> made_by;
+  for (const PartText& part : v.parts)
+    for (const fusion::Target& target : part.part->targets)
+      if (target.intermediate) made_by[target.number] = &part;
+  for (const auto& [number, part] : made_by) {
+    const Function& f = *part->program->function;
+    const graph::TensorParam& tensor = f.tensors[static_cast<std::size_t>(number)];
+    std::vector<std::string> sizes;
+    for (std::size_t a = tensor.pack; a < tensor.shape.size(); ++a) sizes.push_back(host_code(f, tensor.shape[a]).text);
+    w.line("launch.intermediate(\"" + tensor.name + "\", " + (tensor.pack ? "true" : "false") + ", {" + join(sizes, ", ") + "}, DType::kFloat32);");
+  }
+  if (!made_by.empty()) w.line("if (launch.measuring()) return {};");
+}
+
+// Nothing is started before every kernel's arguments are known to have an instantiation.
+void write_parts(const VariantText& v, const EmitOptions& options, Writer& w) {
+  const bool several = v.parts.size() > 1;
+  std::vector<std::vector<Instance>> instances;
+  std::vector<std::string> types;
+  std::map<int, std::string> results;
+  for (std::size_t k = 0; k < v.parts.size(); ++k) {
+    const PartText& part = v.parts[k];
+    types.push_back(several ? "type" + std::to_string(k + 1) : "type");
+    instances.push_back(instances_of(part, options));
+    w.line("const DType " + types[k] + " = " + storage_type_of(part) + ";");
+    write_support(part, types[k], instances[k], w);
+  }
+  for (std::size_t k = 0; k < v.parts.size(); ++k) {
+    write_results(v.variant->function, v.parts[k], types[k], w);
+    for (const fusion::Target& target : v.parts[k].part->targets)
+      if (!target.intermediate) results[target.number] = "out" + std::to_string(target.number);
+  }
+  for (std::size_t k = 0; k < v.parts.size(); ++k) {
+    if (several) w.open("{");
+    write_params(v.parts[k], w);
+    write_dispatch(v.parts[k], types[k], instances[k], w);
+    if (several) w.close();
+  }
+  std::vector<std::string> names;
+  for (const auto& [number, name] : results) names.push_back(name);
+  w.line("return TensorList{" + join(names, ", ") + "};");
+}
+
+// One body for both entries: binds, chooses instantiations, starts them.
 void write_run(const std::string& name, const std::vector<VariantText>& variants, const EmitOptions& options, Writer& w) {
   std::vector<std::string> params = parameter_list(signature_of(variants));
   params.insert(params.begin(), "Launch& launch");
   w.open("TensorList run_" + name + "(" + join(params, ", ") + ") {");
   for (const VariantText& v : variants) {
-    const bool conditional = v.variant->condition.has_value();
-    if (conditional) w.open("if (" + host_code(*v.program->function, *v.variant->condition).text + ") {");
-    write_binding(*v.program->function, w);
-    w.line("const DType type = " + storage_type_of(v) + ";");
-    const std::vector<Instance> instances = instances_of(v, options);
-    write_support(v, instances, w);
-    write_params(v, w);
-    write_dispatch(v, instances, w);
-    if (conditional) w.close();
+    const Function& f = v.variant->function;
+    if (v.variant->condition) w.open("if (" + host_code(f, *v.variant->condition).text + ") {");
+    write_binding(f, w);
+    write_intermediates(v, w);
+    write_parts(v, options, w);
+    if (v.variant->condition) w.close();
   }
   if (variants.back().variant->condition) w.line("launch.fail(\"no kernel for these arguments\");");
   w.close();
+}
+
+bool has_intermediates(const std::vector<VariantText>& variants) {
+  for (const VariantText& v : variants)
+    for (const PartText& part : v.parts)
+      for (const fusion::Target& target : part.part->targets)
+        if (target.intermediate) return true;
+  return false;
 }
 
 }  // namespace
@@ -292,7 +357,8 @@ void write_launcher(const std::string& name, const std::string& function_name, c
 }
 
 // DLPack tensors in the order of the parameters, scalars as doubles.
-void write_c_entry(const std::string& name, const std::string& function_name, const CEntry& entry, const Signature& f, Writer& w) {
+void write_c_entry(const std::string& name, const std::string& function_name, const CEntry& entry, const std::vector<VariantText>& variants, Writer& w) {
+  const Signature f = signature_of(variants);
   std::vector<std::string> args{"launch"}, names;
   for (std::size_t t = 0; t < f.tensors.size(); ++t) {
     args.push_back("t[" + std::to_string(t) + "]");
@@ -303,14 +369,26 @@ void write_c_entry(const std::string& name, const std::string& function_name, co
     const graph::SymType type = f.scalars[s].type;
     args.push_back(type == graph::SymType::Real ? value : type == graph::SymType::Integer ? "integer_scalar(" + value + ", \"" + f.scalars[s].name + "\")" : value + " != 0");
   }
+  const bool works = has_intermediates(variants);
+  const std::string given = "in, {" + join(names, ", ") + "}, scalars, " + std::to_string(f.scalars.size()) + ", ";
+  const std::string body = "  run_" + name + "(" + join(args, ", ") + ");";
   w.line();
-  w.line("extern \"C\" int " + entry.symbol + "(const DLTensor* const* in, DLTensor* const* out, const double* scalars, void*, std::size_t, void* stream) {");
-  w.open("  return c_entry(\"" + function_name + "\", out, " + std::to_string(entry.results) + ", in, {" + join(names, ", ") + "}, scalars, " +
-         std::to_string(f.scalars.size()) + ", stream, [&](Launch& launch, const Tensor* t) {");
-  w.line("  run_" + name + "(" + join(args, ", ") + ");");
-  w.close(f.optional.empty() ? "  });" : "  }, " + initializer(f.optional) + ");");
+  w.line("extern \"C\" int " + entry.symbol + "(const DLTensor* const* in, DLTensor* const* out, const double* scalars, void*" +
+         (works ? " workspace" : "") + ", std::size_t" + (works ? " workspace_bytes" : "") + ", void* stream) {");
+  w.open("  return c_entry(\"" + function_name + "\", out, " + std::to_string(entry.results) + ", " + given +
+         "stream, [&](Launch& launch, const Tensor* t) {");
+  w.line(body);
+  const std::string optional = f.optional.empty() && !works ? "" : ", " + initializer(f.optional);
+  w.close("  }" + optional + (works ? ", workspace, workspace_bytes);" : ");"));
   w.line("}");
-  w.line("extern \"C\" std::size_t " + entry.symbol + "_workspace_size(const DLTensor* const*, const double*) { return 0; }");
+  const std::string signature = "extern \"C\" std::size_t " + entry.symbol + "_workspace_size(const DLTensor* const*" + (works ? " in" : "") +
+                                ", const double*" + (works ? " scalars" : "") + ") {";
+  if (!works) return w.line(signature + " return 0; }");
+  w.line(signature);
+  w.open("  return c_workspace_size(\"" + function_name + "\", " + given + "[&](Launch& launch, const Tensor* t) {");
+  w.line(body);
+  w.close("  }" + (f.optional.empty() ? "" : ", " + initializer(f.optional)) + ");");
+  w.line("}");
 }
 
 }  // namespace flashlight::emit

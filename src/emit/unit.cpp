@@ -24,27 +24,39 @@ struct Lowered {
   std::vector<VariantText> variants;
 };
 
+// causal_attention_1, with v2 for the second of several variants and b for the second of several kernels.
+std::string kernel_name(const FusedFunction& function, const std::string& name, std::size_t variant, std::size_t part) {
+  std::string result = name;
+  if (function.plans.size() > 1) result += "v" + std::to_string(variant + 1);
+  if (function.plans[variant].kernels.size() > 1) result += static_cast<char>('a' + part);
+  return result;
+}
+
 Lowered lower(FusedFunction& function, const std::string& name, const EmitOptions& options) {
   Lowered result;
   result.function = &function;
   result.name = name;
   for (std::size_t v = 0; v < function.plans.size(); ++v) {
-    const frontend::Variant& variant = function.source->variants[v];
-    const fusion::KernelPlan& plan = function.plans[v].kernels.at(0);
-    result.programs.push_back(std::make_unique<kernel::Program>(kernel::build_program(variant.function, plan, options.strict_nan)));
-    kernel::verify(*result.programs.back());
-    result.parameters.push_back(std::make_unique<Parameters>(variant.function, plan));
-    VariantText text;
-    text.variant = &variant;
-    text.program = result.programs.back().get();
-    text.parameters = result.parameters.back().get();
-    const std::string kernel_name = function.plans.size() > 1 ? name + "v" + std::to_string(v + 1) : name;
-    text.kernel = write_kernel(*text.program, kernel_name, *result.parameters.back());
-    const std::vector<Instance> instances = instances_of(text, options);
-    if (std::any_of(instances.begin(), instances.end(), [](const Instance& i) { return i.shape.parts > 1; })) {
-      text.kernel = write_kernel(*text.program, kernel_name, *result.parameters.back(), true);
+    VariantText variant;
+    variant.variant = &function.source->variants[v];
+    const std::vector<fusion::PlannedKernel>& parts = function.plans[v].kernels;
+    for (std::size_t k = 0; k < parts.size(); ++k) {
+      result.programs.push_back(std::make_unique<kernel::Program>(kernel::build_program(*parts[k].function, parts[k].plan, options.strict_nan)));
+      kernel::verify(*result.programs.back());
+      result.parameters.push_back(std::make_unique<Parameters>(*parts[k].function, parts[k].plan));
+      PartText text;
+      text.part = &parts[k];
+      text.program = result.programs.back().get();
+      text.parameters = result.parameters.back().get();
+      const std::string called = kernel_name(function, name, v, k);
+      text.kernel = write_kernel(*text.program, called, *result.parameters.back());
+      const std::vector<Instance> instances = instances_of(text, options);
+      if (std::any_of(instances.begin(), instances.end(), [](const Instance& i) { return i.shape.parts > 1; })) {
+        text.kernel = write_kernel(*text.program, called, *result.parameters.back(), true);
+      }
+      variant.parts.push_back(std::move(text));
     }
-    result.variants.push_back(std::move(text));
+    result.variants.push_back(std::move(variant));
   }
   return result;
 }
@@ -101,27 +113,29 @@ void name_c_entries(std::vector<Lowered>& functions) {
     const Signature signature = signature_of(f.variants);
     for (const graph::TensorParam& t : signature.tensors) entry.tensors.push_back(t.name);
     for (const graph::ScalarParam& p : signature.scalars) entry.scalars.push_back(p.name);
-    entry.results = static_cast<int>(f.variants[0].program->stores.size());
+    entry.results = static_cast<int>(f.variants[0].variant->function.outputs.size());
   }
 }
 
 void write_function(const Lowered& f, const frontend::Program& program, const EmitOptions& options, Writer& w) {
   w.line();
   w.line("// ---- " + f.function->source->qualified_name + ", " + base_name(program.path) + ":" + std::to_string(f.function->source->location.line));
+  const auto lines = [&](const std::string& text) {
+    std::size_t start = 0;
+    while (start < text.size()) {
+      const std::size_t end = text.find('\n', start);
+      w.line(text.substr(start, end - start));
+      start = end + 1;
+    }
+  };
   for (const VariantText& v : f.variants) {
-    w.line();
-    for (const std::string& line : formula_comment(*v.program)) w.line("// " + line);
-    const auto lines = [&](const std::string& text) {
-      std::size_t start = 0;
-      while (start < text.size()) {
-        const std::size_t end = text.find('\n', start);
-        w.line(text.substr(start, end - start));
-        start = end + 1;
-      }
-    };
-    lines(v.kernel.declaration);
-    w.line();
-    lines(v.kernel.body);
+    for (const PartText& part : v.parts) {
+      w.line();
+      for (const std::string& line : formula_comment(*part.program)) w.line("// " + line);
+      lines(part.kernel.declaration);
+      w.line();
+      lines(part.kernel.body);
+    }
   }
   w.line();
   write_launcher(f.name, f.function->source->qualified_name, f.variants, options, w);
@@ -147,11 +161,12 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
     if (function.status != fusion::Status::Fused || !function.source->in_main_file) continue;
     try {
       lowered.push_back(lower(function, emitted_name(*function.source) + "_" + std::to_string(lowered.size() + 1), options));
-      for (const VariantText& v : lowered.back().variants) {
-        function.kernels.push_back(facts_of(v, options));
-        for (const std::string& remark : numerics_of(*v.program, options))
-          if (std::find(function.numerics.begin(), function.numerics.end(), remark) == function.numerics.end()) function.numerics.push_back(remark);
-      }
+      for (const VariantText& v : lowered.back().variants)
+        for (const PartText& part : v.parts) {
+          function.kernels.push_back(facts_of(part, options));
+          for (const std::string& remark : numerics_of(*part.program, options))
+            if (std::find(function.numerics.begin(), function.numerics.end(), remark) == function.numerics.end()) function.numerics.push_back(remark);
+        }
     } catch (const fusion::Refused& refused) {
       function.status = fusion::Status::Unfused;
       function.reason = refused.reason;
@@ -195,8 +210,8 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
   name_c_entries(lowered);
   w.line();
   w.line("// ---- C entries: tensors and scalars in the order of the parameters. They return 0, or an error code whose text is");
-  w.line("// flashlight_last_error(). No workspace is needed.");
-  for (const Lowered& f : lowered) write_c_entry(f.name, f.function->source->qualified_name, f.function->c_entry, signature_of(f.variants), w);
+  w.line("// flashlight_last_error(). Kernels that hand something on take a workspace, or allocate it where none is given.");
+  for (const Lowered& f : lowered) write_c_entry(f.name, f.function->source->qualified_name, f.function->c_entry, f.variants, w);
   w.line();
   w.line("}  // namespace flashlight::generated");
 

@@ -24,12 +24,12 @@ template <class Param> void join_parameters(std::vector<Param>& all, const std::
 Signature signature_of(const std::vector<VariantText>& variants) {
   Signature result;
   for (const VariantText& v : variants) {
-    join_parameters(result.tensors, v.program->function->tensors);
-    join_parameters(result.scalars, v.program->function->scalars);
+    join_parameters(result.tensors, v.variant->function.tensors);
+    join_parameters(result.scalars, v.variant->function.scalars);
   }
   for (std::size_t t = 0; t < result.tensors.size(); ++t) {
     const auto has = [&](const VariantText& v) {
-      return std::any_of(v.program->function->tensors.begin(), v.program->function->tensors.end(),
+      return std::any_of(v.variant->function.tensors.begin(), v.variant->function.tensors.end(),
                          [&](const graph::TensorParam& p) { return p.name == result.tensors[t].name; });
     };
     if (!std::all_of(variants.begin(), variants.end(), has)) result.optional.push_back(static_cast<int>(t));

@@ -6,11 +6,16 @@
 
 namespace flashlight::emit {
 
-struct VariantText {
-  const frontend::Variant* variant = nullptr;
+// One kernel of a variant.
+struct PartText {
+  const fusion::PlannedKernel* part = nullptr;
   const kernel::Program* program = nullptr;
   const Parameters* parameters = nullptr;
   KernelText kernel;
+};
+struct VariantText {
+  const frontend::Variant* variant = nullptr;
+  std::vector<PartText> parts;  // in the order in which they run
 };
 
 // The parameters of a function's variants in their order, each once: a variant has none of what lies in an optional that is

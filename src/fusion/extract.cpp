@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "fusion/describe.h"
 #include "fusion/leaf_info.h"
 #include "fusion/local.h"
 #include "fusion/segments.h"
@@ -30,6 +31,8 @@ class Extraction {
         plan_(plan),
         arena_(*plan.arena) {}
 
+  const std::vector<Expr>& fold_bodies() const { return fold_bodies_; }
+
   Expr value(const Access& access) {
     if (auto found = memo_.find(access); found != memo_.end()) return found->second;
     const Expr result = compute(access);
@@ -42,9 +45,16 @@ class Extraction {
   [[noreturn]] void refuse(graph::NodeId node, std::string id, std::string text, std::string hint) {
     throw Refused{{std::move(id), std::move(text), std::move(hint), graph_.source(node)}};
   }
+  // A value that a kernel before could compute, unless it is as large as the scores.
+  [[noreturn]] void refuse(const Access& access, std::string id, std::string text, std::string hint) {
+    const LoopSet loops = dependence_(access);
+    const bool large = (loops & bit(plan_.row)) && (loops & bit(plan_.stream));
+    throw Refused{{std::move(id), std::move(text), std::move(hint), graph_.source(access.node)}, large ? -1 : access.node};
+  }
 
-  Expr leaf(Leaf leaf) {
-    const auto key = std::make_tuple(static_cast<int>(leaf.kind), leaf.node, leaf.index, leaf.feature);
+  // `positions`: of the reduced axes that are written out.
+  Expr leaf(Leaf leaf, const std::vector<Sym>& positions = {}) {
+    const auto key = std::make_tuple(static_cast<int>(leaf.kind), leaf.node, leaf.index, leaf.feature, positions);
     auto [found, fresh] = leaf_ids_.try_emplace(key, static_cast<int>(plan_.leaves.size()));
     const algebra::LeafInfo info = leaf_info(function_, leaf, plan_);
     if (fresh) plan_.leaves.push_back(std::move(leaf));
@@ -56,7 +66,17 @@ class Extraction {
     result.node = access.node;
     result.index = access.index;
     result.loops = static_cast<unsigned>(dependence_(access));
+    if (varies_with_all(result.loops))
+      refuse(access.node, "rank-three", "a streamed sum varies with query, key and output column at once: " + describe(function_, plan_, result),
+             "write it as a product of a term over (query, key) and a term over (key, column)");
     return leaf(std::move(result));
+  }
+
+  bool varies_with_all(LoopSet loops) const {
+    if (!(loops & bit(plan_.row)) || !(loops & bit(plan_.stream))) return false;
+    for (std::size_t l = 0; l < plan_.loops.size(); ++l)
+      if (plan_.loops[l].role == Role::Column && (loops & bit(static_cast<int>(l)))) return true;
+    return false;
   }
 
   Expr compute(const Access& access) {
@@ -79,7 +99,7 @@ class Extraction {
   Expr scan(const Access& access) {
     const graph::Node& node = graph_[access.node];
     const bool along_keys = access.index[node.axis] == Sym::axis(plan_.stream) && node.shape[node.axis] == plan_.loops[plan_.stream].size;
-    if (!along_keys) refuse(access.node, "unsupported-scan", "a running sum along another axis than the keys is not fused yet", "compute it before the attention");
+    if (!along_keys) refuse(access, "unsupported-scan", "a running sum along another axis than the keys is not fused yet", "compute it before the attention");
     return algebra::scan_sum(value(compose(node.operands[0], access.index)), false);
   }
 
@@ -215,10 +235,20 @@ class Extraction {
   Expr reduction(const Access& access) {
     const graph::Node& node = graph_[access.node];
     if (node.reduced.size() != 1 && local_(access)) return point(access);
-    if (node.reduced.size() != 1) refuse(access.node, "unsupported-reduction", "a reduction over several axes at once is not fused yet", "");
+    if (node.reduced.size() != 1 && (dependence_(access) & bit(plan_.stream))) return mixed(access);
+    if (node.reduced.size() == 2) {
+      if (const auto folded = folded_stream(access)) return *folded;
+    }
+    if (node.reduced.size() != 1) refuse(access, "unsupported-reduction", "a reduction over several axes at once is not fused yet", "");
     const bool outer = !(dependence_(access) & bit(plan_.stream));
-    if (!outer || !is_streamed(graph_, dependence_, access.node, access.index, plan_.stream))
-      return local_(access) ? point(access) : contraction(access);
+    if (!outer || !is_streamed(graph_, dependence_, access.node, access.index, plan_.stream, plan_.loops[plan_.stream].size)) {
+      if (local_(access)) return point(access);
+      if (!outer || !is_after_stream(access)) return mixed(access);
+      if (is_along_columns(access)) return fold(access);
+      if (const auto turned = written_out(access, 0)) return *turned;
+      check_fold(access);
+      return fold(access);
+    }
     Index iteration = access.index;
     iteration.push_back(Sym::axis(plan_.stream));
     const Access body = compose(node.operands[0], iteration);
@@ -247,7 +277,16 @@ class Extraction {
     Index iteration = access.index;
     iteration.push_back(single ? part.start : Sym::axis(plan_.stream) + part.start);
     const Expr body = value(compose(node.operands[0], iteration));
-    if (single) return body;
+    return single ? body : reduced_over_keys(access, body);
+  }
+
+  Expr reduced_over_keys(const Access& access, Expr body) {
+    const graph::Node& node = graph_[access.node];
+    for (Expr leaf : algebra::collect(body, {algebra::Op::kLeaf})) {
+      if (plan_.leaves[leaf.leaf_id()].kind != Leaf::Fold) continue;
+      refuse(access.node, "unsupported-contraction", "a reduction over the keys uses the norm of an attention's result",
+             "split the function behind the first attention");
+    }
     switch (node.reduce) {
       case graph::ReduceKind::Sum: return algebra::reduce_sum(body);
       case graph::ReduceKind::Max: return algebra::reduce_max(body);
@@ -276,6 +315,149 @@ class Extraction {
     return all;
   }
 
+  // Reduces something that streamed reductions have left.
+  bool is_after_stream(const Access& access) {
+    if (!dependence_.has_reduction(access.node)) return false;
+    const graph::Node& node = graph_[access.node];
+    Index iteration = access.index;
+    for (std::size_t r = 0; r < node.reduced.size(); ++r) iteration.push_back(Sym::axis(kFirstBound + static_cast<int>(r)));
+    return std::any_of(node.operands.begin(), node.operands.end(), [&](const graph::Operand& operand) {
+      const Access below = compose(operand, iteration);
+      if (dependence_(below) & bit(plan_.stream)) return false;
+      const graph::Node& inner = graph_[below.node];
+      const bool streams = inner.op == Op::Reduce && inner.reduced.size() == 1 &&
+                           is_streamed(graph_, dependence_, below.node, below.index, plan_.stream,
+                                       plan_.loops[plan_.stream].size);
+      return streams || is_after_stream(below);
+    });
+  }
+
+  // A contraction of the two sides, or a reduction over a few values that are made of contractions.
+  Expr mixed(const Access& access) {
+    const graph::Node& node = graph_[access.node];
+    if (node.reduced.size() == 1 && holds_products(access)) {
+      if (const auto all = written_out(access, 0)) return *all;
+    }
+    return contraction(access);
+  }
+
+  // What the reduction runs over is no product of two sides, but made of such.
+  bool holds_products(const Access& access) {
+    const graph::Node& node = graph_[access.node];
+    Index iteration = access.index;
+    for (std::size_t r = 0; r < node.reduced.size(); ++r) iteration.push_back(Sym::axis(kFirstBound + static_cast<int>(r)));
+    const auto factors = factors_of(graph_, compose(node.operands[0], iteration));
+    return std::any_of(factors.begin(), factors.end(), [&](const Access& factor) {
+      const LoopSet loops = dependence_(factor);
+      return !local_(factor) && (loops & bit(plan_.row)) && (loops & bit(plan_.stream));
+    });
+  }
+
+  // The reduction is the row's own: nothing of it varies with columns.
+  bool is_along_columns(const Access& access) {
+    const LoopSet loops = dependence_(access);
+    for (std::size_t l = 0; l < plan_.loops.size(); ++l)
+      if (plan_.loops[l].role == Role::Column && (loops & bit(static_cast<int>(l)))) return false;
+    return true;
+  }
+
+  // A reduction over the columns of what the stream leaves, once that is whole.
+  Expr fold(const Access& access) {
+    const graph::Node& node = graph_[access.node];
+    check_fold(access);
+    const int columns = column_loop(node.reduced[0]);
+    Index iteration = access.index;
+    iteration.push_back(Sym::axis(columns));
+    return fold_of(access, columns, value(compose(node.operands[0], iteration)));
+  }
+
+  // A sum over the columns of a sum over the keys is one node.
+  std::optional<Expr> folded_stream(const Access& access) {
+    const graph::Node& node = graph_[access.node];
+    if (dependence_(access) & bit(plan_.stream)) return std::nullopt;
+    for (int k = 0; k < 2; ++k) {
+      Index iteration = access.index;
+      for (int axis = 0; axis < 2; ++axis) iteration.push_back(Sym::axis(axis == k ? plan_.stream : kFirstBound));
+      if (!(node.reduced[k] == plan_.loops[plan_.stream].size)) continue;
+      const auto scores = loops_of_scores(graph_, dependence_, compose(node.operands[0], iteration), plan_.stream);
+      if (!scores) continue;
+      if (weighs(compose(node.operands[0], iteration), kFirstBound)) return written_out(access, 1 - k);
+      check_fold(access);
+      const int columns = column_loop(node.reduced[1 - k]);
+      iteration[access.index.size() + 1 - k] = Sym::axis(columns);
+      const Expr body = value(compose(node.operands[0], iteration));
+      return fold_of(access, columns, reduced_over_keys(access, body));
+    }
+    return std::nullopt;
+  }
+
+  // Weights vary with the loop: what scores are made into, not only what they weigh.
+  bool weighs(const Access& body, int loop) {
+    const auto factors = factors_of(graph_, body);
+    return std::any_of(factors.begin(), factors.end(), [&](const Access& factor) {
+      return (dependence_(factor) & bit(loop)) && loops_of_scores(graph_, dependence_, factor, plan_.stream);
+    });
+  }
+
+  // A reduction over a few positions of one of its axes, each written out: heads that are mixed, coordinates that are
+  // turned. The axis's size is a number in the source.
+  std::optional<Expr> written_out(const Access& access, std::size_t axis) {
+    const graph::Node& node = graph_[access.node];
+    const auto size = node.reduced[axis].as_integer();
+    if (!size || *size > kFewPositions || node.reduce == graph::ReduceKind::ArgMax) return std::nullopt;
+    std::vector<Expr> values;
+    ++written_;
+    for (std::int64_t k = 0; k < *size; ++k) values.push_back(one_of(access, axis, Sym(k)));
+    --written_;
+    return joined(node.reduce, values);
+  }
+
+  // The reduction with one of its axes at a position.
+  Expr one_of(const Access& access, std::size_t axis, const Sym& position) {
+    const graph::Node& node = graph_[access.node];
+    Positions at(node.reduced.size());
+    at[axis] = position;
+    if (node.reduced.size() == 1) return value(compose(node.operands[0], iteration_at(access, at)));
+    const bool keys = node.reduced.size() == 2 && node.reduced[1 - axis] == plan_.loops[plan_.stream].size &&
+                      !(dependence_(access) & bit(plan_.stream));
+    if (!keys) return contraction_at(access, at);
+    at[1 - axis] = Sym::axis(plan_.stream);
+    return reduced_over_keys(access, value(compose(node.operands[0], iteration_at(access, at))));
+  }
+
+  void check_fold(const Access& access) {
+    const graph::Node& node = graph_[access.node];
+    if (node.reduce == graph::ReduceKind::ArgMax || node.reduce == graph::ReduceKind::Any || node.reduce == graph::ReduceKind::All) {
+      refuse(access.node, "unsupported-reduction", "this reduction of an attention's result is not fused yet", "apply it outside the function");
+    }
+    for (std::size_t l = 0; l < plan_.loops.size(); ++l) {
+      if (plan_.loops[l].role == Role::Column && (dependence_(access) & bit(static_cast<int>(l)))) {
+        refuse(access.node, "unsupported-contraction", "a product of the attention's result with a matrix would need the result's whole rows",
+               "apply the projection outside the function");
+      }
+    }
+  }
+
+  Expr fold_of(const Access& access, int columns, Expr body) {
+    Leaf result;
+    result.kind = Leaf::Fold;
+    result.node = access.node;
+    result.index = access.index;
+    result.loops = static_cast<unsigned>(dependence_(access));
+    const Expr made = leaf(std::move(result));
+    plan_.folds.push_back({made, graph_[access.node].reduce, columns});
+    fold_bodies_.push_back(body);
+    return made;
+  }
+
+  int column_loop(const Sym& size) {
+    for (std::size_t l = 0; l < plan_.loops.size(); ++l) {
+      if (plan_.loops[l].role == Role::Column && plan_.loops[l].size == size) return static_cast<int>(l);
+    }
+    plan_.loops.push_back({Role::Column, size, false});
+    return static_cast<int>(plan_.loops.size()) - 1;
+  }
+
   // Feature loops of one size are shared, so that equal contractions are one leaf.
   int feature_loop(const Sym& size) {
     for (std::size_t l = 0; l < plan_.loops.size(); ++l) {
@@ -293,43 +475,141 @@ class Extraction {
     for (const graph::Operand& operand : node.operands) refuse_opaque(operand.node);
   }
 
-  // A sum over features of a product: factors without the feature leave it, the others are the two sides.
+  // Where reduced axes stand; those that are open become the digits of one feature.
+  using Positions = std::vector<std::optional<Sym>>;
+  static Index iteration_at(const Access& access, const Positions& at) {
+    Index iteration = access.index;
+    for (const auto& position : at) iteration.push_back(*position);
+    return iteration;
+  }
+
+  // A sum of products, its open axes bound to loops from kFirstBound on. A factor that is itself such a sum over the two
+  // sides joins it: sum_h w[h] sum_d q[h, d] k[h, d].
+  struct Product {
+    std::vector<Sym> sizes;
+    std::vector<Access> factors;
+  };
+  Product product_of(const Access& access, const Positions& at) {
+    const graph::Node& node = graph_[access.node];
+    Product result;
+    Index iteration = access.index;
+    for (std::size_t r = 0; r < at.size(); ++r) {
+      iteration.push_back(at[r] ? *at[r] : Sym::axis(kFirstBound + static_cast<int>(result.sizes.size())));
+      if (!at[r]) result.sizes.push_back(node.reduced[r]);
+    }
+    std::vector<Access> open = factors_of(graph_, compose(node.operands[0], iteration));
+    while (!open.empty()) {
+      const Access factor = open.back();
+      open.pop_back();
+      const graph::Node& inner = graph_[factor.node];
+      const LoopSet loops = dependence_(factor);
+      const bool of_both = (loops & bit(plan_.row)) && (loops & bit(plan_.stream));
+      if (inner.op != Op::Reduce || inner.reduce != graph::ReduceKind::Sum || !of_both || sums_keys(inner)) {
+        result.factors.push_back(factor);
+        continue;
+      }
+      Index below = factor.index;
+      for (const Sym& size : inner.reduced) {
+        below.push_back(Sym::axis(kFirstBound + static_cast<int>(result.sizes.size())));
+        result.sizes.push_back(size);
+      }
+      for (const Access& f : factors_of(graph_, compose(inner.operands[0], below))) open.push_back(f);
+    }
+    std::sort(result.factors.begin(), result.factors.end());
+    return result;
+  }
+
+  // A sum over the keys belongs to a sweep of its own.
+  bool sums_keys(const graph::Node& node) const {
+    return std::any_of(node.reduced.begin(), node.reduced.end(), [&](const Sym& size) { return size == plan_.loops[plan_.stream].size; });
+  }
+
+  static Access at_digits(const Access& term, const std::vector<Sym>& digits) {
+    Access result = term;
+    for (Sym& index : result.index) {
+      index = graph::substitute(index, [&](const Sym& leaf) -> std::optional<Sym> {
+        if (leaf.op() != graph::SymOp::Axis || leaf.integer() < kFirstBound) return std::nullopt;
+        return digits[static_cast<std::size_t>(leaf.integer() - kFirstBound)];
+      });
+    }
+    return result;
+  }
+
   Expr contraction(const Access& access) {
     const graph::Node& node = graph_[access.node];
     refuse_opaque(node.operands[0].node);
+    const auto few = [](const Sym& size) { return size.as_integer() && *size.as_integer() <= kFewPositions; };
+    const auto axis = std::find_if(node.reduced.begin(), node.reduced.end(), few);
+    // Of what is mixed and written out, each part is needed by several.
+    if (written_ > 0 && node.reduced.size() > 1 && axis != node.reduced.end())
+      return *written_out(access, static_cast<std::size_t>(axis - node.reduced.begin()));
+    return contraction_at(access, Positions(node.reduced.size()));
+  }
+
+  // A sum over features of a product: factors without the feature leave it, the others are the two sides.
+  Expr contraction_at(const Access& access, const Positions& at) {
+    const graph::Node& node = graph_[access.node];
     if (node.reduce != graph::ReduceKind::Sum) {
-      refuse(access.node, "unsupported-reduction", "a reduction that is neither over the keys nor a contraction is not fused yet", "");
+      refuse(access, "unsupported-reduction", "a reduction that is neither over the keys nor a contraction is not fused yet", "");
     }
     Leaf result;
     result.kind = Leaf::Contraction;
     result.node = access.node;
     result.index = access.index;
-    result.feature = feature_loop(node.reduced[0]);
+    const Product terms = product_of(access, at);
+    Sym features = 1;
+    for (const Sym& size : terms.sizes) features = features * size;
+    result.feature = feature_loop(features);
     result.loops = static_cast<unsigned>(dependence_(access));
-    Index iteration = access.index;
-    iteration.push_back(Sym::axis(result.feature));
+    std::vector<Sym> digits(terms.sizes.size());
+    Sym rest = Sym::axis(result.feature);
+    for (std::size_t r = digits.size(); r-- > 0;) {
+      digits[r] = r == 0 ? rest : mod(rest, terms.sizes[r]);
+      rest = floor_div(rest, terms.sizes[r]);
+    }
     std::vector<Access> outside;
-    for (const Access& factor : factors_of(graph_, compose(node.operands[0], iteration))) {
+    for (const Access& term : terms.factors) {
+      const Access factor = at_digits(term, digits);
       const LoopSet loops = dependence_(factor);
       if (!(loops & bit(result.feature))) {
         outside.push_back(factor);
         continue;
       }
       const bool row = loops & bit(plan_.row), key = loops & bit(plan_.stream);
-      if ((row && key) || !local_(factor)) {
-        refuse(access.node, "unsupported-contraction",
-               row && key ? "a factor of the contraction varies with both query and key" : "an operand of the contraction is itself a reduction",
-               "contract tensors that vary with either queries or keys");
+      if (row && key) {
+        if (const auto each = element_by_element(access)) return *each;
+        refuse_mixed(access);
+      }
+      if (!local_(factor)) {
+        refuse(access, "unsupported-contraction", "an operand of the contraction is itself a product",
+               "contract tensors that vary with either queries or keys; project them before the function");
       }
       (key ? result.right : result.left).push_back({factor.node, factor.index});
     }
     if (result.right.empty() || result.left.empty()) {
-      refuse(access.node, "unsupported-reduction", "a reduction over features of one side only is not fused yet", "compute it before the attention");
+      refuse(access, "unsupported-reduction", "a reduction over features of one side only is not fused yet", "compute it before the attention");
     }
     std::erase_if(outside, [&](const Access& factor) { return join_side(factor, result); });
-    Expr product = leaf(std::move(result));
+    std::vector<Sym> positions;
+    for (const auto& position : at)
+      if (position) positions.push_back(*position);
+    Expr product = leaf(std::move(result), positions);
     for (const Access& factor : outside) product = value(factor) * product;
     return product;
+  }
+
+  // Scores between sides that both vary with the rows, such as the heads' scores of one query, are no product of matrices:
+  // each is a sum of its own.
+  std::optional<Expr> element_by_element(const Access& access) {
+    if (!local_.of_pair(access)) return std::nullopt;
+    return point(access);
+  }
+
+  [[noreturn]] void refuse_mixed(const Access& access) {
+    refuse(access.node, "mixed-heads",
+           "scores or weights are summed over an axis of theirs, such as the heads: each head has its own maximum and sum, which "
+           "would have to be found in a sweep before",
+           "mix the heads' results behind the attention instead, or keep the mixing outside the function");
   }
 
   // A factor of one row or one key leaves the sum, so that the side it belongs to stays a plain tensor, copied as it is.
@@ -350,8 +630,10 @@ class Extraction {
   Locality local_;
   KernelPlan& plan_;
   algebra::Arena& arena_;
+  std::vector<Expr> fold_bodies_;
   std::map<Access, Expr> memo_;
-  std::map<std::tuple<int, graph::NodeId, Index, int>, int> leaf_ids_;
+  std::map<std::tuple<int, graph::NodeId, Index, int, std::vector<Sym>>, int> leaf_ids_;
+  int written_ = 0;  // reductions around that are written out
 };
 
 }  // namespace
@@ -370,6 +652,7 @@ std::vector<Expr> extract_rows(const graph::Function& function, Dependence& depe
     outputs.push_back(extraction.value(compose({view.node, view.index}, axes)));
     plan.results.push_back({static_cast<int>(o), nest.output_loops[o]});
   }
+  outputs.insert(outputs.end(), extraction.fold_bodies().begin(), extraction.fold_bodies().end());
   return outputs;
 }
 

@@ -5,7 +5,7 @@
 
 namespace flashlight::fusion {
 
-// Fills plan.loops, leaves and arena and returns one expression per output. Throws Refused.
+// Fills plan.loops, leaves, folds and arena and returns one expression per output, then one per fold. Throws Refused.
 std::vector<algebra::Expr> extract_rows(const graph::Function& function, Dependence& dependence, Nest nest, KernelPlan& plan);
 
 }  // namespace flashlight::fusion

@@ -83,7 +83,7 @@ algebra::LeafInfo leaf_info(const graph::Function& function, const Leaf& leaf, c
     if (plan.loops[l].role == Role::Column && (leaf.loops >> l & 1)) info.column = true;
   }
   info.is_bool = node.type == graph::Type::Bool;
-  if (leaf.kind == Leaf::Point) info.nonneg = is_nonneg(function.graph, leaf.node);
+  if (leaf.kind == Leaf::Point || leaf.kind == Leaf::Fold) info.nonneg = is_nonneg(function.graph, leaf.node);
   if (info.nonneg) info.lo = 0;
   info.name = describe(function, plan, leaf);
   return info;

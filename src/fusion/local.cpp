@@ -30,7 +30,7 @@ bool Locality::is_cheap(const Access& access, int bound) {
   const graph::Node& node = graph_[access.node];
   if (node.reduce == graph::ReduceKind::ArgMax) return false;
   const LoopSet loops = dependence_(access);
-  if ((loops & bit(plan_.row)) && (loops & bit(plan_.stream))) return false;
+  if (!of_pairs_ && (loops & bit(plan_.row)) && (loops & bit(plan_.stream))) return false;
   if (std::all_of(node.reduced.begin(), node.reduced.end(), is_handful)) return true;
   for (int l = 0; l < bound; ++l) {
     if (!(loops & bit(l))) continue;

@@ -23,6 +23,15 @@ class Locality {
       : graph_(graph), dependence_(dependence), plan_(plan) {}
 
   bool operator()(const Access& access) { return is_local(access, kFirstBound); }
+  // The same for a value of each pair of a query and a key, whose reductions are repeated for every score.
+  bool of_pair(const Access& access) {
+    of_pairs_ = true;
+    std::swap(memo_, memo_of_pairs_);
+    const bool result = is_local(access, kFirstBound);
+    std::swap(memo_, memo_of_pairs_);
+    of_pairs_ = false;
+    return result;
+  }
 
  private:
   bool is_local(const Access& access, int bound);
@@ -30,7 +39,8 @@ class Locality {
   const graph::Graph& graph_;
   Dependence& dependence_;
   const KernelPlan& plan_;
-  std::map<Access, bool> memo_;
+  std::map<Access, bool> memo_, memo_of_pairs_;
+  bool of_pairs_ = false;
 };
 
 // The most elements of "a handful".

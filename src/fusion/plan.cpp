@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// See plan.h: roles, then rows, then the algebra.
+// See plan.h: one kernel, from roles over rows to the algebra.
 #include "fusion/plan.h"
 
 #include <algorithm>
@@ -25,6 +25,8 @@ std::string readable_lines(const std::string& text) {
   return out;
 }
 
+}  // namespace
+
 KernelPlan plan_kernel(const graph::Function& function, const PlanOptions& options) {
   Dependence dependence(function.graph);
   KernelPlan kernel;
@@ -44,8 +46,6 @@ KernelPlan plan_kernel(const graph::Function& function, const PlanOptions& optio
   return kernel;
 }
 
-}  // namespace
-
 graph::SourceRange source_of(const KernelPlan& plan, algebra::Expr root) {
   if (!root) return {};
   std::vector<algebra::Expr> level{root};
@@ -63,17 +63,6 @@ graph::SourceRange source_of(const KernelPlan& plan, algebra::Expr root) {
   return {};
 }
 
-FusionPlan plan_fusion(const graph::Function& function, const PlanOptions& options) {
-  FusionPlan result;
-  try {
-    result.kernels.push_back(plan_kernel(function, options));
-    result.status = Status::Fused;
-  } catch (const Refused& refused) {
-    result.reason = refused.reason;
-  }
-  return result;
-}
-
 std::string to_string(const FusionPlan& plan, const graph::Function& function) {
   std::string text = "function " + function.name + ": ";
   if (plan.status == Status::Unfused) {
@@ -81,12 +70,13 @@ std::string to_string(const FusionPlan& plan, const graph::Function& function) {
   }
   static const char* const kRoles[] = {"batch", "row", "stream", "column", "feature"};
   text += "fused\n";
-  for (const KernelPlan& kernel : plan.kernels) {
+  for (const PlannedKernel& part : plan.kernels) {
+    const KernelPlan& kernel = part.plan;
     text += "kernel\n";
     for (std::size_t l = 0; l < kernel.loops.size(); ++l) {
       const Loop& loop = kernel.loops[l];
       text += "  loop " + std::to_string(l) + ": " + kRoles[static_cast<int>(loop.role)] + (loop.pack ? " pack" : "") + " [" +
-              describe(function, loop.size) + "]\n";
+              describe(*part.function, loop.size) + "]\n";
     }
     text += kernel.explanation;
   }

@@ -32,6 +32,7 @@ struct Leaf {
   enum Kind : std::uint8_t {
     Point,        // computed point by point from inputs, iotas and scalars
     Composite,    // see KernelPlan::made_of
+    Fold,         // see KernelPlan::folds
     Contraction,  // a sum over one feature loop of a product: factors over (row, feature) times factors over (key, feature)
   } kind = Point;
   graph::NodeId node = -1;
@@ -48,6 +49,14 @@ struct Result {
   std::vector<int> axis_loops;   // for each axis of the output's shape: its loop
 };
 
+// A reduction over the columns of a value that the last sweep leaves: the norm of a result's row. The laws take its leaf as
+// a number of the row.
+struct Fold {
+  algebra::Expr leaf;
+  graph::ReduceKind kind = graph::ReduceKind::Sum;
+  int columns = -1;  // the column loop it reduces
+};
+
 struct KernelPlan {
   std::vector<Loop> loops;
   int row = -1, stream = -1;     // loop numbers
@@ -57,6 +66,7 @@ struct KernelPlan {
   std::map<algebra::Expr, algebra::Expr> made_of;
   std::vector<algebra::Sweep> sweeps;
   std::vector<Result> results;   // in the order of the last sweep's targets
+  std::vector<Fold> folds;       // the targets behind them: what each fold reduces; later ones may read earlier ones
   std::string explanation;       // references, states and fix-ups in words
   std::map<algebra::Expr, graph::SourceRange> sources;  // where expressions of the row program come from
 };
@@ -74,9 +84,26 @@ struct Reason {
   graph::SourceRange where;
 };
 
+// Where an output of a kernel goes: to that result of the function, or to an intermediate, which later kernels read as the
+// tensor parameter of that number.
+struct Target {
+  bool intermediate = false;
+  int number = 0;
+  // The kernel writes `merged` axes of it, from `first` on, as one (fewer than 2: none).
+  int first = 0, merged = 0;
+};
+
+// One kernel. `function` is what it computes: its outputs are the kernel's, its tensor parameters those of the whole
+// function and then all intermediates.
+struct PlannedKernel {
+  std::shared_ptr<const graph::Function> function;
+  KernelPlan plan;
+  std::vector<Target> targets;  // of each output
+};
+
 struct FusionPlan {
   Status status = Status::Unfused;
-  std::vector<KernelPlan> kernels;
+  std::vector<PlannedKernel> kernels;     // in the order in which they run
   std::optional<Reason> reason;  // unless Fused
 };
 
@@ -84,7 +111,11 @@ struct PlanOptions {
   int max_sweeps = 4;
 };
 
-// Partitions a function into fused kernels. Never throws for a program it cannot fuse: the reason is in the result.
+// The function as one kernel. Throws Refused (roles.h).
+KernelPlan plan_kernel(const graph::Function&, const PlanOptions& = {});
+
+// Partitions a function into fused kernels (partition.cpp). Never throws for a program it cannot fuse: the reason is in the
+// result.
 FusionPlan plan_fusion(const graph::Function&, const PlanOptions& = {});
 
 std::string to_string(const FusionPlan&, const graph::Function&);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "fusion/local.h"
 #include "fusion/segments.h"
 
 namespace flashlight::fusion {
@@ -32,14 +33,14 @@ Index with_bound(const Index& index, int bound) {
 // this contraction only.
 class ScoreSearch {
  public:
-  ScoreSearch(const Graph& graph, Dependence& dependence, int bound, NodeId wanted = -1)
-      : graph_(graph), dependence_(dependence), bound_(bound), wanted_(wanted) {}
+  ScoreSearch(const Graph& graph, Dependence& dependence, int bound, NodeId wanted = -1, bool of_plain_sides = false)
+      : graph_(graph), dependence_(dependence), bound_(bound), wanted_(wanted), of_plain_sides_(of_plain_sides) {}
 
   std::optional<Scores> find(const Access& access) {
     if (!seen_.insert(access).second) return std::nullopt;
     const graph::Node& node = graph_[access.node];
     if (!(dependence_(access) & bit(bound_)) || !dependence_.has_reduction(access.node)) return std::nullopt;
-    if (node.op == Op::Reduce && node.reduced.size() == 1 && (wanted_ < 0 || wanted_ == access.node)) {
+    if (node.op == Op::Reduce && (wanted_ < 0 || wanted_ == access.node)) {
       if (auto scores = pair(access)) return scores;
     }
     Index iteration = access.index;
@@ -51,25 +52,45 @@ class ScoreSearch {
   }
 
  private:
-  static constexpr int kInner = 60;  // loops bound inside the search; never confused with output loops
+  // Loops bound inside the search, never confused with output loops: those of a contraction, those below its factors.
+  static constexpr int kInner = 52, kBelow = 58;
+  static bool varies_inside(LoopSet loops) { return loops >> kInner & ((LoopSet{1} << (kBelow - kInner)) - 1); }
 
   std::optional<Scores> pair(const Access& access) {
     const graph::Node& node = graph_[access.node];
-    if (node.reduce != graph::ReduceKind::Sum) return std::nullopt;
+    if (node.reduce != graph::ReduceKind::Sum || node.reduced.size() > kBelow - kInner) return std::nullopt;
+    Index iteration = access.index;
+    for (std::size_t r = 0; r < node.reduced.size(); ++r) iteration.push_back(Sym::axis(kInner + static_cast<int>(r)));
     LoopSet query = 0, key = 0;
-    for (const Access& factor : factors_of(graph_, compose(node.operands[0], with_bound(access.index, kInner)))) {
+    for (const Access& factor : factors_of(graph_, compose(node.operands[0], iteration))) {
       const LoopSet loops = dependence_(factor);
-      if (!(loops & bit(kInner))) continue;
-      (loops & bit(bound_) ? key : query) |= loops & ~bit(kInner);
+      if (!varies_inside(loops)) continue;
+      if (of_plain_sides_ && is_product(factor)) return std::nullopt;
+      (loops & bit(bound_) ? key : query) |= loops & ((LoopSet{1} << kInner) - 1);
     }
     if (key == 0 || (query & ~key) == 0) return std::nullopt;
     return Scores{access, query, key};
+  }
+
+  // Holds a reduction for each element of the side: weights that are made of scores, a projection.
+  bool is_product(const Access& factor) {
+    if (!dependence_.has_reduction(factor.node)) return false;
+    const graph::Node& node = graph_[factor.node];
+    if (node.op == Op::Reduce && varies_inside(dependence_(factor))) {
+      const auto size = node.reduced[0].as_integer();
+      if (!size || *size > kHandful) return true;
+    }
+    Index iteration = factor.index;
+    for (std::size_t r = 0; r < node.reduced.size(); ++r) iteration.push_back(Sym::axis(kBelow + static_cast<int>(r)));
+    return std::any_of(node.operands.begin(), node.operands.end(),
+                       [&](const graph::Operand& operand) { return is_product(compose(operand, iteration)); });
   }
 
   const Graph& graph_;
   Dependence& dependence_;
   int bound_;
   NodeId wanted_;
+  bool of_plain_sides_;
   std::set<Access> seen_;
 };
 
@@ -79,6 +100,7 @@ struct StreamSearch {
   Dependence& dependence;
   int bound;
   NodeId wanted = -1;  // the scores to find; -1: any
+  bool of_plain_sides = false;
   std::set<Access> seen = {};
   std::optional<Scores> scores = {};
   Sym size = {};
@@ -103,7 +125,7 @@ struct StreamSearch {
     const graph::Node& node = graph[access.node];
     if (node.op == Op::Reduce && node.reduced.size() == 1) {
       const Access body = compose(node.operands[0], with_bound(access.index, bound));
-      if ((scores = ScoreSearch(graph, dependence, bound, wanted).find(body))) {
+      if ((scores = ScoreSearch(graph, dependence, bound, wanted, of_plain_sides).find(body))) {
         size = stream_size(body, node.reduced[0]);
         reduce = access.node;
         return true;
@@ -137,17 +159,74 @@ struct Probe {
 
 Probe probe(const graph::Function& function, Dependence& dependence, int output, NodeId wanted = -1) {
   const graph::TensorView& view = function.outputs[output].value;
-  StreamSearch search{function.graph, dependence, static_cast<int>(view.shape.size()), wanted};
+  const int rank = static_cast<int>(view.shape.size());
+  // A norm of the result is met before the attention, and pairs its weights with the values' columns. So scores whose sides
+  // are no products themselves come first, if they have rows.
+  StreamSearch strict{function.graph, dependence, rank, wanted, true};
+  strict.find(access_of(view, 0));
+  if (strict.scores && (strict.scores->query & ~strict.scores->key & ((LoopSet{1} << rank) - 1))) {
+    return {strict.scores, strict.size, strict.reduce};
+  }
+  StreamSearch search{function.graph, dependence, rank, wanted};
   search.find(access_of(view, 0));
   return {search.scores, search.size, search.reduce};
 }
 
+// The output axes that the factors of streamed reductions vary with: weights hold scores, values hold none but columns.
+struct FactorSearch {
+  const Graph& graph;
+  Dependence& dependence;
+  int rank;  // the output's; reductions bind loops from here on
+  const Probe& found;
+  std::set<Access> seen = {};
+  LoopSet weights = 0, values = 0;
+
+  LoopSet outputs() const { return (LoopSet{1} << rank) - 1; }
+  LoopSet scores() const { return (found.scores->query | found.scores->key) & outputs(); }
+
+  void visit(const Access& access, int bound) {
+    if (!seen.insert(access).second || !dependence.has_reduction(access.node)) return;
+    const graph::Node& node = graph[access.node];
+    Index iteration = access.index;
+    const int inner = bound + static_cast<int>(node.reduced.size());
+    for (int loop = bound; loop < inner; ++loop) iteration.push_back(Sym::axis(loop));
+    for (std::size_t r = 0; r < node.reduced.size(); ++r) {
+      if (!(node.reduced[r] == found.size)) continue;
+      for (const Access& factor : factors_of(graph, compose(node.operands[0], iteration))) note(factor, bound + static_cast<int>(r));
+    }
+    for (const graph::Operand& operand : node.operands) visit(compose(operand, iteration), inner);
+  }
+
+  void note(const Access& factor, int stream) {
+    const LoopSet mine = dependence(factor);
+    if (!(mine & bit(stream))) return;
+    if (ScoreSearch(graph, dependence, stream).find(factor)) weights |= mine & outputs();
+    else if (mine & outputs() & ~scores()) values |= mine & scores();
+  }
+};
+
+FactorSearch factors_of_output(const graph::Function& function, Dependence& dependence, const Probe& found, int output) {
+  const graph::TensorView& view = function.outputs[output].value;
+  FactorSearch search{function.graph, dependence, static_cast<int>(view.shape.size()), found};
+  search.visit(access_of(view, 0), search.rank);
+  return search;
+}
+
+// The axes that may be rows: those of the queries alone. Where values vary with these too, as the pair features of an
+// (i, j) do, products over the keys have rows only along the axes of the scores that the values lack, such as the heads.
+LoopSet rows_of(const FactorSearch& factors, bool pack) {
+  const Scores& scores = *factors.found.scores;
+  const LoopSet rows = scores.query & ~scores.key & factors.outputs();
+  const LoopSet others = factors.scores() & ~factors.values & (pack ? ~LoopSet{1} : ~LoopSet{0});
+  return (rows & factors.values) && others ? others : rows;
+}
+
 // Roles of the first output's axes; returns the nest with the stream loop appended.
-Nest nest_of_first(const graph::Function& function, const Probe& found) {
+Nest nest_of_first(const graph::Function& function, Dependence& dependence, const Probe& found) {
   const graph::TensorView& view = function.outputs[0].value;
   const int rank = static_cast<int>(view.shape.size());
-  const LoopSet outputs = (LoopSet{1} << rank) - 1;
-  const LoopSet rows = found.scores->query & ~found.scores->key & outputs;
+  const FactorSearch factors = factors_of_output(function, dependence, found, 0);
+  const LoopSet rows = rows_of(factors, view.pack);
   if (rows == 0) {
     throw refuse("no-row-axis", "the result has no axis that only the query side of the scores has",
                  "return one value per query row", function.graph.source(found.reduce));
@@ -156,7 +235,7 @@ Nest nest_of_first(const graph::Function& function, const Probe& found) {
   for (int a = 0; a < rank; ++a) {
     if (rows & bit(a)) nest.row = a;  // the innermost one is tiled; outer ones are batch axes
   }
-  const LoopSet scores = found.scores->query | found.scores->key;
+  const LoopSet scores = factors.scores() | factors.weights;
   nest.output_loops.emplace_back();
   for (int a = 0; a < rank; ++a) {
     const Role role = a == nest.row ? Role::Row : scores & bit(a) ? Role::Batch : Role::Column;
@@ -204,6 +283,15 @@ std::vector<int> loops_by_size(const graph::TensorView& view, const Nest& nest, 
   return loops;
 }
 
+// A batch loop of this size that no axis has yet; -1: none.
+int batch_of_size(const Nest& nest, const std::vector<int>& taken, const Sym& size) {
+  for (std::size_t l = 0; l < nest.loops.size(); ++l) {
+    const bool free = std::find(taken.begin(), taken.end(), static_cast<int>(l)) == taken.end();
+    if (free && nest.loops[l].role == Role::Batch && nest.loops[l].size == size) return static_cast<int>(l);
+  }
+  return -1;
+}
+
 // Maps another output's axes onto the nest: batches and rows as above, all others are columns.
 void align(const graph::Function& function, Dependence& dependence, Nest& nest, const Probe& first, int output) {
   const graph::TensorView& view = function.outputs[output].value;
@@ -214,8 +302,14 @@ void align(const graph::Function& function, Dependence& dependence, Nest& nest, 
   if (!any.scores || !(any.size == first.size)) throw differs(output);
   std::vector<int> loops = shared ? loops_by_scores(first, same, rank) : loops_by_size(view, nest, any, output);
   if (std::find(loops.begin(), loops.end(), nest.row) == loops.end()) throw differs(output);
+  const LoopSet weights = factors_of_output(function, dependence, any, output).weights;
   for (int a = 0; a < rank; ++a) {
     if (loops[a] >= 0) continue;
+    if (weights & bit(a)) {
+      loops[a] = batch_of_size(nest, loops, view.shape[a]);
+      if (loops[a] < 0) throw differs(output);
+      continue;
+    }
     for (std::size_t l = 0; l < nest.loops.size() && loops[a] < 0; ++l) {
       const Loop& loop = nest.loops[l];
       const bool taken = std::find(loops.begin(), loops.end(), static_cast<int>(l)) != loops.end();
@@ -240,10 +334,17 @@ bool holds_scores(const Graph& graph, const Access& access, NodeId scores, std::
 
 }  // namespace
 
-bool is_streamed(const Graph& graph, Dependence& dependence, NodeId reduce, const Index& index, int bound) {
+std::optional<LoopSet> loops_of_scores(const Graph& graph, Dependence& dependence, const Access& body, int bound) {
+  const auto scores = ScoreSearch(graph, dependence, bound, -1, true).find(body);
+  return scores ? std::optional(scores->query | scores->key) : std::nullopt;
+}
+
+bool is_streamed(const Graph& graph, Dependence& dependence, NodeId reduce, const Index& index, int bound, const Sym& size) {
   const graph::Node& node = graph[reduce];
   if (node.reduced.size() != 1) return false;
-  return ScoreSearch(graph, dependence, bound).find(compose(node.operands[0], with_bound(index, bound))).has_value();
+  const Access body = compose(node.operands[0], with_bound(index, bound));
+  if (loops_of_scores(graph, dependence, body, bound)) return true;
+  return node.reduced[0] == size && ScoreSearch(graph, dependence, bound).find(body);
 }
 
 Nest find_roles(const graph::Function& function, Dependence& dependence) {
@@ -260,7 +361,7 @@ Nest find_roles(const graph::Function& function, Dependence& dependence) {
       throw refuse("scores-sized-result", "the result is as large as the scores, so that fusing would save nothing",
                    "let a function of this file call it and return what follows: calls are inlined", function.graph.source(result.node));
   }
-  Nest nest = nest_of_first(function, first);
+  Nest nest = nest_of_first(function, dependence, first);
   for (std::size_t o = 1; o < function.outputs.size(); ++o) {
     align(function, dependence, nest, first, static_cast<int>(o));
   }

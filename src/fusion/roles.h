@@ -9,6 +9,9 @@ namespace flashlight::fusion {
 // A reason not to fuse, thrown inside the fusion stage only.
 struct Refused {
   Reason reason;
+  // A value that stands in the way and varies with queries or with keys only: with its values in memory, written by a kernel
+  // before, the rest may be fused. -1: none.
+  graph::NodeId cut = -1;
 };
 
 // The loops of one kernel: the outputs' axes with their roles, then the stream. Feature loops are added by extraction.
@@ -24,7 +27,13 @@ struct Nest {
 // the scores do not have, and all other axes are batch. Throws Refused ("no-attention", "no-row-axis", ...).
 Nest find_roles(const graph::Function& function, Dependence& dependence);
 
-// True if `reduce` (at `index`, with its one reduced axis bound to loop `bound`) streams in the sense above.
-bool is_streamed(const graph::Graph& graph, Dependence& dependence, graph::NodeId reduce, const Index& index, int bound);
+// The loops of the scores of plain sides that `body`, in which loop `bound` is reduced, holds along that loop; nothing
+// where it holds none.
+std::optional<LoopSet> loops_of_scores(const graph::Graph& graph, Dependence& dependence, const Access& body, int bound);
+
+// True if `reduce` (at `index`, with its one reduced axis bound to loop `bound`) streams in the sense above. Scores whose
+// sides are products themselves count only where the reduction runs over a loop of `size`.
+bool is_streamed(const graph::Graph& graph, Dependence& dependence, graph::NodeId reduce, const Index& index, int bound,
+                 const graph::Sym& size);
 
 }  // namespace flashlight::fusion

@@ -267,7 +267,7 @@ class Interpretation {
     skip(next, all);
     place(0);
     sweep_ = nullptr;  // what holds for a tile is out of scope
-    for (const Step& step : sweep.finals) variables_[step.target] = row(step.value);
+    for (const Step& step : sweep.finals) variables_[step.target] = step.kind == StepKind::Fold ? fold(step) : row(step.value);
   }
 
   void execute(const Step& step) {
@@ -276,12 +276,28 @@ class Interpretation {
       case StepKind::Reduce: tile_[step.target] = reduce(step); return;
       case StepKind::Scan: tile_[step.target] = scan(step); return;
       case StepKind::Let: tile_[step.target] = row(step.value); return;
+      case StepKind::Fold: throw std::logic_error("interpret: a fold inside a sweep");
       case StepKind::Set: variables_[sweep_->states[step.index].node] = row(step.value); return;
       case StepKind::Scale: return scale(step);
       case StepKind::Shift: return shift(step);
       case StepKind::Add: return add(step);
       case StepKind::Product: return product(step);
     }
+  }
+
+  TileValues fold(const Step& step) {
+    const TileValues x = values_.value(step.value, step.index);
+    const StateKind kind = step.reduce;
+    const double empty = kind == StateKind::Sum ? 0 : kind == StateKind::Prod ? 1 : kind == StateKind::Max ? -kInf : kInf;
+    TileValues result(kRow, place_.rows, 1, empty);
+    for (std::int64_t i = 0; i < place_.rows; ++i) {
+      for (std::int64_t c = 0; c < extents_[step.index]; ++c) {
+        double& y = result.at(i, 0);
+        const double v = x.at(i, c);
+        y = kind == StateKind::Sum ? y + v : kind == StateKind::Prod ? y * v : kind == StateKind::Max ? greatest(y, v) : least(y, v);
+      }
+    }
+    return result;
   }
 
   TileValues reduce(const Step& step) {

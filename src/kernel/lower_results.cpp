@@ -86,7 +86,9 @@ void Lowering::guard_products(const alg::Sweep& sweep, Expr fixup, std::map<Expr
 
 // Fix-ups over the final states; a row without any key takes the empty value.
 void Lowering::finish(const alg::Sweep& sweep, bool last) {
-  for (std::size_t t = 0; t < sweep.fixups.size(); ++t) {
+  const std::size_t results = last ? program_.plan->results.size() : sweep.fixups.size();
+  for (std::size_t t = results; t < sweep.fixups.size(); ++t) fold(program_.plan->folds[t - results], fixup(sweep, t));
+  for (std::size_t t = 0; t < results; ++t) {
     const Expr value = fixup(sweep, t);
     if (last) {
       store(static_cast<int>(t), value);
@@ -97,6 +99,17 @@ void Lowering::finish(const alg::Sweep& sweep, bool last) {
     out_->finals.push_back({StepKind::Let, -1, -1, target, condition ? where(value, 1.0, 0.0) : value, {}});
     knowns_[arena_.make(alg::Op::kKnown, {sweep.targets[t]})] = condition ? gt(target, 0.0) : target;
   }
+}
+
+// What reads the fold comes later: other folds and results.
+void Lowering::fold(const fusion::Fold& fold, Expr value) {
+  static const std::map<graph::ReduceKind, StateKind> kKinds{{graph::ReduceKind::Sum, StateKind::Sum},
+                                                             {graph::ReduceKind::Prod, StateKind::Prod},
+                                                             {graph::ReduceKind::Max, StateKind::Max},
+                                                             {graph::ReduceKind::Min, StateKind::Min}};
+  const Expr target = temporary(kRow, "fold" + std::to_string(known_count_++));
+  out_->finals.push_back({StepKind::Fold, fold.columns, -1, target, value, kKinds.at(fold.kind)});
+  knowns_[fold.leaf] = target;
 }
 
 Expr Lowering::fixup(const alg::Sweep& sweep, std::size_t t) {

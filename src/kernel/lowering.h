@@ -80,6 +80,7 @@ class Lowering {
   std::map<Expr, Expr> quotients_of(const alg::Sweep& sweep, Expr fixup, bool settled);
   void guard_products(const alg::Sweep& sweep, Expr fixup, std::map<Expr, Expr>& with);
   void finish(const alg::Sweep& sweep, bool last);
+  void fold(const fusion::Fold& fold, Expr value);
   Expr fixup(const alg::Sweep& sweep, std::size_t t);
   void store(int target, Expr value);
 

@@ -291,7 +291,11 @@ class ProgramText {
     }
     for (Expr e : sweep.live) line("    live where " + text(e));
     for (const Step& s : sweep.steps) line("    " + step(sweep, s));
-    for (const Step& s : sweep.finals) line("    final " + text(s.target) + " = " + text(s.value));
+    for (const Step& s : sweep.finals) {
+      static const char* const kFolds[] = {"max", "min", "sum", "product"};
+      const std::string over = s.kind == StepKind::Fold ? std::string(kFolds[static_cast<int>(s.reduce)]) + " over " + loops_[s.index] + " of " : "";
+      line("    final " + text(s.target) + " = " + over + text(s.value));
+    }
   }
 
   std::string step(const Sweep& sweep, const Step& step) const {
@@ -304,6 +308,7 @@ class ProgramText {
       case StepKind::Scan:
         return "let " + text(step.target) + " = running sum over j of " + text(step.value) + " from " + state() +
                (step.operand == 1 ? ", own element left out" : "");
+      case StepKind::Fold: return "fold";
       case StepKind::Let: return "let " + text(step.target) + " = " + text(step.value);
       case StepKind::Set: return state() + " = " + text(step.value);
       case StepKind::Scale: return state() + " *= " + inner(step.value);

@@ -59,6 +59,7 @@ enum class StepKind : std::uint8_t {
   Scale,      // state `index` *= value (row)
   Shift,      // state `index` += value (row) * state `operand`, of the same kind; -1: the number of keys before the tile
   Add,        // state `index` += sum of `value` (score) over the tile's keys; a product is multiplied by theirs
+  Fold,       // temporary `target` (row) = `value` (out) reduced over column loop `index`, per `reduce`; a final only
   Product,    // state `index` (accumulator) += value (score) x operand `operand` (key, column)
 };
 
@@ -84,7 +85,7 @@ struct Sweep {
   std::vector<State> states;
   std::vector<Step> steps;
   std::vector<Expr> live;          // a tile counts only where one of these predicates may hold; empty: everywhere
-  // After the sweep: known reductions (row temporaries) that later sweeps use.
+  // After the sweep: known reductions (row temporaries) that later sweeps use, and reductions of what it leaves.
   std::vector<Step> finals;
 };
 

@@ -194,9 +194,12 @@ class Verification {
     for (std::size_t f = 0; f < sweep.finals.size(); ++f) {
       place_ = name + ", final " + std::to_string(f);
       const Step& final = sweep.finals[f];
-      need(final.kind == StepKind::Let, "is no Let");
+      const bool fold = final.kind == StepKind::Fold;
+      need(fold || final.kind == StepKind::Let, "is neither a Let nor a Fold");
+      need(!fold || loop_is(final.index, Role::Column), "folds along a loop that is no column loop");
+      need(!fold || final.reduce <= StateKind::Prod, "folds by what is no reduction");
       reads(final.value, {Lives::State, Lives::Whole, Lives::Final}, nullptr);
-      fits(final.value, kRow);
+      fits(final.value, fold ? kOut : kRow);
       define(final.target, Lives::Final, kRow, "defines no temporary");
     }
   }
@@ -321,6 +324,7 @@ class Verification {
         value(score, kScore);
         counts_keys();
         return define(step.target, Lives::Tile, kScore, "defines no temporary");
+      case StepKind::Fold: fail("folds before the sweep has ended");
       case StepKind::Let:
         value(row, kRow);
         return define(step.target, Lives::Tile, kRow, "defines no temporary");

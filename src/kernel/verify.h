@@ -23,6 +23,7 @@ namespace flashlight::kernel {
 //   values, in no
 //     cycle; what enters a reduction over the keys reads a masked value, for the end of the keys counts;
 //   - tiles are left out by `live` only where every masked value's predicate is listed there;
+//   - a Fold is a final, over a column loop, of a value of the result's space;
 //   - every state is read by something beyond the steps that update it; every result is stored once.
 void verify(const Program&);
 

@@ -3,6 +3,7 @@
 #include "rewrite/measure.h"
 
 #include <algorithm>
+#include <set>
 
 namespace flashlight::rewrite {
 
@@ -46,7 +47,36 @@ bool varies(const Operand& o, std::size_t first, std::size_t count) {
   return false;
 }
 
-int in_sums(const Graph& g, bool (*counts)(const Graph&, const Node& sum, const Operand& factor)) {
+// The own axes of a reduction that a term of its body varies with.
+std::set<int> own_axes(const Operand& term, std::size_t own) {
+  std::set<int> out;
+  for (std::size_t k = 0; k < own; ++k)
+    for (const Sym& e : term.index)
+      if (depends_on_axis(e, static_cast<int>(k))) out.insert(static_cast<int>(k));
+  return out;
+}
+
+// Whether two terms of a sum vary with axes that the other lacks, as those of q_i - k_j do: a value for each pair.
+bool pairs(const Graph& g, const Operand& sum, std::size_t own) {
+  const Node& n = g[sum.node];
+  if (is_map(n, Fn::Pow)) return pairs(g, seen_through(n.operands[0], sum.index), own);
+  std::vector<std::set<int>> axes;
+  for (const Operand& term : n.operands) axes.push_back(own_axes(seen_through(term, sum.index), own));
+  for (const auto& a : axes)
+    for (const auto& b : axes)
+      if (!std::includes(a.begin(), a.end(), b.begin(), b.end()) && !std::includes(b.begin(), b.end(), a.begin(), a.end()))
+        return true;
+  return false;
+}
+
+// What is left to distribute. A sum of pairs outweighs the sums of its sides, which may remain.
+int undistributed(const Graph& g, const Node& reduction, const Operand& factor) {
+  constexpr int kPairs = 8;
+  if (!is_sum(g, factor.node)) return 0;
+  return pairs(g, factor, reduction.shape.size()) ? kPairs : 1;
+}
+
+int in_sums(const Graph& g, int (*counts)(const Graph&, const Node& sum, const Operand& factor)) {
   int out = 0;
   for (NodeId id = 0; id < g.size(); ++id) {
     const Node& n = g[id];
@@ -66,9 +96,9 @@ int measure(Phase phase, const Function& f) {
       for (NodeId id = 0; id < g.size(); ++id) out += is_map(g[id], Fn::Exp) && !is_stable(g, g[id]);
       return out;
     case Phase::Distribute:
-      return in_sums(g, [](const Graph& graph, const Node&, const Operand& o) { return is_sum(graph, o.node); });
+      return in_sums(g, undistributed);
     case Phase::Hoist:
-      return in_sums(g, [](const Graph&, const Node& n, const Operand& o) {
+      return in_sums(g, [](const Graph&, const Node& n, const Operand& o) -> int {
         return !varies(o, n.shape.size(), n.reduced.size());
       });
     case Phase::Fold: return g.size();

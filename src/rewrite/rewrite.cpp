@@ -2,6 +2,7 @@
 // The loop over phases.
 #include "rewrite/rewrite.h"
 
+#include "graph/builder.h"
 #include "rewrite/instantiate.h"
 #include "rewrite/measure.h"
 
@@ -27,10 +28,60 @@ std::optional<Application> apply_one(graph::Function& f, Phase phase, const std:
   return std::nullopt;
 }
 
+bool sums_squares_over_several(const graph::Graph& graph, const graph::Node& n) {
+  if (n.op != graph::Op::Reduce || n.reduce != graph::ReduceKind::Sum || n.reduced.size() < 2) return false;
+  const graph::Node& body = graph[n.operands[0].node];
+  if (body.op != graph::Op::Map || body.fn != graph::Fn::Pow) return false;
+  const graph::Node& exponent = graph[body.operands[1].node];
+  return exponent.op == graph::Op::Scalar && exponent.value.as_real() == 2.0;
+}
+
+// A distance of several points is one of a longer vector: its reduced axes become the digits of one, which rules about
+// features have.
+graph::Function with_one_axis(const graph::Function& f) {
+  graph::Builder builder(f);
+  std::vector<graph::Operand> place;
+  const auto moved = [&](const graph::Operand& o) {
+    return graph::seen_through(place[static_cast<std::size_t>(o.node)], o.index);
+  };
+  for (graph::NodeId id = 0; id < f.graph.size(); ++id) {
+    builder.at(f.graph.source(id));
+    graph::Node n = f.graph[id];
+    if (sums_squares_over_several(f.graph, n)) {
+      std::vector<graph::Sym> axes = graph::identity_index(n.shape.size()), digits(n.reduced.size());
+      graph::Sym rest = graph::Sym::axis(static_cast<int>(n.shape.size())), size(1);
+      for (std::size_t r = n.reduced.size(); r-- > 0;) {
+        digits[r] = r == 0 ? rest : mod(rest, n.reduced[r]);
+        rest = floor_div(rest, n.reduced[r]);
+        size = size * n.reduced[r];
+      }
+      axes.insert(axes.end(), digits.begin(), digits.end());
+      n.reduced = {size};
+      n.operands[0] = graph::seen_through(n.operands[0], axes);
+    }
+    for (graph::Operand& o : n.operands) o = moved(o);
+    place.push_back({builder.add(n), graph::identity_index(n.shape.size())});
+    if (const std::string& name = f.graph.label(id); !name.empty()) builder.label(place.back().node, name);
+  }
+  std::vector<graph::Output> outputs = f.outputs;
+  for (graph::Output& out : outputs) {
+    const graph::Operand value = moved({out.value.node, out.value.index});
+    out.value.node = value.node;
+    out.value.index = value.index;
+  }
+  return builder.finish(f.name, std::move(outputs));
+}
+
+bool has_sums_of_squares(const graph::Graph& graph) {
+  for (graph::NodeId id = 0; id < graph.size(); ++id)
+    if (sums_squares_over_several(graph, graph[id])) return true;
+  return false;
+}
+
 }  // namespace
 
 Rewritten rewrite(graph::Function function, const std::vector<Rule>& rules) {
-  Rewritten out{std::move(function), {}};
+  Rewritten out{has_sums_of_squares(function.graph) ? with_one_axis(function) : std::move(function), {}};
   for (Phase phase : kPhases)
     while (auto done = apply_one(out.function, phase, rules)) out.trace.push_back(*done);
   return out;

@@ -147,12 +147,18 @@ class Scope {
   int (*use_)(int) = nullptr;
 };
 
-void run(const CCall& call, CBody body, const void* context) {
+std::vector<Tensor> arguments_of(const CCall& call) {
   if (!call.in && call.names.size() > 0) refuse("the array of arguments is null");
-  if (!call.out) refuse("the array of results is null");
   if (!call.scalars && call.scalar_count > 0) refuse("the array of scalars is null");
-  std::vector<Tensor> in, out;
+  std::vector<Tensor> in;
   for (std::size_t t = 0; t < call.names.size(); ++t) in.push_back(argument(call, t));
+  return in;
+}
+
+void run(const CCall& call, CBody body, const void* context) {
+  if (!call.out) refuse("the array of results is null");
+  const std::vector<Tensor> in = arguments_of(call);
+  std::vector<Tensor> out;
   for (int r = 0; r < call.results; ++r) {
     const std::string name = "result " + std::to_string(r + 1);
     out.push_back(from_dlpack(call.out[r], name));
@@ -162,6 +168,7 @@ void run(const CCall& call, CBody body, const void* context) {
   scope.enter(device_of(call), call.stream);
   Launch launch(call.function);
   launch.into(out);
+  if (call.workspace) launch.workspace(call.workspace, call.workspace_bytes);
   body(context, launch, in.data());
 }
 
@@ -182,6 +189,22 @@ int run_c_entry(const CCall& call, CBody body, const void* context) {
     forget_borrowed();
     last_error = attributed(call, error.what());
     return 1;
+  }
+}
+
+std::size_t measure_c_entry(const CCall& call, CBody body, const void* context) {
+  try {
+    const std::vector<Tensor> in = arguments_of(call);
+    Launch launch(call.function);
+    launch.measure();
+    body(context, launch, in.data());
+    forget_borrowed();
+    last_error.clear();
+    return launch.workspace_bytes();
+  } catch (const std::exception& error) {
+    forget_borrowed();
+    last_error = attributed(call, error.what());
+    return ~std::size_t{0};
   }
 }
 

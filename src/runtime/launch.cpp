@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "runtime/borrowed.h"
+
 namespace flashlight::generated {
 
 namespace {
@@ -144,6 +146,42 @@ void Launch::bind() {
   }
 }
 
+void Launch::workspace(void* memory, std::size_t bytes) {
+  workspace_ = static_cast<char*>(memory);
+  workspace_size_ = bytes;
+}
+
+void Launch::intermediate(const char* name, bool pack, std::initializer_list<long long> sizes, DType dtype) {
+  constexpr std::size_t kAlignment = 256;
+  Sizes all, strides;
+  if (pack) {
+    for (std::int64_t size : pack_sizes_) all.push_back(size);
+  }
+  for (long long size : sizes) all.push_back(size);
+  std::int64_t elements = 1;
+  for (std::size_t k = 0; k < all.size(); ++k) strides.push_back(0);
+  for (std::size_t k = all.size(); k-- > 0;) {
+    strides.data()[k] = elements;
+    elements *= all[k];
+  }
+  const std::size_t bytes = static_cast<std::size_t>(elements) * element_size(dtype);
+  const std::size_t at = workspace_used_;
+  workspace_used_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  Tensor tensor;
+  if (workspace_ && !measuring_) {
+    if (workspace_used_ > workspace_size_) {
+      fail("the workspace has " + std::to_string(workspace_size_) + " bytes, which are not enough; ask for them by the function's _workspace_size");
+    }
+    if (bytes > 0) borrow(workspace_ + at, all, strides, dtype);
+    tensor = Tensor::wrap(workspace_ + at, all, strides, dtype, Device::kCUDA);
+  } else if (!measuring_) {
+    tensor = empty(all, dtype, Device::kCUDA);
+  }
+  std::vector<Axis> axes;
+  for (long long size : sizes) axes.push_back({-1, size});
+  bound_.push_back({name, tensor, pack, std::move(axes)});
+}
+
 long long Launch::size(int symbol) const { return sizes_[symbol]; }
 
 void Launch::check(bool condition, const char* text) const {
@@ -251,8 +289,27 @@ Tensor Launch::result(int number, bool pack, std::initializer_list<long long> si
   return empty(all, dtype, Device::kCUDA);
 }
 
-void Launch::fill_result(Tensor& tensor, bool pack, int rank, void*& base, int& dtype, long long* pack_stride, long long* stride) const {
-  base = tensor.raw();
+Tensor Launch::merged(const Tensor& tensor, int count, int behind) const {
+  const std::int64_t last = tensor.dim() - behind - 1, first = last - count + 1;
+  Sizes sizes, strides;
+  for (std::int64_t d = 0; d < tensor.dim(); ++d) {
+    const bool inside = d > first && d <= last;
+    if (!inside) {
+      sizes.push_back(tensor.size(d));
+      strides.push_back(tensor.stride(d));
+      continue;
+    }
+    if (tensor.size(d) != 1 && sizes[first] != 1 && strides[first] != tensor.stride(d) * tensor.size(d)) {
+      fail("a result's axes " + std::to_string(first) + " to " + std::to_string(last) + " must lie in memory as one");
+    }
+    if (tensor.size(d) != 1) strides.data()[first] = tensor.stride(d);
+    sizes.data()[first] *= tensor.size(d);
+  }
+  return Tensor::wrap(const_cast<void*>(tensor.raw()), sizes, strides, tensor.dtype(), tensor.device());
+}
+
+void Launch::fill_result(const Tensor& tensor, bool pack, int rank, void*& base, int& dtype, long long* pack_stride, long long* stride) const {
+  base = const_cast<void*>(tensor.raw());
   dtype = static_cast<int>(tensor.dtype());
   const std::int64_t leading = pack ? tensor.dim() - rank : 0;
   for (int k = 0; k < kPackAxes; ++k) {

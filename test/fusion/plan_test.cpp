@@ -136,7 +136,7 @@ TEST(Plan, ANormOfTheKeysIsLocal) {  // the scores are q k^T, whichever reductio
     }));
     ASSERT_EQ(plan.status, Status::Fused) << plan.reason->text;
     int contractions = 0;
-    for (const Leaf& leaf : plan.kernels[0].leaves) contractions += leaf.kind == Leaf::Contraction;
+    for (const Leaf& leaf : plan.kernels[0].plan.leaves) contractions += leaf.kind == Leaf::Contraction;
     EXPECT_EQ(contractions, 1);
   }
 }
@@ -213,11 +213,35 @@ TEST(Reasons, ARunningSumAlongTheQueries) {
   expect_reason(reason, "unsupported-scan", "running sum");
 }
 
-TEST(Reasons, ResultsOfDifferentScores) {
-  const Reason reason = reason_of(3, [](const Tensors& t) -> Tensors {
+TEST(Plan, ResultsOfDifferentScoresHaveKernelsOfTheirOwn) {
+  const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
     return {attention(t), graph::matmul(softmax(scores_of(t[1], t[0])), t[0])};
   });
-  expect_reason(reason, "outputs-differ", "result 2");
+  ASSERT_EQ(planned.plan.kernels.size(), 2u);
+  EXPECT_EQ(planned.plan.kernels[1].targets.at(0).number, 1);
+  EXPECT_FALSE(planned.plan.kernels[1].targets.at(0).intermediate);
+}
+
+TEST(Plan, WhatIsNormalisedOverTheQueriesComesFromAKernelBefore) {
+  const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
+    T p = graph::call("softmax", scores_of(t[0], t[1]), Sym(-2));
+    return {graph::matmul(p, t[2])};
+  });
+  ASSERT_EQ(planned.plan.kernels.size(), 2u) << to_string(planned.plan, planned.function);
+  const PlannedKernel& before = planned.plan.kernels[0];
+  for (const Target& target : before.targets) {  // a maximum and a sum for each key, read as parameters 3 and 4
+    EXPECT_TRUE(target.intermediate);
+    EXPECT_GE(target.number, 3);
+  }
+  EXPECT_EQ(before.function->tensors.size(), 3 + before.targets.size());
+}
+
+TEST(Plan, AChainOfAttentionsIsNotCut) {  // what the second contracts is as large as a result, and no statistic of rows
+  const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
+    const T first = attention(t);
+    return {graph::matmul(softmax(scores_of(first, t[1])), t[2])};
+  });
+  for (const PlannedKernel& kernel : planned.plan.kernels) EXPECT_EQ(kernel.plan.sweeps.size(), 1u);
 }
 
 TEST(Reasons, AProjectionOfTheKeys) {  // one for each CTA would repeat it too often

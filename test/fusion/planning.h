@@ -14,7 +14,7 @@ struct Planned {
   graph::Function function;
   FusionPlan plan;
 
-  const KernelPlan& kernel() const { return plan.kernels.at(0); }
+  const KernelPlan& kernel() const { return plan.kernels.at(0).plan; }
   // Roles of a result's axes in order: b batch, p batch pack, i row, c column; then '|' and the roles of the
   // other loops.
   std::string roles(std::size_t result = 0) const {

@@ -227,6 +227,9 @@ const std::vector<AttentionProgram>& attention_programs() {
     add_sweeps(all);
     add_statistics(all);
     add_prologues(all);
+    add_contractions(all);
+    add_epilogues(all);
+    add_other_roles(all);
     return all;
   }();
   return programs;

@@ -88,4 +88,68 @@ void add_prologues(std::vector<AttentionProgram>& out) {
                  }});
 }
 
+// Scores that sum over more than one axis.
+void add_contractions(std::vector<AttentionProgram>& out) {
+  out.push_back({"distances of several points",
+                 [](const Tensors& t) -> Tensors {
+                   return {attend(graph::einsum("bhipx,bhjpx->bhij", {t[3], t[4]}) + scores_of(t), t[2])};
+                 },
+                 with([](const Sizes& s) {
+                   return Shapes{{s.b, s.h, s.sq, 2, 3}, {s.b, s.h, s.sk, 2, 3}};
+                 })});
+}
+
+void add_epilogues(std::vector<AttentionProgram>& out) {
+  const auto gated = with([](const Sizes& s) { return Shapes{{s.b, s.h, s.sq, s.dv}, {s.dv}}; });
+  const auto attention = [](const Tensors& t) { return attend(causal(t, scores_of(t)), t[2]); };
+  out.push_back({"a gate",
+                 [attention](const Tensors& t) -> Tensors { return {T(t[3].op("sigmoid")) * attention(t)}; },
+                 with([](const Sizes& s) { return Shapes{{s.b, s.h, s.sq, s.dv}}; })});
+  out.push_back({"an rms norm of each head",
+                 [attention](const Tensors& t) -> Tensors {
+                   return {attention(t).op("rms_norm", t[3], Sym(1e-3))};
+                 },
+                 with([](const Sizes& s) { return Shapes{{s.dv}}; })});
+  out.push_back({"a layer norm, a gate and a residual",
+                 [attention](const Tensors& t) -> Tensors {
+                   return {t[3] + T(t[3].op("silu")) * T(attention(t).op("layer_norm", t[4], t[4], Sym(1e-3)))};
+                 },
+                 gated});
+  out.push_back({"the result divided by its largest entry",
+                 [attention](const Tensors& t) -> Tensors {
+                   const T result = attention(t);
+                   return {result / T(amax(T(result.op("abs"))) + Sym(1.0)), amax(result, false)};
+                 },
+                 qkv,
+                 1,
+                 {0, 0}});
+}
+
+void add_other_roles(std::vector<AttentionProgram>& out) {
+  const auto heads = [](const Sizes& s) { return Shapes{{s.b, s.sq, s.sk, s.dv}}; };
+  out.push_back({"features of pairs, averaged",
+                 [](const Tensors& t) -> Tensors {  // values of each (i, j): rows are the heads
+                   const T p = graph::softmax(scores_of(t));
+                   return {graph::einsum("bhij,bijc->bhic", {p, t[3]}), graph::matmul(p, t[2])};
+                 },
+                 with(heads)});
+  out.push_back({"points, averaged",
+                 [](const Tensors& t) -> Tensors {
+                   return {graph::einsum("bhij,bhjpx->bhipx", {graph::softmax(scores_of(t)), t[3]})};
+                 },
+                 with([](const Sizes& s) { return Shapes{{s.b, s.h, s.sk, 2, 3}}; })});
+  out.push_back({"a softmax over the queries",
+                 [](const Tensors& t) -> Tensors {
+                   return {graph::matmul(T(graph::call("softmax", scores_of(t), Sym(-2))), t[2])};
+                 },
+                 qkv});
+  out.push_back({"a softmax for each column",
+                 [](const Tensors& t) -> Tensors {
+                   const T s = scores_of(t);
+                   const T p = graph::call("softmax", T(s.op("unsqueeze", Sym(-1))) + T(t[3].op("unsqueeze", Sym(-3))), Sym(-2));
+                   return {T(T(p * T(t[2].op("unsqueeze", Sym(-3)))).op("sum", Sym(-2), graph::flag(false)))};
+                 },
+                 with([](const Sizes& s) { return Shapes{{s.b, s.h, s.sk, s.dv}}; })});
+}
+
 }  // namespace flashlight::kernel

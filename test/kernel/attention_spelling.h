@@ -34,6 +34,12 @@ inline std::function<Inputs(const Sizes&)> with(std::function<Shapes(const Sizes
 
 // What queries, keys and values pass through first.
 void add_prologues(std::vector<AttentionProgram>&);
+// Contractions over several axes.
+void add_contractions(std::vector<AttentionProgram>&);
+// Rows, batches and columns that other programs have elsewhere; several kernels.
+void add_other_roles(std::vector<AttentionProgram>&);
+// What the results pass through.
+void add_epilogues(std::vector<AttentionProgram>&);
 // Normalisers, further results, several sweeps; moments, selections and folds over the keys.
 void add_normalisers(std::vector<AttentionProgram>&);
 void add_results(std::vector<AttentionProgram>&);

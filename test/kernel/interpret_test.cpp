@@ -27,7 +27,7 @@ TEST_P(EveryProgram, AgreesWithTheEvaluator) {
       const auto wanted = graph::evaluate(lowered->function, inputs, program.scalars);
       for (const Tile& tile : kTiles) {
         InterpretOptions options{tile.m, tile.n, true, nullptr};
-        const auto got = interpret(lowered->program, inputs, program.scalars, options);
+        const auto got = interpret_all(*lowered, inputs, program.scalars, options);
         ASSERT_EQ(got.size(), wanted.size());
         for (std::size_t o = 0; o < wanted.size(); ++o) {
           expect_close(got[o], wanted[o], program.empty[o],

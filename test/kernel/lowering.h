@@ -4,17 +4,19 @@
 #include <memory>
 
 #include "fusion/roles.h"
+#include "graph/evaluate_bind.h"
 #include "graph/dsl_reading.h"
 #include "kernel/interpret.h"
 #include "kernel/verify.h"
 
 namespace flashlight::kernel {
 
-// A program keeps pointers to the other two, so all three stay in place.
+// Programs keep pointers to the other two, so all stay in place.
 struct Lowered {
   graph::Function function;
   fusion::FusionPlan plan;
-  Program program;
+  std::vector<Program> programs;  // of each kernel
+  Program program;                // of the last one
 };
 
 // A reason not to fuse, readable where a test does not expect one.
@@ -30,15 +32,46 @@ inline std::unique_ptr<Lowered> lower(graph::Function function, bool strict_nan 
   result->plan = fusion::plan_fusion(result->function);
   if (result->plan.status != fusion::Status::Fused) throw NotLowered(*result->plan.reason);
   try {
-    result->program = build_program(result->function, result->plan.kernels.at(0), strict_nan);
+    for (const fusion::PlannedKernel& kernel : result->plan.kernels)
+      result->programs.push_back(build_program(*kernel.function, kernel.plan, strict_nan));
   } catch (const fusion::Refused& refused) { throw NotLowered(refused.reason); }
-  verify(result->program);
+  for (const Program& program : result->programs) verify(program);
+  result->program = result->programs.back();
   return result;
 }
 
 inline std::unique_ptr<Lowered> lower(int params, const graph::Body& body, bool strict_nan = false,
                                       int real_scalars = 0) {
   return lower(graph::read(params, body, nullptr, real_scalars), strict_nan);
+}
+
+// The function's results by its kernels, one after the other.
+inline std::vector<graph::Array> interpret_all(const Lowered& lowered, std::vector<graph::Array> tensors,
+                                               const std::vector<double>& scalars, const InterpretOptions& options) {
+  const auto& kernels = lowered.plan.kernels;
+  const graph::Binding binding(lowered.function, tensors, scalars);
+  const auto& declared = kernels[0].function->tensors;
+  for (std::size_t t = tensors.size(); t < declared.size(); ++t) {
+    graph::Array array{declared[t].pack ? binding.leading() : graph::Extents{}, {}};
+    for (std::size_t a = declared[t].pack; a < declared[t].shape.size(); ++a)
+      array.shape.push_back(binding.extents({declared[t].shape[a]})[0]);
+    array.data.assign(static_cast<std::size_t>(graph::count(array.shape)), std::nan(""));
+    tensors.push_back(std::move(array));
+  }
+  std::vector<graph::Array> results(lowered.function.outputs.size());
+  for (std::size_t k = 0; k < kernels.size(); ++k) {
+    auto got = interpret(lowered.programs[k], tensors, scalars, options);
+    for (std::size_t o = 0; o < got.size(); ++o) {
+      const fusion::Target& target = kernels[k].targets[o];
+      (target.intermediate ? tensors : results)[static_cast<std::size_t>(target.number)] = std::move(got[o]);
+      if (target.merged < 2) continue;
+      const graph::TensorView& view = lowered.function.outputs[static_cast<std::size_t>(target.number)].value;
+      graph::Extents& shape = results[static_cast<std::size_t>(target.number)].shape;
+      shape = view.pack ? binding.leading() : graph::Extents{};
+      for (std::size_t a = view.pack; a < view.shape.size(); ++a) shape.push_back(binding.extents({view.shape[a]})[0]);
+    }
+  }
+  return results;
 }
 
 // The id of the reason; "" where the program is lowered.

@@ -34,7 +34,7 @@ std::string disagreement(const Lowered& lowered, std::uint64_t seed) {
     const Inputs inputs = random_inputs({sq, sk}, seed);
     const int m = choose.below(5) * 3, n = choose.below(5) * 2;
     const auto wanted = graph::evaluate(lowered.function, inputs, {});
-    const auto got = interpret(lowered.program, inputs, {}, {m, n, true, nullptr});
+    const auto got = interpret_all(lowered, inputs, {}, {m, n, true, nullptr});
     for (std::size_t o = 0; o < wanted.size(); ++o) {
       for (std::size_t k = 0; k < wanted[o].data.size(); ++k) {
         const double w = wanted[o].data[k], g = got[o].data[k];

@@ -13,6 +13,20 @@ TEST(Refusals, NoAttention) {
   EXPECT_EQ(refusal_of(3, [](const Tensors& t) -> Tensors { return {t[0] * t[1] + t[2]}; }), "no-attention");
 }
 
+TEST(Refusals, WeightsMixedOverTheHeads) {
+  EXPECT_EQ(refusal_of(4,
+                       [](const Tensors& t) -> Tensors {
+                         T p = graph::softmax(scores_of(t));
+                         return {graph::matmul(graph::einsum("gh,bhij->bgij", {t[3], p}), t[2])};
+                       }),
+            "mixed-heads");
+}
+
+TEST(Refusals, AProjectionOfTheResult) {
+  EXPECT_EQ(refusal_of(4, [](const Tensors& t) -> Tensors { return {graph::matmul(attend(scores_of(t), t[2]), t[3])}; }),
+            "unsupported-contraction");
+}
+
 TEST(Refusals, SortedScores) {
   EXPECT_EQ(refusal_of(3,
                        [](const Tensors& t) -> Tensors {
@@ -47,30 +61,6 @@ TEST(Refusals, ValuesThatVaryWithTheQuery) {
                          return {graph::einsum("bij,bijc->bic", {graph::softmax(p), t[2]})};
                        }),
             "rank-three");
-}
-
-TEST(Refusals, ASoftmaxForEachColumn) {
-  EXPECT_EQ(
-      refusal_of(4,
-                 [](const Tensors& t) -> Tensors {
-                   T s = graph::einsum("bid,bjd->bij", {t[0], t[1]});
-                   T p = graph::call("softmax",
-                                     T(s.op("unsqueeze", Sym(-1))) + T(t[3].op("unsqueeze", Sym(1))), Sym(2));
-                   return {T(T(p * T(t[2].op("unsqueeze", Sym(1)))).op("sum", Sym(2), graph::flag(false)))};
-                 }),
-      "rank-three");
-}
-
-TEST(Refusals, AMaskOverTheResultsColumns) {  // p[i, j] where m[j, c]
-  EXPECT_EQ(
-      refusal_of(
-          4,
-          [](const Tensors& t) -> Tensors {
-            T p = graph::softmax(graph::einsum("bid,bjd->bij", {t[0], t[1]}));
-            T chosen = graph::where(t[3].op("unsqueeze", Sym(1)), T(p.op("unsqueeze", Sym(-1))), Sym(0.0));
-            return {T(T(chosen * T(t[2].op("unsqueeze", Sym(1)))).op("sum", Sym(2), graph::flag(false)))};
-          }),
-      "rank-three");
 }
 
 }  // namespace

@@ -69,4 +69,36 @@ FL_DEVICE void multiply_transposed(Acc<MI, N>& c, SharedTile<T, M, D> a, SharedT
   sync_threads(FL_HERE);  // the next product may write to the exchange
 }
 
+// x = f of the PARTS warps' x for the same row, in the order of the parts. `exchange`: 4 M PARTS bytes of shared memory that
+// nobody else uses. The whole CTA calls it together; it synchronises the CTA's threads.
+template <int M, int PARTS, int MI, class F>
+FL_DEVICE void combine_parts(RowVec<MI>& x, int warp, int part, unsigned char* exchange, F f FL_AND_WHERE) {
+  const auto at = [&](int p, const Row& r) FL_INLINE { return exchange + (p * M + row_of<MI>(warp, r)) * 4; };
+  for_each_row<MI>([&](const Row& r) FL_INLINE {
+    if ((lane_index() & 3) != 0) return;
+    const float mine = x[r];
+#if FL_LANES
+    detail::store_shared(detail::shared_address(at(part, r)), mine);
+#else
+    emulator::shared_store(thread_index(), at(part, r), &mine, sizeof mine, where);
+#endif
+  });
+  sync_threads(FL_HERE);
+  for_each_row<MI>([&](const Row& r) FL_INLINE {
+    float all = 0;
+    FL_UNROLL
+    for (int p = 0; p < PARTS; ++p) {
+      float theirs = 0;
+#if FL_LANES
+      detail::load_shared(detail::shared_address(at(p, r)), theirs);
+#else
+      emulator::shared_load(thread_index(), at(p, r), &theirs, sizeof theirs, where);
+#endif
+      all = p == 0 ? theirs : f(all, theirs);
+    }
+    x[r] = all;
+  });
+  sync_threads(FL_HERE);
+}
+
 }  // namespace flashlight::device

@@ -51,6 +51,14 @@ class Launch {
   // Results go to these tensors instead of fresh ones; they are checked against the sizes and types they must have.
   void into(const TensorList& results) { given_ = results; }
 
+  // Intermediates lie in this device memory instead of fresh one.
+  void workspace(void* memory, std::size_t bytes);
+  // Nothing is to be computed: see measuring().
+  void measure() { measuring_ = true; }
+  bool measuring() const { return measuring_; }
+  // What the intermediates declared so far take of a workspace.
+  std::size_t workspace_bytes() const { return workspace_used_; }
+
   // Declares one of which nothing is read but these sizes, its last ones: it takes no part in the batch pack.
   void aside(const char* name, const Tensor& tensor, std::initializer_list<Axis> axes);
 
@@ -61,6 +69,9 @@ class Launch {
   void tensor(const char* name, const Tensor& tensor, bool pack, std::initializer_list<Axis> axes);
   // Settles every size; call it after the last tensor().
   void bind();
+  // Declares, after bind(), the next tensor parameter: one that a kernel of this call writes and later ones read.
+  void intermediate(const char* name, bool pack, std::initializer_list<long long> sizes, DType dtype);
+  Tensor& tensor_of(int parameter) { return bound_[static_cast<std::size_t>(parameter)].tensor; }
   long long size(int symbol) const;
   void check(bool condition, const char* text) const;
   // A size or scalar as the kernels' 32-bit integer.
@@ -93,7 +104,9 @@ class Launch {
 
   // Result `number`: fresh on the parameters' device, or the one given. Its axes: the pack's (with `pack`), then `sizes`.
   Tensor result(int number, bool pack, std::initializer_list<long long> sizes, DType dtype) const;
-  template <int R> TensorArg<R> result_arg(Tensor& tensor, bool pack) const {
+  // The tensor with `count` axes, those before the last `behind`, as one.
+  Tensor merged(const Tensor& tensor, int count, int behind) const;
+  template <int R> TensorArg<R> result_arg(const Tensor& tensor, bool pack) const {
     TensorArg<R> result;
     fill_result(tensor, pack, R, result.base, result.dtype, result.pack, result.stride);
     return result;
@@ -111,11 +124,14 @@ class Launch {
   void bind_pack();
   void bind_size(const Bound& bound, std::size_t axis);
   void fill(const Bound&, int rank, void*& base, int& dtype, long long* pack, long long* stride) const;
-  void fill_result(Tensor&, bool pack, int rank, void*& base, int& dtype, long long* pack_stride, long long* stride) const;
+  void fill_result(const Tensor&, bool pack, int rank, void*& base, int& dtype, long long* pack_stride, long long* stride) const;
 
   const char* function_;
   std::vector<Bound> bound_;
   TensorList given_;
+  char* workspace_ = nullptr;
+  std::size_t workspace_size_ = 0, workspace_used_ = 0;
+  bool measuring_ = false;
   std::vector<long long> sizes_;  // by symbol; -1: not seen
   std::vector<std::int64_t> pack_sizes_;
   PackShape pack_{{1, 1, 1, 1}};
