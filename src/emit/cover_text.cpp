@@ -3,7 +3,9 @@
 #include "emit/cover_text.h"
 
 #include <algorithm>
-#include <optional>
+
+#include "emit/cover_words.h"
+#include "emit/terms.h"
 
 namespace flashlight::emit {
 
@@ -11,54 +13,6 @@ using kernel::Cover;
 using kernel::Expr;
 
 namespace {
-
-// coefficient * name, signed, for a sum.
-Code scaled(std::int64_t coefficient, const std::string& name) {
-  const Code value{name, name.find(' ') == std::string::npos ? kAtom : kSum, CType::Int};
-  if (coefficient == 1) return value;
-  if (coefficient == -1) return {"-" + wrap(value, kProduct), kProduct, CType::Int};
-  return integer_product({integer_literal(coefficient), value});
-}
-
-bool is_negative(const Code& term) { return term.text[0] == '-'; }
-Code opposite(const Code& term) {
-  if (is_negative(term)) return {term.text.substr(1), kProduct, term.type};
-  return {"-" + wrap(term, kProduct), kProduct, term.type};
-}
-
-// Numbers become one, at the end; no sum begins with a minus it can avoid.
-Code total(const std::vector<Code>& terms) {
-  std::vector<Code> kept;
-  std::int64_t numbers = 0;
-  for (const Code& t : terms) {
-    if (const auto value = literal_value(t)) numbers += *value;
-    else kept.push_back(t);
-  }
-  if (kept.empty()) return integer_literal(numbers);
-  if (numbers != 0) kept.push_back(integer_literal(numbers));
-  std::stable_partition(kept.begin(), kept.end(), [](const Code& t) { return !is_negative(t); });
-  const bool wide = std::any_of(kept.begin(), kept.end(), [](const Code& t) { return t.type == CType::Long; });
-  return sum(kept, wide ? CType::Long : CType::Int);
-}
-
-std::vector<Code> opposite(std::vector<Code> terms) {
-  for (Code& t : terms) t = opposite(t);
-  return terms;
-}
-
-// The sum compared with zero: its negative terms stand on the other side.
-std::string against_zero(const std::vector<Code>& terms, const char* op) {
-  std::vector<Code> left, right;
-  std::int64_t numbers = 0;
-  for (const Code& t : terms) {
-    if (const auto value = literal_value(t)) numbers += *value;
-    else if (is_negative(t)) right.push_back(opposite(t));
-    else left.push_back(t);
-  }
-  const bool on_the_right = numbers > 0 && !left.empty() && right.empty();
-  (on_the_right ? right : left).push_back(integer_literal(on_the_right ? -numbers : numbers));
-  return total(left).text + " " + op + " " + total(right).text;
-}
 
 // Conditions joined; what always or never holds is left out.
 std::string joined(const std::vector<std::string>& parts, bool both) {
@@ -70,6 +24,12 @@ std::string joined(const std::vector<std::string>& parts, bool both) {
   }
   if (kept.empty()) return neutral;
   return kept.size() == 1 ? kept[0] : "(" + join(kept, both ? " && " : " || ") + ")";
+}
+
+// A comparison of the sum with zero.
+std::string against_zero(const std::vector<Code>& terms, const char* op) {
+  const auto [left, right] = against_zero(terms);
+  return left.text + " " + op + " " + right.text;
 }
 
 std::string without_parentheses(const std::string& text) {
@@ -86,15 +46,14 @@ std::string without_parentheses(const std::string& text) {
 
 CoverText::CoverText(const kernel::Program& program, const kernel::Sweep& sweep, PointPrinter& points)
     : program_(program),
+      sweep_(sweep),
       points_(points),
-      masked_(std::any_of(sweep.masked.begin(), sweep.masked.end(), [](const kernel::Masked& m) { return static_cast<bool>(m.predicate); })),
-      live_(kernel::cover_of_any(program, sweep.live)),
-      data_(live_.data) {}
+      covers_(kernel::covers_of(program, sweep)),
+      spans_(covers_.data, points) {}
 
 // The form without its keys: its least or greatest value over the tile's rows.
 std::vector<Code> CoverText::rest(const Cover& cover, bool upper) {
-  std::vector<Code> data;
-  for (std::size_t k = 0; k < data_.size(); ++k) data.push_back({"data" + std::to_string(k), kAtom, CType::Long});
+  const std::vector<Code> data = spans_.uniform();
   std::vector<Code> terms;
   if (cover.a != 0) terms.push_back(scaled(cover.a, (cover.a > 0) == upper ? "row_last" : "row0"));
   if (cover.rest.op() == graph::SymOp::Add) {
@@ -131,8 +90,8 @@ std::string CoverText::full(const Cover& cover) {
       for (const Cover& arg : cover.args) parts.push_back(full(arg));
       return joined(parts, cover.kind == Cover::And);
     }
+    default: return "false";
   }
-  return "false";
 }
 
 std::string CoverText::none(const Cover& cover) {
@@ -148,8 +107,8 @@ std::string CoverText::none(const Cover& cover) {
       for (const Cover& arg : cover.args) parts.push_back(none(arg));
       return joined(parts, cover.kind == Cover::Or);
     }
+    default: return "false";
   }
-  return "false";
 }
 
 CoverText::Range CoverText::range(const Cover& cover) {
@@ -187,7 +146,7 @@ CoverText::Range CoverText::range(const Cover& cover) {
     const bool wide = at.type == CType::Long;
     const std::string quotient = "floor_div(" + at.text + ", " + std::to_string(b > 0 ? b : -b) + (wide ? "ll)" : ")");
     side = b == 1 || b == -1 ? at.text : b > 0 ? quotient + " + 1" : "-" + quotient;
-    if (wide || !data_.empty()) side = "clamp_index(" + side + ")";
+    if (wide || !covers_.data.uniform.empty()) side = "clamp_index(" + side + ")";
     return r;
   };
   Range result = bound(cover);
@@ -204,19 +163,22 @@ CoverText::Range CoverText::range(const Cover& cover) {
 }
 
 void CoverText::write_bounds(Writer& w) {
-  const Range r = range(live_.cover);
-  Writer body;
-  const std::string skip = kernel::is_interval(live_.cover) ? "false" : none(live_.cover);
-  tested_ = skip.find("col0") != std::string::npos || skip.find("row") != std::string::npos;
+  const Range r = range(covers_.live);
+  const bool spans = kernel::has_intervals(covers_.live);
+  const std::string skip = spans || kernel::is_interval(covers_.live) ? "false" : none(covers_.live);
+  tested_ = spans || skip.find("col0") != std::string::npos || skip.find("row") != std::string::npos;
   bounded_below_ = !r.begin.empty();
   bounded_ = bounded_below_ || !r.end.empty();
   w.line("[[maybe_unused]] const int row_last = least_of(row0 + M, p.n_row) - 1;");
-  for (std::size_t k = 0; k < data_.size(); ++k) {
-    w.line("const long long data" + std::to_string(k) + " = " + points_.value(data_[k].node, data_[k].index).text + ";");
+  for (std::size_t k = 0; k < covers_.data.uniform.size(); ++k) {
+    const fusion::Access& access = covers_.data.uniform[k];
+    w.line("const long long data" + std::to_string(k) + " = " + points_.value(access.node, access.index).text + ";");
   }
   const std::string end = r.end.empty() ? "p.n_key" : "greatest_of(0, least_of(p.n_key, " + r.end + "))";
   w.line("const int tiles = (" + end + " + N - 1) / N;");
   if (bounded_below_) w.line("const int first_tile = greatest_of(0, " + r.begin + ") / N;");
+  write_functions(w);
+  if (spans) return write_search(w);
   if (tested_) {
     w.open("const auto live_from = [&](int t) {");
     w.open("for (; t < tiles; ++t) {");
@@ -226,6 +188,42 @@ void CoverText::write_bounds(Writer& w) {
     w.line("return t;");
     w.close("};");
   }
+}
+
+// A function for each mask that spans decide: the sweep's own is `kept`.
+void CoverText::write_functions(Writer& w) {
+  auto declare = [&](const Cover& cover) {
+    if (!kernel::has_intervals(cover) || function_of(cover)) return;
+    const std::string name = "kept" + (functions_.empty() ? "" : std::to_string(functions_.size() + 1));
+    spans_.write_rows(cover, w);
+    spans_.write_function(name, cover, w);
+    functions_.emplace_back(cover, name);
+  };
+  declare(covers_.live);
+  for (const Cover& cover : covers_.masked) declare(cover);
+}
+
+const std::string* CoverText::function_of(const Cover& cover) const {
+  const auto found = std::find_if(functions_.begin(), functions_.end(), [&](const auto& f) { return f.first == cover; });
+  return found == functions_.end() ? nullptr : &found->second;
+}
+
+void CoverText::write_search(Writer& w) {
+  marked_ = kernel::reads_keys(covers_.data, covers_.live);
+  if (marked_) {
+    w.line("TileMarks<N> marks;");
+    return w.line("const auto live_from = [&](int t) FL_INLINE { return marks.from(t, tiles, p.n_key, kept); };");
+  }
+  w.open("const auto live_from = [&](int t) {");
+  w.line("while (t < tiles && !kept(t * N).some) ++t;");
+  w.line("return t;");
+  w.close("};");
+}
+
+void CoverText::write_tile(Writer& w) {
+  const auto& all = covers_.masked;
+  if (marked_ && std::find(all.begin(), all.end(), covers_.live) != all.end())
+    w.line("const bool all_kept = marks.full(tile);");
 }
 
 std::string CoverText::first() const {
@@ -238,24 +236,18 @@ std::string CoverText::next() const { return tested_ ? "live_from(tile + 1)" : "
 std::string CoverText::full(Expr predicate) {
   const std::string inside = "col0 + N <= p.n_key";
   if (!predicate) return inside;
-  const kernel::CoverOf cover = kernel::cover_of(program_, predicate);
-  // The predicate's captured integers are those of the sweep where they coincide; others leave it undecided.
-  if (cover.data != data_ && !cover.data.empty()) return "false";
-  const std::string kept = full(cover.cover);
+  std::size_t m = 0;
+  while (sweep_.masked[m].predicate != predicate) ++m;
+  const Cover& cover = covers_.masked[m];
+  if (const std::string* function = function_of(cover)) {
+    if (!kernel::reads_keys(covers_.data, cover)) return inside + " && " + *function + "(col0).all";
+    if (cover == covers_.live) return inside + " && all_kept";
+    return inside + " && keeps_all<N>(col0, p.n_key, " + *function + ")";
+  }
+  const std::string kept = full(cover);
   return kept == "false" ? kept : kept == "true" ? inside : inside + " && " + (kept.find(" || ") == std::string::npos ? without_parentheses(kept) : kept);
 }
 
-std::string CoverText::in_words() const {
-  if (live_.cover.kind == Cover::Constant) {
-    return masked_ ? "every tile is visited, since what a mask hides may count elsewhere; masks are evaluated only on tiles that are not proved full"
-                   : "no mask: every tile is visited, only the last one is masked at the end of the keys";
-  }
-  std::string text = kernel::is_interval(live_.cover) ? "loop bounds in closed form skip every tile that the mask empties"
-                     : bounded_ ? "loop bounds in closed form skip the tiles before and behind the mask's affine part"
-                                : "";
-  if (tested_) text += std::string(text.empty() ? "" : ", and ") + "an interval test per tile skips those that it proves empty";
-  if (text.empty()) text = "the mask has no affine form: every tile is visited";
-  return text + "; the mask is evaluated only on tiles that the same analysis does not prove full";
-}
+std::string CoverText::in_words() const { return sparsity_in_words(program_, covers_, bounded_, tested_); }
 
 }  // namespace flashlight::emit

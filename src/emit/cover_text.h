@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loop bounds and tile tests of a sweep, as text: which tiles are visited, and which need the mask.
 #pragma once
-#include "emit/point.h"
-#include "kernel/cover.h"
+#include "emit/span_text.h"
 
 namespace flashlight::emit {
 
@@ -10,12 +9,20 @@ class CoverText {
  public:
   CoverText(const kernel::Program& program, const kernel::Sweep& sweep, PointPrinter& points);
 
-  // Declares `tiles`, one past the last tile to visit, and what the tests below need.
+  // Declares `tiles`, one past the last tile to visit, and what the tests below need. Needs `row0`; what it declares is the
+  // same in every warp, and warps do not wait for each other in it.
   void write_bounds(Writer& w);
   std::string first() const;  // the first tile to visit
-  std::string next() const;   // the tile after `tile`
-  // True where a tile [col0, col0 + N) is kept whole by `predicate` (null: by the end of the keys alone).
+  std::string next() const;   // the tile to visit after `tile`
+  // In the loop, where `tile` and `col0` are known and before next() is evaluated: what full() refers to.
+  void write_tile(Writer& w);
+  // True where a tile [col0, col0 + N) is kept whole by `predicate` (null: by the end of the keys alone), that of a masked
+  // value of the sweep.
   std::string full(kernel::Expr predicate);
+  // The predicate that only the elements of a tile decide; null: none does.
+  kernel::Expr elements() const { return covers_.elements; }
+  // Whether the first rows have more keys than the last, so that their tiles should start first.
+  bool earlier_rows_first() const { return kernel::uneven_rows(covers_.live) == kernel::Uneven::Earlier; }
   std::string in_words() const;
 
  private:
@@ -27,13 +34,17 @@ class CoverText {
   std::string full(const kernel::Cover& cover);
   std::string none(const kernel::Cover& cover);
   std::vector<Code> rest(const kernel::Cover& cover, bool upper);
+  void write_functions(Writer& w);
+  void write_search(Writer& w);
+  const std::string* function_of(const kernel::Cover& cover) const;
 
   const kernel::Program& program_;
+  const kernel::Sweep& sweep_;
   PointPrinter& points_;
-  const bool masked_;  // some value of the sweep has a mask
-  kernel::CoverOf live_;
-  std::vector<fusion::Access> data_;
-  bool bounded_below_ = false, bounded_ = false, tested_ = false;
+  kernel::SweepCovers covers_;
+  SpanText spans_;
+  std::vector<std::pair<kernel::Cover, std::string>> functions_;  // what decides a cover by spans
+  bool bounded_below_ = false, bounded_ = false, tested_ = false, marked_ = false;
 };
 
 }  // namespace flashlight::emit

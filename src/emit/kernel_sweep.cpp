@@ -42,6 +42,7 @@ void KernelWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, W
   const std::string words = cover.in_words();
   if (number == 0) text_.sparsity = words;
   else if (text_.sparsity != words) text_.sparsity += "; sweep " + std::to_string(number + 1) + ": " + words;
+  if (number == 0) earlier_rows_first_ = cover.earlier_rows_first();
   if (number > 0) w.line("sync_threads();  // the tiles of the sweep before are no longer read");
   for (std::size_t o = 0; o < operands_.size(); ++o) {
     if (number == 0 && operands_[o].row) write_load(o, "row0", w);
@@ -50,10 +51,15 @@ void KernelWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, W
   w.line("commit_group();");
   w.open("while (tile < tiles) {");
   w.line("const int col0 = tile * N;");
+  cover.write_tile(w);
   w.line("const int next = " + cover.next() + ";");
-  w.line("count(\"tile\");");
-  w.line("wait_group<0>();");
-  w.line("sync_threads();");
+  if (cover.elements()) {
+    write_seen(sweep, cover.elements(), w);
+  } else {
+    w.line("count(\"tile\");");
+    w.line("wait_group<0>();");
+    w.line("sync_threads();");
+  }
   write_key_vectors(number, sweep, w);
   if (uses_late(sweep)) {
     write_key_loads(false, "col0", sweep, w, "", "");
@@ -80,12 +86,33 @@ int KernelWriter::row_vectors(const kernel::Sweep& sweep) {
   return count;
 }
 
+// A mask that only its elements decide is evaluated while the tile's keys arrive: where none is seen, nothing is computed.
+void KernelWriter::write_seen(const kernel::Sweep& sweep, Expr predicate, Writer& w) {
+  values_.forget_rows();
+  const std::string keep = wrap(values_.value(hoisted(predicate, kernel::kScore, w), "e"), kAnd);
+  w.line("TileMask<MI, N> seen;");
+  element_loop("N", keep, {"seen.set(e, col0 + col_of(e) < p.n_key && " + keep + ");"}, w);
+  w.line("wait_group<0>();");
+  w.open("if (!sync_threads_or(seen.some())) {");
+  write_key_loads(true, "next * N", sweep, w, "", "next < tiles");
+  w.line("commit_group();");
+  w.line("tile = next;");
+  w.line("continue;");
+  w.close();
+  w.line("count(\"tile\");");
+}
+
+// The condition under which a tile needs no mask code.
+std::string KernelWriter::whole(const kernel::Masked& masked, CoverText& cover) {
+  return masked.predicate && masked.predicate == cover.elements() ? "warp_all(seen.all())" : cover.full(masked.predicate);
+}
+
 // Whether a tile needs no mask, once for each mask; tiles that need one are counted.
 void KernelWriter::write_wholes(const kernel::Sweep& sweep, CoverText& cover, Writer& w) {
   wholes_.clear();
   std::vector<std::string> names;
   for (const kernel::Masked& masked : sweep.masked) {
-    const std::string text = cover.full(masked.predicate);
+    const std::string text = whole(masked, cover);
     const auto [found, fresh] =
         wholes_.try_emplace(text, "whole" + (names.empty() ? "" : std::to_string(names.size() + 1)));
     if (!fresh) continue;
@@ -150,6 +177,11 @@ void KernelWriter::write_masked(const kernel::Masked& masked, const Item& item, 
   assign(item, masked.value, w);
   const std::string target = fragment(item.slot) + "[e]", outside = float_literal(masked.otherwise);
   std::string keep;
+  if (masked.predicate && masked.predicate == cover.elements()) {
+    w.open("if (!" + wholes_.at(whole(masked, cover)) + ") {");
+    element_loop("N", "", {"if (!seen[e]) " + target + " = " + outside + ";"}, w);
+    return w.close();
+  }
   if (masked.predicate) keep = wrap(values_.value(hoisted(masked.predicate, kernel::kScore, w), "e"), kAtom);
   w.open("if (!" + wholes_.at(cover.full(masked.predicate)) + ") {");
   element_loop("N", keep,

@@ -73,8 +73,13 @@ void KernelWriter::write_kernel(const Writer& sweeps) {
   } else {
     w.line("const int warp = warp_index();");
   }
-  w.line("// Later rows come first: under a causal mask they have the most to do.");
-  w.line("const int row0 = (p.row_tiles - 1 - block_index() % p.row_tiles) * M;");
+  if (earlier_rows_first_) {
+    w.line("// Earlier rows come first: under this mask they have the most to do.");
+    w.line("const int row0 = block_index() % p.row_tiles * M;");
+  } else {
+    w.line("// Later rows come first: under a causal mask they have the most to do.");
+    w.line("const int row0 = (p.row_tiles - 1 - block_index() % p.row_tiles) * M;");
+  }
   w.line("[[maybe_unused]] int batch = block_index() / p.row_tiles;");
   for (std::size_t l = plan_.loops.size(); l-- > 0;) {
     const fusion::Loop& loop = plan_.loops[l];

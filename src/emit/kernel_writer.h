@@ -93,6 +93,8 @@ class KernelWriter {
   void write_tile(const kernel::Sweep& sweep, CoverText& cover, Writer& w);
   void prefetch(const kernel::Sweep& sweep, Writer& w);
   void write_contract(const Item& item, Writer& w);
+  void write_seen(const kernel::Sweep& sweep, kernel::Expr predicate, Writer& w);
+  static std::string whole(const kernel::Masked& masked, CoverText& cover);
   void write_masked(const kernel::Masked& masked, const Item& item, CoverText& cover, Writer& w);
   std::string fragment(int slot) const { return slot == 0 ? "s" : "s" + std::to_string(slot); }
 
@@ -136,6 +138,7 @@ class KernelWriter {
   std::map<std::string, std::string> wholes_;
   Writer uniform_;
   int sweep_ = 0;
+  bool earlier_rows_first_ = false;  // CTAs start with the tiles that have the most to do
   bool values_ready_ = false;  // the tile's values have arrived for every warp
 };
 

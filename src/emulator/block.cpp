@@ -161,6 +161,17 @@ void Block::sync_threads(const std::source_location& where) {
   }
 }
 
+// The result stands until all threads have been at another barrier, and thus have read it.
+bool Block::sync_threads_or(bool vote, const std::source_location& where) {
+  any_at_barrier_ = any_at_barrier_ || vote;
+  if (at_barrier_ + 1 == threads()) {
+    any_ = any_at_barrier_;
+    any_at_barrier_ = false;
+  }
+  sync_threads(where);
+  return any_;
+}
+
 template <int THREADS>
 inline void Block::meet(Meeting<THREADS>& meeting, const char* name, void* argument, CollectiveAction action,
                         bool orders_warp, const std::source_location& where) {

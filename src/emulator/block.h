@@ -54,6 +54,7 @@ class Block {
 
   // Rendezvous of the calling fiber's thread.
   void sync_threads(const std::source_location& where);
+  bool sync_threads_or(bool vote, const std::source_location& where);
   void meet_warp(const char* name, void* argument, CollectiveAction action, bool orders_memory,
                  const std::source_location& where);
   void meet_warpgroup(Meeting<128>& meeting, const char* name, void* argument, CollectiveAction action,
@@ -134,6 +135,7 @@ class Block {
   std::vector<int> ready_;
   int unfinished_;
   int at_barrier_ = 0;
+  bool any_at_barrier_ = false, any_ = false;  // votes so far; of the last barrier that counted them
   std::source_location barrier_at_;
   std::unique_ptr<Hopper> hopper_;
   std::vector<AsyncActor> async_actors_;

@@ -3,184 +3,218 @@
 #include "kernel/cover.h"
 
 #include <algorithm>
+#include <tuple>
+
+#include "kernel/cover_reader.h"
 
 namespace flashlight::kernel {
-
-namespace {
 
 namespace alg = fusion::algebra;
 using fusion::Access;
 using graph::Fn;
 using graph::Op;
 using graph::Sym;
-using graph::SymOp;
 
-class Analysis {
- public:
-  explicit Analysis(const Program& program)
-      : program_(program), plan_(*program.plan), graph_(program.function->graph), dependence_(graph_) {}
+bool Interval::operator==(const Interval&) const = default;
 
-  Cover of(Expr e, bool negated) {
-    switch (e.op()) {
-      case alg::Op::kAnd:
-      case alg::Op::kOr: {
-        std::vector<Cover> args;
-        for (Expr arg : e.args()) args.push_back(of(arg, negated));
-        return combine((e.op() == alg::Op::kAnd) != negated, std::move(args));
-      }
-      case alg::Op::kNot: return of(e.arg(0), !negated);
-      case alg::Op::kConstant: return constant((e.value() != 0) != negated);
-      case alg::Op::kLeaf:
-        if (program_.temporaries.contains(e.leaf_id())) return {};
-        return of(access(plan_.leaves[e.leaf_id()]), negated);
-      default: return {};
+Cover CoverReader::combine(bool conjunction, std::vector<Cover> args) {
+  Cover result;
+  result.kind = conjunction ? Cover::And : Cover::Or;
+  result.args = std::move(args);
+  return result;
+}
+
+Cover CoverReader::constant(bool value) {
+  Cover result;
+  result.kind = Cover::Constant;
+  result.value = value;
+  return result;
+}
+
+Cover CoverReader::negated_if(bool negated, Cover cover) {
+  if (!negated || cover.kind == Cover::Unknown) return cover;
+  if (cover.kind == Cover::Not) return std::move(cover.args[0]);
+  Cover result;
+  result.kind = Cover::Not;
+  result.args.push_back(std::move(cover));
+  return result;
+}
+
+Cover CoverReader::of(Expr e, bool negated) {
+  switch (e.op()) {
+    case alg::Op::kAnd:
+    case alg::Op::kOr: {
+      std::vector<Cover> args;
+      for (Expr arg : e.args()) args.push_back(of(arg, negated));
+      return combine((e.op() == alg::Op::kAnd) != negated, std::move(args));
     }
-  }
-
-  Cover combine(bool conjunction, std::vector<Cover> args) {
-    Cover result;
-    result.kind = conjunction ? Cover::And : Cover::Or;
-    result.args = std::move(args);
-    return result;
-  }
-  Cover constant(bool value) {
-    Cover result;
-    result.kind = Cover::Constant;
-    result.value = value;
-    return result;
-  }
-
-  std::vector<Access> data;
-
- private:
-  static Access access(const fusion::Leaf& leaf) { return {leaf.node, leaf.index}; }
-
-  Cover of(const Access& at, bool negated) {
-    const graph::Node& node = graph_[at.node];
-    if (node.op == Op::Scalar) {
-      if (auto c = node.value.as_integer()) return constant((*c != 0) != negated);
-      return {};
+    case alg::Op::kNot: return of(e.arg(0), !negated);
+    case alg::Op::kConstant: return constant((e.value() != 0) != negated);
+    case alg::Op::kLeaf: {
+      if (program_.temporaries.contains(e.leaf_id())) return {};
+      const fusion::Leaf& leaf = plan_.leaves[e.leaf_id()];
+      return of(Access{leaf.node, leaf.index}, negated);
     }
-    if (node.op != Op::Map) return {};
-    auto operand = [&](std::size_t k) { return fusion::compose(node.operands[k], at.index); };
-    switch (node.fn) {
-      case Fn::And:
-      case Fn::Or: {
-        std::vector<Cover> args;
-        for (std::size_t k = 0; k < node.operands.size(); ++k) args.push_back(of(operand(k), negated));
-        return combine((node.fn == Fn::And) != negated, std::move(args));
-      }
-      case Fn::Not: return of(operand(0), !negated);
-      case Fn::Lt:
-      case Fn::Le:
-      case Fn::Eq:
-      case Fn::Ne: return compare(node.fn, operand(0), operand(1), negated);
-      default: return {};
+    default: return {};
+  }
+}
+
+Cover CoverReader::of(const Access& at, bool negated) {
+  const graph::Node& node = graph_[at.node];
+  if (node.op == Op::Scalar) {
+    if (auto c = node.value.as_integer()) return constant((*c != 0) != negated);
+    return {};
+  }
+  Cover cover = node.op == Op::Map ? of_map(at, negated) : Cover{};
+  if (cover.kind != Cover::Unknown) return cover;
+  return negated_if(negated, holds(at));
+}
+
+Cover CoverReader::of_map(const Access& at, bool negated) {
+  const graph::Node& node = graph_[at.node];
+  auto operand = [&](std::size_t k) { return fusion::compose(node.operands[k], at.index); };
+  switch (node.fn) {
+    case Fn::And:
+    case Fn::Or: {
+      std::vector<Cover> args;
+      for (std::size_t k = 0; k < node.operands.size(); ++k) args.push_back(of(operand(k), negated));
+      return combine((node.fn == Fn::And) != negated, std::move(args));
     }
+    case Fn::Not: return of(operand(0), !negated);
+    case Fn::Lt:
+    case Fn::Le:
+    case Fn::Eq:
+    case Fn::Ne: return compare(node.fn, operand(0), operand(1), negated);
+    default: return {};
   }
+}
 
-  // The f of |f|; nothing for another value.
-  std::optional<Access> magnitude(const Access& at) const {
-    const graph::Node& node = graph_[at.node];
-    if (node.op != Op::Map || node.fn != Fn::Abs) return std::nullopt;
-    return fusion::compose(node.operands[0], at.index);
+// A condition of rows alone or of keys alone needs no analysis: it is looked up.
+Cover CoverReader::holds(const Access& at) {
+  const fusion::LoopSet loops = tile_loops(at);
+  if (loops == both_ || !can_be_looked_up(at)) return {};
+  Cover result;
+  result.kind = Cover::Holds;
+  result.left = point(at, loops);
+  return result;
+}
+
+Cover CoverReader::compare(Fn fn, const Access& x, const Access& y, bool negated) {
+  const CoverData before = data;
+  if (graph_[x.node].type == graph::Type::Int && graph_[y.node].type == graph::Type::Int) {
+    Cover cover = compare_affine(fn, x, y, negated);
+    if (cover.kind != Cover::Unknown) return cover;
+    data = before;
   }
+  // What rows alone or keys alone decide is exact where it is looked up.
+  const bool one_sided = (tile_loops(x) | tile_loops(y)) != both_;
+  if (one_sided && (reads_tensor(x.node) || reads_tensor(y.node))) return {};
+  const bool real = graph_[x.node].type == graph::Type::Float || graph_[y.node].type == graph::Type::Float;
+  Cover cover = real ? compare_reals(fn, x, y) : compare_intervals(fn, x, y);
+  if (cover.kind == Cover::Unknown) data = before;
+  return negated_if(negated, std::move(cover));
+}
 
-  // |f| <= g where f <= g and -f <= g; g <= |f| where g <= f or g <= -f.
-  Cover compare_magnitude(Fn fn, const Access& inside, const Access& other, bool left, bool negated) {
-    const auto f = integer(inside), g = integer(other);
-    if (!f || !g) return {};
-    std::vector<Cover> args;
-    for (const Sym& side : {*f, -*f}) args.push_back(ordered(fn, left ? side - *g : *g - side, negated));
-    return combine(left != negated, std::move(args));
+Cover CoverReader::compare_affine(Fn fn, const Access& x, const Access& y, bool negated) {
+  const bool order = fn == Fn::Le || fn == Fn::Lt;
+  if (order) {
+    if (const auto inside = magnitude(x)) return compare_magnitude(fn, *inside, y, true, negated);
+    if (const auto inside = magnitude(y)) return compare_magnitude(fn, *inside, x, false, negated);
   }
+  const auto a = integer(x), b = a ? integer(y) : std::nullopt;
+  if (!b) return {};
+  return order ? ordered(fn, *a - *b, negated) : leaf((fn == Fn::Eq) != negated ? Cover::Zero : Cover::NotZero, *a - *b);
+}
 
-  Cover compare(Fn fn, const Access& x, const Access& y, bool negated) {
-    if (graph_[x.node].type != graph::Type::Int || graph_[y.node].type != graph::Type::Int) return {};
-    if (fn == Fn::Le || fn == Fn::Lt) {
-      if (const auto inside = magnitude(x)) return compare_magnitude(fn, *inside, y, true, negated);
-      if (const auto inside = magnitude(y)) return compare_magnitude(fn, *inside, x, false, negated);
-    }
-    const auto a = integer(x), b = integer(y);
-    if (!a || !b) return {};
-    if (fn == Fn::Le || fn == Fn::Lt) return ordered(fn, *a - *b, negated);
-    return leaf((fn == Fn::Eq) != negated ? Cover::Zero : Cover::NotZero, *a - *b);
+// |f| <= g where f <= g and -f <= g; g <= |f| where g <= f or g <= -f.
+Cover CoverReader::compare_magnitude(Fn fn, const Access& inside, const Access& other, bool left, bool negated) {
+  const auto f = integer(inside), g = f ? integer(other) : std::nullopt;
+  if (!g) return {};
+  std::vector<Cover> args;
+  for (const Sym& side : {*f, -*f}) args.push_back(ordered(fn, left ? side - *g : *g - side, negated));
+  if (args[0].kind == Cover::Unknown || args[1].kind == Cover::Unknown) return {};
+  return combine(left != negated, std::move(args));
+}
+
+// difference <= 0, or < 0 for Lt.
+Cover CoverReader::ordered(Fn fn, const Sym& difference, bool negated) {
+  if (fn == Fn::Le) return leaf(Cover::AtMostZero, negated ? 1 - difference : difference);
+  return leaf(Cover::AtMostZero, negated ? -difference : difference + 1);
+}
+
+Cover CoverReader::leaf(Cover::Kind kind, const Sym& form) {
+  const auto split = affine(form);
+  if (!split) return {};
+  Cover result;
+  result.kind = kind;
+  result.a = split->a;
+  result.b = split->b;
+  result.rest = split->form;
+  return result;
+}
+
+Cover CoverReader::compare_intervals(Fn fn, const Access& x, const Access& y) {
+  Parts parts;
+  if (!gather(x, Sym(1), parts) || !gather(y, Sym(-1), parts)) return {};
+  Cover result;
+  result.kind = fn == Fn::Le ? Cover::AtMost : fn == Fn::Lt ? Cover::Below : Cover::Equal;
+  std::tie(result.left, result.right) = sides(std::move(parts));
+  return negated_if(fn == Fn::Ne, std::move(result));
+}
+
+Cover CoverReader::compare_reals(Fn fn, const Access& x, const Access& y) {
+  const auto left = real(x), right = left ? real(y) : std::nullopt;
+  if (!right) return {};
+  Cover result;
+  result.kind = fn == Fn::Le ? Cover::AtMost : fn == Fn::Lt ? Cover::Below : Cover::Equal;
+  result.real = true;
+  result.left = *left;
+  result.right = *right;
+  return negated_if(fn == Fn::Ne, std::move(result));
+}
+
+namespace {
+
+// Some part of it has no interval at all.
+bool is_undecided(const Cover& cover) {
+  return cover.kind == Cover::Unknown || std::any_of(cover.args.begin(), cover.args.end(), is_undecided);
+}
+
+// Known before the sweep computes anything, point by point.
+bool is_given(const Program& program, Expr condition) {
+  fusion::Dependence dependence(program.function->graph);
+  for (Expr leaf : alg::collect(condition, {alg::Op::kLeaf})) {
+    if (program.temporaries.contains(leaf.leaf_id())) return false;
+    const fusion::Leaf& point = program.plan->leaves[leaf.leaf_id()];
+    if (point.kind != fusion::Leaf::Point || dependence.has_reduction(point.node)) return false;
   }
-
-  // difference <= 0, or < 0 for Lt.
-  Cover ordered(Fn fn, const Sym& difference, bool negated) {
-    if (fn == Fn::Le) return leaf(Cover::AtMostZero, negated ? 1 - difference : difference);
-    return leaf(Cover::AtMostZero, negated ? -difference : difference + 1);
-  }
-
-  Cover leaf(Cover::Kind kind, const Sym& form) {
-    const auto by_row = graph::affine_in(form, plan_.row);
-    if (!by_row) return {};
-    const auto by_key = graph::affine_in(by_row->second, plan_.stream);
-    const auto a = by_row->first.as_integer();
-    const auto b = by_key ? by_key->first.as_integer() : std::nullopt;
-    if (!a || !b) return {};
-    Cover result;
-    result.kind = kind;
-    result.a = *a;
-    result.b = *b;
-    result.rest = by_key->second;
-    return result;
-  }
-
-  // An integer value as a Sym over the loops; captured integers that are uniform in a tile become Datum.
-  std::optional<Sym> integer(const Access& at) {
-    const graph::Node& node = graph_[at.node];
-    if (node.op == Op::Iota) return at.index[0];
-    if (node.op == Op::Scalar) return node.value;
-    const fusion::LoopSet tile = fusion::bit(plan_.row) | fusion::bit(plan_.stream);
-    if (node.op == Op::Input || node.op == Op::Gather) {
-      if (dependence_(at) & tile) return std::nullopt;
-      auto found = std::find(data.begin(), data.end(), at);
-      if (found == data.end()) found = data.insert(data.end(), at);
-      return Sym::datum(static_cast<int>(found - data.begin()));
-    }
-    if (node.op != Op::Map) return std::nullopt;
-    std::vector<Sym> args;
-    for (const graph::Operand& operand : node.operands) {
-      const auto arg = integer(fusion::compose(operand, at.index));
-      if (!arg) return std::nullopt;
-      args.push_back(*arg);
-    }
-    switch (node.fn) {
-      case Fn::Add: return graph::make_sym(SymOp::Add, args);
-      case Fn::Mul: return graph::make_sym(SymOp::Mul, args);
-      case Fn::FloorDiv: return graph::make_sym(SymOp::FloorDiv, args);
-      case Fn::Mod: return graph::make_sym(SymOp::Mod, args);
-      case Fn::Min: return graph::make_sym(SymOp::Min, args);
-      case Fn::Max: return graph::make_sym(SymOp::Max, args);
-      default: return std::nullopt;
-    }
-  }
-
-  const Program& program_;
-  const fusion::KernelPlan& plan_;
-  const graph::Graph& graph_;
-  fusion::Dependence dependence_;
-};
+  return alg::collect(condition, {alg::Op::kCall, alg::Op::kStreamLength}).empty();
+}
 
 }  // namespace
 
 CoverOf cover_of(const Program& program, Expr condition) {
-  Analysis analysis(program);
-  Cover cover = analysis.of(condition, false);
-  return {std::move(cover), std::move(analysis.data)};
+  CoverReader reader(program);
+  Cover cover = reader.of(condition, false);
+  return {std::move(cover), std::move(reader.data)};
 }
 
-CoverOf cover_of_any(const Program& program, const std::vector<Expr>& conditions) {
-  Analysis analysis(program);
-  if (conditions.empty() || std::any_of(conditions.begin(), conditions.end(), [](Expr e) { return !e; })) {
-    return {analysis.constant(true), {}};
+SweepCovers covers_of(const Program& program, const Sweep& sweep) {
+  CoverReader reader(program);
+  SweepCovers result;
+  const auto& live = sweep.live;
+  if (live.empty() || std::any_of(live.begin(), live.end(), [](Expr e) { return !e; })) {
+    result.live = CoverReader::constant(true);
+  } else {
+    std::vector<Cover> args;
+    for (Expr e : live) args.push_back(reader.of(e, false));
+    result.live = args.size() == 1 ? std::move(args[0]) : CoverReader::combine(false, std::move(args));
   }
-  std::vector<Cover> args;
-  for (Expr e : conditions) args.push_back(analysis.of(e, false));
-  Cover cover = args.size() == 1 ? std::move(args[0]) : analysis.combine(false, std::move(args));
-  return {std::move(cover), std::move(analysis.data)};
+  for (const Masked& m : sweep.masked)
+    result.masked.push_back(m.predicate ? reader.of(m.predicate, false) : CoverReader::constant(true));
+  result.data = std::move(reader.data);
+  if (live.size() == 1 && live[0] && is_undecided(result.live) && is_given(program, live[0])) result.elements = live[0];
+  return result;
 }
 
 bool is_interval(const Cover& cover) {
@@ -189,8 +223,41 @@ bool is_interval(const Cover& cover) {
   return cover.kind == Cover::Constant || ((cover.kind == Cover::AtMostZero || cover.kind == Cover::Zero) && cover.b != 0);
 }
 
-bool has_unknown(const Cover& cover) {
-  return cover.kind == Cover::Unknown || std::any_of(cover.args.begin(), cover.args.end(), has_unknown);
+bool has_intervals(const Cover& cover) {
+  return cover.kind >= Cover::Not || std::any_of(cover.args.begin(), cover.args.end(), has_intervals);
+}
+
+namespace {
+
+void find_uneven(const Cover& cover, bool& later, bool& earlier) {
+  for (const Cover& arg : cover.args) find_uneven(arg, later, earlier);
+  if (cover.kind != Cover::AtMostZero || cover.b == 0) return;
+  // Of a * i + b * j + rest <= 0 the last key moves up, or the first one down, as a * i falls.
+  later = later || cover.a < 0;
+  earlier = earlier || cover.a > 0;
+}
+
+}  // namespace
+
+Uneven uneven_rows(const Cover& cover) {
+  bool later = false, earlier = false;
+  find_uneven(cover, later, earlier);
+  return later == earlier ? Uneven::Unknown : later ? Uneven::Later : Uneven::Earlier;
+}
+
+namespace {
+
+bool reads_keys(const CoverData& data, const Interval& x) {
+  if (x.kind == Interval::Key) return !data.keys[x.index].uniform;
+  return std::any_of(x.args.begin(), x.args.end(), [&](const Interval& arg) { return reads_keys(data, arg); }) ||
+         std::any_of(x.conditions.begin(), x.conditions.end(), [&](const Cover& c) { return kernel::reads_keys(data, c); });
+}
+
+}  // namespace
+
+bool reads_keys(const CoverData& data, const Cover& cover) {
+  return reads_keys(data, cover.left) || reads_keys(data, cover.right) ||
+         std::any_of(cover.args.begin(), cover.args.end(), [&](const Cover& arg) { return reads_keys(data, arg); });
 }
 
 }  // namespace flashlight::kernel

@@ -35,7 +35,7 @@ class Interpretation {
     }
     rows_ = extents_[plan_.row];
     keys_ = extents_[plan_.stream];
-    for (const Sweep& sweep : program.sweeps) covers_.push_back(covers_of(sweep));
+    for (const Sweep& sweep : program.sweeps) covers_.push_back(covers_of(program, sweep));
     place_.loops.assign(kLoops, 0);
     place_.row_end = rows_;
     place_.key_end = keys_;
@@ -167,44 +167,39 @@ class Interpretation {
 
   // ---- covers
 
-  // Captured integers as the sweep's tile tests see them.
-  std::vector<std::int64_t> data_of(const CoverOf& cover) {
-    std::vector<std::int64_t> data;
-    for (const fusion::Access& access : cover.data)
-      data.push_back(static_cast<std::int64_t>(points_.compile(access).run(place_.loops.data())));
-    return data;
-  }
-  TileCover bind(const CoverOf& cover) {
-    return {cover.cover, binding_, place_.loops.data(), data_of(cover)};
-  }
-
-  struct Covers {
-    CoverOf live;
-    std::vector<std::optional<CoverOf>>
-        full;  // by masked value; absent where only the end of the keys masks, or nothing is proven
-  };
-  Covers covers_of(const Sweep& sweep) const {
-    Covers result{cover_of_any(program_, sweep.live), {}};
-    for (const Masked& m : sweep.masked) {
-      result.full.emplace_back();
-      if (!m.predicate) continue;
-      CoverOf cover = cover_of(program_, m.predicate);
-      // Data that are not the sweep's are not at hand in the emitted code.
-      if (cover.data.empty() || cover.data == result.live.data) result.full.back() = std::move(cover);
-    }
-    return result;
-  }
-
   std::int64_t row_last() const { return std::min(place_.row0 + place_.rows, rows_) - 1; }
-  TileBox box() const { return {place_.row0, row_last(), place_.col0, place_.keys}; }
+  TileBox box() const { return {place_.row0, row_last(), place_.col0, place_.keys, keys_}; }
 
   bool is_full(std::size_t index) {
     if (place_.col0 + place_.keys > keys_) return false;
     const Expr predicate = sweep_->masked[index].predicate;
     if (!predicate) return true;
-    if (!full_[index] || !full_[index]->full(box())) return false;
+    if (!full_[index].full(box()) && !holds_everywhere(index)) return false;
     if (options_.check_cover) check(predicate, true);
     return true;
+  }
+
+  // As far as the elements are tested one by one.
+  bool holds_everywhere(std::size_t index) {
+    const Expr predicate = sweep_->masked[index].predicate;
+    if (predicate != elements_) return false;
+    const TileValues values = values_.value(predicate);
+    for (std::int64_t i = 0; i < place_.rows && place_.row0 + i < rows_; ++i) {
+      for (std::int64_t j = 0; j < place_.keys; ++j) {
+        if (values.at(i, j) == 0) return false;
+      }
+    }
+    return true;
+  }
+
+  bool holds_somewhere(Expr predicate) {
+    const TileValues values = values_.value(predicate);
+    for (std::int64_t i = 0; i < place_.rows && place_.row0 + i < rows_; ++i) {
+      for (std::int64_t j = 0; j < place_.keys && place_.col0 + j < keys_; ++j) {
+        if (values.at(i, j) != 0) return true;
+      }
+    }
+    return false;
   }
 
   // `predicate` must be `wanted` at every row and key of the tile.
@@ -239,24 +234,29 @@ class Interpretation {
     values_.forget_tile();
   }
 
-  void run(const Sweep& sweep, const Covers& covers) {
+  void run(const Sweep& sweep, const SweepCovers& covers) {
     sweep_ = &sweep;
+    CoverValues values(program_, covers.data, points_, binding_, place_.loops);
     full_.clear();
-    for (const std::optional<CoverOf>& cover : covers.full)
-      full_.push_back(cover ? std::optional(bind(*cover)) : std::nullopt);
+    elements_ = covers.elements;
+    for (const Cover& cover : covers.masked) full_.emplace_back(cover, covers.data, values);
     place(0);
     for (const State& state : sweep.states) {
       const std::int64_t columns = state.columns < 0 ? 1 : extents_[state.columns];
       variables_[state.node] =
           TileValues(state.kind == StateKind::Accumulator ? kOut : kRow, place_.rows, columns, state.initial);
     }
-    const TileCover live = bind(covers.live);
-    const TileWalk walk(covers.live.cover, live, place_.row0, row_last(), keys_, place_.keys);
+    const TileCover live(covers.live, covers.data, values);
+    const TileWalk walk(covers.live, live, place_.row0, row_last(), keys_, place_.keys);
     const std::int64_t all = (keys_ + place_.keys - 1) / place_.keys;
     std::int64_t next = 0;
     for (std::int64_t tile = walk.first(); tile < walk.end(); tile = walk.after(tile)) {
       skip(next, tile);
       place(tile);
+      if (covers.elements && !holds_somewhere(covers.elements)) {
+        next = tile;
+        continue;
+      }
       next = tile + 1;
       tile_full_ = true;
       for (const Step& step : sweep.steps) execute(step);
@@ -266,6 +266,7 @@ class Interpretation {
     }
     skip(next, all);
     place(0);
+    full_.clear();
     sweep_ = nullptr;  // what holds for a tile is out of scope
     for (const Step& step : sweep.finals) variables_[step.target] = step.kind == StepKind::Fold ? fold(step) : row(step.value);
   }
@@ -401,9 +402,10 @@ class Interpretation {
   std::int64_t rows_ = 0, keys_ = 0;
   std::map<Expr, TileValues> variables_, tile_;  // states and finals; what one tile defines
   const Sweep* sweep_ = nullptr;
-  std::vector<Covers> covers_;                  // by sweep
-  std::vector<std::optional<TileCover>> full_;  // of this sweep and CTA, by masked value
-  std::map<int, TileValues> staged_;            // row operands of this CTA
+  std::vector<SweepCovers> covers_;   // by sweep
+  std::vector<TileCover> full_;       // of this sweep and CTA, by masked value
+  Expr elements_;                     // of this sweep: what is evaluated before the scores
+  std::map<int, TileValues> staged_;  // row operands of this CTA
   bool tile_full_ = true;
   std::vector<graph::Array> outputs_;
 };

@@ -7,9 +7,9 @@
 
 namespace flashlight::kernel {
 
-// Rows [row0, row_last] and keys [col0, col0 + n); keys may lie past the end.
+// Rows [row0, row_last] and keys [col0, col0 + n); keys may lie past the end, of which there are `keys`.
 struct TileBox {
-  std::int64_t row0 = 0, row_last = 0, col0 = 0, n = 0;
+  std::int64_t row0 = 0, row_last = 0, col0 = 0, n = 0, keys = std::int64_t{1} << 40;
 };
 
 // Half-open; a side that is not bounded is absent.
@@ -17,26 +17,58 @@ struct KeyRange {
   std::optional<std::int64_t> begin, end;
 };
 
+// Of a condition over a tile: whether it may hold somewhere, and whether it holds everywhere.
+struct Kept {
+  bool some = true, all = false;
+};
+
+// The least and the greatest of a value; NaN where nothing is known.
+struct Span {
+  double lo = 0, hi = 0;
+};
+
+// What covers read, at one point of the batch loops.
+class CoverValues {
+ public:
+  // `loops` lives as long as this does; of it, those of rows and keys are set and restored.
+  CoverValues(const Program& program, const CoverData& data, Points& points, const graph::Binding& binding,
+              std::vector<std::int64_t>& loops);
+
+  // The cover with its uniform forms as numbers.
+  Cover bound(const Cover& cover) const;
+  Span rows(int index, std::int64_t row0, std::int64_t row_last);
+  Span key(int index, std::int64_t j);
+
+ private:
+  graph::Sym number(const graph::Sym& e) const;
+  Interval bound(const Interval& x) const;
+  double at(const PointSum& sum);
+
+  const CoverData& captured_;
+  Points& points_;
+  const graph::Binding& binding_;
+  std::vector<std::int64_t>& loops_;
+  const int row_, stream_;
+  std::vector<std::int64_t> uniform_;
+  std::map<std::pair<int, std::int64_t>, Span> rows_, keys_;  // rows_: by the first row
+};
+
 // A cover at one point of the batch loops.
 class TileCover {
  public:
-  // `rest` of the cover's leaves is evaluated with every symbol bound and with data[k] for Datum(k).
-  TileCover(const Cover& cover, const graph::Binding& binding, const std::int64_t* loops,
-            const std::vector<std::int64_t>& data);
+  TileCover(const Cover& cover, const CoverData& data, CoverValues& values);
 
-  bool full(const TileBox& tile) const;
-  bool none(const TileBox& tile) const;
+  bool full(const TileBox& tile) const { return kept(tile).all; }
+  bool none(const TileBox& tile) const { return !kept(tile).some; }
+  Kept kept(const TileBox& tile) const;
   // Keys outside the range are dropped by every row of [row0, row_last].
-  KeyRange range(std::int64_t row0, std::int64_t row_last) const;
+  KeyRange range(std::int64_t row0, std::int64_t row_last) const { return range(cover_, row0, row_last); }
 
  private:
-  // The least or greatest value of the form over the tile.
-  std::int64_t form(const TileBox& tile, bool upper) const;
-  std::int64_t over_rows(std::int64_t row0, std::int64_t row_last, bool upper) const;
-  Cover::Kind kind_;
-  std::int64_t a_, b_, rest_ = 0;
-  bool value_;
-  std::vector<TileCover> args_;
+  static KeyRange range(const Cover& cover, std::int64_t row0, std::int64_t row_last);
+  CoverValues& values_;
+  Cover cover_;  // bound
+  bool intervals_, by_key_;
 };
 
 // The tiles of a sweep that a CTA visits.

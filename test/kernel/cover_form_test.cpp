@@ -82,8 +82,10 @@ class Conditions {
                     const std::string& what) const {
     const graph::Binding binding(function_, {}, {});
     const CoverOf cover = cover_of(program_, condition);
-    const std::int64_t loops[2] = {0, 0};
-    const TileCover bound(cover.cover, binding, loops, {});
+    Points points(function_, binding);
+    std::vector<std::int64_t> loops(kLoops, 0);
+    CoverValues values(program_, cover.data, points, binding, loops);
+    const TileCover bound(cover.cover, cover.data, values);
     for (int i0 = 0; i0 < kRows; ++i0) {
       for (int i1 = i0; i1 < kRows; ++i1) {
         const KeyRange range = bound.range(i0, i1);

@@ -62,7 +62,7 @@ class RandomProgram {
 
   T condition(int depth) {
     const T i = rows_of(t[kQ]), j = keys_of(t[kK]);
-    switch (choose.below(depth > 0 ? 12 : 8)) {
+    switch (choose.below(depth > 0 ? 16 : 12)) {
       case 1: return j <= i + (graph::size(t[kK], -2) - graph::size(t[kQ], -2));
       case 2: return T(i - j).op("abs") <= Sym(choose.below(4) + 1);
       case 3: return j < T(t[kLengths].op("view", graph::sizes({-1, 1, 1, 1})));
@@ -73,9 +73,16 @@ class RandomProgram {
         return j * Sym(1 + a) <= i * Sym(b) + Sym(c);
       }
       case 7: return t[kDense] > Sym(choose.real() / 4);
-      case 8: return condition(depth - 1).op("~");
-      case 9:
-      case 10: {
+      case 8: {
+        const Sym n(2 + choose.below(3));
+        return T(j.op("floor_divide", n)) <= T(i.op("floor_divide", n));
+      }
+      case 9: return t[kByKey] > Sym(choose.real() / 4);
+      case 10: return choose.one_in(2) ? t[kByKey] <= by_row() : by_row() > Sym(choose.real() / 4);
+      case 11: return j <= i + Sym(choose.below(5) - 2);
+      case 12: return condition(depth - 1).op("~");
+      case 13:
+      case 14: {
         const bool either = choose.one_in(3);
         const T a = condition(depth - 1), b = condition(depth - 1);
         return either ? a | b : a & b;

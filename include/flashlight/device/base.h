@@ -80,6 +80,8 @@ FL_DEVICE int grid_size() { return static_cast<int>(gridDim.x); }
 
 // Waits for every thread of the CTA; orders their shared and global accesses.
 FL_DEVICE void sync_threads() { __syncthreads(); }
+// The same, and whether any of the threads came with true.
+FL_DEVICE bool sync_threads_or(bool x) { return __syncthreads_or(x) != 0; }
 // Waits for the 32 lanes of the warp; orders their shared and global accesses. Shuffles and products do not.
 FL_DEVICE void sync_warp() { __syncwarp(); }
 // Counts an event once per CTA on the emulated device, read back by emulator::counter(); nothing on a GPU.
@@ -91,6 +93,7 @@ FL_DEVICE int thread_index() { return emulator::current->thread; }
 FL_DEVICE int block_index() { return emulator::current->block; }
 FL_DEVICE int grid_size() { return emulator::current->grid; }
 FL_DEVICE void sync_threads(FL_WHERE) { emulator::sync_threads(where); }
+FL_DEVICE bool sync_threads_or(bool x FL_AND_WHERE) { return emulator::sync_threads_or(x, where); }
 FL_DEVICE void sync_warp(FL_WHERE) { emulator::sync_warp(where); }
 FL_DEVICE void count(const char* event) { emulator::count(event); }
 

@@ -11,5 +11,6 @@
 #include "flashlight/device/mma.h"
 #include "flashlight/device/numeric.h"
 #include "flashlight/device/rows.h"
+#include "flashlight/device/span.h"
 #include "flashlight/device/store.h"
 #include "flashlight/device/tile.h"

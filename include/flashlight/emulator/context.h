@@ -27,6 +27,8 @@ void count(const char* event);
 // Rendezvous. Both order memory accesses; a warp_collective does not, as shuffles and products on a GPU do
 // not.
 void sync_threads(const std::source_location& where);
+// The same, and whether any thread of the CTA came with true.
+bool sync_threads_or(bool vote, const std::source_location& where);
 void sync_warp(const std::source_location& where);
 
 // Waits until all 32 lanes have arrived; the last one runs action(lanes' arguments) for all. `name` is the

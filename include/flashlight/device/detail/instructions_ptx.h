@@ -75,6 +75,9 @@ FL_DEVICE float shuffle_xor(float x, int distance) { return __shfl_xor_sync(0xff
 FL_DEVICE std::uint32_t shuffle_xor(std::uint32_t x, int distance) {
   return __shfl_xor_sync(0xffffffffu, x, distance);
 }
+FL_DEVICE long long shuffle_xor(long long x, int distance) {
+  return __shfl_xor_sync(0xffffffffu, x, distance);
+}
 FL_DEVICE bool any_lane(bool x) { return __any_sync(0xffffffffu, x) != 0; }
 
 // ---- matrices
