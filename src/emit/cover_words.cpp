@@ -153,6 +153,7 @@ class Formula {
       case Interval::Truth: return "int(" + text(x.conditions[0], false) + ")";
       case Interval::Choice: return "where(" + text(x.conditions[0], false) + ", " + list(", ") + ")";
       case Interval::Real: return text(x.args[0]);
+      case Interval::Number: return sym(Sym(x.number));
     }
     return {};
   }
@@ -174,7 +175,8 @@ class Formula {
     };
     switch (x.kind) {
       case Interval::Form: return by_key_ ? form(x, "i0", "i1", "j", "j", upper) : form(x, "i0", "i1", "j0", "j1", upper);
-      case Interval::Key: return text(x);
+      case Interval::Key:
+      case Interval::Number: return text(x);
       case Interval::Sum: return list(" + ");
       case Interval::FloorDiv:
         if (x.form.as_integer().value_or(1) > 0) return "floor(" + end(x.args[0], upper) + " / " + sym(x.form) + ")";

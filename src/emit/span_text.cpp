@@ -79,7 +79,7 @@ void SpanText::write_function(const std::string& name, const Cover& cover, Write
 bool SpanText::is_real(const Interval& x) const {
   if (x.kind == Interval::Rows || x.kind == Interval::Key)
     return (x.kind == Interval::Rows ? data_.rows : data_.keys)[x.index].type == graph::Type::Float;
-  return x.kind == Interval::Real || (!x.args.empty() && x.kind != Interval::Choice && is_real(x.args[0]));
+  return x.kind == Interval::Real || x.kind == Interval::Number || (!x.args.empty() && x.kind != Interval::Choice && is_real(x.args[0]));
 }
 
 // The key itself, where one is at hand: an int, whose sums with others could overflow.
@@ -89,7 +89,8 @@ bool SpanText::is_key(const Interval& x) const { return by_key_ && x.a == 0 && x
 bool SpanText::is_span(const Interval& x) const {
   switch (x.kind) {
     case Interval::Form: return x.a != 0 || (x.b != 0 && !is_key(x));
-    case Interval::Key: return false;
+    case Interval::Key:
+    case Interval::Number: return false;
     case Interval::Sum:
       if (is_real(x)) return true;
       [[fallthrough]];
@@ -142,6 +143,7 @@ Code SpanText::value(const Interval& x) {
     case Interval::Greatest: return chain("greatest_of");
     case Interval::Magnitude: return call_of("magnitude", "");
     case Interval::Real: return call_of("real", "");
+    case Interval::Number: return {float_literal(x.number), x.number < 0 ? kUnary : kAtom, CType::Float};
     case Interval::Truth: return {"truth(" + kept(x.conditions[0]).text + ")", kAtom, CType::Long};
     case Interval::Choice:
       return {"choice(" + kept(x.conditions[0]).text + ", " + span(x.args[0]) + ", " + span(x.args[1]) + ")", kAtom, CType::Long};

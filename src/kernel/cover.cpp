@@ -55,6 +55,9 @@ Cover CoverReader::of(Expr e, bool negated) {
       const fusion::Leaf& leaf = plan_.leaves[e.leaf_id()];
       return of(Access{leaf.node, leaf.index}, negated);
     }
+    case alg::Op::kGt:
+    case alg::Op::kGe:
+    case alg::Op::kEq: return negated_if(negated, compare(e));
     default: return {};
   }
 }
@@ -113,6 +116,22 @@ Cover CoverReader::compare(Fn fn, const Access& x, const Access& y, bool negated
   Cover cover = real ? compare_reals(fn, x, y) : compare_intervals(fn, x, y);
   if (cover.kind == Cover::Unknown) data = before;
   return negated_if(negated, std::move(cover));
+}
+
+// Of floats that no score enters.
+Cover CoverReader::compare(Expr e) {
+  const CoverData before = data;
+  const auto left = real(e.arg(1)), right = left ? real(e.arg(0)) : std::nullopt;
+  if (!right) {
+    data = before;
+    return {};
+  }
+  Cover result;
+  result.kind = e.op() == alg::Op::kGt ? Cover::Below : e.op() == alg::Op::kGe ? Cover::AtMost : Cover::Equal;
+  result.real = true;
+  result.left = *left;
+  result.right = *right;
+  return result;
 }
 
 Cover CoverReader::compare_affine(Fn fn, const Access& x, const Access& y, bool negated) {
@@ -180,6 +199,20 @@ bool is_undecided(const Cover& cover) {
   return cover.kind == Cover::Unknown || std::any_of(cover.args.begin(), cover.args.end(), is_undecided);
 }
 
+// Of alternatives, drops those that another one holds wherever they do: b and c where there is b.
+void absorb(std::vector<Cover>& args) {
+  const auto implied = [&](const Cover& cover) {
+    return cover.kind == Cover::And && std::any_of(args.begin(), args.end(), [&](const Cover& other) {
+      return std::find(cover.args.begin(), cover.args.end(), other) != cover.args.end();
+    });
+  };
+  std::vector<Cover> kept;
+  for (const Cover& cover : args) {
+    if (!implied(cover)) kept.push_back(cover);
+  }
+  args = std::move(kept);
+}
+
 // Known before the sweep computes anything, point by point.
 bool is_given(const Program& program, Expr condition) {
   fusion::Dependence dependence(program.function->graph);
@@ -208,6 +241,7 @@ SweepCovers covers_of(const Program& program, const Sweep& sweep) {
   } else {
     std::vector<Cover> args;
     for (Expr e : live) args.push_back(reader.of(e, false));
+    absorb(args);
     result.live = args.size() == 1 ? std::move(args[0]) : CoverReader::combine(false, std::move(args));
   }
   for (const Masked& m : sweep.masked)

@@ -40,7 +40,9 @@ struct Interval {
     Truth,      // 1 where conditions[0] holds, else 0
     Choice,     // args[0] where conditions[0] holds, else args[1]
     Real,       // args[0], an integer, as a float
+    Number,     // a float
   } kind = Form;
+  double number = 0;
   std::int64_t a = 0, b = 0;
   graph::Sym form;
   int index = -1;
@@ -66,7 +68,7 @@ struct Cover {
   std::int64_t a = 0, b = 0;
   graph::Sym rest;
   bool value = false;   // Constant
-  bool real = false;    // AtMost, Below, Equal: of floats
+  bool real = false;   // AtMost, Below, Equal: of floats
   Interval left, right;
   bool operator==(const Cover&) const = default;
 };

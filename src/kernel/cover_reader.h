@@ -34,6 +34,7 @@ class CoverReader {
   // cover.cpp
   Cover of(const fusion::Access& at, bool negated);
   Cover of_map(const fusion::Access& at, bool negated);
+  Cover compare(Expr comparison);
   Cover compare(graph::Fn fn, const fusion::Access& x, const fusion::Access& y, bool negated);
   Cover compare_affine(graph::Fn fn, const fusion::Access& x, const fusion::Access& y, bool negated);
   Cover compare_magnitude(graph::Fn fn, const fusion::Access& inside, const fusion::Access& other, bool left,
@@ -60,6 +61,7 @@ class CoverReader {
   std::optional<Interval> interval_of_product(const fusion::Access& at);
   std::optional<Interval> interval_of_power(const fusion::Access& at);
   std::optional<Interval> real(const fusion::Access& at);
+  std::optional<Interval> real(Expr e);
   bool is_exact(graph::NodeId node) const;
   bool can_be_looked_up(const fusion::Access& at) { return !dependence_.has_reduction(at.node) && is_exact(at.node); }
   Interval captured(std::vector<PointSum>& all, PointSum sum);

@@ -316,6 +316,18 @@ std::optional<Interval> CoverReader::real(const Access& at) {
   }
 }
 
+std::optional<Interval> CoverReader::real(Expr e) {
+  if (e.is(fusion::algebra::Op::kConstant)) {
+    Interval result = make(Interval::Number, {});
+    result.number = e.value();
+    return result;
+  }
+  if (!e.is(fusion::algebra::Op::kLeaf) || program_.temporaries.contains(e.leaf_id())) return std::nullopt;
+  const fusion::Leaf& leaf = plan_.leaves[e.leaf_id()];
+  if (leaf.kind != fusion::Leaf::Point || graph_[leaf.node].type != graph::Type::Float) return std::nullopt;
+  return real(Access{leaf.node, leaf.index});
+}
+
 // ---- the two sides of a comparison
 
 bool CoverReader::gather(const Access& at, const Sym& factor, Parts& parts) {

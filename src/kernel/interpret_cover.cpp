@@ -156,6 +156,7 @@ Span span_of(const Interval& x, const Place& at) {
       return hull({a.lo, a.hi, b.lo, b.hi});
     }
     case Interval::Real: return arg(0);
+    case Interval::Number: return {x.number, x.number};
   }
   return {};
 }
