@@ -49,7 +49,7 @@ CoverText::CoverText(const kernel::Program& program, const kernel::Sweep& sweep,
       sweep_(sweep),
       points_(points),
       covers_(kernel::covers_of(program, sweep)),
-      spans_(covers_.data, points) {}
+      spans_(program, covers_.data, points) {}
 
 // The form without its keys: its least or greatest value over the tile's rows.
 std::vector<Code> CoverText::rest(const Cover& cover, bool upper) {
@@ -212,7 +212,7 @@ void CoverText::write_search(Writer& w) {
   marked_ = kernel::reads_keys(covers_.data, covers_.live);
   if (marked_) {
     w.line("TileMarks<N> marks;");
-    return w.line("const auto live_from = [&](int t) FL_INLINE { return marks.from(t, tiles, p.n_key, kept); };");
+    return w.line("const auto live_from = [&](int t) FL_INLINE { return marks.from(t, tiles, p.n_key, captured, kept); };");
   }
   w.open("const auto live_from = [&](int t) {");
   w.line("while (t < tiles && !kept(t * N).some) ++t;");
@@ -242,7 +242,7 @@ std::string CoverText::full(Expr predicate) {
   if (const std::string* function = function_of(cover)) {
     if (!kernel::reads_keys(covers_.data, cover)) return inside + " && " + *function + "(col0).all";
     if (cover == covers_.live) return inside + " && all_kept";
-    return inside + " && keeps_all<N>(col0, p.n_key, " + *function + ")";
+    return inside + " && keeps_all<N>(col0, p.n_key, " + SpanText::captured_by(*function) + ", " + *function + ")";
   }
   const std::string kept = full(cover);
   return kept == "false" ? kept : kept == "true" ? inside : inside + " && " + (kept.find(" || ") == std::string::npos ? without_parentheses(kept) : kept);

@@ -161,6 +161,17 @@ Code PointPrinter::load(const graph::Node& node, const Index& at, const std::vec
   return {std::string(function) + "(" + parameters_.tensor(node.input) + ".aux(), " + where + ")", kAtom, type_of(node.type)};
 }
 
+std::string PointPrinter::load_raw(const fusion::Access& access) {
+  const int input = function_.graph[access.node].input;
+  return "load_raw(" + parameters_.tensor(input) + ".aux(), " + offset(input, access.index) + ")";
+}
+
+Code PointPrinter::worth(const fusion::Access& access, const std::string& name) {
+  const graph::Node& node = function_.graph[access.node];
+  const char* const function = node.type == Type::Float ? "float_of" : node.type == Type::Int ? "int_of" : "bool_of";
+  return {std::string(function) + "(" + name + ", " + parameters_.tensor(node.input) + ".dtype)", kAtom, type_of(node.type)};
+}
+
 Code PointPrinter::value(graph::NodeId id, const Index& at) {
   const graph::Node& node = function_.graph[id];
   if (!known.empty()) {

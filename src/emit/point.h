@@ -52,6 +52,9 @@ class PointPrinter {
   Code value(graph::NodeId node, const fusion::Index& index);
   // An index expression; `long long` where captured data enters it.
   Code index(const graph::Sym& e, const std::vector<Code>& data = {});
+  // An element of a tensor parameter as it is stored, and what it is worth, from the name that its load has got.
+  std::string load_raw(const fusion::Access& access);
+  Code worth(const fusion::Access& access, const std::string& name);
   // "p.q.offset(pack, b1, i, d)": the element offset of a tensor parameter.
   std::string offset(int input, const fusion::Index& index, const std::vector<Code>& data = {});
   std::string loop_name(int loop) const;

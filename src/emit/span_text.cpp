@@ -56,13 +56,45 @@ void SpanText::write_rows(const Cover& cover, Writer& w) {
   }
 }
 
+// The elements of tensors that a value begins with: those that no other element leads to.
+void SpanText::find_loads(const fusion::Access& at, std::vector<fusion::Access>& loads) const {
+  const graph::Node& node = graph_[at.node];
+  if (node.op == graph::Op::Input) {
+    const bool varies = (fusion::loops_of(at.index) & fusion::bit(stream_)) != 0;
+    if (varies && std::find(loads.begin(), loads.end(), at) == loads.end()) loads.push_back(at);
+  }
+  if (node.op != graph::Op::Map && node.op != graph::Op::Gather) return;  // a part of a concatenation may not be there
+  for (std::size_t k = node.op == graph::Op::Gather; k < node.operands.size(); ++k)
+    find_loads(fusion::compose(node.operands[k], at.index), loads);
+}
+
+void SpanText::write_captured(const std::string& name, const std::set<int>& keys, Writer& w) {
+  std::vector<fusion::Access> loads;
+  for (int k : keys) {
+    for (const PointSum::Term& term : data_.keys[k].terms) find_loads(term.value, loads);
+  }
+  const std::string function = captured_by(name), type = "C" + function.substr(1);
+  std::vector<std::string> fields, values;
+  for (const fusion::Access& load : loads) {
+    const std::string field = "x" + std::to_string(fields.size());
+    values.push_back(points_.load_raw(load));
+    fields.push_back(field);
+    points_.known[load] = points_.worth(load, "at." + field);
+  }
+  w.line("struct " + type + " {" + (fields.empty() ? "" : " RawValue " + join(fields, ", ") + "; ") + "};");
+  w.block("const auto " + function + " = [&]([[maybe_unused]] int j) FL_INLINE -> " + type + " {", {"return {" + join(values, ", ") + "};"}, "};");
+}
+
 void SpanText::write_function(const std::string& name, const Cover& cover, Writer& w) {
   std::set<int> rows, keys;
   collect(cover, rows, keys);
   by_key_ = kernel::reads_keys(data_, cover);
   uses_rows_ = uses_keys_ = false;
   const std::string result = kept(cover).text;
-  w.open("const auto " + name + " = [&]([[maybe_unused]] int " + (by_key_ ? "j" : "col0") + ") FL_INLINE -> Kept {");
+  if (by_key_) write_captured(name, keys, w);
+  const std::string type = "C" + captured_by(name).substr(1);
+  w.open("const auto " + name + " = [&]([[maybe_unused]] int " + (by_key_ ? "j, [[maybe_unused]] const " + type + "& at" : "col0") +
+         ") FL_INLINE -> Kept {");
   if (uses_rows_) w.line("const Span i(row0, row_last);");
   if (uses_keys_ && !by_key_) w.line("const Span j(col0, least_of(col0 + N, p.n_key) - 1);");
   for (int k : keys) {
@@ -70,6 +102,7 @@ void SpanText::write_function(const std::string& name, const Cover& cover, Write
     const std::string spelled = type == graph::Type::Float ? "float" : type == graph::Type::Bool ? "bool" : "long long";
     w.line("const " + spelled + " key" + std::to_string(k) + " = " + point(data_.keys[k]).text + ";");
   }
+  points_.forget();
   w.line("return " + result + ";");
   w.close("};");
 }

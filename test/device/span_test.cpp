@@ -108,11 +108,12 @@ constexpr int kTile = 16, kWarps = 2, kTiles = 128;
 void walk_kernel(const WalkParams& p) {
   const int tiles = (p.keys + kTile - 1) / kTile;
   const Span wanted(p.wanted_lo, p.wanted_hi);
-  const auto kept = [&](int j) { return equal(wanted, Span(load_int({p.ids, kAuxInt32}, j))); };
+  const auto captured = [&](int j) { return load_raw({p.ids, kAuxInt32}, j); };
+  const auto kept = [&](int, RawValue id) { return equal(wanted, Span(int_of(id, kAuxInt32))); };
   TileMarks<kTile> marks;
-  for (int tile = marks.from(p.first, tiles, p.keys, kept); tile < tiles; tile = marks.from(tile + 1, tiles, p.keys, kept)) {
+  for (int tile = marks.from(p.first, tiles, p.keys, captured, kept); tile < tiles; tile = marks.from(tile + 1, tiles, p.keys, captured, kept)) {
     const bool full = marks.full(tile);
-    if (full != keeps_all<kTile>(tile * kTile, p.keys, kept)) p.visited[warp_index() * kTiles + tile] = 9;
+    if (full != keeps_all<kTile>(tile * kTile, p.keys, captured, kept)) p.visited[warp_index() * kTiles + tile] = 9;
     else p.visited[warp_index() * kTiles + tile] = full ? 2 : 1;
   }
 }
@@ -138,6 +139,50 @@ TEST_F(SpanTest, WalksFindEveryTileThatIsKept) {
       }
     }
   }
+}
+
+// ---- raw values
+
+struct RawParams {
+  AuxTensor tensor;
+  double* out;  // for each element: load_float, float_of, load_int, int_of, load_bool, bool_of
+  int count;
+};
+void raw_kernel(const RawParams& p) {
+  if (thread_index() != 0) return;
+  for (int k = 0; k < p.count; ++k) {
+    const RawValue raw = load_raw(p.tensor, k);
+    double* const out = p.out + 6 * k;
+    out[0] = load_float(p.tensor, k), out[1] = float_of(raw, p.tensor.dtype);
+    out[2] = static_cast<double>(load_int(p.tensor, k)), out[3] = static_cast<double>(int_of(raw, p.tensor.dtype));
+    out[4] = load_bool(p.tensor, k), out[5] = bool_of(raw, p.tensor.dtype);
+  }
+}
+
+TEST_F(SpanTest, ARawValueIsWorthWhatALoadGives) {
+  const auto expect = [&](auto example, int dtype, std::initializer_list<double> values, auto make) {
+    using S = decltype(example);
+    constexpr std::size_t kBytes = 512;  // of every array, since one may take another's place
+    DeviceArray<S> in(registry_, kBytes / sizeof(S));
+    DeviceArray<double> out(registry_, kBytes / sizeof(double));
+    std::size_t k = 0;
+    for (double v : values) in[k++] = make(v);
+    FL_EXPECT_RUNS((launch(raw_kernel, 1, 32, 0, nullptr, {{in.data(), dtype}, out.data(), static_cast<int>(values.size())})));
+    for (k = 0; k < values.size(); ++k) {
+      for (std::size_t way : {0u, 2u, 4u}) EXPECT_EQ(out[6 * k + way], out[6 * k + way + 1]) << dtype << ", element " << k;
+      EXPECT_EQ(out[6 * k], static_cast<float>(values.begin()[k])) << dtype;
+    }
+  };
+  const auto as = [](auto example) { return [](double v) { return static_cast<decltype(example)>(v); }; };
+  expect(0, kAuxInt32, {0, 7, -9, 1e9}, as(0));
+  expect(0ll, kAuxInt64, {0, 7, -9, 1099511627776.0}, as(0ll));
+  expect(static_cast<signed char>(0), kAuxInt8, {0, 7, -9}, as(static_cast<signed char>(0)));
+  expect(static_cast<unsigned char>(0), kAuxUInt8, {0, 7, 200}, as(static_cast<unsigned char>(0)));
+  expect(static_cast<unsigned char>(0), kAuxBool, {0, 1}, as(static_cast<unsigned char>(0)));
+  expect(0.0f, kAuxFloat32, {0, 7.25, -9.5}, as(0.0f));
+  expect(0.0, kAuxFloat64, {0, 7.25, -9.5}, as(0.0));
+  expect(float16{}, kAuxFloat16, {0, 7.25, -9.5}, [](double v) { return from_float<float16>(static_cast<float>(v)); });
+  expect(bfloat16{}, kAuxBFloat16, {0, 7.25, -9.5}, [](double v) { return from_float<bfloat16>(static_cast<float>(v)); });
 }
 
 struct HullParams {

@@ -99,6 +99,73 @@ FL_DEVICE bool load_bool(AuxTensor tensor, long long offset FL_AND_WHERE) {
   return detail::with_aux<bool>(tensor, offset, [](auto x) { return x != decltype(x)(0); } FL_AND_HERE);
 }
 
+// An element as it is stored. Loading it takes no branch on its type, so that a warp can have several loads under way; what
+// it is worth is found out afterwards.
+struct RawValue {
+  std::uint64_t bits;
+};
+FL_DEVICE RawValue load_raw(AuxTensor tensor, long long offset FL_AND_WHERE) {
+  constexpr unsigned kLogSizes = 0xe0e5;  // log2 of the bytes of an AuxType, in two bits each
+  const unsigned log_size = kLogSizes >> 2 * tensor.dtype & 3;
+  const char* const p = static_cast<const char*>(tensor.base) + (offset << log_size);
+  RawValue x{};
+#if defined(__CUDACC__)
+  asm("{\n"
+      ".reg .pred p0, p1, p2, p3;\n"
+      "setp.eq.u32 p0, %2, 0;\n"
+      "setp.eq.u32 p1, %2, 1;\n"
+      "setp.eq.u32 p2, %2, 2;\n"
+      "setp.eq.u32 p3, %2, 3;\n"
+      "mov.b64 %0, 0;\n"
+      "@p0 ld.global.nc.u8 %0, [%1];\n"
+      "@p1 ld.global.nc.u16 %0, [%1];\n"
+      "@p2 ld.global.nc.u32 %0, [%1];\n"
+      "@p3 ld.global.nc.u64 %0, [%1];\n"
+      "}"
+      : "=&l"(x.bits)
+      : "l"(p), "r"(log_size));
+#else
+  emulator::global_load(p, &x.bits, std::size_t{1} << log_size, where);
+#endif
+  return x;
+}
+
+namespace detail {
+
+// f(value) with the value in its storage type, 16-bit floats widened, as with_aux does.
+template <class R, class F> FL_DEVICE R with_raw(RawValue x, int dtype, F f) {
+  const auto low = static_cast<std::uint32_t>(x.bits);
+  switch (dtype) {
+    case kAuxFloat16: return f(to_float(float16{static_cast<std::uint16_t>(low)}));
+    case kAuxBFloat16: return f(to_float(bfloat16{static_cast<std::uint16_t>(low)}));
+    case kAuxFloat32: return f(bits_float(low));
+#if defined(__CUDACC__)
+    case kAuxFloat64: return f(__longlong_as_double(static_cast<long long>(x.bits)));
+#else
+    case kAuxFloat64: return f(std::bit_cast<double>(x.bits));
+#endif
+    case kAuxInt8: return f(static_cast<signed char>(low));
+    case kAuxUInt8: return f(static_cast<unsigned char>(low));
+    case kAuxInt32: return f(static_cast<int>(low));
+    case kAuxInt64: return f(static_cast<long long>(x.bits));
+    case kAuxBool: return f(static_cast<unsigned char>(low) != 0);
+    default: return R{};
+  }
+}
+
+}  // namespace detail
+
+// What load_float, load_int and load_bool give.
+FL_DEVICE float float_of(RawValue x, int dtype) {
+  return detail::with_raw<float>(x, dtype, [](auto v) { return static_cast<float>(v); });
+}
+FL_DEVICE long long int_of(RawValue x, int dtype) {
+  return detail::with_raw<long long>(x, dtype, [](auto v) { return static_cast<long long>(v); });
+}
+FL_DEVICE bool bool_of(RawValue x, int dtype) {
+  return detail::with_raw<bool>(x, dtype, [](auto v) { return v != decltype(v)(0); });
+}
+
 // A matrix in global memory, of a storage type known at run time. Start and strides in elements.
 struct AnyMatrix {
   const void* base;

@@ -161,33 +161,43 @@ template <class S, class F> FL_DEVICE S span_of(int first, int last, F f FL_AND_
   return detail::warp_hull(result FL_AND_HERE);
 }
 
-// Walks over the tiles of N keys in which kept(j).some for a key j. Lanes take keys in turn, for 32 tiles ahead: the keys of
-// tiles that are left out cost their test, and tiles that are visited cost no more.
+// Walks over the tiles of N keys in which kept(j, captured(j)).some for a key j. Lanes take keys in turn, for 32 tiles ahead:
+// the keys of tiles that are left out cost their test, and tiles that are visited cost no more. captured(j) loads, for several
+// keys before the first of them is decided.
 template <int N> class TileMarks {
  public:
   // The first such tile from `tile` on; `tiles` if there is none before it. Tiles are asked for in ascending order.
-  template <class F> FL_DEVICE int from(int tile, int tiles, int keys, F kept FL_AND_WHERE) {
+  template <class C, class F> FL_DEVICE int from(int tile, int tiles, int keys, C captured, F kept FL_AND_WHERE) {
     for (; tile < tiles; tile = first_ + kAhead) {
-      if (tile - first_ >= kAhead) mark(tile, least(tile + kAhead, tiles), keys, kept FL_AND_HERE);
+      if (tile - first_ >= kAhead) mark(tile, least(tile + kAhead, tiles), keys, captured, kept FL_AND_HERE);
       const std::uint32_t ahead = some_ >> (tile - first_);
       if (ahead != 0) return tile + lowest_bit(ahead);
     }
     return tiles;
   }
-  // kept(j).all for every key of the tile, which is the one that from() gave last.
+  // kept(j, captured(j)).all for every key of the tile, which is the one that from() gave last.
   FL_DEVICE bool full(int tile) const { return (all_ >> (tile - first_) & 1u) != 0; }
 
  private:
   static constexpr int kAhead = 32;
 
-  template <class F> FL_DEVICE void mark(int first, int end, int keys, F& kept FL_AND_WHERE) {
+  template <class C, class F> FL_DEVICE void mark(int first, int end, int keys, C& captured, F& kept FL_AND_WHERE) {
+    constexpr int kTogether = 4;
+    const int last = least(end * N, keys);
     std::uint32_t some = 0, not_all = 0;
-    FL_UNROLL_4
-    for (int j = first * N + lane_index(); j < least(end * N, keys); j += kWarpSize) {
-      const Kept here = kept(j);
-      const std::uint32_t bit = 1u << (j / N - first);
-      if (here.some) some |= bit;
-      if (!here.all) not_all |= bit;
+    FL_NO_UNROLL
+    for (int j0 = first * N + lane_index(); j0 < last; j0 += kTogether * kWarpSize) {
+      decltype(captured(0)) values[kTogether];
+      FL_UNROLL
+      for (int u = 0; u < kTogether; ++u) values[u] = captured(least(j0 + u * kWarpSize, last - 1));
+      FL_UNROLL
+      for (int u = 0; u < kTogether; ++u) {
+        const int j = least(j0 + u * kWarpSize, last - 1);  // the last key again changes nothing
+        const Kept here = kept(j, values[u]);
+        const std::uint32_t bit = 1u << (j / N - first);
+        if (here.some) some |= bit;
+        if (!here.all) not_all |= bit;
+      }
     }
     first_ = first;
     some_ = detail::warp_or(some FL_AND_HERE);
@@ -205,10 +215,10 @@ template <int N> class TileMarks {
   std::uint32_t some_ = 0, all_ = 0;
 };
 
-// kept(j).all for every key of the tile from col0 on.
-template <int N, class F> FL_DEVICE bool keeps_all(int col0, int keys, F kept FL_AND_WHERE) {
+// kept(j, captured(j)).all for every key of the tile from col0 on.
+template <int N, class C, class F> FL_DEVICE bool keeps_all(int col0, int keys, C captured, F kept FL_AND_WHERE) {
   bool all = true;
-  for (int j = col0 + lane_index(); j < least(col0 + N, keys); j += kWarpSize) all = all && kept(j).all;
+  for (int j = col0 + lane_index(); j < least(col0 + N, keys); j += kWarpSize) all = all && kept(j, captured(j)).all;
   return detail::warp_or(all ? 0u : 1u FL_AND_HERE) == 0;
 }
 
