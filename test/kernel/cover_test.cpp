@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which tiles a mask leaves out and which it keeps whole, against counting pair by pair.
 #include "cover_masks.h"
+#include "kernel/cover.h"
 
 namespace flashlight::kernel {
 namespace {
@@ -128,6 +129,22 @@ TEST(Cover, TwoSidedWindowsInAbsoluteValuesAreBounded) {
   TileCounts counts;
   interpret(lowered->program, qkv({64, 64}), {}, {8, 8, true, &counts});
   EXPECT_EQ(counts.visited, 4 * (2 + 6 * 3 + 2));
+}
+
+// Tiles with the most to do are to start first.
+TEST(Cover, TellsWhichRowsKeepTheMostKeys) {
+  const auto rows = [](const std::function<T(const T& i, const T& j)>& keep) {
+    const auto lowered = lower(3, [&](const Tensors& t) -> Tensors {
+      return {attend(hidden_unless(keep(rows_of(t[0]), keys_of(t[1])), scores_of(t)), t[2])};
+    });
+    return uneven_rows(covers_of(lowered->program, lowered->program.sweeps[0]).live);
+  };
+  EXPECT_EQ(rows([](auto& i, auto& j) { return j <= i; }), Uneven::Later);
+  EXPECT_EQ(rows([](auto& i, auto& j) { return j * Sym(2) <= i + Sym(5); }), Uneven::Later);
+  EXPECT_EQ(rows([](auto& i, auto& j) { return j >= i; }), Uneven::Earlier);
+  EXPECT_EQ(rows([](auto& i, auto& j) { return i + j <= Sym(20); }), Uneven::Earlier);
+  EXPECT_EQ(rows([](auto& i, auto& j) { return (j <= i) & (i - j <= Sym(4)); }), Uneven::Unknown);
+  EXPECT_EQ(rows([](auto&, auto& j) { return j <= Sym(7); }), Uneven::Unknown);
 }
 
 TEST(Cover, WrongSparsityIsFoundWhenChecked) {
