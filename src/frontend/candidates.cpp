@@ -150,10 +150,28 @@ class Search {
   std::vector<const FunctionDecl*> defined_;
 };
 
+// Whether the text at `place` may name the type: neither it nor what it is made of is local, or declared later.
+bool is_named_before(QualType type, SourceLocation place, const SourceManager& sources) {
+  type = type.getNonReferenceType();
+  if (type->isPointerType() || type->isArrayType())
+    return is_named_before(QualType(type->getPointeeOrArrayElementType(), 0), place, sources);
+  const TagDecl* tag = type->getAsTagDecl();
+  if (!tag) return true;
+  if (auto* record = dyn_cast<CXXRecordDecl>(tag); record && record->isLambda()) return false;
+  if (tag->getParentFunctionOrMethod()) return false;
+  if (auto* special = dyn_cast<ClassTemplateSpecializationDecl>(tag)) {
+    for (const TemplateArgument& a : special->getTemplateArgs().asArray())
+      if (a.getKind() == TemplateArgument::Type && !is_named_before(a.getAsType(), place, sources)) return false;
+    tag = special->getSpecializedTemplate()->getTemplatedDecl();
+  }
+  return sources.isBeforeInTranslationUnit(tag->getFirstDecl()->getLocation(), place);
+}
+
 // The conditions under which an instantiation is this one, over the names of the template's parameters.
 class InstantiationTag {
  public:
-  explicit InstantiationTag(const ASTContext& ast) : ast_(ast) {}
+  // `place`: where the conditions will stand.
+  InstantiationTag(const ASTContext& ast, SourceLocation place) : ast_(ast), place_(place) {}
 
   // One template's parameters and arguments. False where a parameter has no name, or an argument no spelling: the types that
   // are invented for `auto` parameters of a function aside, which `invented` then says are there.
@@ -168,6 +186,7 @@ class InstantiationTag {
       }
       if (!p->getIdentifier()) return false;
       if (is_type) {
+        if (!is_nameable(a.getAsType())) return false;
         add("std::is_same_v<" + p->getNameAsString() + ", " + spell(a.getAsType(), ast_) + ">");
       } else if (a.getKind() == TemplateArgument::Integral || a.getKind() == TemplateArgument::Declaration) {
         std::string value;
@@ -182,6 +201,7 @@ class InstantiationTag {
     }
     return true;
   }
+  bool is_nameable(QualType type) const { return is_named_before(type, place_, ast_.getSourceManager()); }
   void add(const std::string& condition) { text += (text.empty() ? "" : " && ") + condition; }
 
   std::string text;
@@ -189,6 +209,7 @@ class InstantiationTag {
 
  private:
   const ASTContext& ast_;
+  SourceLocation place_;
 };
 
 // The parameters as the body names them: a definition outside of its class has lists of its own.
@@ -203,7 +224,7 @@ const TemplateParameterList* class_parameters(const FunctionDecl* pattern, const
 std::optional<std::string> template_tag(const FunctionDecl* f, ASTContext& ast) {
   const FunctionDecl* pattern = f->getTemplateInstantiationPattern();
   if (!pattern || f->getTemplateSpecializationKind() == TSK_ExplicitSpecialization) return std::string();
-  InstantiationTag tag(ast);
+  InstantiationTag tag(ast, pattern->getLocation());
   std::vector<const ClassTemplateSpecializationDecl*> classes;
   for (const DeclContext* c = f->getParent(); c; c = c->getParent()) {
     auto* of = dyn_cast<ClassTemplateSpecializationDecl>(c);
@@ -220,10 +241,11 @@ std::optional<std::string> template_tag(const FunctionDecl* f, ASTContext& ast) 
     if (!t) t = f->getPrimaryTemplate();
     if (!tag.add(t->getTemplateParameters(), args->asArray())) return std::nullopt;
   }
-  if (tag.invented)  // the types of the parameters say the rest
-    for (const ParmVarDecl* p : f->parameters())
-      if (p->getIdentifier())
-        tag.add("std::is_same_v<decltype(" + p->getNameAsString() + "), " + spell(p->getType(), ast) + ">");
+  for (const ParmVarDecl* p : f->parameters()) {
+    if (!tag.invented || !p->getIdentifier()) continue;  // the types of the parameters say the rest
+    if (!tag.is_nameable(p->getType())) return std::nullopt;
+    tag.add("std::is_same_v<decltype(" + p->getNameAsString() + "), " + spell(p->getType(), ast) + ">");
+  }
   return tag.text;
 }
 
@@ -279,7 +301,8 @@ FunctionSource describe(const FunctionDecl* f, ASTContext& ast, const SourceText
            "put the try block inside the body");
   else if (!tag)
     refuse("unsupported-type", "an instantiation that no condition in the body tells from others",
-           "name each template parameter, and use neither packs nor partial specialisations");
+           "name each template parameter, declare types in front of the template, and use neither packs nor partial "
+           "specialisations");
   else if (f->isConstexpr()) refuse("unsupported-type", "a constexpr function", "drop constexpr");
   else if (f->getReturnType()->isVoidType())
     refuse("unsupported-type", "the function returns nothing", "return the result by value");

@@ -2,6 +2,8 @@
 // Which functions are read, their parameters and results, and the places in the text that the emitter needs.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "support.h"
 
 namespace flashlight::frontend::test {
@@ -93,6 +95,21 @@ TEST(Candidates, Results) {
             "std::pair<flashlight::Tensor, flashlight::Tensor>{$0, $1}");
   EXPECT_EQ(function(p, "parts").result_expression, "flashlight::Tensors<2>(flashlight::TensorList{$0, $1})");
   EXPECT_EQ(function(p, "mixed").result_expression, "{$0, 3}");
+}
+
+// The condition of an instantiation stands in the template's text, which cannot name what is declared behind it.
+TEST(Candidates, TypesBehindATemplate) {
+  Program p = read(
+      "#include <utility>\nstruct Before { static constexpr double x = 1; };\n"
+      "template <class T> Tensor g(const Tensor& q) { return exp(q) * T::x; }\n"
+      "template <class T> Tensor h(const Tensor& q) { return exp(q) * T::first_type::x; }\n"
+      "struct Behind { static constexpr double x = 2; };\n"
+      "template Tensor g<Before>(const Tensor&);\ntemplate Tensor g<Behind>(const Tensor&);\n"
+      "template Tensor h<std::pair<Before, int>>(const Tensor&);\ntemplate Tensor h<std::pair<Behind, int>>(const Tensor&);\n");
+  ASSERT_EQ(p.functions.size(), 4u) << said(p);
+  for (const FunctionSource& f : p.functions)
+    EXPECT_EQ(f.refusal.has_value(), f.template_tag.empty()) << f.template_tag;
+  EXPECT_EQ(std::count_if(p.functions.begin(), p.functions.end(), [](const FunctionSource& f) { return f.template_tag.empty(); }), 2);
 }
 
 TEST(Candidates, TemplatesAsInstantiated) {
