@@ -14,6 +14,17 @@ bool is_named(const CXXRecordDecl* record, StringRef name) {
   return record && record->getIdentifier() && record->getName() == name;
 }
 
+// Whether a user's code runs at the end of such an object's life.
+bool has_own_destructor(const CXXRecordDecl* record, const SourceText& text) {
+  if (!record || !record->hasDefinition() || record->hasTrivialDestructor() || !text.is_user(record->getLocation())) return false;
+  if (auto* d = record->getDestructor(); d && d->isUserProvided()) return true;
+  for (const FieldDecl* f : record->fields())
+    if (has_own_destructor(f->getType()->getBaseElementTypeUnsafe()->getAsCXXRecordDecl(), text)) return true;
+  for (const CXXBaseSpecifier& b : record->bases())
+    if (has_own_destructor(b.getType()->getAsCXXRecordDecl(), text)) return true;
+  return false;
+}
+
 // The value of a variable that is copied, or moved out of where nobody reads it again.
 Cell take(const Cell& from, bool moves) {
   auto* t = std::get_if<TensorValue>(&from->value);
@@ -47,7 +58,7 @@ Cell Interpreter::eval_construct(const CXXConstructExpr* e) {
 
 Cell Interpreter::construct_object(const CXXConstructExpr* e, const CXXRecordDecl* record) {
   if (record->isUnion()) refuse("unsupported-type", "a union");
-  if (auto* d = record->getDestructor(); d && d->isUserProvided())
+  if (has_own_destructor(record, text_))
     refuse("unsupported-type", "`" + spelled(e->getType()) + "` has a destructor of its own");
   const FunctionDecl* found = nullptr;
   const Stmt* body = e->getConstructor()->getBody(found);
@@ -106,6 +117,7 @@ Cell Interpreter::eval_init_list(const InitListExpr* e) {
   QualType type = e->getType();
   if (auto* record = type->getAsCXXRecordDecl()) {
     if (record->isUnion()) refuse("unsupported-type", "a union");
+    if (has_own_destructor(record, text_)) refuse("unsupported-type", "`" + spelled(type) + "` has a destructor of its own");
     // std::array holds nothing but its elements.
     if (is_named(record, "array") && record->isInStdNamespace())
       return e->getNumInits() == 1 ? eval(e->getInit(0)) : default_value(type);

@@ -18,6 +18,9 @@ TEST(Refusal, UnsupportedStatement) {
 }
 
 TEST(Refusal, UnsupportedCall) {
+  const std::string guard = "struct Guard { double& x; ~Guard() { x *= 2; } };\nstruct Holder { Guard g; };\n";
+  expect_refused(guard + "Tensor f(const Tensor& q) { double x = 1; { Guard g/*!*/{x}; } return exp(q) * x; }", "unsupported-type");
+  expect_refused(guard + "Tensor f(const Tensor& q) { double x = 1; { Holder h/*!*/{{x}}; } return exp(q) * x; }", "unsupported-type");
   expect_refused("#include <string>\nTensor f(const Tensor& q) { return q + int(/*!*/std::stoi(\"3\")); }",
                  "unsupported-call");
   expect_refused("Tensor f(const Tensor& q) { return exp(q) * q./*!*/item<float>(); }", "unsupported-call");
