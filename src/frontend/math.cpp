@@ -54,9 +54,16 @@ bool never_negative(const Sym& s) {
   }
 }
 
+// Not by way of reals: a product with 1 / b is not exact, 49 * (1.0 / 49) is less than 1.
 Sym truncating_division(const Sym& a, const Sym& b) {
   if (never_negative(a) && never_negative(b)) return graph::floor_div(a, b);
-  return graph::make_sym(SymOp::ToInteger, {graph::divide(a, b)});  // exact below 2^53
+  auto sym = [](SymOp op, std::vector<Sym> args) { return graph::make_sym(op, std::move(args)); };
+  auto negative = [&](const Sym& x) { return sym(SymOp::Lt, {x, Sym(0)}); };
+  auto magnitude = [&](const Sym& x) { return sym(SymOp::Select, {negative(x), Sym(-1) * x, x}); };
+  const Sym quotient = graph::floor_div(magnitude(a), magnitude(b));
+  if (b.is_constant()) return sym(SymOp::Select, {b.integer() < 0 ? sym(SymOp::Not, {negative(a)}) : negative(a), Sym(-1) * quotient, quotient});
+  const Sym one_negative = sym(SymOp::Ne, {sym(SymOp::Select, {negative(a), Sym(1), Sym(0)}), sym(SymOp::Select, {negative(b), Sym(1), Sym(0)})});
+  return sym(SymOp::Select, {one_negative, Sym(-1) * quotient, quotient});
 }
 
 // The constant a op b of int64; nullopt where C++ leaves it undefined.
