@@ -2,9 +2,11 @@
 // See text.h.
 #include "emit/text.h"
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <set>
 
 namespace flashlight::emit {
@@ -131,6 +133,9 @@ std::optional<double> whole_reciprocal(double value) {
 std::string float_literal(double value) {
   if (std::isnan(value)) return "kNaN";
   if (std::isinf(value)) return value > 0 ? "kInfinity" : "-kInfinity";
+  // A double beyond float, as fills sometimes are: rounded to the largest, not to an infinity the program does not have.
+  constexpr double kMost = std::numeric_limits<float>::max();
+  value = std::clamp(value, -kMost, kMost);
   char buffer[64];
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, static_cast<float>(value)).ptr;
   std::string text(buffer, end);

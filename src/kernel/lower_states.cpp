@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The states of a sweep: references, accumulators around them, and how those move when a reference does.
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "kernel/lowering.h"
@@ -18,6 +19,52 @@ Expr times(Expr a, Expr b) { return !a ? b : !b ? a : a.is_constant(1) ? b : b.i
 int total_power(const alg::Accumulator& a) {
   return std::accumulate(a.powers.begin(), a.powers.end(), 0,
                          [](int n, const alg::CentredPower& p) { return n + p.power; });
+}
+
+// A leaf made of positions alone.
+bool is_distance(const graph::Graph& g, graph::NodeId id) {
+  const graph::Node& n = g[id];
+  if (n.op == graph::Op::Iota) return true;
+  if (n.op == graph::Op::Scalar) return n.type == graph::Type::Int;
+  if (n.op != graph::Op::Map || n.type == graph::Type::Bool || n.fn == graph::Fn::Where) return false;
+  return std::all_of(n.operands.begin(), n.operands.end(), [&](const graph::Operand& o) { return is_distance(g, o.node); });
+}
+
+// The Point leaf that `e` is, or null.
+const fusion::Leaf* point_leaf(const Program& program, Expr e) {
+  const std::vector<fusion::Leaf>& leaves = program.plan->leaves;
+  if (!e.is(alg::Op::kLeaf) || static_cast<std::size_t>(e.leaf_id()) >= leaves.size()) return nullptr;
+  const fusion::Leaf& leaf = leaves[e.leaf_id()];
+  return leaf.kind == fusion::Leaf::Point ? &leaf : nullptr;
+}
+
+bool is_huge_constant(Expr e) {
+  return e.is(alg::Op::kConstant) && std::abs(e.value()) > 1e30 && std::abs(e.value()) < kInf;
+}
+
+// Of such a factor's products, the others are slopes and scales.
+bool is_measure(const Program& program, Expr e) {
+  if (const fusion::Leaf* leaf = point_leaf(program, e)) return is_distance(program.function->graph, leaf->node);
+  return e.is(alg::Op::kLeaf) || e.is(alg::Op::kTanh) || e.is(alg::Op::kSigmoid);
+}
+
+// Whether the value may be as large as floats are, other than by overflow: masks fill with the smallest float, or add it.
+bool may_be_huge(const Program& program, Expr u) {
+  if (u.is_bool() || is_measure(program, u)) return false;
+  const std::vector<Expr>& args = u.args();
+  const auto huge = [&](Expr e) { return may_be_huge(program, e); };
+  switch (u.op()) {
+    case alg::Op::kConstant: return is_huge_constant(u);
+    case alg::Op::kLeaf: return true;
+    case alg::Op::kMul:
+      if (std::any_of(args.begin(), args.end(), is_huge_constant)) return true;
+      if (std::any_of(args.begin(), args.end(), [&](Expr e) { return is_measure(program, e); })) return false;
+      break;
+    case alg::Op::kExp:
+    case alg::Op::kLog: return false;
+    default: break;
+  }
+  return std::any_of(args.begin(), args.end(), huge);
 }
 
 bool is_shift(const alg::MoveTerm& term) {
@@ -243,7 +290,10 @@ bool Lowering::weigh(const alg::Accumulator& a, Summand& s, std::vector<Expr>& a
     const LoweredReference& r = references_[e.reference];
     follows(r);
     const Expr c = r.scale ? r.scale * (e.lambda * kLog2E) : arena_.constant(e.lambda * kLog2E);
-    s.weight = times(s.weight, exp2_of(r.masked, c, r.finite));
+    // A mask may fill with the smallest float, whose product with log2(e) is infinite: the difference first, where one may.
+    const Expr weight = may_be_huge(program_, r.rest) ? alg::call(arena_, kExp2, {c * (r.masked - r.finite)})
+                                                      : exp2_of(r.masked, c, r.finite);
+    s.weight = times(s.weight, weight);
     // The difference first: a fused multiply-add of c * m and a rounded c * m' would not give 1 where m is m', tile after tile.
     s.move = times(s.move, alg::call(arena_, kExp2, {c * (r.state - r.finite)}));
   }
