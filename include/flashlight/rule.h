@@ -9,7 +9,8 @@
 
 namespace flashlight::rule {
 
-// Stands for no value that may hold infinities as a mask does: a rule may drop it.
+// Stands for no value that may hold infinities as a mask does, and for no number that may balance a large one: a rule may
+// drop it.
 using Finite = Tensor;
 // May hold -inf: the rule is verified with it. Scores are so.
 using Masked = Tensor;

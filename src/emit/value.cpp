@@ -110,6 +110,10 @@ Code ValuePrinter::value(Expr e, const std::string& subscript) {
   if (e.function_id() == kernel::kKeysThrough) return {"static_cast<float>(least_of(col0 + N, p.n_key))", kAtom, CType::Float};
   if (e.function_id() == kernel::kExp2) return call("exp2_fast", a, CType::Float);
   switch (static_cast<graph::Fn>(e.function_id())) {
+    case graph::Fn::Add: {  // before anything else is added
+      const Code all = sum(a, CType::Float);
+      return {"(" + all.text + ")", kAtom, CType::Float};
+    }
     case graph::Fn::Log1p: return math("log1p");
     case graph::Fn::Expm1: return math("expm1");
     case graph::Fn::Sin: return math("sin");

@@ -121,7 +121,14 @@ class Extraction {
       // A value of the key as a whole is computed once a key; what also varies with the query reads it.
       return !(loops & bit(plan_.row)) && (graph_[access.node].type != Type::Float || is_power(access) || is_value(access));
     }
-    return graph_[access.node].type != Type::Float || !key || is_value(access);
+    return graph_[access.node].type != Type::Float || !key || is_offset(access) || is_value(access);
+  }
+
+  // 1 - mask[j], to be scaled by -1e9: apart, the 1 would leave as a term of the row, and 1e9 * mask swallow the scores.
+  bool is_offset(const Access& access) const {
+    const graph::Node& node = graph_[access.node];
+    return node.fn == Fn::Add && std::any_of(node.operands.begin(), node.operands.end(),
+                                             [&](const graph::Operand& o) { return graph_[o.node].op == Op::Scalar; });
   }
 
   bool is_power(const Access& access) const {
@@ -182,10 +189,24 @@ class Extraction {
     }
   }
 
+  // score + (keep[j] * 1e9 - 1e9): what balances stays with what it balances, as one value to the laws.
+  std::vector<Expr> with_offset(const Access& access, const std::vector<Expr>& terms) {
+    std::vector<Expr> numbers, balanced, others;
+    for (std::size_t k = 0; k < terms.size(); ++k) {
+      const Access term = compose(graph_[access.node].operands[k], access.index);
+      const bool keyed = (dependence_(term) & bit(plan_.stream)) && !terms[k].node().column && local_(term);
+      (graph::may_balance(graph_, term.node) ? numbers : keyed ? balanced : others).push_back(terms[k]);
+    }
+    if (numbers.empty() || balanced.empty()) return terms;
+    balanced.insert(balanced.end(), numbers.begin(), numbers.end());
+    others.push_back(algebra::call(arena_, static_cast<int>(Fn::Add), balanced));
+    return others;
+  }
+
   // A row constant that may be -inf is a mask. To the laws it is a number like any other, which a softmax does not see.
   Expr sum(const Access& access, const std::vector<Expr>& terms) {
-    const Expr all = arena_.make(algebra::Op::kAdd, terms);
-    if (!(dependence_(access) & bit(plan_.stream))) return all;
+    if (!(dependence_(access) & bit(plan_.stream))) return arena_.make(algebra::Op::kAdd, terms);
+    const Expr all = arena_.make(algebra::Op::kAdd, with_offset(access, terms));
     std::vector<Expr> kept;
     for (std::size_t k = 0; k < terms.size(); ++k) {
       const Access term = compose(graph_[access.node].operands[k], access.index);
@@ -257,8 +278,9 @@ class Extraction {
     std::vector<Expr> values;
     for (const Part& part : *parts) {
       const auto size = part.size.as_integer();
-      if (!size || *size > kFewPositions) values.push_back(reduce_part(access, part));
-      for (std::int64_t k = 0; size && *size <= kFewPositions && k < *size; ++k) values.push_back(reduce_part(access, {part.start + k, Sym(1)}));
+      const bool few = size && *size <= kFewPositions && parts->size() > 1;  // keys alone are streamed, however few they are
+      if (!few) values.push_back(reduce_part(access, part));
+      for (std::int64_t k = 0; few && k < *size; ++k) values.push_back(reduce_part(access, {part.start + k, Sym(1)}));
     }
     return values.size() == 1 ? values[0] : joined(node.reduce, values);
   }

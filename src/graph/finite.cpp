@@ -34,4 +34,14 @@ bool may_mask(const Graph& g, NodeId id) {
   }
 }
 
+bool may_balance(const Graph& g, NodeId id) {
+  constexpr double kSmall = 16;  // costs a score no digit that counts
+  const Node& n = g[id];
+  if (n.op != Op::Scalar || n.type != Type::Float) return false;
+  if (const auto value = n.value.as_real()) return std::isfinite(*value) && std::abs(*value) > kSmall;
+  std::vector<SymbolId> symbols;
+  collect_symbols(n.value, symbols);
+  return std::any_of(symbols.begin(), symbols.end(), [](const SymbolId& s) { return s.kind == SymbolId::Scalar; });
+}
+
 }  // namespace flashlight::graph

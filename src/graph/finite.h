@@ -9,4 +9,8 @@ namespace flashlight::graph {
 // extrema and scalings. A product of tensors, a power or an exponential holds an infinity only by overflow.
 bool may_mask(const Graph&, NodeId);
 
+// True of a number that may balance another in a sum, as in score + (keep * 1e9 - 1e9): a large one, or one of the caller's.
+// A softmax does not see it, but without it the other swallows the score.
+bool may_balance(const Graph&, NodeId);
+
 }  // namespace flashlight::graph

@@ -175,7 +175,7 @@ bool Search::bind_input(State& s, const Operand& p, std::vector<Operand> values,
   }
   if (rule_.finite[static_cast<std::size_t>(n.input)])
     for (const Operand& v : values)
-      if (may_mask(graph_, v.node)) return false;
+      if (may_mask(graph_, v.node) || may_balance(graph_, v.node)) return false;
   for (Operand& v : values) v = graph::seen_through(v, place);
   bound = {std::move(values), fn};
   return true;

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// See numbers.h.
+#include "numbers.h"
+
+#include <limits>
+
+using namespace flashlight;
+
+static Tensor scores_of(const Tensor& q, const Tensor& k) { return 0.25 * matmul(q, k.mT()); }
+static Tensor keys(const Tensor& k) { return arange(k.size(-2)); }
+static Tensor attend(const Tensor& scores, const Tensor& v) { return matmul(softmax(scores, -1), v); }
+
+FLASHLIGHT_FUSE Tensor added_mask(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& keep) {
+  return attend(scores_of(q, k) + (1.0 - keep) * -1e9, v);
+}
+
+FLASHLIGHT_FUSE Tensor subtracted_mask(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& keep) {
+  return attend(scores_of(q, k) - 1e9 * (1 - keep), v);
+}
+
+FLASHLIGHT_FUSE Tensor flattened_mask(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& keep) {
+  return attend(scores_of(q, k) + (keep * 1e9 - 1e9), v);
+}
+
+FLASHLIGHT_FUSE Tensor flattened_by(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& keep, double much) {
+  return attend(scores_of(q, k) + (keep * much - much), v);
+}
+
+FLASHLIGHT_FUSE Tensor filled_with_lowest(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& keep) {
+  return attend(where(keep, scores_of(q, k), std::numeric_limits<float>::lowest()), v);
+}
+
+FLASHLIGHT_FUSE Tensor with_bias(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& bias) {
+  return attend(scores_of(q, k) + bias, v);
+}
+
+FLASHLIGHT_FUSE Tensor filled_with(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& keep, double fill) {
+  return attend(where(keep, scores_of(q, k), fill), v);
+}
+
+FLASHLIGHT_FUSE Tensor filled_beyond_float(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& keep) {
+  return attend(where(keep, scores_of(q, k), -1e300), v);
+}
+
+FLASHLIGHT_FUSE Tensor few_keys(const Tensor& q, const Tensor& k, const Tensor& v) {
+  assume(k.size(-2) == 5);
+  return attend(scores_of(q, k), v);
+}
+
+FLASHLIGHT_FUSE Tensor last_keys(const Tensor& q, const Tensor& k, const Tensor& v) {
+  return attend(scores_of(q, k.slice(-2, -5)), v.slice(-2, -5));
+}
+
+FLASHLIGHT_FUSE Tensor divided(const Tensor& q, const Tensor& k, const Tensor& v, int n, int m) {
+  return attend(where(keys(k) < n / m + n % m, scores_of(q, k), -30.0), v);
+}
