@@ -4,6 +4,7 @@
 
 #include <unordered_map>
 
+#include "graph/dsl_narrow.h"
 #include "graph/dsl_ops.h"
 
 namespace flashlight::graph {
@@ -31,7 +32,9 @@ const Table& table() {
 Arg apply_op(Builder& b, std::string_view name, const ArgList& args) {
   auto row = table().find(name);
   if (row == table().end()) throw LoweringError("unsupported-op", "unknown op " + std::string(name));
-  return row->second(b, Args(name, args));
+  Arg result = row->second(b, Args(name, args));
+  if (const auto* value = std::get_if<TensorView>(&result)) check_narrow(b, *value);
+  return result;
 }
 
 bool is_op(std::string_view name) { return table().contains(name); }

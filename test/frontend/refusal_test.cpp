@@ -173,5 +173,17 @@ TEST(Refusal, OthersAreReadAllTheSame) {
   EXPECT_TRUE(p.parsed);
 }
 
+TEST(Refusal, IntegersThatWrapAround) {
+  const std::string in = "Tensor f(const Tensor& q, const Tensor& id, int n) {\n  assume(q.dim() == 2); Tensor j = arange(q.size(-1));\n";
+  const auto cast = [&](const std::string& value) { return in + "  return where(" + value + " > 0, exp(q), 0.0);\n}"; };
+  for (const char* wraps : {"j./*!*/to(kUInt8)", "(j * 20)./*!*/to(kInt8)", "(j % 256)./*!*/to(kInt8)",
+                            "((j % 100).to(kInt8) /*!*/* 2)", "(id % 3 /*!*/* 2147483647)", "(arange(200).to(kUInt8).sum() * 0 + /*!*/-(j % 200).to(kUInt8))",
+                            "(j.to(kInt32) /*!*/* j.to(kInt32))", "(q * 300)./*!*/to(kUInt8)"})
+    expect_refused(cast(wraps), "narrow-integer");
+  for (const char* fits : {"(j % 256).to(kUInt8)", "(j > 3).to(kInt8) * 100", "j.to(kInt32) * 500 + n", "id - j.to(kInt32)",
+                           "clamp(j, 0, 100).to(kInt8) - 20", "(q * 300).to(kInt32)", "j * j * j * n", "(j.to(kInt64) * 20).clamp(0, 255).to(kUInt8)"})
+    EXPECT_FALSE(function(read(cast(fits)), "f").refusal) << fits;
+}
+
 }  // namespace
 }  // namespace flashlight::frontend::test
