@@ -73,6 +73,15 @@ void KernelWriter::write_kernel(const Writer& sweeps) {
   } else {
     w.line("const int warp = warp_index();");
   }
+  write_place(w);
+  w.line();
+  Writer operands(1);
+  write_operands(operands);
+  text_.body = w.str() + operands.str() + indent(uniform_) + sweeps.str() + "}\n";
+}
+
+// Which rows of which batch element the CTA has.
+void KernelWriter::write_place(Writer& w) {
   w.line("// Later rows come first: under a causal mask they have the most to do.");
   w.line("const int row0 = (p.row_tiles - 1 - block_index() % p.row_tiles) * M;");
   w.line("[[maybe_unused]] int batch = block_index() / p.row_tiles;");
@@ -85,10 +94,6 @@ void KernelWriter::write_kernel(const Writer& sweeps) {
     w.line("batch /= " + extent + ";");
   }
   w.line("[[maybe_unused]] const PackIndex pack = p.pack.index(batch);");
-  w.line();
-  Writer operands(1);
-  write_operands(operands);
-  text_.body = w.str() + operands.str() + indent(uniform_) + sweeps.str() + "}\n";
 }
 
 std::string KernelWriter::indent(const Writer& block) {

@@ -24,9 +24,10 @@ using kernel::StepKind;
 class KernelWriter {
  public:
   KernelWriter(const kernel::Program& program, const std::string& name, Parameters& parameters, bool split);
+  virtual ~KernelWriter() = default;
   KernelText run();
 
- private:
+ protected:
   // An operand that is one tensor read at affine indices is copied; any other is computed while it is filled.
   struct Placement {
     std::string name;       // q_tile
@@ -48,11 +49,12 @@ class KernelWriter {
   // kernel_text.cpp
   void find_dimensions();
   std::string dimension(int loop) const;
-  std::string template_head() const;
-  void write_kernel(const Writer& sweeps);
+  virtual std::string template_head() const;
+  virtual void write_kernel(const Writer& sweeps);
+  void write_place(Writer& w);
   static std::string indent(const Writer& block);
   std::string shape_in_words(const graph::Shape& shape, bool pack) const;
-  void write_params();
+  virtual void write_params();
   // The columns of a dimension that one warp holds.
   std::string held(int loop) const { return dimension(loop) + (split_ ? " / PARTS" : ""); }
   std::string first_held(int loop) const { return split_ ? "part * (" + held(loop) + ")" : ""; }
@@ -66,7 +68,13 @@ class KernelWriter {
   void place_operands();
   std::string tile_type(std::size_t o) const;
   void write_operands(Writer& w);
+  void write_matrices(std::size_t o, Writer& w);
   void write_segments(std::size_t o, Writer& w);
+  struct Strides {
+    std::vector<Sym> start;  // of each axis, where row and column are the first
+    std::string rows, cols;  // strides in elements
+  };
+  Strides strides(const Placement& place, const kernel::Operand& operand);
   std::pair<std::string, std::string> matrix(const Placement& place, const kernel::Operand& operand);
   std::string matrix_name(std::size_t o) const;
   std::string any_matrix_name(std::size_t o) const { return "any_" + matrix_name(o); }
@@ -86,12 +94,14 @@ class KernelWriter {
   // kernel_sweep.cpp
   void declare(const kernel::Sweep& sweep, Writer& w);
   std::string name_of(Expr node);
-  void write_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w);
+  virtual void write_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w);
+  void open_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w);
   static int row_vectors(const kernel::Sweep& sweep);
   void write_wholes(const kernel::Sweep& sweep, CoverText& cover, Writer& w);
   void write_tile(const kernel::Sweep& sweep, CoverText& cover, Writer& w);
+  void write_item(const kernel::Sweep& sweep, CoverText& cover, const Item& item, Writer& w);
   void prefetch(const kernel::Sweep& sweep, Writer& w);
-  void write_contract(const Item& item, Writer& w);
+  virtual void write_contract(const Item& item, Writer& w);
   void write_masked(const kernel::Masked& masked, const Item& item, CoverText& cover, Writer& w);
   std::string fragment(int slot) const { return slot == 0 ? "s" : "s" + std::to_string(slot); }
 
@@ -101,8 +111,10 @@ class KernelWriter {
   Expr hoisted(Expr e, kernel::Space loop, Writer& w);
   void assign(const Item& item, Expr value, Writer& w);
   void write_step(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w);
+  virtual void write_product(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w);
   void write_reduce(const kernel::Step& step, Writer& w);
   void write_let(const kernel::Step& step, Writer& w);
+  void declare_row(const std::string& name, Writer& w) const;
   void write_row(const std::string& name, const std::string& op, Expr value, Writer& w);
   void write_shift(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w);
   void write_rescale(const kernel::State& state, Expr value, Writer& w);
@@ -133,6 +145,8 @@ class KernelWriter {
   std::map<std::string, std::string> wholes_;
   Writer uniform_;
   int sweep_ = 0;
+  std::set<std::string> outliving_;   // row vectors that are declared further out already
+  bool counts_masked_ = true;         // tiles that need a mask are counted
   bool values_ready_ = false;  // the tile's values have arrived for every warp
 };
 
