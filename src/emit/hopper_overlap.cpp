@@ -64,19 +64,13 @@ std::vector<HopperWriter::Unit> HopperWriter::units_of(const kernel::Sweep& swee
   return named ? units : std::vector<Unit>{};
 }
 
-// The unit's row program as a function of the tile; what rescales accumulators outlives it.
+// The unit's row program as a function of the tile.
 void HopperWriter::write_weigh(const kernel::Sweep& sweep, CoverText& cover, const Unit& unit, const std::string& name, bool first,
                                Writer& w) {
   kernel::Sweep own = sweep;  // with this unit's masks
   own.masked.clear();
   for (std::size_t k : unit.front)
     if (schedule_.items[k].kind == Item::Mask) own.masked.push_back(sweep.masked[schedule_.items[k].index]);
-  outliving_.clear();
-  for (std::size_t k : unit.rescales) {
-    for (const kernel::Step& step : sweep.steps)
-      if (step.target && depends(sweep.steps[schedule_.items[k].index].value, step.target)) outliving_.insert(name_of(step.target));
-  }
-  for (const std::string& vector : outliving_) w.line("RowVec<MI> " + vector + ";");
   w.open("const auto " + name + " = [&](int tile) FL_INLINE {");
   w.line("[[maybe_unused]] const int col0 = tile * N;");
   if (first) w.line("count(\"tile\");");
@@ -89,7 +83,32 @@ void HopperWriter::write_weigh(const kernel::Sweep& sweep, CoverText& cover, con
     write_item(sweep, cover, schedule_.items[k], w);
   }
   w.close("};");
-  outliving_.clear();
+}
+
+// Row temporaries that are read outside of the unit's function that computes them.
+std::set<std::string> HopperWriter::outliving(const kernel::Sweep& sweep, const std::vector<Unit>& units) {
+  std::set<std::string> names;
+  const auto reads = [&](std::size_t k, Expr temporary) {
+    const Item& item = schedule_.items[k];
+    std::vector<Expr> values{item.node};
+    if (item.kind == Item::Mask) values = {sweep.masked[item.index].value, sweep.masked[item.index].predicate};
+    if (item.kind == Item::Step || item.kind == Item::Scan) values = {sweep.steps[item.index].value};
+    return std::any_of(values.begin(), values.end(), [&](Expr value) { return value && depends(value, temporary); });
+  };
+  for (const Unit& own : units) {
+    for (std::size_t k : own.front) {
+      const Item& item = schedule_.items[k];
+      if (item.kind != Item::Step || !sweep.steps[item.index].target) continue;
+      const Expr temporary = sweep.steps[item.index].target;
+      for (const Unit& unit : units) {
+        const auto read = [&](std::size_t other) { return reads(other, temporary); };
+        if (std::any_of(unit.rescales.begin(), unit.rescales.end(), read) ||
+            (&unit != &own && std::any_of(unit.front.begin(), unit.front.end(), read)))
+          names.insert(name_of(temporary));
+      }
+    }
+  }
+  return names;
 }
 
 std::vector<std::string> HopperWriter::scores_of(const Unit& unit) const {
@@ -209,11 +228,14 @@ void HopperWriter::write_link(const kernel::Sweep& sweep, const Unit& before, co
 
 void HopperWriter::write_overlapped(const kernel::Sweep& sweep, CoverText& cover, const std::vector<Unit>& units, Writer& w) {
   for (int slot = 0; slot < schedule_.slots; ++slot) w.line("Acc<MI, N> " + fragment(slot) + ";");
+  outliving_ = outliving(sweep, units);
+  for (const std::string& vector : outliving_) w.line("RowVec<MI> " + vector + ";");
   std::vector<std::string> weighs;
   for (std::size_t u = 0; u < units.size(); ++u) {
     weighs.push_back("weigh" + (units.size() > 1 ? std::to_string(u + 1) : ""));
     write_weigh(sweep, cover, units[u], weighs[u], u == 0, w);
   }
+  outliving_.clear();
   std::size_t weights = 0;
   for (const Unit& unit : units) {
     std::vector<kernel::Expr> values;

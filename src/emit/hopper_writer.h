@@ -52,6 +52,7 @@ class HopperWriter final : public KernelWriter {
   std::vector<Unit> units_of(const kernel::Sweep& sweep) const;
   void write_overlapped(const kernel::Sweep& sweep, CoverText& cover, const std::vector<Unit>& units, Writer& w);
   void write_weigh(const kernel::Sweep& sweep, CoverText& cover, const Unit& unit, const std::string& name, bool first, Writer& w);
+  std::set<std::string> outliving(const kernel::Sweep& sweep, const std::vector<Unit>& units);
   void write_link(const kernel::Sweep& sweep, const Unit& before, const Unit& unit, const std::string& weigh, const std::string& tile,
                   Writer& w);
   std::vector<std::string> scores_of(const Unit& unit) const;
