@@ -123,13 +123,16 @@ std::string HopperWriter::product_place(std::size_t operand) const {
 }
 
 // Tiles are waited for before the fence: a fence further away would have to be repeated.
-void HopperWriter::start_contracts(const Unit& unit, Writer& w) {
+void HopperWriter::wait_contracted(const Unit& unit, Writer& w) {
   std::set<std::string> waits;
   for (std::size_t k : unit.contracts) {
     const auto o = static_cast<std::size_t>(program_.contractions[schedule_.items[k].index].right);
     const std::string wait = derived(o, "_ring") + ".wait(" + derived(o, "_at") + ");";
     if (waits.insert(wait).second) w.line(wait);
   }
+}
+
+void HopperWriter::start_contracts(const Unit& unit, Writer& w) {
   w.line("fence_products(" + join(scores_of(unit), ", ") + ");");
   for (std::size_t k : unit.contracts) {
     const kernel::Contraction& c = program_.contractions[schedule_.items[k].index];
@@ -210,11 +213,15 @@ void HopperWriter::finish_products(const kernel::Sweep& sweep, const Unit& unit,
   }
 }
 
-// From the weights of one unit to those of the next: its scores, while the former's product is made.
+// From the weights of one unit to those of the next: its scores, while the former's product is made. The warpgroups take
+// turns at starting both.
 void HopperWriter::write_link(const kernel::Sweep& sweep, const Unit& before, const Unit& unit, const std::string& weigh,
                               const std::string& tile, Writer& w) {
+  wait_contracted(unit, w);
+  w.line("turns.take();");
   start_contracts(unit, w);
   start_products(sweep, before, w);
+  w.line("turns.pass();");
   w.line("wait_products<1>(" + join(scores_of(unit), ", ") + ");");
   release_contracted(unit, w);
   w.line(weigh + "(" + tile + ");");
@@ -244,8 +251,11 @@ void HopperWriter::write_overlapped(const kernel::Sweep& sweep, CoverText& cover
   }
   for (std::size_t n = 1; n <= weights; ++n) w.line("Operand<T, N> weights" + (n > 1 ? std::to_string(n) : "") + ";");
   const std::size_t last = units.size() - 1;
+  w.line("const Turns<kConsumers> turns{warpgroup};");
+  w.line("turns.begin();");
   w.line("int tile = " + cover.first() + ";");
   w.open("if (tile < tiles) {");
+  wait_contracted(units[0], w);
   start_contracts(units[0], w);
   w.line("wait_products<0>(" + join(scores_of(units[0]), ", ") + ");");
   release_contracted(units[0], w);

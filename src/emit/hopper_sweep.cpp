@@ -4,6 +4,43 @@
 
 namespace flashlight::emit {
 
+namespace {
+
+bool is_long(int function) {
+  static const std::set<graph::Fn> kLong{graph::Fn::Erf,   graph::Fn::Pow, graph::Fn::Sin,      graph::Fn::Cos,
+                                         graph::Fn::Log1p, graph::Fn::Expm1, graph::Fn::FloorDiv, graph::Fn::Mod};
+  return kLong.contains(static_cast<graph::Fn>(function));
+}
+
+}  // namespace
+
+// What the score program takes besides its fragments.
+void HopperWriter::find_costs(const kernel::Sweep& sweep) {
+  target::Demand& demand = text_.demand;
+  demand.skips_tiles |= !sweep.live.empty();
+  std::set<graph::NodeId> seen;
+  auto visit = [&](auto&& self, graph::NodeId id) -> void {
+    if (!seen.insert(id).second) return;
+    const graph::Node& node = function_.graph[id];
+    demand.reads_elements |= node.op == graph::Op::Input;
+    demand.long_elements |= node.op == graph::Op::Gather || (node.op == graph::Op::Map && is_long(static_cast<int>(node.fn)));
+    for (const graph::Operand& operand : node.operands) self(self, operand.node);
+  };
+  std::vector<Expr> roots;
+  for (const kernel::Masked& m : sweep.masked) roots.insert(roots.end(), {m.value, m.predicate});
+  for (const kernel::Step& step : sweep.steps) roots.push_back(step.value);
+  for (Expr root : roots) {
+    if (!root) continue;
+    for (Expr call : alg::collect(root, {alg::Op::kCall})) demand.long_elements |= is_long(call.function_id());
+    for (Expr leaf : alg::collect(root, {alg::Op::kLeaf})) {
+      const bool contracted = std::any_of(program_.contractions.begin(), program_.contractions.end(),
+                                          [&](const kernel::Contraction& c) { return c.leaf == leaf.leaf_id(); });
+      if (contracted || program_.temporaries.contains(leaf.leaf_id()) || !(kernel::space_of(program_, leaf) & kernel::kKey)) continue;
+      visit(visit, plan_.leaves[leaf.leaf_id()].node);
+    }
+  }
+}
+
 void HopperWriter::find_uses(const kernel::Sweep& sweep) {
   uses_.clear();
   for (std::size_t k = 0; k < schedule_.items.size(); ++k) {
@@ -24,6 +61,7 @@ void HopperWriter::find_uses(const kernel::Sweep& sweep) {
 void HopperWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w) {
   open_sweep(sweep, number, w);
   find_uses(sweep);
+  find_costs(sweep);
   CoverText cover(program_, sweep, points_);
   Writer bounds;
   cover.write_bounds(bounds);

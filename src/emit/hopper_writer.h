@@ -31,6 +31,7 @@ class HopperWriter final : public KernelWriter {
 
   // hopper_sweep.cpp
   void write_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w) override;
+  void find_costs(const kernel::Sweep& sweep);
   void find_uses(const kernel::Sweep& sweep);
   void write_loader(const CoverText& cover, const Writer& bounds);
   void write_tiles(const kernel::Sweep& sweep, CoverText& cover, Writer& w);
@@ -57,6 +58,7 @@ class HopperWriter final : public KernelWriter {
                   Writer& w);
   std::vector<std::string> scores_of(const Unit& unit) const;
   std::string product_place(std::size_t operand) const;
+  void wait_contracted(const Unit& unit, Writer& w);
   void start_contracts(const Unit& unit, Writer& w);
   void release_contracted(const Unit& unit, Writer& w);
   std::vector<std::string> weights_of(const kernel::Sweep& sweep, const Unit& unit, std::vector<kernel::Expr>& values) const;

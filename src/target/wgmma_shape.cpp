@@ -10,8 +10,9 @@ namespace flashlight::target {
 namespace {
 
 constexpr int kSharedLimit = 227 * 1024, kBarrierBytes = 1024;
-// What addresses, loop state and the products' descriptors take, fitted to what ptxas says of all samples.
-constexpr int kOtherRegisters = 40;
+// What addresses, loop state and the products' descriptors take, fitted to what ptxas says of all samples; more where
+// addresses or intermediate values of many scores are alive at once.
+int other_registers(const Demand& d) { return 18 + (d.reads_elements ? 14 : 0) + (d.long_elements ? 96 : 0); }
 constexpr int kMostColumns = 256;  // of one wgmma
 constexpr int kMostStages = 4;
 
@@ -19,7 +20,7 @@ int total(const std::vector<int>& columns) { return std::accumulate(columns.begi
 
 bool fits_shared(const Demand& d, const WgmmaShape& s) { return shared_bytes(d, s) <= kSharedLimit; }
 bool fits_registers(const Demand& d, const WgmmaShape& s) {
-  return value_registers(d, s) + kOtherRegisters <= std::min(consumer_registers(s.consumers), 255);
+  return value_registers(d, s) + other_registers(d) <= std::min(consumer_registers(s.consumers), 255);
 }
 
 }  // namespace
@@ -41,11 +42,13 @@ WgmmaChoice choose_wgmma(const Demand& demand) {
   if (demand.element_bytes != 2) return {std::nullopt, "wgmma multiplies 16-bit types, these are of 32 bits"};
   if (std::any_of(demand.accumulators.begin(), demand.accumulators.end(), [](int c) { return c > kMostColumns; }))
     return {std::nullopt, "an accumulator has more columns than a wgmma makes"};
-  // By preference: rows save loads of keys from L2, keys save passes over the row vectors.
-  static constexpr WgmmaShape kShapes[] = {{3, 128, 2}, {2, 176, 2}, {2, 128, 2}, {3, 96, 2}, {2, 96, 2}, {2, 80, 2}, {2, 64, 2},
-                                           {2, 48, 2},  {2, 32, 2},  {1, 128, 2}, {1, 96, 2}, {1, 64, 2}, {1, 48, 2}, {1, 32, 2}};
+  // By preference: rows save loads of keys from L2, keys save passes over the row vectors; but of a tile that a mask cuts,
+  // a wide one wastes more.
+  static constexpr WgmmaShape kShapes[] = {{3, 128, 2}, {2, 176, 2}, {2, 128, 2}, {2, 112, 2}, {2, 96, 2}, {2, 80, 2}, {2, 64, 2},
+                                           {2, 48, 2},  {2, 32, 2},  {1, 128, 2}, {1, 96, 2},  {1, 64, 2}, {1, 48, 2}, {1, 32, 2}};
   bool registers = false;
   for (WgmmaShape shape : kShapes) {
+    if (demand.skips_tiles && shape.n > 128) continue;
     if (!fits_registers(demand, shape)) continue;
     registers = true;
     if (!fits_shared(demand, shape)) continue;
