@@ -14,6 +14,7 @@ class CoverText {
   void write_bounds(Writer& w);
   std::string first() const;  // the first tile to visit
   std::string next() const;   // the tile after `tile`
+  bool searches() const { return tested_; }  // the next tile is searched for
   // True where a tile [col0, col0 + N) is kept whole by `predicate` (null: by the end of the keys alone).
   std::string full(kernel::Expr predicate);
   std::string in_words() const;

@@ -194,7 +194,7 @@ std::optional<KernelFacts> hopper_facts_of(const VariantText& v, const EmitOptio
                     std::to_string(shape.consumers) + " + 1 warpgroups, " + std::to_string(shape.stages) + " stages");
     bytes.push_back(std::to_string(instance.wgmma_shared_bytes));
     const target::Demand demand = demand_for(*v.kernel.hopper, 2, instance.padded);
-    budgets.push_back(std::to_string(target::value_registers(demand, shape)) + " of " + std::to_string(target::consumer_registers(shape.consumers)));
+    budgets.push_back(std::to_string(target::value_registers(demand, shape)) + " of " + std::to_string(target::consumer_registers(shape.consumers, demand.busy_loader)));
   }
   if (tiles.empty()) return std::nullopt;
   KernelFacts facts = facts_of(v, options);

@@ -46,6 +46,7 @@ std::string HopperWriter::template_head() const {
 void HopperWriter::write_kernel(const Writer& sweeps) {
   find_obstacle();
   if (!text_.obstacle.empty()) return;
+  const std::string busy = text_.demand.busy_loader ? "true" : "false";
   Writer w;
   w.line(template_head());
   w.open("FL_HOPPER_KERNEL(kWarpgroupSize * (M / 64 + 1)) " + text_.name + "(FL_PARAMS(" + text_.params + ") p) {");
@@ -59,13 +60,13 @@ void HopperWriter::write_kernel(const Writer& sweeps) {
   body.append(shared_);
   body.line();
   body.open("if (warpgroup_index() == kConsumers) {");
-  body.line("decrease_registers<loader_registers(kConsumers)>();");
+  body.line("decrease_registers<loader_registers(kConsumers, " + busy + ")>();");
   body.line("if (warp_index() % 4 != 0 || !elect_one()) return;");
   write_row_loads(body);
   body.append(loader_);
   body.line("return;");
   body.close();
-  body.line("increase_registers<consumer_registers(kConsumers)>();");
+  body.line("increase_registers<consumer_registers(kConsumers, " + busy + ")>();");
   body.line("const int warp = warp_index(), warpgroup = warpgroup_index();");
   body.append(uniform_);
   text_.body = w.str() + "#if FL_HOPPER\n" + body.str() + sweeps.str() + "#endif\n}\n\n";

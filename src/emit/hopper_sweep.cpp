@@ -67,6 +67,7 @@ void HopperWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, W
   cover.write_bounds(bounds);
   if (text_.sparsity.empty()) text_.sparsity = cover.in_words();
   (single_ ? shared_ : w).append(bounds);
+  text_.demand.busy_loader |= cover.searches();
   write_loader(cover, bounds);
   if (number == 0) write_row_fills(w);
   const std::vector<Unit> units = single_ ? units_of(sweep) : std::vector<Unit>{};

@@ -20,13 +20,13 @@ int total(const std::vector<int>& columns) { return std::accumulate(columns.begi
 
 bool fits_shared(const Demand& d, const WgmmaShape& s) { return shared_bytes(d, s) <= kSharedLimit; }
 bool fits_registers(const Demand& d, const WgmmaShape& s) {
-  return value_registers(d, s) + other_registers(d) <= std::min(consumer_registers(s.consumers), 255);
+  return value_registers(d, s) + other_registers(d) <= std::min(consumer_registers(s.consumers, d.busy_loader), 255);
 }
 
 }  // namespace
 
-int loader_registers(int consumers) { return consumers == 1 ? 56 : consumers == 2 ? 24 : 32; }
-int consumer_registers(int consumers) { return consumers == 1 ? 256 : consumers == 2 ? 240 : 160; }
+int loader_registers(int consumers, bool busy) { return consumers == 1 ? 56 : consumers == 2 ? (busy ? 40 : 24) : (busy ? 56 : 32); }
+int consumer_registers(int consumers, bool busy) { return consumers == 1 ? 256 : consumers == 2 ? (busy ? 232 : 240) : (busy ? 152 : 160); }
 
 int shared_bytes(const Demand& d, const WgmmaShape& s) {
   constexpr int kFloatBytes = 4;

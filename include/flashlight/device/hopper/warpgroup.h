@@ -29,13 +29,13 @@ namespace flashlight::device {
 
 inline constexpr int kWarpgroupSize = 128;
 
-// How a CTA of one loading and some consuming warpgroups divides the registers of an SM. The translator's tile table
-// (src/target/wgmma_shape.cpp) counts on the same.
-FL_HOST_DEVICE constexpr int loader_registers(int consumers) {
-  return consumers == 1 ? 56 : consumers == 2 ? 24 : 32;
+// How a CTA of one loading and some consuming warpgroups divides the registers of an SM; `busy`: the loader has more to
+// compute than where the next tile is. The translator's tile table (src/target/wgmma_shape.cpp) counts on the same.
+FL_HOST_DEVICE constexpr int loader_registers(int consumers, bool busy) {
+  return consumers == 1 ? 56 : consumers == 2 ? (busy ? 40 : 24) : (busy ? 56 : 32);
 }
-FL_HOST_DEVICE constexpr int consumer_registers(int consumers) {
-  return consumers == 1 ? 256 : consumers == 2 ? 240 : 160;
+FL_HOST_DEVICE constexpr int consumer_registers(int consumers, bool busy) {
+  return consumers == 1 ? 256 : consumers == 2 ? (busy ? 232 : 240) : (busy ? 152 : 160);
 }
 
 #if defined(__CUDACC__)
