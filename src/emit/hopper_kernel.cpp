@@ -33,7 +33,6 @@ void HopperWriter::find_obstacle() {
                              : !place.parts.empty() ? " is made of several tensors, and TMA copies one"
                                                     : " is computed while it is loaded, and TMA only copies");
   }
-  if (!key_vectors_.empty()) text_.obstacle = "numbers for each key are reduced from its tile, which the consumers do not do yet";
   if (operands_.empty()) text_.obstacle = "there is no product of tiles in it";
 }
 
@@ -54,7 +53,7 @@ void HopperWriter::write_kernel(const Writer& sweeps) {
   body.line("constexpr int MI = 1, kConsumers = M / 64;");
   body.line("[[maybe_unused]] constexpr int kThreads = kConsumers * kWarpgroupSize;  // of the consumers");
   body.line("FL_SHARED_MEMORY(smem);");
-  write_memory(body);
+  const std::string vectors = write_memory(body);
   write_barriers(body);
   write_place(body);
   body.append(shared_);
@@ -68,13 +67,15 @@ void HopperWriter::write_kernel(const Writer& sweeps) {
   body.close();
   body.line("increase_registers<consumer_registers(kConsumers, " + busy + ")>();");
   body.line("const int warp = warp_index(), warpgroup = warpgroup_index();");
+  for (std::size_t k = 0; k < key_vectors_.size(); ++k)
+    body.line("const KeyVec<N> " + key_vectors_[k].name + "{" + vectors + " + (" + std::to_string(k) + " * kConsumers + warpgroup) * KeyVec<N>::bytes};");
   body.append(uniform_);
   text_.body = w.str() + "#if FL_HOPPER\n" + body.str() + sweeps.str() + "#endif\n}\n\n";
   write_start();
 }
 
-// The barriers fill less than a kilobyte, tiles begin at multiples of one.
-void HopperWriter::write_memory(Writer& w) {
+// The barriers fill less than a kilobyte, tiles begin at multiples of one. Returns where they end.
+std::string HopperWriter::write_memory(Writer& w) {
   std::string tiles = "smem + 1024", barriers = "smem";
   const bool any_row = std::any_of(operands_.begin(), operands_.end(), [](const Placement& p) { return p.row; });
   if (any_row) {
@@ -92,6 +93,7 @@ void HopperWriter::write_memory(Writer& w) {
       barriers += " + " + ring + ".barrier_bytes";
     }
   }
+  return tiles;
 }
 
 void HopperWriter::write_barriers(Writer& w) const {

@@ -213,6 +213,16 @@ void HopperWriter::finish_products(const kernel::Sweep& sweep, const Unit& unit,
   }
 }
 
+// The numbers for each key, from tiles that have not been released yet.
+void HopperWriter::write_staged_vectors(const std::string& tile, Writer& w) const {
+  if (vectors_.empty()) return;
+  w.open("{");
+  w.line("const int col0 = " + tile + " * N;");
+  for (std::size_t o : staged_) w.line("const auto " + operands_[o].name + " = " + derived(o, "_ring") + ".tile(" + derived(o, "_at") + ");");
+  write_key_vectors_apart(w);
+  w.close();
+}
+
 // From the weights of one unit to those of the next: its scores, while the former's product is made. The warpgroups take
 // turns at starting both.
 void HopperWriter::write_link(const kernel::Sweep& sweep, const Unit& before, const Unit& unit, const std::string& weigh,
@@ -223,6 +233,7 @@ void HopperWriter::write_link(const kernel::Sweep& sweep, const Unit& before, co
   start_products(sweep, before, w);
   w.line("turns.pass();");
   w.line("wait_products<1>(" + join(scores_of(unit), ", ") + ");");
+  write_staged_vectors(tile, w);
   release_contracted(unit, w);
   w.line(weigh + "(" + tile + ");");
   finish_products(sweep, before, w);
@@ -258,6 +269,7 @@ void HopperWriter::write_overlapped(const kernel::Sweep& sweep, CoverText& cover
   wait_contracted(units[0], w);
   start_contracts(units[0], w);
   w.line("wait_products<0>(" + join(scores_of(units[0]), ", ") + ");");
+  write_staged_vectors("tile", w);
   release_contracted(units[0], w);
   w.line(weighs[0] + "(tile);");
   round_weights(sweep, units[0], w);

@@ -65,12 +65,15 @@ void HopperWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, W
   CoverText cover(program_, sweep, points_);
   Writer bounds;
   cover.write_bounds(bounds);
-  if (text_.sparsity.empty()) text_.sparsity = cover.in_words();
+  note_sparsity(cover, number);
   (single_ ? shared_ : w).append(bounds);
   text_.demand.busy_loader |= cover.searches();
   write_loader(cover, bounds);
   if (number == 0) write_row_fills(w);
-  const std::vector<Unit> units = single_ ? units_of(sweep) : std::vector<Unit>{};
+  vectors_ = Writer();
+  fill_key_vectors(number, sweep, "kWarpgroupSize", vectors_);
+  std::vector<Unit> units = single_ ? units_of(sweep) : std::vector<Unit>{};
+  if (units.size() > 1 && !vectors_.empty()) units.clear();
   if (units.empty()) {
     write_tiles(sweep, cover, w);
   } else {
@@ -120,6 +123,8 @@ bool HopperWriter::is_asynchronous(const kernel::Sweep& sweep, const Item& item)
 void HopperWriter::write_tile_steps(const kernel::Sweep& sweep, CoverText& cover, Writer& w) {
   arrived_.clear();
   weights_.clear();
+  for (std::size_t o : staged_) use(o, w);
+  write_key_vectors_apart(w);
   write_wholes(sweep, cover, w);
   for (int slot = 0; slot < schedule_.slots; ++slot) w.line("Acc<MI, N> " + fragment(slot) + ";");
   for (item_ = 0; item_ < schedule_.items.size(); ++item_) {
@@ -129,6 +134,14 @@ void HopperWriter::write_tile_steps(const kernel::Sweep& sweep, CoverText& cover
     write_item(sweep, cover, item, w);
   }
   finish(w);
+}
+
+// Each warpgroup has its own numbers for the keys, so that none waits for another.
+void HopperWriter::write_key_vectors_apart(Writer& w) const {
+  if (vectors_.empty()) return;
+  w.line("sync_warpgroup(warpgroup);  // those of the tile before are no longer read");
+  w.append(vectors_);
+  w.line("sync_warpgroup(warpgroup);");
 }
 
 // Names the operand's tile, and waits for it where it is used first.

@@ -22,7 +22,7 @@ class HopperWriter final : public KernelWriter {
   void write_kernel(const Writer& sweeps) override;
   void write_params() override;
   void write_start();
-  void write_memory(Writer& w);
+  std::string write_memory(Writer& w);
   void write_barriers(Writer& w) const;
   std::vector<std::string> steps_of(std::size_t o);
   std::string tile_source(std::size_t o);
@@ -38,6 +38,7 @@ class HopperWriter final : public KernelWriter {
   void write_tile_steps(const kernel::Sweep& sweep, CoverText& cover, Writer& w);
   void write_contract(const Item& item, Writer& w) override;
   void write_product(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w) override;
+  void write_key_vectors_apart(Writer& w) const;
   void use(std::size_t operand, Writer& w);
   bool is_in_flight(const std::string& registers) const;
   void make_way(const std::string& accumulator, Writer& w);
@@ -53,6 +54,7 @@ class HopperWriter final : public KernelWriter {
   std::vector<Unit> units_of(const kernel::Sweep& sweep) const;
   void write_overlapped(const kernel::Sweep& sweep, CoverText& cover, const std::vector<Unit>& units, Writer& w);
   void write_weigh(const kernel::Sweep& sweep, CoverText& cover, const Unit& unit, const std::string& name, bool first, Writer& w);
+  void write_staged_vectors(const std::string& tile, Writer& w) const;
   std::set<std::string> outliving(const kernel::Sweep& sweep, const std::vector<Unit>& units);
   void write_link(const kernel::Sweep& sweep, const Unit& before, const Unit& unit, const std::string& weigh, const std::string& tile,
                   Writer& w);
@@ -81,7 +83,7 @@ class HopperWriter final : public KernelWriter {
   std::set<std::size_t> behind_;      // operands of contractions and of later products: two places in one ring
   bool single_;  // one sweep: both sides share its bounds
   std::string base_params_;
-  Writer shared_, loader_;
+  Writer shared_, loader_, vectors_;
 };
 
 }  // namespace flashlight::emit

@@ -38,13 +38,17 @@ void KernelWriter::open_sweep(const kernel::Sweep& sweep, std::size_t number, Wr
   declare(sweep, w);
 }
 
+void KernelWriter::note_sparsity(const CoverText& cover, std::size_t number) {
+  const std::string words = cover.in_words();
+  if (number == 0) text_.sparsity = words;
+  else if (text_.sparsity != words) text_.sparsity += "; sweep " + std::to_string(number + 1) + ": " + words;
+}
+
 void KernelWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w) {
   open_sweep(sweep, number, w);
   CoverText cover(program_, sweep, points_);
   cover.write_bounds(w);
-  const std::string words = cover.in_words();
-  if (number == 0) text_.sparsity = words;
-  else if (text_.sparsity != words) text_.sparsity += "; sweep " + std::to_string(number + 1) + ": " + words;
+  note_sparsity(cover, number);
   if (number > 0) w.line("sync_threads();  // the tiles of the sweep before are no longer read");
   for (std::size_t o = 0; o < operands_.size(); ++o) {
     if (number == 0 && operands_[o].row) write_load(o, "row0", w);

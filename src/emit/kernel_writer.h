@@ -88,13 +88,15 @@ class KernelWriter {
   void write_key_loads(bool early, const std::string& first, const kernel::Sweep& sweep, Writer& w,
                        const std::string& before, const std::string& condition);
   void find_key_vectors();
-  std::optional<std::string> staged(const kernel::Sweep& sweep, int input, const fusion::Index& index) const;
+  std::optional<std::string> staged(const kernel::Sweep& sweep, int input, const fusion::Index& index);
+  bool fill_key_vectors(std::size_t number, const kernel::Sweep& sweep, const std::string& threads, Writer& w);
   void write_key_vectors(std::size_t number, const kernel::Sweep& sweep, Writer& w);
 
   // kernel_sweep.cpp
   void declare(const kernel::Sweep& sweep, Writer& w);
   std::string name_of(Expr node);
   virtual void write_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w);
+  void note_sparsity(const CoverText& cover, std::size_t number);
   void open_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w);
   static int row_vectors(const kernel::Sweep& sweep);
   void write_wholes(const kernel::Sweep& sweep, CoverText& cover, Writer& w);
@@ -140,6 +142,7 @@ class KernelWriter {
   KernelText text_;
   std::vector<Placement> operands_;
   std::vector<KeyVector> key_vectors_;
+  std::set<std::size_t> staged_;  // operands whose tiles the key vectors read
   Schedule schedule_;
   // The conditions under which a tile needs no mask, and their variables.
   std::map<std::string, std::string> wholes_;

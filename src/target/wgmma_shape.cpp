@@ -31,7 +31,7 @@ int consumer_registers(int consumers, bool busy) { return consumers == 1 ? 256 :
 int shared_bytes(const Demand& d, const WgmmaShape& s) {
   constexpr int kFloatBytes = 4;
   return kBarrierBytes + (s.m() * total(d.row_operands) + s.stages * s.n * total(d.key_operands)) * d.element_bytes +
-         s.n * d.key_vectors * kFloatBytes;
+         s.consumers * s.n * d.key_vectors * kFloatBytes;
 }
 
 int value_registers(const Demand& d, const WgmmaShape& s) {

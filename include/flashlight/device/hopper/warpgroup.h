@@ -112,4 +112,9 @@ template <int WARPGROUPS> struct Turns {
   }
 };
 
+// Waits for the threads of the calling warpgroup, whose number it is (0, 1, 2); orders their memory accesses.
+FL_DEVICE void sync_warpgroup(int warpgroup FL_AND_WHERE) {
+  sync_named(Turns<3>::kFirst + 3 + warpgroup, kWarpgroupSize FL_AND_HERE);
+}
+
 }  // namespace flashlight::device
