@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The samples' command line, and the list of ugly sizes.
+#include <flashlight/emulator/emulator.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -24,6 +26,7 @@ constexpr const char* kHelp =
     "  --noncontiguous          store [B, H, S, D] inputs as [B, S, H, D]\n"
     "  --ugly                   a list of sizes that fit no tile, in bf16 and fp16 unless --dtype is given, some strided\n"
     "  --eager                  leave the fused run out\n"
+    "  --arch sm_80|sm_90a      what the emulated device passes for: a file has kernels for both\n"
     "  --strict-nan             rows that see no key must give NaN (as translated with --strict-nan)\n"
     "  --save FOLDER            keep the small float64 results there, for --expected on another machine\n"
     "  --expected FOLDER        hold the float64 results of this machine against those\n"
@@ -53,6 +56,13 @@ DType dtype(std::string_view text) {
   if (text == "fp16") return kFloat16;
   if (text == "fp32") return kFloat32;
   usage("no dtype", text.data());
+}
+
+void pass_for(std::string_view arch) {
+  emulator::Options options = emulator::options();
+  options.compute_capability = arch == "sm_80" ? 80 : 90;
+  if (arch != "sm_80" && arch != "sm_90a") usage("no architecture", arch.data());
+  emulator::set_options(options);
 }
 
 std::int64_t* size_of(Shape& s, std::string_view option) {
@@ -89,6 +99,8 @@ Options parse(int argc, char** argv, const Shape& defaults) {
       if (size) *size = number(value);
       else o.shape.dtype = dtype(value), o.one_dtype = true;
       o.friendly = false;
+    } else if (option == "--arch") {
+      pass_for(behind(argc, argv, k));
     } else if (option == "--save") {
       o.references.save(behind(argc, argv, k));
     } else if (option == "--expected") {

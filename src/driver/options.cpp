@@ -87,7 +87,7 @@ void declare_outputs(CLI::App& app, Options& o) {
 }
 
 void declare_translation(CLI::App& app, Options& o) {
-  app.add_option("--arch", o.archs, "GPU architectures (sm_80)")
+  app.add_option("--arch", o.archs, "GPU architectures: sm_80, whose kernels every file has, and sm_90a (sm_80,sm_90a)")
       ->type_name("LIST")
       ->delimiter(',')
       ->allow_extra_args(false)
@@ -172,7 +172,7 @@ void check_regex(const std::string& option, const std::string& text) {
 }
 
 void check_values(const Options& o) {
-  check_one_of("--arch", o.archs, {"sm_80"});
+  check_one_of("--arch", o.archs, {"sm_80", "sm_90a"});
   check_one_of("--dtypes", o.dtypes, {"bf16", "fp16", "fp32"});
   if (!o.dump.empty()) check_one_of("--dump", {o.dump}, {"ast", "graph", "rewritten", "plan", "kernel"});
   if (o.head_dims.empty()) usage("bad-value", "--head-dims: the list is empty");

@@ -42,6 +42,7 @@ std::string kernel(const KernelFacts& k) {
   if (!k.bytes_unfused.empty())
     out += line("memory traffic", k.bytes_fused + " bytes instead of " + k.bytes_unfused + "; e is the size of an element");
   out += line("skipped tiles", k.sparsity);
+  out += line("why", k.why);
   return out + indented(k.explanation, "    ");
 }
 

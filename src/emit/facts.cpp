@@ -134,19 +134,42 @@ std::string operand_text(const kernel::Program& program, int operand) {
 
 }  // namespace
 
+namespace {
+
+std::string instance_name(const PartText& v, const Instance& instance) {
+  std::string name = instance.type;
+  for (const Dimension& d : v.kernel.dimensions) name += " " + d.name + "=" + std::to_string(instance.padded.at(d.loop));
+  return name;
+}
+
+// Which of sm_90a's calls the kernel of the sm_80 family takes, and why.
+std::string why_on_hopper(const PartText& v, const std::vector<Instance>& instances) {
+  if (!v.kernel.hopper) return {};
+  std::vector<std::string> reasons;
+  bool any = false;
+  for (const Instance& instance : instances) {
+    any |= instance.wgmma.shape.has_value();
+    if (!instance.wgmma.shape) reasons.push_back(instance_name(v, instance) + ": " + instance.wgmma.reason);
+  }
+  if (any) reasons.push_back("tensors that TMA cannot address");
+  return "on sm_90a, " + join(reasons, "; ");
+}
+
+}  // namespace
+
 KernelFacts facts_of(const PartText& v, const EmitOptions& options) {
   KernelFacts facts;
   facts.name = v.kernel.name;
   facts.arch = "sm_80";
   std::vector<std::string> tiles, bytes;
-  for (const Instance& instance : instances_of(v, options)) {
-    std::string dims;
-    for (const Dimension& d : v.kernel.dimensions) dims += " " + d.name + "=" + std::to_string(instance.padded.at(d.loop));
-    tiles.push_back(instance.type + dims + ": " + std::to_string(instance.shape.m) + "x" + std::to_string(instance.shape.n) + ", " + std::to_string(instance.shape.warps * instance.shape.parts) + " warps");
+  const std::vector<Instance> instances = instances_of(v, options);
+  for (const Instance& instance : instances) {
+    tiles.push_back(instance_name(v, instance) + ": " + std::to_string(instance.shape.m) + "x" + std::to_string(instance.shape.n) + ", " + std::to_string(instance.shape.warps * instance.shape.parts) + " warps");
     bytes.push_back(std::to_string(instance.shared_bytes));
   }
   facts.tile = join(tiles, "; ");
   facts.smem_bytes = join(bytes, "; ");
+  facts.why = why_on_hopper(v, instances);
   const graph::Function& f = *v.program->function;
   for (int n = 0; n < f.graph.size(); ++n) {
     const graph::Node& node = f.graph[n];
@@ -159,6 +182,28 @@ KernelFacts facts_of(const PartText& v, const EmitOptions& options) {
   facts.bytes_unfused = unfused_bytes(*v.program);
   facts.sparsity = v.kernel.sparsity;
   facts.explanation = v.program->plan->explanation;
+  return facts;
+}
+
+std::optional<KernelFacts> hopper_facts_of(const PartText& v, const EmitOptions& options) {
+  std::vector<std::string> tiles, bytes, budgets;
+  for (const Instance& instance : instances_of(v, options)) {
+    if (!instance.wgmma.shape) continue;
+    const target::WgmmaShape& shape = *instance.wgmma.shape;
+    tiles.push_back(instance_name(v, instance) + ": " + std::to_string(shape.m()) + "x" + std::to_string(shape.n) + ", " +
+                    std::to_string(shape.consumers) + " + 1 warpgroups, " + std::to_string(shape.stages) + " stages");
+    bytes.push_back(std::to_string(instance.wgmma_shared_bytes));
+    const target::Demand demand = demand_for(*v.kernel.hopper, 2, instance.padded);
+    budgets.push_back(std::to_string(target::value_registers(demand, shape)) + " of " + std::to_string(target::consumer_registers(shape.consumers, demand.busy_loader)));
+  }
+  if (tiles.empty()) return std::nullopt;
+  KernelFacts facts = facts_of(v, options);
+  facts.name = v.kernel.hopper->name;
+  facts.arch = "sm_90a";
+  facts.tile = join(tiles, "; ");
+  facts.smem_bytes = join(bytes, "; ");
+  facts.explanation.clear();  // the other kernel's
+  facts.why = "a consumer's values take " + join(budgets, "; ") + " registers";
   return facts;
 }
 

@@ -6,6 +6,8 @@
 namespace flashlight::emit {
 
 KernelFacts facts_of(const PartText& part, const EmitOptions& options);
+// Of the kernel for sm_90a, where some instance has one.
+std::optional<KernelFacts> hopper_facts_of(const PartText& part, const EmitOptions& options);
 // The row program in words: what is streamed, which states are kept, how the result is made.
 std::vector<std::string> formula_comment(const kernel::Program& program);
 

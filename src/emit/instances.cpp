@@ -52,6 +52,16 @@ bool has_open_dimension(const PartText& v) {
                      [&](const Dimension& d) { return !v.program->plan->loops[d.loop].size.as_integer(); });
 }
 
+// The recipe of sm_90a for the same dimensions, or why there is none.
+void choose_hopper(const PartText& v, const StorageType& type, Instance& instance) {
+  if (!v.kernel.hopper) return;
+  const KernelText& hopper = *v.kernel.hopper;
+  const target::Demand demand = demand_for(hopper, type.bytes, instance.padded);
+  instance.wgmma = target::choose_wgmma(demand);
+  if (!hopper.obstacle.empty() && type.bytes == 2) instance.wgmma = {std::nullopt, hopper.obstacle};
+  if (instance.wgmma.shape) instance.wgmma_shared_bytes = target::shared_bytes(demand, *instance.wgmma.shape);
+}
+
 // The instance for `head`, or where no shape holds it for the next larger head dimension: 192 columns do not divide where 256 do.
 std::optional<Instance> instance_of(const PartText& v, const StorageType& type, int head) {
   for (int size : kPaddedSizes) {
@@ -64,6 +74,7 @@ std::optional<Instance> instance_of(const PartText& v, const StorageType& type, 
     if (const auto shape = target::choose_tile(demand)) {
       instance.shape = *shape;
       instance.shared_bytes = target::shared_bytes(demand, *shape);
+      choose_hopper(v, type, instance);
       return instance;
     }
     if (!has_open_dimension(v)) break;

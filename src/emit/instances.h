@@ -2,6 +2,7 @@
 // The instantiations of a kernel template: a storage type, padded head dimensions, and the tile shape chosen for them.
 #pragma once
 #include "emit/variant.h"
+#include "target/wgmma_shape.h"
 
 namespace flashlight::emit {
 
@@ -11,6 +12,8 @@ struct Instance {
   std::map<int, int> padded;     // by loop
   target::TileShape shape;
   int shared_bytes = 0;
+  target::WgmmaChoice wgmma;     // for sm_90a, where that is asked for
+  int wgmma_shared_bytes = 0;
 };
 // Throws fusion::Refused ("no-tile") where no shape fits.
 std::vector<Instance> instances_of(const PartText& part, const EmitOptions& options);

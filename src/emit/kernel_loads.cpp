@@ -118,7 +118,7 @@ void KernelWriter::find_key_vectors() {
 
 // A load inside a key's reduction, from the tile that holds the keys if there is one.
 std::optional<std::string> KernelWriter::staged(const kernel::Sweep& sweep, int input,
-                                                const fusion::Index& index) const {
+                                                const fusion::Index& index) {
   for (std::size_t o = 0; o < operands_.size(); ++o) {
     const Placement& place = operands_[o];
     if (place.input != input || place.row || !place.early || place.converts || !is_used(o, sweep)) continue;
@@ -130,8 +130,9 @@ std::optional<std::string> KernelWriter::staged(const kernel::Sweep& sweep, int 
           return std::nullopt;
         }));
       }
-      if (inside == index)
-        return "load_element(" + place.name + ", tile_row, " + points_.loop_name(bound) + ")";
+      if (inside != index) continue;
+      staged_.insert(o);
+      return "load_element(" + place.name + ", tile_row, " + points_.loop_name(bound) + ")";
     }
   }
   return std::nullopt;
@@ -139,7 +140,15 @@ std::optional<std::string> KernelWriter::staged(const kernel::Sweep& sweep, int 
 
 // Fills the vectors for the tile at col0, whose contraction operands have arrived.
 void KernelWriter::write_key_vectors(std::size_t number, const kernel::Sweep& sweep, Writer& w) {
+  // With one contraction, and that first, the barrier behind it comes before any use.
+  const bool first = !schedule_.items.empty() && schedule_.items[0].kind == Item::Contract;
+  if (fill_key_vectors(number, sweep, "kThreads", w) && (sweep.contractions.size() != 1 || !first)) w.line("sync_threads();");
+}
+
+// False where the sweep has none.
+bool KernelWriter::fill_key_vectors(std::size_t number, const kernel::Sweep& sweep, const std::string& threads, Writer& w) {
   bool any = false;
+  staged_.clear();
   for (const KeyVector& v : key_vectors_) {
     if (!v.sweeps.contains(number)) continue;
     any = true;
@@ -150,15 +159,13 @@ void KernelWriter::write_key_vectors(std::size_t number, const kernel::Sweep& sw
     const std::string text = values_.together(v.leaf, "", declarations);
     points_.staged = {};
     values_.variables[v.leaf] = variable;
-    w.open("for_each_tile_row<N>(kThreads, [&](int tile_row) FL_INLINE {");
+    w.open("for_each_tile_row<N>(" + threads + ", [&](int tile_row) FL_INLINE {");
     w.line("[[maybe_unused]] const int j = least_of(col0 + tile_row, p.n_key - 1);");
     for (const std::string& declaration : declarations) w.line(declaration);
     w.line(v.name + ".store(tile_row, " + text + ");");
     w.close("});");
   }
-  // With one contraction, and that first, the barrier behind it comes before any use.
-  const bool first = !schedule_.items.empty() && schedule_.items[0].kind == Item::Contract;
-  if (any && (sweep.contractions.size() != 1 || !first)) w.line("sync_threads();");
+  return any;
 }
 
 }  // namespace flashlight::emit

@@ -134,20 +134,25 @@ void KernelWriter::write_operands(Writer& w) {
     w.line("const " + tile_type(o) + " " + place.name + "{smem" + (offset.empty() ? "" : " + " + offset) +
            "};");
     offset += (offset.empty() ? "" : " + ") + place.name + ".bytes";
-    if (!place.parts.empty()) write_segments(o, w);
-    if (place.input < 0) continue;
-    const kernel::Operand& operand = program_.operands[o];
-    const auto [field, arguments] = matrix(place, operand);
-    w.line("const GlobalMatrix<const T> " + matrix_name(o) + " = " + field + ".template matrix<const T>" +
-           arguments + ";");
-    if (place.converts)
-      w.line("const AnyMatrix " + any_matrix_name(o) + " = " + field + ".any_matrix" + arguments + ";");
+    write_matrices(o, w);
   }
   for (const KeyVector& v : key_vectors_) {
     w.line("const KeyVec<N> " + v.name + "{smem" + (offset.empty() ? "" : " + " + offset) + "};");
     offset += (offset.empty() ? "" : " + ") + v.name + ".bytes";
   }
   if (split_) w.line("unsigned char* const exchange = smem + " + offset + ";");
+}
+
+// What the operand's tiles are copied from.
+void KernelWriter::write_matrices(std::size_t o, Writer& w) {
+  const Placement& place = operands_[o];
+  if (!place.parts.empty()) write_segments(o, w);
+  if (place.input < 0) return;
+  const auto [field, arguments] = matrix(place, program_.operands[o]);
+  w.line("const GlobalMatrix<const T> " + matrix_name(o) + " = " + field + ".template matrix<const T>" +
+         arguments + ";");
+  if (place.converts)
+    w.line("const AnyMatrix " + any_matrix_name(o) + " = " + field + ".any_matrix" + arguments + ";");
 }
 
 void KernelWriter::write_segments(std::size_t o, Writer& w) {
@@ -168,18 +173,16 @@ std::string KernelWriter::matrix_name(std::size_t o) const {
   return std::string(name).replace(name.rfind(tile), tile.size(), "_matrix");
 }
 
-// The tensor, and the matrix that an operand is of it: each index split into start + row stride + column
-// stride.
-std::pair<std::string, std::string> KernelWriter::matrix(const Placement& place,
-                                                         const kernel::Operand& operand) {
+// The matrix that an operand is of its tensor: each index split into start + row stride + column stride.
+KernelWriter::Strides KernelWriter::strides(const Placement& place, const kernel::Operand& operand) {
   const std::string field = parameters_.tensor(place.input);
   const bool pack = function_.tensors[place.input].pack;
-  std::vector<Sym> start;
+  Strides result;
   std::vector<Code> rows, cols;
   for (std::size_t a = 0; a < place.access.index.size(); ++a) {
     const auto by_row = graph::affine_in(place.access.index[a], operand.rows);
     const auto by_col = graph::affine_in(by_row->second, operand.cols);
-    start.push_back(by_col->second);
+    result.start.push_back(by_col->second);
     const std::string stride = field + ".stride[" + std::to_string(a - pack) + "]";
     auto add = [&](std::vector<Code>& terms, const Sym& coefficient) {
       if (coefficient.is_integer(0)) return;
@@ -192,11 +195,18 @@ std::pair<std::string, std::string> KernelWriter::matrix(const Placement& place,
   auto text = [](const std::vector<Code>& terms) {
     return terms.empty() ? std::string("0") : sum(terms, CType::Long).text;
   };
-  return {field, "(" + points_.offset(place.input, start) + ", " + text(rows) + ", " + text(cols) + ", " +
-                     (!place.extent.empty()       ? place.extent
-                      : operand.rows == plan_.row ? "p.n_row"
-                                                  : "p.n_key") +
-                     ", " + loop_extent(operand.cols) + ")"};
+  result.rows = text(rows);
+  result.cols = text(cols);
+  return result;
+}
+
+// The tensor, and the arguments of the matrix.
+std::pair<std::string, std::string> KernelWriter::matrix(const Placement& place,
+                                                         const kernel::Operand& operand) {
+  const Strides of = strides(place, operand);
+  const std::string rows = !place.extent.empty() ? place.extent : operand.rows == plan_.row ? "p.n_row" : "p.n_key";
+  return {parameters_.tensor(place.input), "(" + points_.offset(place.input, of.start) + ", " + of.rows + ", " +
+                                               of.cols + ", " + rows + ", " + loop_extent(operand.cols) + ")"};
 }
 
 }  // namespace flashlight::emit

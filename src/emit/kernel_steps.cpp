@@ -49,24 +49,26 @@ void KernelWriter::write_step(const kernel::Sweep& sweep, const kernel::Step& st
       element_loop("N", text, {name_of(sweep.states[step.index].node) + op + text + ";"}, w);
       return;
     }
-    case StepKind::Product:
-      if (!values_ready_) {  // a product before the last contraction
-        w.line("wait_group<0>();");
-        w.line("sync_threads();");
-        values_ready_ = true;
-      }
-      w.line("multiply(" + name_of(sweep.states[step.index].node) + ", " +
-             values_.variables.at(step.value).name + ", " + operands_[step.operand].name +
-             (split_ ? ", " + first_held(sweep.states[step.index].columns) : "") + ");");
-      return;
+    case StepKind::Product: return write_product(sweep, step, w);
   }
+}
+
+void KernelWriter::write_product(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w) {
+  if (!values_ready_) {  // a product before the last contraction
+    w.line("wait_group<0>();");
+    w.line("sync_threads();");
+    values_ready_ = true;
+  }
+  w.line("multiply(" + name_of(sweep.states[step.index].node) + ", " + values_.variables.at(step.value).name +
+         ", " + operands_[step.operand].name +
+         (split_ ? ", " + first_held(sweep.states[step.index].columns) : "") + ");");
 }
 
 void KernelWriter::write_reduce(const kernel::Step& step, Writer& w) {
   const std::string name = name_of(step.target),
                     text = values_.value(hoisted(step.value, kernel::kScore, w), "e").text;
   const bool max = step.reduce == StateKind::Max, sum = step.reduce == StateKind::Sum;
-  w.line("RowVec<MI> " + name + ";");
+  declare_row(name, w);
   w.line(name + ".fill(" + (sum ? "0.0f" : max ? "-kInfinity" : "kInfinity") + ");");
   element_loop("N", text,
                {name +
@@ -84,9 +86,13 @@ void KernelWriter::write_reduce(const kernel::Step& step, Writer& w) {
 
 void KernelWriter::write_let(const kernel::Step& step, Writer& w) {
   const std::string name = name_of(step.target);
-  w.line("RowVec<MI> " + name + ";");
+  declare_row(name, w);
   write_row(name, "=", step.value, w);
   values_.variables[step.target] = {name, true};
+}
+
+void KernelWriter::declare_row(const std::string& name, Writer& w) const {
+  if (!outliving_.contains(name)) w.line("RowVec<MI> " + name + ";");
 }
 
 void KernelWriter::write_row(const std::string& name, const std::string& op, Expr value, Writer& w) {

@@ -21,7 +21,8 @@ std::string KernelWriter::name_of(Expr node) {
   return base;
 }
 
-void KernelWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w) {
+// Of all sweeps but the last, what they made known outlives them: they stand in a block.
+void KernelWriter::open_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w) {
   sweep_ = static_cast<int>(number);
   schedule_ = schedule_tile(program_, sweep);
   text_.demand.score_fragments = std::max(text_.demand.score_fragments, schedule_.slots);
@@ -32,17 +33,23 @@ void KernelWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, W
               ? " " + std::to_string(number + 1) + " of " + std::to_string(program_.sweeps.size())
               : "") +
          ".");
-  // Of all sweeps but the last, what they made known outlives them.
-  const bool last = number + 1 == program_.sweeps.size();
   for (const kernel::Step& final : sweep.finals) w.line("RowVec<MI> " + name_of(final.target) + ";");
-  if (!last) w.open("{");
+  if (number + 1 < program_.sweeps.size()) w.open("{");
   declare(sweep, w);
-  CoverText cover(program_, sweep, points_);
-  cover.write_bounds(w);
+}
+
+void KernelWriter::note_sparsity(const CoverText& cover, std::size_t number) {
   const std::string words = cover.in_words();
   if (number == 0) text_.sparsity = words;
   else if (text_.sparsity != words) text_.sparsity += "; sweep " + std::to_string(number + 1) + ": " + words;
   if (number == 0) earlier_rows_first_ = cover.earlier_rows_first();
+}
+
+void KernelWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w) {
+  open_sweep(sweep, number, w);
+  CoverText cover(program_, sweep, points_);
+  cover.write_bounds(w);
+  note_sparsity(cover, number);
   if (number > 0) w.line("sync_threads();  // the tiles of the sweep before are no longer read");
   for (std::size_t o = 0; o < operands_.size(); ++o) {
     if (number == 0 && operands_[o].row) write_load(o, "row0", w);
@@ -70,7 +77,7 @@ void KernelWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, W
   w.close();
   w.line("wait_group<0>();");
   write_finals(sweep, w);
-  if (!last) w.close();
+  if (number + 1 < program_.sweeps.size()) w.close();
 }
 
 // Row vectors alive in one tile: states, temporaries, what a stream's exponent leaves outside its loop, and what a running sum
@@ -120,7 +127,7 @@ void KernelWriter::write_wholes(const kernel::Sweep& sweep, CoverText& cover, Wr
     w.line("const bool " + found->second + " = " + text + ";" +
            (text == "false" ? "  // only the mask itself can tell" : ""));
   }
-  if (!names.empty())
+  if (!names.empty() && counts_masked_)
     w.line("if (!" + (names.size() == 1 ? names[0] : "(" + join(names, " && ") + ")") +
            ") count(\"masked tile\");");
 }
@@ -133,27 +140,31 @@ void KernelWriter::write_tile(const kernel::Sweep& sweep, CoverText& cover, Writ
   values_ready_ = false;
   for (const Item& item : schedule_.items) {
     values_.forget_rows();
-    if (item.kind == Item::Contract) {
-      write_contract(item, w);
-      if (--contracts == 0) prefetch(sweep, w), prefetched = true;
-    } else if (item.kind == Item::Mask) {
-      write_masked(sweep.masked[item.index], item, cover, w);
-    } else if (item.kind == Item::Scan) {
-      const kernel::Step& step = sweep.steps[item.index];
-      assign(item, step.value, w);
-      w.line(std::string(step.operand == 1 ? "scan_before(" : "scan(") + fragment(item.slot) + ", " +
-             name_of(sweep.states[step.index].node) + ");");
-    } else if (item.kind == Item::Weigh) {
-      values_.variables.erase(item.node);
-      assign(item, item.node, w);
-    } else {
-      write_step(sweep, sweep.steps[item.index], w);
-    }
-    if (item.node) values_.variables[item.node] = {fragment(item.slot), true};
+    write_item(sweep, cover, item, w);
+    if (item.kind == Item::Contract && --contracts == 0) prefetch(sweep, w), prefetched = true;
   }
   if (!prefetched) prefetch(sweep, w);
   // The next tile must not fill what slower warps still read.
   if (uses_late(sweep)) w.line("sync_threads();");
+}
+
+void KernelWriter::write_item(const kernel::Sweep& sweep, CoverText& cover, const Item& item, Writer& w) {
+  if (item.kind == Item::Contract) {
+    write_contract(item, w);
+  } else if (item.kind == Item::Mask) {
+    write_masked(sweep.masked[item.index], item, cover, w);
+  } else if (item.kind == Item::Scan) {
+    const kernel::Step& step = sweep.steps[item.index];
+    assign(item, step.value, w);
+    w.line(std::string(step.operand == 1 ? "scan_before(" : "scan(") + fragment(item.slot) + ", " +
+           name_of(sweep.states[step.index].node) + ");");
+  } else if (item.kind == Item::Weigh) {
+    values_.variables.erase(item.node);
+    assign(item, item.node, w);
+  } else {
+    write_step(sweep, sweep.steps[item.index], w);
+  }
+  if (item.node) values_.variables[item.node] = {fragment(item.slot), true};
 }
 
 // All warps are done with the key operands of the contractions: fetch the next ones behind the softmax.

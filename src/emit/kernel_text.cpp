@@ -73,6 +73,15 @@ void KernelWriter::write_kernel(const Writer& sweeps) {
   } else {
     w.line("const int warp = warp_index();");
   }
+  write_place(w);
+  w.line();
+  Writer operands(1);
+  write_operands(operands);
+  text_.body = w.str() + operands.str() + indent(uniform_) + sweeps.str() + "}\n";
+}
+
+// Which rows of which batch element the CTA has.
+void KernelWriter::write_place(Writer& w) {
   if (earlier_rows_first_) {
     w.line("// Earlier rows come first: under this mask they have the most to do.");
     w.line("const int row0 = block_index() % p.row_tiles * M;");
@@ -90,10 +99,6 @@ void KernelWriter::write_kernel(const Writer& sweeps) {
     w.line("batch /= " + extent + ";");
   }
   w.line("[[maybe_unused]] const PackIndex pack = p.pack.index(batch);");
-  w.line();
-  Writer operands(1);
-  write_operands(operands);
-  text_.body = w.str() + operands.str() + indent(uniform_) + sweeps.str() + "}\n";
 }
 
 std::string KernelWriter::indent(const Writer& block) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One kernel as CUDA C++ text for the sm_80 family: parameters, kernel template, and what its launcher must know.
 #pragma once
+#include <memory>
+
 #include "emit/value.h"
 #include "target/tile_shape.h"
 
@@ -24,10 +26,15 @@ struct KernelText {
   std::vector<std::string> output_types;                      // per store: "T", "float", or "S": the promotion at launch
   std::string sparsity;              // how tiles are skipped, in words
   bool split = false;                // the template's last parameter is PARTS
+  std::string obstacle;              // of a kernel for sm_90a: why it cannot be; empty: it can
+  std::shared_ptr<const KernelText> hopper;  // the same program for sm_90a, where that is asked for
 };
 
 // `split`: some instance needs several warps to a row (target::TileShape::parts).
 KernelText write_kernel(const kernel::Program& program, const std::string& name, Parameters& parameters, bool split = false);
+
+// The kernel for sm_90a, with what starts it; its parameters begin with those of the kernel above.
+KernelText write_hopper_kernel(const kernel::Program& program, const std::string& name, Parameters& parameters);
 
 // The demand with the loops' padded sizes filled in.
 target::Demand demand_for(const KernelText& kernel, int element_bytes, const std::map<int, int>& padded);

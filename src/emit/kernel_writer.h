@@ -24,9 +24,10 @@ using kernel::StepKind;
 class KernelWriter {
  public:
   KernelWriter(const kernel::Program& program, const std::string& name, Parameters& parameters, bool split);
+  virtual ~KernelWriter() = default;
   KernelText run();
 
- private:
+ protected:
   // An operand that is one tensor read at affine indices is copied; any other is computed while it is filled.
   struct Placement {
     std::string name;       // q_tile
@@ -48,11 +49,12 @@ class KernelWriter {
   // kernel_text.cpp
   void find_dimensions();
   std::string dimension(int loop) const;
-  std::string template_head() const;
-  void write_kernel(const Writer& sweeps);
+  virtual std::string template_head() const;
+  virtual void write_kernel(const Writer& sweeps);
+  void write_place(Writer& w);
   static std::string indent(const Writer& block);
   std::string shape_in_words(const graph::Shape& shape, bool pack) const;
-  void write_params();
+  virtual void write_params();
   // The columns of a dimension that one warp holds.
   std::string held(int loop) const { return dimension(loop) + (split_ ? " / PARTS" : ""); }
   std::string first_held(int loop) const { return split_ ? "part * (" + held(loop) + ")" : ""; }
@@ -67,7 +69,13 @@ class KernelWriter {
   void note_filled(const kernel::Operand& operand);
   std::string tile_type(std::size_t o) const;
   void write_operands(Writer& w);
+  void write_matrices(std::size_t o, Writer& w);
   void write_segments(std::size_t o, Writer& w);
+  struct Strides {
+    std::vector<Sym> start;  // of each axis, where row and column are the first
+    std::string rows, cols;  // strides in elements
+  };
+  Strides strides(const Placement& place, const kernel::Operand& operand);
   std::pair<std::string, std::string> matrix(const Placement& place, const kernel::Operand& operand);
   std::string matrix_name(std::size_t o) const;
   std::string any_matrix_name(std::size_t o) const { return "any_" + matrix_name(o); }
@@ -81,18 +89,22 @@ class KernelWriter {
   void write_key_loads(bool early, const std::string& first, const kernel::Sweep& sweep, Writer& w,
                        const std::string& before, const std::string& condition);
   void find_key_vectors();
-  std::optional<std::string> staged(const kernel::Sweep& sweep, int input, const fusion::Index& index) const;
+  std::optional<std::string> staged(const kernel::Sweep& sweep, int input, const fusion::Index& index);
+  bool fill_key_vectors(std::size_t number, const kernel::Sweep& sweep, const std::string& threads, Writer& w);
   void write_key_vectors(std::size_t number, const kernel::Sweep& sweep, Writer& w);
 
   // kernel_sweep.cpp
   void declare(const kernel::Sweep& sweep, Writer& w);
   std::string name_of(Expr node);
-  void write_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w);
+  virtual void write_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w);
+  void note_sparsity(const CoverText& cover, std::size_t number);
+  void open_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w);
   static int row_vectors(const kernel::Sweep& sweep);
   void write_wholes(const kernel::Sweep& sweep, CoverText& cover, Writer& w);
   void write_tile(const kernel::Sweep& sweep, CoverText& cover, Writer& w);
+  void write_item(const kernel::Sweep& sweep, CoverText& cover, const Item& item, Writer& w);
   void prefetch(const kernel::Sweep& sweep, Writer& w);
-  void write_contract(const Item& item, Writer& w);
+  virtual void write_contract(const Item& item, Writer& w);
   void write_seen(const kernel::Sweep& sweep, kernel::Expr predicate, Writer& w);
   static std::string whole(const kernel::Masked& masked, CoverText& cover);
   void write_masked(const kernel::Masked& masked, const Item& item, CoverText& cover, Writer& w);
@@ -104,8 +116,10 @@ class KernelWriter {
   Expr hoisted(Expr e, kernel::Space loop, Writer& w);
   void assign(const Item& item, Expr value, Writer& w);
   void write_step(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w);
+  virtual void write_product(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w);
   void write_reduce(const kernel::Step& step, Writer& w);
   void write_let(const kernel::Step& step, Writer& w);
+  void declare_row(const std::string& name, Writer& w) const;
   void write_row(const std::string& name, const std::string& op, Expr value, Writer& w);
   void write_shift(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w);
   void write_rescale(const kernel::State& state, Expr value, Writer& w);
@@ -133,12 +147,15 @@ class KernelWriter {
   std::vector<Placement> operands_;
   std::vector<KeyVector> key_vectors_;
   std::vector<int> filled_;  // tensors that filled operands are made of
+  std::set<std::size_t> staged_;  // operands whose tiles the key vectors read
   Schedule schedule_;
   // The conditions under which a tile needs no mask, and their variables.
   std::map<std::string, std::string> wholes_;
   Writer uniform_;
   int sweep_ = 0;
   bool earlier_rows_first_ = false;  // CTAs start with the tiles that have the most to do
+  std::set<std::string> outliving_;   // row vectors that are declared further out already
+  bool counts_masked_ = true;         // tiles that need a mask are counted
   bool values_ready_ = false;  // the tile's values have arrived for every warp
 };
 

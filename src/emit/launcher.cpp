@@ -203,6 +203,15 @@ std::string instance_call(const PartText& v, const Instance& instance) {
          std::to_string(instance.shape.threads()) + ", .shared_bytes = " + std::to_string(instance.shared_bytes) + "}, \"" + v.kernel.name + "\")";
 }
 
+// "start_name<bfloat16, 64, 64, 192, 128, 2>(launch, p, batch, 123904)": true where it has started the kernel for sm_90a.
+std::string hopper_call(const PartText& v, const Instance& instance) {
+  const target::WgmmaShape& shape = *instance.wgmma.shape;
+  std::vector<std::string> args{instance.type};
+  for (const Dimension& d : v.kernel.dimensions) args.push_back(std::to_string(instance.padded.at(d.loop)));
+  for (int value : {shape.m(), shape.n, shape.stages}) args.push_back(std::to_string(value));
+  return "start_" + v.kernel.hopper->name + "<" + join(args, ", ") + ">(launch, p, batch, " + std::to_string(instance.wgmma_shared_bytes) + ")";
+}
+
 std::vector<std::string> unique(std::vector<std::string> texts) {
   std::vector<std::string> result;
   for (std::string& text : texts) {
@@ -239,7 +248,14 @@ void write_dispatch(const PartText& v, const std::string& type, const std::vecto
       if (!size.is_constant()) conditions.push_back(wrap(host_code(f, size), kSum) + " <= " + std::to_string(instance.padded.at(d.loop)));
     }
     w.line((&instance == &instances.front() ? "if (" : "else if (") + join(conditions, " && ") + ")");
-    w.line("  " + instance_call(v, instance) + ";");
+    if (!instance.wgmma.shape) {
+      w.line("  " + instance_call(v, instance) + ";");
+      continue;
+    }
+    w.line("{");
+    w.line("  if (!" + hopper_call(v, instance) + ")");
+    w.line("    " + instance_call(v, instance) + ";");
+    w.line("}");
   }
   w.line("else launch.fail(\"no kernel for these sizes and types\");");
 }

@@ -45,15 +45,17 @@ json location(const frontend::Location& at) {
 }
 
 json kernel(const KernelFacts& k) {
-  return {{"name", k.name},
-          {"arch", k.arch},
-          {"tile", k.tile},
-          {"smem_bytes", k.smem_bytes},
-          {"ops", k.ops},
-          {"flops", k.flops},
-          {"bytes_unfused", k.bytes_unfused},
-          {"bytes_fused", k.bytes_fused},
-          {"sparsity", k.sparsity}};
+  json out = {{"name", k.name},
+              {"arch", k.arch},
+              {"tile", k.tile},
+              {"smem_bytes", k.smem_bytes},
+              {"ops", k.ops},
+              {"flops", k.flops},
+              {"bytes_unfused", k.bytes_unfused},
+              {"bytes_fused", k.bytes_fused},
+              {"sparsity", k.sparsity}};
+  if (!k.why.empty()) out["why"] = k.why;
+  return out;
 }
 
 json function(const FusedFunction& f) {

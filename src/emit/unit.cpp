@@ -32,6 +32,14 @@ std::string kernel_name(const FusedFunction& function, const std::string& name, 
   return result;
 }
 
+// Both kernels get the same parameters, though the second may have met more of them.
+void add_hopper(PartText& text, const std::string& name, Parameters& parameters) {
+  const std::size_t known = parameters.scalars().size();
+  auto hopper = std::make_shared<const KernelText>(write_hopper_kernel(*text.program, name, parameters));
+  if (parameters.scalars().size() > known) text.kernel = write_kernel(*text.program, name, parameters, text.kernel.split);
+  text.kernel.hopper = std::move(hopper);
+}
+
 Lowered lower(FusedFunction& function, const std::string& name, const EmitOptions& options) {
   Lowered result;
   result.function = &function;
@@ -54,6 +62,7 @@ Lowered lower(FusedFunction& function, const std::string& name, const EmitOption
       if (std::any_of(instances.begin(), instances.end(), [](const Instance& i) { return i.shape.parts > 1; })) {
         text.kernel = write_kernel(*text.program, called, *result.parameters.back(), true);
       }
+      if (std::find(options.archs.begin(), options.archs.end(), "sm_90a") != options.archs.end()) add_hopper(text, called, *result.parameters.back());
       variant.parts.push_back(std::move(text));
     }
     result.variants.push_back(std::move(variant));
@@ -117,6 +126,12 @@ void name_c_entries(std::vector<Lowered>& functions) {
   }
 }
 
+bool uses_hopper(const PartText& v, const EmitOptions& options) {
+  if (!v.kernel.hopper) return false;
+  const std::vector<Instance> instances = instances_of(v, options);
+  return std::any_of(instances.begin(), instances.end(), [](const Instance& i) { return i.wgmma.shape.has_value(); });
+}
+
 void write_function(const Lowered& f, const frontend::Program& program, const EmitOptions& options, Writer& w) {
   w.line();
   w.line("// ---- " + f.function->source->qualified_name + ", " + base_name(program.path) + ":" + std::to_string(f.function->source->location.line));
@@ -135,6 +150,11 @@ void write_function(const Lowered& f, const frontend::Program& program, const Em
       lines(part.kernel.declaration);
       w.line();
       lines(part.kernel.body);
+      if (!uses_hopper(part, options)) continue;
+      w.line();
+      lines(part.kernel.hopper->declaration);
+      w.line();
+      lines(part.kernel.hopper->body);
     }
   }
   w.line();
@@ -164,6 +184,7 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
       for (const VariantText& v : lowered.back().variants)
         for (const PartText& part : v.parts) {
           function.kernels.push_back(facts_of(part, options));
+          if (auto hopper = hopper_facts_of(part, options)) function.kernels.push_back(std::move(*hopper));
           for (const std::string& remark : numerics_of(*part.program, options))
             if (std::find(function.numerics.begin(), function.numerics.end(), remark) == function.numerics.end()) function.numerics.push_back(remark);
         }
@@ -193,9 +214,15 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
   if (!body.empty() && body.back() != '\n') body += '\n';
 
   Writer w;
-  w.line("#include <flashlight/device/device.h>");
+  const bool hopper = std::any_of(lowered.begin(), lowered.end(), [&](const Lowered& f) {
+    return std::any_of(f.variants.begin(), f.variants.end(), [&](const VariantText& v) {
+      return std::any_of(v.parts.begin(), v.parts.end(), [&](const PartText& part) { return uses_hopper(part, options); });
+    });
+  });
+  w.line(hopper ? "#include <flashlight/device/hopper.h>" : "#include <flashlight/device/device.h>");
   w.line("#include <flashlight/generated/c_entry.h>");
   w.line("#include <flashlight/generated/launch.h>");
+  if (hopper) w.line("#include <flashlight/generated/tile_source.h>");
   w.line();
   w.line("#include <cmath>");
   w.line();

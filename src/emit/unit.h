@@ -19,13 +19,14 @@ struct RuleUse {
 
 struct KernelFacts {  // one emitted kernel, for the report
   std::string name;   // causal_attention_sm80
-  std::string arch;   // sm_80
+  std::string arch;   // sm_80, sm_90a
   std::string tile;   // "128x64, 4 warps" per head dim
   std::string smem_bytes;          // formula or number per instantiation
   std::vector<std::string> ops;    // Graph ops folded into it, in order
   std::string flops, bytes_unfused, bytes_fused;  // formulas in the size symbols
   std::string sparsity;            // how tiles are skipped, in words
   std::string explanation;         // states and fix-ups, in words
+  std::string why;                 // which calls take it rather than another kernel, or what its shape rests on
 };
 
 // The function's C entry: its symbol, and the names of what it takes, in order.
@@ -49,7 +50,7 @@ struct FusedFunction {
 struct EmitOptions {
   std::vector<int> head_dims = {64, 128};
   std::vector<std::string> dtypes = {"bf16", "fp16"};
-  std::vector<std::string> archs = {"sm_80"};
+  std::vector<std::string> archs = {"sm_80", "sm_90a"};  // sm_80: always; sm_90a: also kernels for wgmma
   bool strict_nan = false;
   bool standalone = false;
   ReadHeader read_header;   // for standalone

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "runtime/borrowed.h"
 
@@ -270,6 +271,26 @@ void Launch::fill(const Bound& b, int rank, void*& base, int& dtype, long long* 
     pack[k] = axis >= 0 && b.tensor.size(axis) != 1 ? b.tensor.stride(axis) : 0;
   }
   for (int k = 0; k < rank; ++k) stride[k] = b.size(static_cast<std::size_t>(k)) != 1 ? b.tensor.stride(leading + k) : 0;
+}
+
+Launch::Stack Launch::stack(int parameter, std::initializer_list<long long> steps) const {
+  constexpr long long kAny = 8, kMost = std::numeric_limits<int>::max();  // a lone matrix: 16 bytes further is nothing
+  const Bound& b = bound_[static_cast<std::size_t>(parameter)];
+  const std::int64_t leading = b.tensor.dim() - static_cast<std::int64_t>(b.axes.size());
+  long long unit = 0, last = 0;
+  for (std::int64_t axis = 0; axis < b.tensor.dim(); ++axis) {
+    const long long size = b.tensor.size(axis), stride = b.tensor.stride(axis);
+    if (size <= 1) continue;
+    if (stride < 0) return {0, 0};
+    if (axis < leading) unit = std::gcd(unit, stride);
+    last += (size - 1) * stride;
+  }
+  for (long long step : steps) {
+    if (step < 0) return {0, 0};
+    unit = std::gcd(unit, step);
+  }
+  if (unit == 0) return {kAny, 1};
+  return {unit, last / unit < kMost ? last / unit + 1 : 0};
 }
 
 Tensor Launch::result(int number, bool pack, std::initializer_list<long long> sizes, DType dtype) const {

@@ -23,6 +23,10 @@ struct Demand {
   int score_fragments = 1;                      // live [row, key] fragments
   int row_vectors = 4;
   int key_vectors = 0;                          // numbers for each key of a tile, in shared memory
+  bool skips_tiles = false;                     // a mask empties some
+  bool busy_loader = false;                     // which tile is next is searched for
+  bool reads_elements = false;                  // scores meet numbers from global memory, each its own
+  bool long_elements = false;                   // what is computed of a score has branches or a long polynomial
 };
 
 // The largest shape that fits 255 registers a thread (with room for addresses) and the shared memory of every device of the

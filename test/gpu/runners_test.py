@@ -98,6 +98,10 @@ class Reading(unittest.TestCase):
         self.assertEqual(profile.change_stage(EMITTED, "scores twice").count("multiply_transposed<PARTS>(s, q_tile"), 2)
         self.assertIsNone(profile.change_stage(EMITTED, "values twice"))
         self.assertIsNone(profile.change_stage(EMITTED, "loads twice"))
+        hopper = EMITTED.replace("multiply_transposed<PARTS>(s, q_tile, k_tile, warp);",
+                                 "multiply_transposed_async<kSet>(s, q_tile, k_ring.tile(k_at), warpgroup);\n  tma_load(q_tile, p.map);\n  load_tile_async();")
+        self.assertEqual(profile.change_stage(hopper, "scores twice").count("multiply_transposed_async<kSet>(s, q_tile"), 2)
+        self.assertIsNone(profile.change_stage(hopper, "loads twice"))
         self.assertIsNone(profile.change_stage("int main() {}", "no exp"))
 
     def test_architectures(self):

@@ -15,10 +15,13 @@ struct Tile {
   int m = 0, n = 0;
 };
 
+const char* const kArchs[] = {"sm_80", "sm_90a"};
+
 // The tile of the instance for bfloat16 and head dim 64, from the report.
-Tile tile_of(const std::string& sample) {
+Tile tile_of(const std::string& sample, const std::string& arch) {
   std::ifstream in(FLASHLIGHT_SAMPLES_DIR "/" + sample + ".json");
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  text.erase(0, text.find("\"arch\": \"" + arch));
   std::smatch found;
   EXPECT_TRUE(std::regex_search(text, found, std::regex("bfloat16 D=64 DV=64: (\\d+)x(\\d+),"))) << sample;
   return found.size() == 3 ? Tile{std::stoi(found[1]), std::stoi(found[2])} : Tile{};
@@ -51,9 +54,9 @@ Count needed(const Sees& sees, Tile t, int queries, int keys) {
   return count;
 }
 
-Count counted(const std::string& sample, int queries, int keys) {
+Count counted(const std::string& sample, const std::string& arch, int queries, int keys) {
   const Printed run = run_program(FLASHLIGHT_SAMPLES_DIR "/fused_" + sample + " --b 1 --h 1 --d 64 --sq " +
-                                  std::to_string(queries) + " --sk " + std::to_string(keys));
+                                  std::to_string(queries) + " --sk " + std::to_string(keys) + " --arch " + arch);
   EXPECT_EQ(run.status, 0) << run.text;
   std::smatch found;
   EXPECT_TRUE(std::regex_search(run.text, found, std::regex("tiles visited (\\d+) masked (\\d+)")))
@@ -63,37 +66,31 @@ Count counted(const std::string& sample, int queries, int keys) {
 
 constexpr int kSizes[][2] = {{64, 64}, {128, 512}, {512, 128}, {257, 257}, {200, 300}, {300, 130}};
 
-TEST(Tiles, CausalVisitsNoEmptyTileAndMasksOnlyTheDiagonal) {
-  const Sees sees = [](int i, int j) { return j <= i; };
-  const Tile tile = tile_of("causal_attention");
-  for (auto [sq, sk] : kSizes) {
-    EXPECT_EQ(counted("causal_attention", sq, sk), needed(sees, tile, sq, sk))
-        << sq << " x " << sk << ", tile " << tile.m << "x" << tile.n;
+// `sees` of a problem's numbers of queries and keys.
+void expect_needed(const std::string& sample, const std::function<Sees(int sq, int sk)>& sees) {
+  for (const char* const arch : kArchs) {
+    const Tile tile = tile_of(sample, arch);
+    for (auto [sq, sk] : kSizes) {
+      EXPECT_EQ(counted(sample, arch, sq, sk), needed(sees(sq, sk), tile, sq, sk))
+          << sq << " x " << sk << ", tile " << tile.m << "x" << tile.n << " of " << arch;
+    }
   }
+}
+
+TEST(Tiles, CausalVisitsNoEmptyTileAndMasksOnlyTheDiagonal) {
+  expect_needed("causal_attention", [](int, int) { return [](int i, int j) { return j <= i; }; });
 }
 
 TEST(Tiles, BottomRightAlignedDoesToo) {
-  const Tile tile = tile_of("causal_bottom_right");
-  for (auto [sq, sk] : kSizes) {
-    const Sees sees = [before = sk - sq](int i, int j) { return j <= i + before; };
-    EXPECT_EQ(counted("causal_bottom_right", sq, sk), needed(sees, tile, sq, sk)) << sq << " x " << sk;
-  }
+  expect_needed("causal_bottom_right", [](int sq, int sk) { return [before = sk - sq](int i, int j) { return j <= i + before; }; });
 }
 
 TEST(Tiles, ASlidingWindowIsEnteredAndLeftAtItsEdges) {
-  const Sees sees = [](int i, int j) { return i - j >= 0 && i - j <= 50; };
-  const Tile tile = tile_of("sliding_window");
-  for (auto [sq, sk] : kSizes) {
-    EXPECT_EQ(counted("sliding_window", sq, sk), needed(sees, tile, sq, sk)) << sq << " x " << sk;
-  }
+  expect_needed("sliding_window", [](int, int) { return [](int i, int j) { return i - j >= 0 && i - j <= 50; }; });
 }
 
 TEST(Tiles, WithoutAMaskOnlyTheLastTileIsMasked) {
-  const Tile tile = tile_of("vanilla_attention");
-  for (auto [sq, sk] : kSizes) {
-    EXPECT_EQ(counted("vanilla_attention", sq, sk), needed([](int, int) { return true; }, tile, sq, sk))
-        << sq << " x " << sk;
-  }
+  expect_needed("vanilla_attention", [](int, int) { return [](int, int) { return true; }; });
 }
 
 }  // namespace

@@ -22,12 +22,14 @@ Encode find_encoder() {
   return found ? reinterpret_cast<Encode>(entry) : nullptr;
 }
 
-// A map of [B, H, S, D] bfloat16 stored [B, S, H, D], boxes of `rows` x `block`.
+// A map of [B, H, S, D] bfloat16 stored [B, S, H, D], boxes of `rows` x `block`. `stacked`: the last axis counts
+// in rows of D instead, so that its matrices overlap.
 CUtensorMap map_of(Encode encode, uint16_t* base, int b, int h, int s, int d, int rows, int block,
-                   CUtensorMapSwizzle swizzle, CUresult* result) {
+                   CUtensorMapSwizzle swizzle, CUresult* result, bool stacked = false) {
   alignas(64) CUtensorMap map;
-  const cuuint64_t sizes[] = {cuuint64_t(d), cuuint64_t(s), cuuint64_t(h), cuuint64_t(b)};
-  const cuuint64_t strides[] = {cuuint64_t(h) * d * 2, cuuint64_t(d) * 2, cuuint64_t(s) * h * d * 2};
+  const cuuint64_t last = stacked ? cuuint64_t(b) * s * h : cuuint64_t(b);
+  const cuuint64_t sizes[] = {cuuint64_t(d), cuuint64_t(s), cuuint64_t(h), last};
+  const cuuint64_t strides[] = {cuuint64_t(h) * d * 2, cuuint64_t(d) * 2, (stacked ? 1 : cuuint64_t(s) * h) * d * 2};
   const cuuint32_t box[] = {cuuint32_t(block), cuuint32_t(rows), 1, 1}, steps[] = {1, 1, 1, 1};
   *result = encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 4, base, sizes, strides, box, steps,
                    CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle, CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
@@ -51,10 +53,10 @@ __device__ void store(const void* from, const CUtensorMap* map, int c, int s, in
   asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory");
 }
 
-// Loads blocks of `block` columns of rows [row0, row0 + rows) of head 1, batch 1, and copies shared memory
-// out.
+// Loads blocks of `block` columns of rows [row0, row0 + rows) of head 1, last axis `matrix`, and copies shared
+// memory out.
 __global__ void load_boxes(const __grid_constant__ CUtensorMap map, int rows, int blocks, int block, int row0,
-                           uint16_t* out, int* waited) {
+                           int matrix, uint16_t* out, int* waited) {
   extern __shared__ __align__(1024) unsigned char shared[];
   __shared__ uint64_t barrier;
   const int box = rows * block * 2;
@@ -67,7 +69,7 @@ __global__ void load_boxes(const __grid_constant__ CUtensorMap map, int rows, in
   __syncthreads();
   if (threadIdx.x == 0) {
     expect(&barrier, blocks * box);
-    for (int k = 0; k < blocks; ++k) load(shared + k * box, &map, &barrier, k * block, row0, 1, 1);
+    for (int k = 0; k < blocks; ++k) load(shared + k * box, &map, &barrier, k * block, row0, 1, matrix);
   }
   const bool arrived = wait(&barrier, 0);
   if (threadIdx.x == 0) *waited = arrived;
@@ -78,18 +80,18 @@ __global__ void load_boxes(const __grid_constant__ CUtensorMap map, int rows, in
 // Boxes that may reach beyond S and D against the layout that wgmma reads; zero outside; the barrier must
 // have counted full boxes.
 void loads(Encode encode, const char* name, int s, int d, int rows, int block, CUtensorMapSwizzle swizzle,
-           int row0) {
+           int row0, bool stacked = false) {
   const int b = 2, h = 3, blocks = (d + block - 1) / block;
   const Matrix all(b * s * h, d, 7);
   CUresult made{};
-  const CUtensorMap map = map_of(encode, on_device(all.bits), b, h, s, d, rows, block, swizzle, &made);
+  const CUtensorMap map = map_of(encode, on_device(all.bits), b, h, s, d, rows, block, swizzle, &made, stacked);
   if (made != CUDA_SUCCESS)
     return check(name, false, text("cuTensorMapEncodeTiled gives %d", static_cast<int>(made)), "a map");
   const int bytes = blocks * rows * block * 2;
   must(cudaFuncSetAttribute(load_boxes, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes), "shared memory");
   uint16_t* const out = on_device(std::vector<uint16_t>(bytes / 2, 0));
   int* const waited = on_device(std::vector<int>{-1});
-  load_boxes<<<1, 128, bytes>>>(map, rows, blocks, block, row0, out, waited);
+  load_boxes<<<1, 128, bytes>>>(map, rows, blocks, block, row0, stacked ? s * h : 1, out, waited);
   must(cudaGetLastError(), "launch");
   const std::vector<uint16_t> tile = on_host(out, bytes / 2);
   int wrong = 0;
@@ -204,6 +206,7 @@ int main() {
   loads(encode, "tma-columns-outside-are-zero-and-counted", 100, 40, 64, 64, CU_TENSOR_MAP_SWIZZLE_128B, 0);
   loads(encode, "tma-rows-before-the-first", 100, 64, 64, 64, CU_TENSOR_MAP_SWIZZLE_128B, -16);
   loads(encode, "tma-box-of-192-rows", 300, 128, 192, 64, CU_TENSOR_MAP_SWIZZLE_128B, 192);
+  loads(encode, "tma-matrices-that-overlap", 100, 128, 64, 64, CU_TENSOR_MAP_SWIZZLE_128B, 64, true);
   stores(encode);
   product(encode);
   return failures != 0;

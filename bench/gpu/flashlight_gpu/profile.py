@@ -37,8 +37,8 @@ FL_DEVICE float exp2_again(float x) {
 #define exp2_fast(x) exp2_again(x)
 """
 STAGES = {
-    "scores twice": ("multiply_transposed", 2),
-    "values twice": ("multiply", 2),
+    "scores twice": ("multiply_transposed(?:_async)?", 2),
+    "values twice": ("multiply(?:_async)?", 2),
     "loads twice": ("load_tile_async", 2),
     "no loads": ("load_tile_async", 0),
     "exp twice": ("exp2_fast", AGAIN),
@@ -49,8 +49,11 @@ HEADERS_END = "#include <flashlight/generated/launch.h>\n"
 
 def change_stage(text, stage):
     """The emitted file with a stage's calls repeated, dropped or, inside expressions, redefined behind the headers; None where
-    the kernels do not call the primitive (they may be another target's)."""
+    the kernels do not call the primitive (they may be another target's). A bulk copy cannot be repeated or dropped alone: a
+    barrier counts its bytes."""
     primitive, change = STAGES[stage]
+    if primitive == "load_tile_async" and "tma_load(" in text:
+        return None
     head, end, rest = text.partition(HEADERS_END)
     call = rf"\b{primitive}(?:<[^<>;]*>)?\("
     if not end or not re.search(call, rest):

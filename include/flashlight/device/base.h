@@ -11,6 +11,8 @@
 #define FL_DEVICE __device__ __forceinline__
 #define FL_HOST_DEVICE __host__ __device__ __forceinline__
 #define FL_KERNEL(threads) __global__ void __launch_bounds__(threads, 1)
+// Of a kernel whose body is inside #if FL_HOPPER: elsewhere it is empty, and no launch may take it for the other.
+#define FL_HOPPER_KERNEL(threads) __global__ void __launch_bounds__(FL_HOPPER ? (threads) : 32, 1)
 #define FL_PARAMS(...) const __grid_constant__ __VA_ARGS__
 #define FL_SHARED_MEMORY(name) extern __shared__ __align__(1024) unsigned char name[]
 #define FL_UNROLL _Pragma("unroll")
@@ -34,6 +36,7 @@
 #define FL_DEVICE inline
 #define FL_HOST_DEVICE inline
 #define FL_KERNEL(threads) void
+#define FL_HOPPER_KERNEL(threads) void
 #define FL_PARAMS(...) const __VA_ARGS__&
 #define FL_SHARED_MEMORY(name) \
   unsigned char* const name = ::flashlight::emulator::shared_memory(std::source_location::current())

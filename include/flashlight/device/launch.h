@@ -15,6 +15,8 @@ namespace flashlight::device {
 // compute_capability(): 10 major + minor of the current device, 0 where there is none. The emulated device passes
 // for what its options say: it can do everything.
 //
+// has_code(kernel, threads): whether the kernel was compiled for the current device, for blocks of so many threads.
+//
 // launch(kernel, grid, threads, shared_bytes, stream, params, name): runs kernel(params) on `grid` CTAs of
 // `threads` threads with `shared_bytes` of dynamic shared memory. An empty grid launches nothing. Returns 0,
 // or an error code whose text is last_error_text(). The GPU form is asynchronous on `stream`; the emulated
@@ -37,6 +39,13 @@ inline int compute_capability() {
   return known ? 10 * major + minor : 0;
 }
 
+template <class P> bool has_code(void (*kernel)(P), int threads) {
+  cudaFuncAttributes attributes;
+  if (cudaFuncGetAttributes(&attributes, kernel) == cudaSuccess) return attributes.maxThreadsPerBlock >= threads;
+  cudaGetLastError();  // no launch is to report it
+  return false;
+}
+
 template <class P>
 int launch(void (*kernel)(P), int grid, int threads, int shared_bytes, void* stream,
            const detail::same_t<P>& params, const char* = nullptr) {
@@ -57,6 +66,8 @@ int launch(void (*kernel)(P), int grid, int threads, int shared_bytes, void* str
 
 inline const char* last_error_text() { return emulator::last_error_text(); }
 inline int compute_capability() { return emulator::compute_capability(); }
+
+template <class P> bool has_code(void (*)(const P&), int) { return true; }
 
 template <class P>
 int launch(void (*kernel)(const P&), int grid, int threads, int shared_bytes, void* stream,

@@ -67,11 +67,12 @@ template <class F> FL_DEVICE float quad_min_of(int n, F f) {
   return quad_min(result);
 }
 
-// f(row) for every row of a tile of R, each by a quad; whole warps take part or none of their lanes.
+// f(row) for every row of a tile of R, each by a quad; whole warps take part or none of their lanes. `threads`: the
+// CTA's, or those of a warpgroup that goes through the rows by itself.
 template <int R, class F> FL_DEVICE void for_each_tile_row(int threads, F f) {
   static_assert(R % 8 == 0, "a warp's eight quads take eight rows");
   FL_NO_UNROLL
-  for (int row = thread_index() / 4; row < R; row += threads / 4) f(row);
+  for (int row = thread_index() % threads / 4; row < R; row += threads / 4) f(row);
 }
 
 // tile[row][col] = f(col), by the quad that for_each_tile_row has given the row to.

@@ -102,6 +102,14 @@ class Launch {
     return result;
   }
 
+  // The parameter's tensor as matrices that begin `unit` elements apart: `count` of them hold all that start at sums of
+  // the pack's strides and of `steps` (elements). A count of 0: some distance is negative, or there are too many.
+  struct Stack {
+    long long unit, count;
+  };
+  Stack stack(int parameter, std::initializer_list<long long> steps) const;
+  const void* base(int parameter) const { return bound_[parameter].tensor.raw(); }
+
   // Result `number`: fresh on the parameters' device, or the one given. Its axes: the pack's (with `pack`), then `sizes`.
   Tensor result(int number, bool pack, std::initializer_list<long long> sizes, DType dtype) const;
   // The tensor with `count` axes, those before the last `behind`, as one.

@@ -29,6 +29,15 @@ namespace flashlight::device {
 
 inline constexpr int kWarpgroupSize = 128;
 
+// How a CTA of one loading and some consuming warpgroups divides the registers of an SM; `busy`: the loader has more to
+// compute than where the next tile is. The translator's tile table (src/target/wgmma_shape.cpp) counts on the same.
+FL_HOST_DEVICE constexpr int loader_registers(int consumers, bool busy) {
+  return consumers == 1 ? 56 : consumers == 2 ? (busy ? 40 : 24) : (busy ? 56 : 32);
+}
+FL_HOST_DEVICE constexpr int consumer_registers(int consumers, bool busy) {
+  return consumers == 1 ? 256 : consumers == 2 ? (busy ? 232 : 240) : (busy ? 152 : 160);
+}
+
 #if defined(__CUDACC__)
 
 FL_DEVICE int warpgroup_index() { return __shfl_sync(0xffffffffu, thread_index() / kWarpgroupSize, 0); }
@@ -84,5 +93,28 @@ FL_DEVICE int cluster_size() { return 1; }
 FL_DEVICE void sync_cluster(FL_WHERE) { emulator::sync_threads(where); }
 
 #endif
+
+// Turns of the consuming warpgroups at starting products: while one runs its row program, others keep the tensor cores
+// busy. Each takes its turn and passes it on equally often; one warpgroup alone needs none. Named barriers kFirst ...
+template <int WARPGROUPS> struct Turns {
+  static constexpr int kFirst = 2;
+  int warpgroup;
+
+  // Once, before the first turn.
+  FL_DEVICE void begin(FL_WHERE) const {
+    if (WARPGROUPS > 1 && warpgroup == WARPGROUPS - 1) arrive_named(kFirst, 2 * kWarpgroupSize FL_AND_HERE);
+  }
+  FL_DEVICE void take(FL_WHERE) const {
+    if (WARPGROUPS > 1) sync_named(kFirst + warpgroup, 2 * kWarpgroupSize FL_AND_HERE);
+  }
+  FL_DEVICE void pass(FL_WHERE) const {
+    if (WARPGROUPS > 1) arrive_named(kFirst + (warpgroup + 1) % WARPGROUPS, 2 * kWarpgroupSize FL_AND_HERE);
+  }
+};
+
+// Waits for the threads of the calling warpgroup, whose number it is (0, 1, 2); orders their memory accesses.
+FL_DEVICE void sync_warpgroup(int warpgroup FL_AND_WHERE) {
+  sync_named(Turns<3>::kFirst + 3 + warpgroup, kWarpgroupSize FL_AND_HERE);
+}
 
 }  // namespace flashlight::device

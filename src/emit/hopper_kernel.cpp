@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// A kernel for sm_90a as a whole: memory and barriers, the two roles, how its launcher starts it.
+#include "emit/hopper_writer.h"
+
+namespace flashlight::emit {
+
+HopperWriter::HopperWriter(const kernel::Program& program, const std::string& name, Parameters& parameters)
+    : KernelWriter(program, name, parameters, false), single_(program.sweeps.size() == 1) {
+  text_.name = name + "_sm90a";
+  text_.params = name + "_tma";
+  base_params_ = name + "_params";
+}
+
+bool HopperWriter::is_copied(std::size_t o) const { return operands_[o].input >= 0 && !operands_[o].converts; }
+
+// k_ring2 for k_tile2.
+std::string HopperWriter::derived(std::size_t o, const std::string& suffix) const {
+  const std::string tile = "_tile", &name = operands_[o].name;
+  const std::size_t at = name.rfind(tile);
+  return at == std::string::npos ? name + suffix : std::string(name).replace(at, tile.size(), suffix);
+}
+
+std::string HopperWriter::ring_type(std::size_t o) const { return "TileRing<" + tile_type(o) + ", STAGES>"; }
+
+// Why such a kernel cannot be, whatever the sizes and types.
+void HopperWriter::find_obstacle() {
+  for (std::size_t o = 0; o < operands_.size() && text_.obstacle.empty(); ++o) {
+    const Placement& place = operands_[o];
+    if (place.row || is_copied(o)) continue;
+    const std::string name = function_.graph.label(program_.operands[o].factors[0].node);
+    const std::string keys = "the keys' tile " + (name.empty() ? std::to_string(o) : "of '" + name + "'");
+    text_.obstacle = keys + (place.converts         ? " may be stored in another type than the products', and TMA converts nothing"
+                             : !place.parts.empty() ? " is made of several tensors, and TMA copies one"
+                                                    : " is computed while it is loaded, and TMA only copies");
+  }
+  if (operands_.empty()) text_.obstacle = "there is no product of tiles in it";
+  for (const kernel::Sweep& sweep : program_.sweeps)
+    if (CoverText(program_, sweep, points_).searches_by_warps())
+      text_.obstacle = "its tiles are found by whole warps, from tables of the keys, and the loader of a kernel for sm_90a is one thread";
+}
+
+std::string HopperWriter::template_head() const {
+  std::string head = "template <class T";
+  for (const Dimension& d : text_.dimensions) head += ", int " + d.name;
+  return head + ", int M, int N, int STAGES>";
+}
+
+void HopperWriter::write_kernel(const Writer& sweeps) {
+  find_obstacle();
+  if (!text_.obstacle.empty()) return;
+  const std::string busy = text_.demand.busy_loader ? "true" : "false";
+  Writer w;
+  w.line(template_head());
+  w.open("FL_HOPPER_KERNEL(kWarpgroupSize * (M / 64 + 1)) " + text_.name + "(FL_PARAMS(" + text_.params + ") p) {");
+  Writer body(1);
+  body.line("constexpr int MI = 1, kConsumers = M / 64;");
+  body.line("[[maybe_unused]] constexpr int kThreads = kConsumers * kWarpgroupSize;  // of the consumers");
+  body.line("FL_SHARED_MEMORY(smem);");
+  const std::string vectors = write_memory(body);
+  write_barriers(body);
+  write_place(body);
+  body.append(shared_);
+  body.line();
+  body.open("if (warpgroup_index() == kConsumers) {");
+  body.line("decrease_registers<loader_registers(kConsumers, " + busy + ")>();");
+  body.line("if (warp_index() % 4 != 0 || !elect_one()) return;");
+  write_row_loads(body);
+  body.append(loader_);
+  body.line("return;");
+  body.close();
+  body.line("increase_registers<consumer_registers(kConsumers, " + busy + ")>();");
+  body.line("const int warp = warp_index(), warpgroup = warpgroup_index();");
+  for (std::size_t k = 0; k < key_vectors_.size(); ++k)
+    body.line("const KeyVec<N> " + key_vectors_[k].name + "{" + vectors + " + (" + std::to_string(k) + " * kConsumers + warpgroup) * KeyVec<N>::bytes};");
+  body.append(uniform_);
+  text_.body = w.str() + "#if FL_HOPPER\n" + body.str() + sweeps.str() + "#endif\n}\n\n";
+  write_start();
+}
+
+// The barriers fill less than a kilobyte, tiles begin at multiples of one. Returns where they end.
+std::string HopperWriter::write_memory(Writer& w) {
+  std::string tiles = "smem + 1024", barriers = "smem";
+  const bool any_row = std::any_of(operands_.begin(), operands_.end(), [](const Placement& p) { return p.row; });
+  if (any_row) {
+    w.line("const Barrier rows_full{smem};");
+    barriers += " + Barrier::bytes";
+  }
+  for (std::size_t o = 0; o < operands_.size(); ++o) {
+    const std::string ring = derived(o, "_ring");
+    if (operands_[o].row) {
+      w.line("const " + tile_type(o) + " " + operands_[o].name + "{" + tiles + "};");
+      tiles += " + " + operands_[o].name + ".bytes";
+    } else {
+      w.line("const " + ring_type(o) + " " + ring + "{" + tiles + ", " + barriers + "};");
+      tiles += " + " + ring + ".tile_bytes";
+      barriers += " + " + ring + ".barrier_bytes";
+    }
+  }
+  return tiles;
+}
+
+void HopperWriter::write_barriers(Writer& w) const {
+  std::vector<std::string> places;
+  w.open("if (thread_index() == 0) {");
+  bool any_row = false;
+  for (std::size_t o = 0; o < operands_.size(); ++o) {
+    any_row |= operands_[o].row;
+    if (operands_[o].row) continue;
+    w.line(derived(o, "_ring") + ".init(kConsumers);");
+    places.push_back(derived(o, "_at"));
+    if (behind_.contains(o)) places.push_back(derived(o, "_behind"));
+  }
+  if (any_row) w.line("rows_full.init(1);");
+  w.line("fence_barrier_init();");
+  w.close();
+  w.line("sync_threads();");
+  w.line();
+  if (!places.empty()) w.line("RingIndex<STAGES> " + join(places, ", ") + ";");
+}
+
+// The distances between matrices that the kernel's batch indices lead to.
+std::vector<std::string> HopperWriter::steps_of(std::size_t o) {
+  const Placement& place = operands_[o];
+  const std::string field = parameters_.tensor(place.input);
+  const std::size_t pack = function_.tensors[place.input].pack;
+  const std::vector<Sym> start = strides(place, program_.operands[o]).start;
+  std::vector<std::string> steps;
+  for (std::size_t a = pack; a < start.size(); ++a) {
+    const std::vector<Sym> terms = start[a].op() == graph::SymOp::Add ? start[a].args() : std::vector<Sym>{start[a]};
+    for (const Sym& term : terms) {
+      Sym coefficient = graph::contains(term, graph::SymOp::Axis) ? Sym(1) : term;
+      if (coefficient.is_integer(0)) continue;
+      if (term.op() == graph::SymOp::Mul) {
+        coefficient = Sym(1);
+        for (const Sym& factor : term.args())
+          if (!graph::contains(factor, graph::SymOp::Axis)) coefficient = coefficient * factor;
+      }
+      const Code stride{field + ".stride[" + std::to_string(a - pack) + "]", kAtom, CType::Long};
+      const std::string step =
+          coefficient.is_integer(1) ? stride.text : product({points_.index(coefficient), stride}, CType::Long).text;
+      if (std::find(steps.begin(), steps.end(), step) == steps.end()) steps.push_back(step);
+    }
+  }
+  return steps;
+}
+
+std::string HopperWriter::tile_source(std::size_t o) {
+  const Placement& place = operands_[o];
+  const kernel::Operand& operand = program_.operands[o];
+  const Strides of = strides(place, operand);
+  return "map_tiles<" + tile_type(o) + ">(p." + derived(o, "_source") + ", launch, " + std::to_string(place.input) + ", {" +
+         of.rows + ", " + of.cols + ", " + (place.row ? "p.n_row" : "p.n_key") + ", " + loop_extent(operand.cols) + "}, {" +
+         join(steps_of(o), ", ") + "})";
+}
+
+// What the loader needs before its loops: where each operand's matrix starts; and the rows' tiles.
+void HopperWriter::write_row_loads(Writer& w) {
+  std::vector<std::string> bytes;
+  Writer loads;
+  for (std::size_t o = 0; o < operands_.size(); ++o) {
+    if (!is_copied(o)) continue;
+    const std::string field = parameters_.tensor(operands_[o].input), source = "p." + derived(o, "_source");
+    w.line("const int " + derived(o, "_start") + " = " + source + ".at(" +
+           points_.offset(operands_[o].input, strides(operands_[o], program_.operands[o]).start) + ");");
+    if (!operands_[o].row) continue;
+    bytes.push_back(operands_[o].name + ".bytes");
+    loads.line("tma_load(" + operands_[o].name + ", " + source + ".map, rows_full, {0, row0, " + derived(o, "_start") +
+               "}, Keep::kLeast);");
+  }
+  if (bytes.empty()) return;
+  w.line("rows_full.arrive_expect(" + join(bytes, " + ") + ");");
+  w.append(loads);
+}
+
+// The consumers' side: tiles that are computed are filled by them, the others waited for.
+void HopperWriter::write_row_fills(Writer& w) {
+  bool filled = false, copied = false;
+  for (std::size_t o = 0; o < operands_.size(); ++o) {
+    if (!operands_[o].row) continue;
+    copied |= is_copied(o);
+    if (is_copied(o)) continue;
+    filled = true;
+    write_matrices(o, w);
+    write_load(o, "row0", w);
+  }
+  if (filled) {
+    w.line("commit_group();");
+    w.line("wait_group<0>();");
+    w.line("fence_proxy_async();");
+    w.line("sync_named(1, kThreads);");
+  }
+  if (copied) w.line("rows_full.wait(0);");
+}
+
+void HopperWriter::write_params() {
+  if (!text_.obstacle.empty()) return;
+  Writer w;
+  w.open("struct " + text_.params + " : " + base_params_ + " {");
+  std::vector<std::string> sources;
+  for (std::size_t o = 0; o < operands_.size(); ++o)
+    if (is_copied(o)) sources.push_back(derived(o, "_source"));
+  w.line("TileSource " + join(sources, ", ") + ";");
+  w.close("};");
+  text_.declaration = w.str();
+}
+
+void HopperWriter::write_start() {
+  std::string arguments = "T";
+  for (const Dimension& d : text_.dimensions) arguments += ", " + d.name;
+  Writer w;
+  w.line("// Starts it where the device and the arguments allow.");
+  w.line(template_head());
+  w.open("bool start_" + text_.name + "(const Launch& launch, const " + base_params_ +
+         "& base, long long batch, int shared_bytes) {");
+  w.line("const auto kernel = " + text_.name + "<" + arguments + ", M, N, STAGES>;");
+  w.line("constexpr int threads = kWarpgroupSize * (M / 64 + 1);");
+  w.line("if (!runs_on_hopper(kernel, threads)) return false;");
+  w.line(text_.params + " p{};");
+  w.line("static_cast<" + base_params_ + "&>(p) = base;");
+  for (std::size_t o = 0; o < operands_.size(); ++o)
+    if (is_copied(o)) w.line("if (!" + tile_source(o) + ") return false;");
+  w.line("start(kernel, launch, p, batch, {.rows = M, .threads = threads, .shared_bytes = shared_bytes}, \"" + text_.name + "\");");
+  w.line("return true;");
+  w.close();
+  text_.body += w.str();
+}
+
+KernelText write_hopper_kernel(const kernel::Program& program, const std::string& name, Parameters& parameters) {
+  return HopperWriter(program, name, parameters).run();
+}
+
+}  // namespace flashlight::emit

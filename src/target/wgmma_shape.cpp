@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// See wgmma_shape.h.
+#include "target/wgmma_shape.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace flashlight::target {
+
+namespace {
+
+constexpr int kSharedLimit = 227 * 1024, kBarrierBytes = 1024;
+// What addresses, loop state and the products' descriptors take, fitted to what ptxas says of all samples; more where
+// addresses or intermediate values of many scores are alive at once.
+int other_registers(const Demand& d) { return 18 + (d.reads_elements ? 14 : 0) + (d.long_elements ? 96 : 0); }
+constexpr int kMostColumns = 256;  // of one wgmma
+constexpr int kMostStages = 4;
+
+int total(const std::vector<int>& columns) { return std::accumulate(columns.begin(), columns.end(), 0); }
+
+bool fits_shared(const Demand& d, const WgmmaShape& s) { return shared_bytes(d, s) <= kSharedLimit; }
+bool fits_registers(const Demand& d, const WgmmaShape& s) {
+  return value_registers(d, s) + other_registers(d) <= std::min(consumer_registers(s.consumers, d.busy_loader), 255);
+}
+
+}  // namespace
+
+int loader_registers(int consumers, bool busy) { return consumers == 1 ? 56 : consumers == 2 ? (busy ? 40 : 24) : (busy ? 56 : 32); }
+int consumer_registers(int consumers, bool busy) { return consumers == 1 ? 256 : consumers == 2 ? (busy ? 232 : 240) : (busy ? 152 : 160); }
+
+int shared_bytes(const Demand& d, const WgmmaShape& s) {
+  constexpr int kFloatBytes = 4;
+  return kBarrierBytes + (s.m() * total(d.row_operands) + s.stages * s.n * total(d.key_operands)) * d.element_bytes +
+         s.consumers * s.n * d.key_vectors * kFloatBytes;
+}
+
+int value_registers(const Demand& d, const WgmmaShape& s) {
+  return total(d.accumulators) / 2 + d.score_fragments * s.n / 2 + s.n / 4 + 2 * d.row_vectors;
+}
+
+WgmmaChoice choose_wgmma(const Demand& demand) {
+  if (demand.element_bytes != 2) return {std::nullopt, "wgmma multiplies 16-bit types, these are of 32 bits"};
+  if (std::any_of(demand.accumulators.begin(), demand.accumulators.end(), [](int c) { return c > kMostColumns; }))
+    return {std::nullopt, "an accumulator has more columns than a wgmma makes"};
+  // By preference: rows save loads of keys from L2, keys save passes over the row vectors; but of a tile that a mask cuts,
+  // a wide one wastes more.
+  static constexpr WgmmaShape kShapes[] = {{3, 128, 2}, {2, 176, 2}, {2, 128, 2}, {2, 112, 2}, {2, 96, 2}, {2, 80, 2}, {2, 64, 2},
+                                           {2, 48, 2},  {2, 32, 2},  {1, 128, 2}, {1, 96, 2},  {1, 64, 2}, {1, 48, 2}, {1, 32, 2}};
+  bool registers = false;
+  for (WgmmaShape shape : kShapes) {
+    if (demand.skips_tiles && shape.n > 128) continue;
+    if (!fits_registers(demand, shape)) continue;
+    registers = true;
+    if (!fits_shared(demand, shape)) continue;
+    while (shape.stages < kMostStages && shape.stages * shape.n < 256) {
+      WgmmaShape deeper = shape;
+      ++deeper.stages;
+      if (!fits_shared(demand, deeper)) break;
+      shape = deeper;
+    }
+    return {shape, {}};
+  }
+  return {std::nullopt, registers ? "no two stages of its tiles fit the shared memory of a block"
+                                  : "its accumulators do not fit the registers of a warpgroup"};
+}
+
+}  // namespace flashlight::target

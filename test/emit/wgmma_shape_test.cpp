@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which tile shapes of sm_90a are chosen, and why none is.
+#include "target/wgmma_shape.h"
+
+#include <gtest/gtest.h>
+
+#include "flashlight/device/hopper/warpgroup.h"
+
+namespace flashlight::target {
+namespace {
+
+// One query, key and value operand, one accumulator, the row vectors of an online softmax.
+Demand attention(int d, int dv) {
+  Demand demand;
+  demand.row_operands = {d};
+  demand.key_operands = {d, dv};
+  demand.accumulators = {dv};
+  demand.row_vectors = 7;
+  return demand;
+}
+
+void expect_shape(const Demand& demand, int m, int n) {
+  const WgmmaChoice choice = choose_wgmma(demand);
+  ASSERT_TRUE(choice.shape) << choice.reason;
+  EXPECT_EQ(choice.shape->m(), m);
+  EXPECT_EQ(choice.shape->n, n);
+  EXPECT_TRUE(choice.reason.empty());
+}
+
+TEST(WgmmaShape, FollowsTheHeadDim) {
+  expect_shape(attention(64, 64), 192, 128);
+  expect_shape(attention(128, 128), 128, 176);
+  expect_shape(attention(256, 256), 128, 80);
+}
+
+TEST(WgmmaShape, IsNarrowerWhereAMaskEmptiesTiles) {
+  Demand demand = attention(128, 128);
+  demand.skips_tiles = true;
+  expect_shape(demand, 128, 128);
+}
+
+TEST(WgmmaShape, LeavesRegistersToWhatScoresMeet) {
+  Demand demand = attention(64, 64);
+  demand.reads_elements = true;
+  expect_shape(demand, 128, 176);
+  demand.long_elements = true;
+  const WgmmaChoice choice = choose_wgmma(demand);
+  ASSERT_TRUE(choice.shape);
+  EXPECT_LT(choice.shape->n, 128);
+}
+
+TEST(WgmmaShape, GivesTheReasonWhereThereIsNone) {
+  Demand wide = attention(64, 64), columns = attention(512, 512), accumulators = attention(64, 256), operands = attention(64, 64);
+  wide.element_bytes = 4;
+  EXPECT_EQ(choose_wgmma(wide).reason, "wgmma multiplies 16-bit types, these are of 32 bits");
+  EXPECT_EQ(choose_wgmma(columns).reason, "an accumulator has more columns than a wgmma makes");
+  accumulators.accumulators = {256, 256};
+  EXPECT_EQ(choose_wgmma(accumulators).reason, "its accumulators do not fit the registers of a warpgroup");
+  operands.row_operands.assign(8, 256);
+  EXPECT_EQ(choose_wgmma(operands).reason, "no two stages of its tiles fit the shared memory of a block");
+}
+
+TEST(WgmmaShape, IsInsideOfWhatABlockHas) {
+  for (int d : {32, 64, 96, 128, 192, 256}) {
+    for (int dv : {32, 64, 96, 128, 192, 256}) {
+      const Demand demand = attention(d, dv);
+      const WgmmaChoice choice = choose_wgmma(demand);
+      ASSERT_TRUE(choice.shape) << d << ", " << dv << ": " << choice.reason;
+      EXPECT_LE(shared_bytes(demand, *choice.shape), 227 * 1024) << d << ", " << dv;
+      EXPECT_LT(value_registers(demand, *choice.shape), consumer_registers(choice.shape->consumers, false)) << d << ", " << dv;
+      EXPECT_GE(choice.shape->stages, 2);
+    }
+  }
+}
+
+// An SM has 512 registers for each of 128 threads.
+TEST(WgmmaShape, DividesTheRegistersAsTheDeviceDoes) {
+  for (const bool busy : {false, true}) {
+    for (int consumers = 1; consumers <= 3; ++consumers) {
+      EXPECT_LE(loader_registers(consumers, busy) + consumers * consumer_registers(consumers, busy), 512);
+      EXPECT_EQ(loader_registers(consumers, busy), device::loader_registers(consumers, busy));
+      EXPECT_EQ(consumer_registers(consumers, busy), device::consumer_registers(consumers, busy));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace flashlight::target

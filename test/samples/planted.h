@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Faults that are planted in the text of an emitted kernel for sm_90a, one active at a time.
+#pragma once
+#include <flashlight/emulator/emulator.h>
+#include <flashlight/flashlight.h>
+
+#include <vector>
+
+// q [.., Sq, 64], k and v [.., Sk, 64], causal.
+flashlight::Tensor planted(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v);
+
+// The number of the fault that is active; 0: none. In the emitted file.
+extern int planted_fault;
+
+struct PlantedFault {
+  const char* name;
+  const char* find;     // in the emitted text; the last place is changed
+  const char* replace;  // $: whether this fault is active
+  std::vector<flashlight::emulator::FindingKind> kinds;  // one of them must be found
+};
+
+inline const std::vector<PlantedFault>& planted_faults() {
+  using enum flashlight::emulator::FindingKind;
+  static const std::vector<PlantedFault> faults{
+      {"NoFenceOfScores", "turns.take();\n      fence_products(s);", "turns.take();\n      if (!$) fence_products(s);", {kMissingFence}},
+      {"NoFenceOfWeights", "fence_products(acc, weights);\n      multiply", "if (!$) fence_products(acc, weights);\n      multiply",
+       {kMissingFence}},
+      {"NoFenceOfBarriers", "fence_barrier_init();", "if (!$) fence_barrier_init();", {kMissingFence}},
+      {"BarriersForNobodyElse", "sync_threads();", "if (!$) sync_threads();", {kBarrier, kRace}},
+      {"MoreBytesThanCome", "rows_full.arrive_expect(q_tile.bytes", "rows_full.arrive_expect(q_tile.bytes + ($ ? 16 : 0)",
+       {kDeadlock, kBarrier}},
+      {"FewerBytesThanCome", "rows_full.arrive_expect(q_tile.bytes", "rows_full.arrive_expect(q_tile.bytes - ($ ? 16 : 0)",
+       {kBarrier, kDeadlock}},
+      {"WaitsForOtherTile", "k_ring.wait(k_at);\n      turns", "($ ? v_ring : k_ring).wait(k_at);\n      turns", {kPendingCopy, kRace}},
+      {"DoesNotWaitForRows", "rows_full.wait(0);", "if (!$) rows_full.wait(0);", {kPendingCopy, kRace}},
+      {"ReleasesBeforeProductsAreDone", "weigh(next);\n      wait_products<0>(acc, weights);\n      v_ring.release(v_at);",
+       "weigh(next);\n      if ($) v_ring.release(v_at);\n      wait_products<0>(acc, weights);\n      if (!$) v_ring.release(v_at);",
+       {kRace}},
+      {"ReleasesOtherTile", "v_ring.release(v_at);\n      v_at", "($ ? k_ring : v_ring).release(v_at);\n      v_at",
+       {kDeadlock, kBarrier, kRace}},
+      {"DoesNotRelease", "k_ring.release(k_at);\n      k_at", "if (!$) k_ring.release(k_at);\n      k_at", {kDeadlock}},
+      {"ReadsScoresTooEarly", "wait_products<1>(s);", "if ($) wait_products<2>(s); else wait_products<1>(s);", {kPendingRegister}},
+      {"RescalesTooEarly", "wait_products<0>(acc, weights);\n      if", "if ($) wait_products<1>(acc, weights); else wait_products<0>(acc, weights);\n      if", {kPendingRegister}},
+      {"KeepsTheTurn", "turns.pass();", "if (!$) turns.pass();", {kDeadlock}},
+      {"RowsTooFarApart", "{p.k.stride[0], p.k.stride[1], p.n_key", "{p.k.stride[0] + ($ ? 8 : 0), p.k.stride[1], p.n_key",
+       {kOutOfBoundsGlobal}},
+      {"TilesOverlap", "v_ring{smem + 1024 + q_tile.bytes + k_ring.tile_bytes,",
+       "v_ring{smem + 1024 + q_tile.bytes + ($ ? 1024 : k_ring.tile_bytes),", {kRace, kPendingCopy, kBarrier}},
+      {"BarriersOverlap", "smem + Barrier::bytes + k_ring.barrier_bytes}", "smem + Barrier::bytes + ($ ? 0 : k_ring.barrier_bytes)}",
+       {kBarrier, kDeadlock, kRace}},
+      {"LoadsOneTileTooFew", "v_ring.load(v_at,", "if (!$ || tile + 1 < tiles) v_ring.load(v_at,", {kDeadlock}},
+  };
+  return faults;
+}

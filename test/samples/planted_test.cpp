@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Faults planted in an emitted kernel for sm_90a: the emulated device reports each.
+#include "planted.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace {
+
+using namespace flashlight;
+
+// 200 queries are two CTAs, 700 keys of the causal kernel's tiles enough to go round its rings.
+std::vector<emulator::Finding> findings_with(int fault, std::uint64_t seed) {
+  planted_fault = fault;
+  const emulator::Options before = emulator::options();
+  emulator::Options options = before;
+  options.seed = seed;
+  options.compute_capability = 90;
+  emulator::set_options(options);
+  emulator::take_findings();
+  const auto input = [](std::int64_t rows, std::uint64_t salt) { return randn({1, rows, 64}, salt, kFloat32).to(kBFloat16).to(kCUDA); };
+  try {
+    planted(input(700, 1), input(700, 2), input(700, 3));
+  } catch (const Error&) {}  // what was found
+  emulator::set_options(before);
+  planted_fault = 0;
+  return emulator::take_findings();
+}
+
+std::string text_of(const std::vector<emulator::Finding>& findings) {
+  std::string text;
+  for (const emulator::Finding& f : findings) text += to_string(f) + "\n";
+  return text;
+}
+
+TEST(Planted, WithoutAFaultNothingIsFound) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) EXPECT_EQ(text_of(findings_with(0, seed)), "");
+}
+
+class Planted : public testing::TestWithParam<int> {};
+
+// A fault of timing shows with some seeds: one of a few must suffice.
+TEST_P(Planted, IsReported) {
+  const PlantedFault& fault = planted_faults()[static_cast<std::size_t>(GetParam())];
+  std::string seen;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    const std::vector<emulator::Finding> findings = findings_with(GetParam() + 1, seed);
+    for (const emulator::Finding& f : findings) {
+      if (std::find(fault.kinds.begin(), fault.kinds.end(), f.kind) != fault.kinds.end()) return;
+    }
+    seen += text_of(findings);
+  }
+  FAIL() << fault.name << " was not reported; seen instead:\n" << seen;
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, Planted, testing::Range(0, static_cast<int>(planted_faults().size())),
+                         [](const auto& info) { return std::string(planted_faults()[static_cast<std::size_t>(info.param)].name); });
+
+}  // namespace
