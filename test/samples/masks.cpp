@@ -74,7 +74,7 @@ CAPTURED(EvenDocuments, return (row == key) & (key % 2 == 0);)
 CAPTURED(RowLengths, return j < row * 60;)
 CAPTURED(KeyLives, return (j <= i) & (i <= j + key * 10);)
 CAPTURED(WideAndNarrow, return abs(i - j) <= where(key % 2 == 0, 10, 100);)
-CAPTURED(ManyOfBoth, return (row * key) % 7 == 3;)
+CAPTURED(ManyOfBoth, return (row.to(kInt64) * key) % 7 == 3;)
 
 #define THROUGH(NAME, ...)                                                                                              \
   struct NAME {                                                                                                         \
