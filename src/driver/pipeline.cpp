@@ -45,7 +45,9 @@ void rewrite_graphs(Unit& unit) {
 void plan(Unit& unit) {
   for (FusedFunction& f : unit.functions) {
     for (const frontend::Variant& v : f.source->variants) {
-      f.plans.push_back(fusion::plan_fusion(v.function));
+      fusion::PlanOptions how;
+      how.strict_nan = unit.options->strict_nan;
+      f.plans.push_back(fusion::plan_fusion(v.function, how));
       if (f.plans.back().reason && !f.reason) f.reason = f.plans.back().reason;
       for (const std::string& n : v.function.numerics)
         if (std::find(f.numerics.begin(), f.numerics.end(), n) == f.numerics.end()) f.numerics.push_back(n);
@@ -97,11 +99,11 @@ std::string print_plans(const Unit& unit) {
 }
 
 std::string print_kernels(const Unit& unit) {
-  return for_each_variant(unit, [&](auto& f, std::size_t i) {
+  return for_each_variant(unit, [](auto& f, std::size_t i) {
     std::string out;
     try {
       for (const fusion::PlannedKernel& part : f.plans[i].kernels)
-        out += kernel::to_string(kernel::build_program(*part.function, part.plan, unit.options->strict_nan));
+        out += kernel::to_string(kernel::build_program(*part.function, part.plan));
     } catch (const fusion::Refused& refused) {
       out += "no kernel, " + refused.reason.id + ": " + refused.reason.text + "\n";
     }

@@ -49,7 +49,7 @@ Lowered lower(FusedFunction& function, const std::string& name, const EmitOption
     variant.variant = &function.source->variants[v];
     const std::vector<fusion::PlannedKernel>& parts = function.plans[v].kernels;
     for (std::size_t k = 0; k < parts.size(); ++k) {
-      result.programs.push_back(std::make_unique<kernel::Program>(kernel::build_program(*parts[k].function, parts[k].plan, options.strict_nan)));
+      result.programs.push_back(std::make_unique<kernel::Program>(kernel::build_program(*parts[k].function, parts[k].plan)));
       kernel::verify(*result.programs.back());
       result.parameters.push_back(std::make_unique<Parameters>(*parts[k].function, parts[k].plan));
       PartText text;

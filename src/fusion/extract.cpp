@@ -203,17 +203,57 @@ class Extraction {
     return others;
   }
 
-  // A row constant that may be -inf is a mask. To the laws it is a number like any other, which a softmax does not see.
+  // A row constant that may be -inf is a mask, and one that is NaN poisons its row. To the laws it is a number like any
+  // other, which a softmax does not see: it joins the scores it is added to, as one value.
   Expr sum(const Access& access, const std::vector<Expr>& terms) {
-    if (!(dependence_(access) & bit(plan_.stream))) return arena_.make(algebra::Op::kAdd, terms);
-    const Expr all = arena_.make(algebra::Op::kAdd, with_offset(access, terms));
-    std::vector<Expr> kept;
+    const Expr all = arena_.make(algebra::Op::kAdd, terms);
+    if (!(dependence_(access) & bit(plan_.stream))) return all;
+    std::vector<Expr> masks, kept;
     for (std::size_t k = 0; k < terms.size(); ++k) {
       const Access term = compose(graph_[access.node].operands[k], access.index);
       const bool of_row = terms[k].is(algebra::Op::kLeaf) && !(dependence_(term) & bit(plan_.stream));
-      if (of_row && graph::may_mask(graph_, term.node)) kept.push_back(gt(terms[k], -INFINITY));
+      if (of_row && graph::may_mask(graph_, term.node)) masks.push_back(terms[k]);
+      else kept.push_back(terms[k]);
     }
-    return kept.empty() ? all : where(algebra::all_of(kept), all, -INFINITY);
+    if (masks.empty()) return arena_.make(algebra::Op::kAdd, with_offset(access, terms));
+    // First what is computed point by point: of a bias F_i - F_j the difference is kept, which may be small.
+    for (bool contracted : {false, true}) {
+      for (Expr& term : kept) {
+        if (holds_contraction(term) != contracted) continue;
+        const Expr joined = with_row(term, masks);
+        if (!joined) continue;
+        term = joined;
+        const Expr scores = kept.size() == 1 ? joined : arena_.make(algebra::Op::kAdd, kept);
+        return plan_.strict_nan ? scores : hidden_by(masks, scores);  // strictly, the scores alone say it
+      }
+    }
+    return hidden_by(masks, all);
+  }
+
+  // A condition of the row alone: the laws take it out of the sums, where it costs nothing for each key.
+  static Expr hidden_by(std::vector<Expr> biases, Expr scores) {
+    for (Expr& bias : biases) bias = algebra::not_of(eq(bias, -INFINITY));
+    return where(algebra::all_of(biases), scores, -INFINITY);
+  }
+
+  bool holds_contraction(Expr e) const {
+    const std::vector<Expr> leaves = algebra::collect(e, {algebra::Op::kLeaf});
+    return std::any_of(leaves.begin(), leaves.end(), [&](Expr l) { return plan_.leaves[l.leaf_id()].kind != Leaf::Point; });
+  }
+
+  // A term of the keys, masked or not, and values of the row; nothing where it is made of a reduction.
+  Expr with_row(Expr term, const std::vector<Expr>& row) {
+    const bool masked = term.is(algebra::Op::kWhere) && term.arg(2).is_constant(-INFINITY);
+    if (masked) {
+      const Expr inside = with_row(term.arg(1), row);
+      return inside ? where(term.arg(0), inside, -INFINITY) : Expr();
+    }
+    using enum algebra::Op;
+    const bool is_made = !algebra::collect(term, {kReduceSum, kReduceMax, kReduceMin, kReduceProd, kReduceAny, kReduceAll, kScan}).empty();
+    if (is_made || term.node().kind != algebra::kKeyed || term.node().column) return {};
+    std::vector<Expr> terms{term};
+    terms.insert(terms.end(), row.begin(), row.end());
+    return composite(arena_.make(kAdd, terms));
   }
 
   bool is_launch_number(Expr e) const {
@@ -235,22 +275,35 @@ class Extraction {
     }
     if (!contraction || parts.empty()) return arena_.make(algebra::Op::kMul, factors);
     parts.push_back(contraction);
-    rest.push_back(composite(arena_.make(algebra::Op::kMul, parts), contraction));
+    rest.push_back(composite(arena_.make(algebra::Op::kMul, parts)));
     return rest.size() == 1 ? rest[0] : arena_.make(algebra::Op::kMul, rest);
   }
 
-  Expr composite(Expr whole, Expr contraction) {
+  // `whole` as one leaf, which varies with the loops of all that it is made of.
+  Expr composite(Expr whole) {
+    whole = expanded(whole);
     for (const auto& [leaf, made_of] : plan_.made_of) {
       if (made_of == whole) return leaf;
     }
-    Leaf leaf = plan_.leaves[contraction.leaf_id()];
+    const std::vector<Expr> parts = algebra::collect(whole, {algebra::Op::kLeaf});
+    Leaf leaf = plan_.leaves[parts.front().leaf_id()];
     leaf.kind = Leaf::Composite;
-    algebra::LeafInfo info = contraction.info();
+    for (Expr part : parts) leaf.loops |= plan_.leaves[part.leaf_id()].loops;
+    algebra::LeafInfo info;
+    info.streamed = true;
     info.name = to_string(whole);
     const Expr result = arena_.leaf(static_cast<int>(plan_.leaves.size()), info);
     plan_.leaves.push_back(std::move(leaf));
     plan_.made_of[result] = whole;
     return result;
+  }
+
+  Expr expanded(Expr e) const {
+    if (const auto found = plan_.made_of.find(e); found != plan_.made_of.end()) return found->second;
+    if (e.args().empty()) return e;
+    std::vector<Expr> args;
+    for (Expr arg : e.args()) args.push_back(expanded(arg));
+    return algebra::with_args(e, args);
   }
 
   Expr reduction(const Access& access) {

@@ -30,9 +30,11 @@ std::string readable_lines(const std::string& text) {
 KernelPlan plan_kernel(const graph::Function& function, const PlanOptions& options) {
   Dependence dependence(function.graph);
   KernelPlan kernel;
+  kernel.strict_nan = options.strict_nan;
   const std::vector<algebra::Expr> outputs = extract_rows(function, dependence, find_roles(function, dependence), kernel);
   algebra::PlanOptions algebra_options;
   algebra_options.max_sweeps = options.max_sweeps;
+  algebra_options.strict_nan = options.strict_nan;
   // A constant reference leaves exp(u - bound) far below 1, where float16 weights underflow; a running maximum is right for
   // every storage type.
   algebra_options.static_references = false;

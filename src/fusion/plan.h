@@ -67,6 +67,7 @@ struct KernelPlan {
   std::vector<algebra::Sweep> sweeps;
   std::vector<Result> results;   // in the order of the last sweep's targets
   std::vector<Fold> folds;       // the targets behind them: what each fold reduces; later ones may read earlier ones
+  bool strict_nan = false;       // as it was asked for: see PlanOptions
   std::string explanation;       // references, states and fix-ups in words
   std::map<algebra::Expr, graph::SourceRange> sources;  // where expressions of the row program come from
 };
@@ -109,6 +110,7 @@ struct FusionPlan {
 
 struct PlanOptions {
   int max_sweeps = 4;
+  bool strict_nan = false;  // rows without keys keep the eager program's NaN; otherwise they give 0
 };
 
 // The function as one kernel. Throws Refused (roles.h).

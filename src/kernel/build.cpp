@@ -10,8 +10,8 @@ namespace flashlight::kernel {
 
 using fusion::Refused;
 
-Lowering::Lowering(const graph::Function& function, const fusion::KernelPlan& plan, bool strict_nan)
-    : arena_(*plan.arena), strict_nan_(strict_nan), knowns_(plan.made_of) {
+Lowering::Lowering(const graph::Function& function, const fusion::KernelPlan& plan)
+    : arena_(*plan.arena), knowns_(plan.made_of) {
   program_.function = &function;
   program_.plan = &plan;
 }
@@ -164,8 +164,8 @@ int Lowering::contraction(int leaf_id) {
   return static_cast<int>(all.size()) - 1;
 }
 
-Program build_program(const graph::Function& function, const fusion::KernelPlan& plan, bool strict_nan) {
-  return Lowering(function, plan, strict_nan).run();
+Program build_program(const graph::Function& function, const fusion::KernelPlan& plan) {
+  return Lowering(function, plan).run();
 }
 
 }  // namespace flashlight::kernel

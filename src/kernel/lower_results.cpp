@@ -113,7 +113,7 @@ void Lowering::fold(const fusion::Fold& fold, Expr value) {
 }
 
 Expr Lowering::fixup(const alg::Sweep& sweep, std::size_t t) {
-  if (strict_nan_) return known(substitute(sweep.fixups[t], states_));
+  if (program_.plan->strict_nan) return known(substitute(sweep.fixups[t], states_));
   const auto references = references_of(sweep, sweep.fixups[t]);
   const bool settled = references && references->size() == 1;  // the select below covers every empty sum
   std::map<Expr, Expr> with = quotients_of(sweep, sweep.fixups[t], settled);

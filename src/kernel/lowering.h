@@ -19,7 +19,7 @@ inline constexpr double kInf = std::numeric_limits<double>::infinity();
 
 class Lowering {
  public:
-  Lowering(const graph::Function& function, const fusion::KernelPlan& plan, bool strict_nan);
+  Lowering(const graph::Function& function, const fusion::KernelPlan& plan);
   Program run();
 
  private:
@@ -85,7 +85,6 @@ class Lowering {
   void store(int target, Expr value);
 
   alg::Arena& arena_;
-  bool strict_nan_;
   Program program_;
   std::map<Expr, Expr> knowns_;  // what stands for known reductions and for leaves made of others
   int known_count_ = 0;

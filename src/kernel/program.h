@@ -114,7 +114,7 @@ inline constexpr int kExp2 = 10'000, kKeysThrough = 10'001;
 Space space_of(const Program&, Expr);
 
 // Lowers a plan. Throws fusion::Refused for what tile programs cannot hold yet.
-Program build_program(const graph::Function&, const fusion::KernelPlan&, bool strict_nan);
+Program build_program(const graph::Function&, const fusion::KernelPlan&);
 
 std::string to_string(const Program&);
 

@@ -29,11 +29,13 @@ struct NotLowered : std::runtime_error {
 inline std::unique_ptr<Lowered> lower(graph::Function function, bool strict_nan = false) {
   auto result = std::make_unique<Lowered>();
   result->function = std::move(function);
-  result->plan = fusion::plan_fusion(result->function);
+  fusion::PlanOptions options;
+  options.strict_nan = strict_nan;
+  result->plan = fusion::plan_fusion(result->function, options);
   if (result->plan.status != fusion::Status::Fused) throw NotLowered(*result->plan.reason);
   try {
     for (const fusion::PlannedKernel& kernel : result->plan.kernels)
-      result->programs.push_back(build_program(*kernel.function, kernel.plan, strict_nan));
+      result->programs.push_back(build_program(*kernel.function, kernel.plan));
   } catch (const fusion::Refused& refused) { throw NotLowered(refused.reason); }
   for (const Program& program : result->programs) verify(program);
   result->program = result->programs.back();

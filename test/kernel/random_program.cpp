@@ -11,11 +11,11 @@ using graph::Tensors;
 
 namespace {
 
-enum Param { kQ, kK, kV, kQ2, kK2, kDense, kByKey, kByRow, kGate, kLengths, kSinks };
+enum Param { kQ, kK, kV, kQ2, kK2, kDense, kByKey, kByRow, kGate, kLengths, kSinks, kHoles };
 
 // The parameters with their ranks stated, whether the program uses them or not.
 Tensors with_ranks(const Tensors& t) {
-  constexpr int kRanks[] = {4, 4, 4, 4, 4, 3, 1, 1, 4, 1, 2};
+  constexpr int kRanks[] = {4, 4, 4, 4, 4, 3, 1, 1, 4, 1, 2, 1};
   Tensors out;
   for (std::size_t p = 0; p < t.size(); ++p) {
     graph::ArgList axes;
@@ -92,12 +92,13 @@ class RandomProgram {
   }
 
   T modified(T s) {
-    switch (choose.below(10)) {
+    switch (choose.below(11)) {
+      case 9: return note("rows hidden by a bias"), has_holes = true, s + T(t[kHoles].op("unsqueeze", Sym(-1)));
       case 0: return note("tanh"), T(s / Sym(2.0)).op("tanh") * Sym(2.0);
       case 1: return note("dense bias"), s + t[kDense];
       case 2: return note("bias by key"), s + t[kByKey];
       case 3: return note("bias by row"), s + by_row();
-      case 4: return note("scale by row"), s * by_row();
+      case 4: return note("scale by row"), s * (has_holes ? T(exp(by_row())) : by_row());  // -inf stays -inf
       case 5: return note("distance"), s + (keys_of(t[kK]) - rows_of(t[kQ])) * Sym(choose.real() / 4);
       case 6: return note("clamp"), s.op("clamp", Sym(-0.5), Sym(0.75));
       case 7: return note("select"), graph::where(condition(1), s, s * Sym(0.5));
@@ -105,7 +106,10 @@ class RandomProgram {
         const double fill = choose.real();
         return note("finite fill"), graph::where(condition(1), s, Sym(fill));
       }
-      default: return note("scale"), s * Sym(choose.real());
+      default: {
+        const double by = choose.real();
+        return note("scale"), s * Sym(has_holes ? std::fabs(by) : by);
+      }
     }
   }
 
@@ -265,7 +269,7 @@ class RandomProgram {
   Choices choose;
   Tensors t;
   Reach& reach;
-  bool large;
+  bool large, has_holes = false;
 };
 
 }  // namespace
@@ -296,6 +300,9 @@ Inputs random_inputs(const Sizes& s, std::uint64_t seed) {
                                                static_cast<std::uint64_t>(s.sk + 1)));
   all.push_back(lengths);
   all.push_back(graph::random({s.h, 2}, static_cast<unsigned>(seed * 16 + 15)));
+  Array holes = graph::random({s.sq}, static_cast<unsigned>(seed * 16 + 14));
+  for (std::size_t i = seed % 3; i < holes.data.size(); i += 3) holes.data[i] = -graph::kInf;
+  all.push_back(holes);
   return all;
 }
 

@@ -33,8 +33,8 @@ class Choices {
 using Reach = std::map<std::string, std::int64_t>;
 
 // Parameters: q, k, v, further q and k, then biases [h, sq, sk], [sk], [sq], a gate like the result, key
-// lengths [b], sinks [h, 2].
-inline constexpr int kRandomParams = 11;
+// lengths [b], sinks [h, 2], a bias [sq] that is -inf for some rows.
+inline constexpr int kRandomParams = 12;
 
 // Scores reach 1e4 in one program of eight: there, comparisons allow for what the evaluator itself loses.
 bool has_large_scores(std::uint64_t seed);

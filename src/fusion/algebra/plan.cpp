@@ -7,6 +7,7 @@
 #include <set>
 
 #include "fusion/algebra/empty_row.h"
+#include "fusion/algebra/hidden_row.h"
 #include "fusion/algebra/references.h"
 
 namespace flashlight::fusion::algebra {
@@ -78,14 +79,17 @@ class Planning {
  private:
   Sweep sweep(const std::vector<Expr>& targets) {
     const Knowns& knowns = knowns_.back();
-    Separation derivation(arena_, knowns);
+    Separation derivation(arena_, knowns, options_.strict_nan);
     std::vector<NormalForm> forms;
     for (Expr e : targets) {
       forms.push_back(derivation.form(e));
       if (kind_of(forms.back()) & kKeyed)
         throw Inseparable(Reason::kOpaque, "an output varies along the streamed axis: " + to_string(e), e);
     }
-    Sweep s = assemble(arena_, choose_references(arena_, derivation, forms, options_));
+    Draft draft = choose_references(arena_, derivation, forms, options_);
+    for (std::size_t t = 0; t < targets.size() && options_.strict_nan; ++t)
+      draft.fixups[t] = with_hidden_rows(arena_, derivation, targets[t], std::move(draft.fixups[t]));
+    Sweep s = assemble(arena_, draft);
     s.targets = targets;
     s.knowns = known_order_;
     for (Expr e : targets) {
@@ -97,7 +101,7 @@ class Planning {
   }
 
   void make_known(const std::vector<Expr>& targets) {
-    Separation derivation(arena_, knowns_.back());
+    Separation derivation(arena_, knowns_.back(), options_.strict_nan);
     Knowns more = knowns_.back();
     for (Expr e : targets) more.emplace(e, derivation.form(e));
     knowns_.push_back(std::move(more));

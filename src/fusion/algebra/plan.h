@@ -23,6 +23,9 @@ struct PlanOptions {
   // powers stay operands of a contraction. Otherwise it is weighted by the row, which is more exact where one
   // key has it all.
   bool column_means = true;
+  // A row that sees no key is to yield NaN wherever the program as written does: conditions of the row alone stay inside the
+  // sums they empty, so that 0/0 is met. Otherwise they leave them, and such a row costs nothing for each key.
+  bool strict_nan = false;
 };
 
 struct Plan {

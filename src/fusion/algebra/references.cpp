@@ -198,7 +198,7 @@ class Choice {
                                p.atom.is(Op::kCentred)});
     }
     const Expr product = rebuild(arena_, factors);
-    for (const Polynomial& p : polynomials) bind_polynomial(p.x, product, exponents);
+    for (const Polynomial& p : polynomials) bind_polynomial(p.x, product, exponents, guard);
 
     // x^n = (deviation + reference)^n, expanded where x is not centred already.
     std::vector<int> powers(polynomials.size());
@@ -227,10 +227,11 @@ class Choice {
     expand(expand, 0, c, {});
   }
 
-  void bind_polynomial(Expr x, Expr product, const std::vector<ExponentPart>& exponents) {
+  // An exponent's reference serves where no other sum centres keys that it does not see: it may be -inf there.
+  void bind_polynomial(Expr x, Expr product, const std::vector<ExponentPart>& exponents, const std::vector<Expr>& guard) {
     if (bound_.contains(x)) return;
     for (const ExponentPart& e : exponents)
-      if (e.u == x) {
+      if (e.u == x && guards_imply(x, guard)) {
         bound_[x] = {e.reference, 1};
         return;
       }

@@ -8,7 +8,8 @@
 
 namespace flashlight::fusion::algebra {
 
-Separation::Separation(Arena& arena, const Knowns& knowns) : arena_(arena), knowns_(knowns) {}
+Separation::Separation(Arena& arena, const Knowns& knowns, bool rows_stay)
+    : arena_(arena), knowns_(knowns), rows_stay_(rows_stay) {}
 
 Separation Separation::fixup(Arena& arena, const Knowns& knowns, std::vector<Expr> references) {
   Separation s(arena, knowns);

@@ -30,7 +30,8 @@ using NaturalReferences = std::map<Expr, int>;
 // simplified.
 class Separation {
  public:
-  Separation(Arena& arena, const Knowns& knowns);
+  // `rows_stay`: an exponential keeps the conditions of the row alone that mask its exponent.
+  Separation(Arena& arena, const Knowns& knowns, bool rows_stay = false);
   // Final mode: sums that hold one of `references` are multiplied out so that it can cancel.
   static Separation fixup(Arena& arena, const Knowns& knowns, std::vector<Expr> references);
 
@@ -105,6 +106,7 @@ class Separation {
 
   Arena& arena_;
   const Knowns& knowns_;
+  bool rows_stay_ = false;
   bool final_ = false;
   std::vector<Expr> references_;
   std::map<Expr, NormalForm> memo_;

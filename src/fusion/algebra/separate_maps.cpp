@@ -113,10 +113,12 @@ NormalForm Separation::power(const NormalForm& a, double n) {
   refuse(Reason::kInseparablePower, "a reciprocal or power of a sum that mixes keys and a row reduction", a);
 }
 
-// exp of a sum is a product of exps: row addends apart, key addends kept together as one exponent.
+// exp of a sum is a product of exps: row addends apart, key addends kept together as one exponent. Where conditions of the
+// row stay, they mask that exponent: as a factor they would leave the sum, and cancel from a quotient of sums.
 NormalForm Separation::exponential_of(const NormalForm& argument) {
   const NormalForm a = !final_ && (kind(argument) & kUnknown) ? uncentre(argument) : argument;
   NormalForm r = constant_form(1), keys;
+  std::vector<Expr> row_masks;
   std::deque<std::pair<Monomial, double>> todo(a.begin(), a.end());
   const auto put_back = [&](const NormalForm& terms, double c) {
     for (const auto& [m, d] : terms) todo.emplace_back(m, c * d);
@@ -132,7 +134,10 @@ NormalForm Separation::exponential_of(const NormalForm& argument) {
     if (x && x.is(Op::kLog)) {
       r = distribute(r, power(form(x.arg(0)), c));
     } else if (x && is_masked(x) && c > 0 && k == kKeyed && !final_) {  // exp(where(g, e, -inf)) = [g] exp(e)
-      r = distribute(r, indicator_form(x.arg(0)));
+      for (Expr g : conjuncts(x.arg(0))) {
+        if (rows_stay_ && kind(g) == kFixed) row_masks.push_back(g);
+        else r = distribute(r, indicator_form(g));
+      }
       put_back(form(x.arg(1)), c);
     } else if (x && x.is(Op::kAdd) && !final_) {
       for (Expr y : x.args()) put_back(form(y), c);
@@ -142,6 +147,7 @@ NormalForm Separation::exponential_of(const NormalForm& argument) {
       else r = distribute(r, monomial_form({{}, {{m.atoms, c}}}));
     }
   }
+  if (!row_masks.empty()) keys = masked_form(arena_, std::move(row_masks), keys);
   if (keys.size() == 1) return distribute(r, monomial_form(exponential(keys)));
   if (keys.empty()) return r;
   const Leading leading = without_leading_size(keys);
