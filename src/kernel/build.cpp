@@ -52,6 +52,7 @@ void Lowering::lower(const alg::Sweep& sweep, bool last) {
   out_ = &program_.sweeps.back();
   states_.clear();
   find_contractions(sweep);
+  find_quotients(sweep);
   lower_states(sweep);
   find_live();
   finish(sweep, last);
@@ -131,6 +132,18 @@ void Lowering::find_contractions(const alg::Sweep& sweep) {
   for (Expr root : roots) {
     if (!root) continue;
     for (Expr leaf : alg::collect(known(root), {alg::Op::kLeaf})) use_contraction(leaf.leaf_id());
+  }
+}
+
+// x^-n in a summand, of a sum x that an earlier sweep found: the row may have had no keys there.
+void Lowering::find_quotients(const alg::Sweep& sweep) {
+  if (program_.plan->strict_nan) return;
+  for (const alg::Accumulator& a : sweep.accumulators) {
+    for (Expr power : alg::collect(a.product, {alg::Op::kPow})) {
+      const Expr base = power.arg(0);
+      if (power.value() >= 0 || !base.is(alg::Op::kKnown) || !base.arg(0).is(alg::Op::kReduceSum)) continue;
+      knowns_[power] = where(eq(known(base), 0.0), 0.0, pow(known(base), power.value()));
+    }
   }
 }
 

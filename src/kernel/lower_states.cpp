@@ -16,6 +16,26 @@ Expr make_finite(Expr maximum) { return where(gt(maximum, -kInf), maximum, 0.0);
 Expr is_finite(Expr x) { return alg::all_of({gt(x, -kInf), lt(x, kInf)}); }
 Expr times(Expr a, Expr b) { return !a ? b : !b ? a : a.is_constant(1) ? b : b.is_constant(1) ? a : a * b; }
 
+// exp(a + b) as exp2(c * a + c * b), c = log2(e): what is of the row alone is multiplied once a row.
+Expr with_exp2(Expr e) {
+  if (e.is(alg::Op::kLeaf) || e.args().empty()) return e;
+  alg::Arena& arena = e.arena();
+  if (!e.is(alg::Op::kExp)) {
+    std::vector<Expr> args;
+    for (Expr arg : e.args()) args.push_back(with_exp2(arg));
+    return alg::with_args(e, args);
+  }
+  const Expr u = e.arg(0);
+  std::vector<Expr> terms;
+  for (Expr term : u.is(alg::Op::kAdd) ? u.args() : std::vector<Expr>{u}) {
+    std::vector<Expr> factors{arena.constant(kLog2E)};
+    if (term.is(alg::Op::kMul)) factors.insert(factors.end(), term.args().begin(), term.args().end());
+    else factors.push_back(term);
+    terms.push_back(arena.make(alg::Op::kMul, factors));
+  }
+  return alg::call(arena, kExp2, {terms.size() == 1 ? terms[0] : arena.make(alg::Op::kAdd, terms)});
+}
+
 int total_power(const alg::Accumulator& a) {
   return std::accumulate(a.powers.begin(), a.powers.end(), 0,
                          [](int n, const alg::CentredPower& p) { return n + p.power; });
@@ -245,7 +265,7 @@ const Lowering::Summand& Lowering::summand(const alg::Sweep& sweep, std::size_t 
   std::vector<Expr> left, alive;
   s.right = split_factors(a, left);
   s.weight = a.scale == 1 && !left.empty() ? Expr() : arena_.constant(a.scale);
-  for (Expr factor : left) s.weight = s.weight ? s.weight * factor : factor;
+  for (Expr factor : left) s.weight = s.weight ? s.weight * with_exp2(factor) : with_exp2(factor);
   const bool plain_weight = s.weight.is_constant(1) && a.powers.empty() && a.argmax < 0;
   const bool guarded = weigh(a, s, alive);
   for (const alg::CentredPower& p : a.powers) {

@@ -53,6 +53,7 @@ class Lowering {
   Expr state(std::string name, StateKind kind, double initial, int columns);
   int operand(Operand operand);
   void find_contractions(const alg::Sweep& sweep);
+  void find_quotients(const alg::Sweep& sweep);
   void use_contraction(int leaf_id);
   void find_live();
   int contraction(int leaf_id);

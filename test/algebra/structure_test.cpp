@@ -239,6 +239,49 @@ TEST_F(StructureTest, OnlyTheReductionsALaterSweepUsesAreMadeKnown) {
   EXPECT_EQ(sweeps[1].knowns, sweeps[0].targets);
 }
 
+// sum_j (sum_g c_g p_g) v for so many softmaxes p_g of scores of their own, each weighted sum written out or not.
+Expr mixed(Arena& arena, int count, Expr v, Expr mask, bool apart) {
+  Expr all, weights;
+  for (int g = 0; g < count; ++g) {
+    LeafInfo score, factor;
+    score.streamed = true;
+    score.name = "s" + std::to_string(g);
+    factor.name = "c" + std::to_string(g);
+    const Expr p = softmax(where(mask, arena.leaf(200 + g, score), -kInf)), c = arena.leaf(300 + g, factor);
+    weights = weights ? weights + c * p : c * p;
+    all = all ? all + c * reduce_sum(p * v) : c * reduce_sum(p * v);
+  }
+  return apart ? all : reduce_sum(weights * v);
+}
+
+TEST_F(StructureTest, ManySumsOfOneColumnFactorAreSharedInASecondSweep) {
+  for (const bool apart : {false, true}) {
+    const auto result = plan(arena_, {mixed(arena_, 4, v_, mask_, apart)});
+    const Plan& four = std::get<Plan>(result);
+    ASSERT_EQ(four.sweeps.size(), 2u);
+    EXPECT_EQ(four.sweeps[0].references.size(), 4u);
+    EXPECT_EQ(four.sweeps[0].targets.size(), 8u);  // a maximum and a sum each
+    EXPECT_TRUE(four.sweeps[1].references.empty());
+    ASSERT_EQ(four.sweeps[1].accumulators.size(), 1u);
+    EXPECT_EQ(four.sweeps[1].accumulators[0].guard, mask_);
+    EXPECT_NE(explain(four).find("not fewer: many-accumulators: one sweep would keep 4 sums"), std::string::npos) << explain(four);
+    const auto few = plan(arena_, {mixed(arena_, 3, v_, mask_, apart)});
+    EXPECT_EQ(std::get<Plan>(few).sweeps.size(), 1u);
+    PlanOptions single;
+    single.max_sweeps = 1;
+    EXPECT_EQ(std::get<Plan>(plan(arena_, {mixed(arena_, 4, v_, mask_, apart)}, single)).sweeps.size(), 1u);
+  }
+}
+
+TEST_F(StructureTest, SumsOfOneColumnFactorWithoutExponentialsAreOne) {
+  Expr sum;
+  for (Expr x : {leaf_[kS], leaf_[kS2], leaf_[kKn], leaf_[kFj]}) {
+    const Expr term = (sum ? leaf_[kT] : leaf_[kLam]) * reduce_sum(sigmoid(x) * v_);
+    sum = sum ? sum + term : term;
+  }
+  EXPECT_EQ(only_sweep({sum}).accumulators.size(), 1u);
+}
+
 TEST_F(StructureTest, RowsWithoutKeysHaveAValue) {
   const Expr sink = leaf_[kSink];
   const Expr total = reduce_sum(exp(m_)) + exp(sink);

@@ -45,6 +45,10 @@ class RandomProgram {
       note("two streams");
       p = p - weights(hidden(scores(true))) * Sym(lambda);
     }
+    if (!large && choose.one_in(10)) {
+      note("many streams");
+      for (int n = 0; n < 4; ++n) p = p + graph::softmax(hidden(scores(n % 2 == 1))) * Sym(0.25 * (n + 1));
+    }
     out.push_back(finished(graph::matmul(p, v)));
     while (out.size() < 3 && choose.below(3) < 1) out.push_back(statistic(s));
     if (choose.one_in(10)) {

@@ -49,8 +49,7 @@ std::string explain(const Plan& plan) {
     out += "sweep " + std::to_string(k + 1) + " of " + std::to_string(plan.sweeps.size()) + "\n";
     out += explain(plan.sweeps[k]);
   }
-  for (const Refusal& r : plan.because)
-    out += std::string("not fewer: ") + reason_id(r.reason) + ": " + r.text + "\n";
+  for (const std::string& reason : plan.because) out += "not fewer: " + reason + "\n";
   return out;
 }
 

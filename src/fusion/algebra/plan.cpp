@@ -58,16 +58,18 @@ class Planning {
       : arena_(arena), outputs_(outputs), options_(options) {}
 
   Plan run() {
+    Refusal last;
     while (true) {
       try {
         plan_.sweeps.push_back(sweep(outputs_));
+        share_columns();
         drop_unused_targets();
         return std::move(plan_);
       } catch (const Inseparable& e) {
-        plan_.because.push_back(e.refusal);
+        last = e.refusal;
       }
+      plan_.because.push_back(std::string(reason_id(last.reason)) + ": " + last.text);
       const std::vector<Expr> next = separable_reductions_of_failures();
-      const Refusal& last = plan_.because.back();
       if (next.empty()) throw Inseparable(last.reason, last.text, last.at);
       if (static_cast<int>(plan_.sweeps.size()) + 1 >= options_.max_sweeps)
         throw Inseparable(last.reason, more_sweeps(options_.max_sweeps) + last.text, last.at);
@@ -77,7 +79,39 @@ class Planning {
   }
 
  private:
-  Sweep sweep(const std::vector<Expr>& targets) {
+  static int column_sums(const Sweep& s) {
+    return static_cast<int>(std::count_if(s.accumulators.begin(), s.accumulators.end(), [](const Accumulator& a) { return !a.exact_sum; }));
+  }
+
+  // The outputs have just been planned in one more sweep. See kMostColumnSums.
+  void share_columns() {
+    const int alone = column_sums(plan_.sweeps.back());
+    if (alone <= kMostColumnSums || options_.strict_nan) return;
+    if (Sweep joined = sweep(outputs_, true); column_sums(joined) < alone) plan_.sweeps.back() = std::move(joined);
+    const int one = column_sums(plan_.sweeps.back());
+    if (one <= kMostColumnSums || static_cast<int>(plan_.sweeps.size()) >= options_.max_sweeps) return;
+    std::vector<Expr> statistics;
+    for (Expr r : reductions_of(outputs_))
+      if (!r.node().column && !knowns_.back().contains(r) && separable(r)) statistics.push_back(r);
+    if (statistics.empty()) return;
+    const std::vector<Expr> order = known_order_;
+    Sweep first = sweep(statistics);
+    make_known(statistics);
+    Sweep second = sweep(outputs_, true);
+    const int two = std::max(column_sums(first), column_sums(second));
+    if (one <= 2 * two) {
+      knowns_.pop_back();
+      known_order_ = order;
+      return;
+    }
+    plan_.because.push_back("many-accumulators: one sweep would keep " + std::to_string(one) +
+                            " sums over the output columns, where two keep " + std::to_string(two) + " at most");
+    plan_.sweeps.back() = std::move(first);
+    plan_.sweeps.push_back(std::move(second));
+  }
+
+  // `join`: sums that share their column factor become one, see Separation::join_sums.
+  Sweep sweep(const std::vector<Expr>& targets, bool join = false) {
     const Knowns& knowns = knowns_.back();
     Separation derivation(arena_, knowns, options_.strict_nan);
     std::vector<NormalForm> forms;
@@ -86,6 +120,7 @@ class Planning {
       if (kind_of(forms.back()) & kKeyed)
         throw Inseparable(Reason::kOpaque, "an output varies along the streamed axis: " + to_string(e), e);
     }
+    if (join) derivation.join_sums(forms);
     Draft draft = choose_references(arena_, derivation, forms, options_);
     for (std::size_t t = 0; t < targets.size() && options_.strict_nan; ++t)
       draft.fixups[t] = with_hidden_rows(arena_, derivation, targets[t], std::move(draft.fixups[t]));

@@ -30,8 +30,13 @@ struct PlanOptions {
 
 struct Plan {
   std::vector<Sweep> sweeps;     // the last one computes the outputs
-  std::vector<Refusal> because;  // for each sweep but the last: why one fewer was not enough
+  std::vector<std::string> because;  // for each sweep but the last: why there is not one fewer, "id: text"
 };
+
+// A sweep may keep so many accumulators with output columns. Where it keeps more, and more than twice as many as with one
+// sweep before it that makes the row's statistics known, there are two: exp(x - max x) of a known maximum needs no reference,
+// and sums that share their column factor become one.
+inline constexpr int kMostColumnSums = 3;
 
 // Derives the sweeps that compute `outputs` (row-level values: no free key leaf outside a reduction).
 std::variant<Plan, Refusal> plan(Arena& arena, const std::vector<Expr>& outputs,

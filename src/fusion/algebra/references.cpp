@@ -26,7 +26,7 @@ class Choice {
         derived_(derived),
         recentred_(recentred),
         options_(options),
-        keys_(arena, derived.knowns()) {}
+        keys_(arena, derived.knowns(), options.strict_nan, true) {}
 
   Draft run(const std::vector<NormalForm>& outputs) {
     for (const NormalForm& a : outputs)
@@ -313,7 +313,7 @@ Draft choose_references(Arena& arena, const Separation& derived, const std::vect
 Draft choose_references(Arena& arena, const Separation& derived, const std::vector<NormalForm>& outputs,
                         const PlanOptions& options) {
   std::vector<Expr> candidates;
-  Separation keys(arena, derived.knowns());
+  Separation keys(arena, derived.knowns(), options.strict_nan, true);
   for (const NormalForm& a : outputs)
     for (Expr s : collect(arena, a, {Op::kRawSum}))
       for (const auto& [m, c] : keys.form(s.arg(0)))

@@ -8,8 +8,8 @@
 
 namespace flashlight::fusion::algebra {
 
-Separation::Separation(Arena& arena, const Knowns& knowns, bool rows_stay)
-    : arena_(arena), knowns_(knowns), rows_stay_(rows_stay) {}
+Separation::Separation(Arena& arena, const Knowns& knowns, bool strict, bool inside)
+    : arena_(arena), knowns_(knowns), strict_(strict), rows_stay_(strict && !inside) {}
 
 Separation Separation::fixup(Arena& arena, const Knowns& knowns, std::vector<Expr> references) {
   Separation s(arena, knowns);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <stdexcept>
 
@@ -30,13 +31,16 @@ using NaturalReferences = std::map<Expr, int>;
 // simplified.
 class Separation {
  public:
-  // `rows_stay`: an exponential keeps the conditions of the row alone that mask its exponent.
-  Separation(Arena& arena, const Knowns& knowns, bool rows_stay = false);
+  // `strict`: rows without keys keep the program's NaN, so that what is known of a hidden key is not used. `inside`: what is
+  // derived is a term of a sum; elsewhere, strictly, an exponential keeps the row's conditions that mask its exponent.
+  Separation(Arena& arena, const Knowns& knowns, bool strict = false, bool inside = false);
   // Final mode: sums that hold one of `references` are multiplied out so that it can cancel.
   static Separation fixup(Arena& arena, const Knowns& knowns, std::vector<Expr> references);
 
   // Throws Inseparable.
   const NormalForm& form(Expr e);
+  // Joins the sums that one contraction can compute: sum_a r_a S[f_a v] = S[(sum_a r_a f_a) v] for r_a known before the sweep.
+  void join_sums(std::vector<NormalForm>& outputs);
   // The extremum over the keys of a form without U part, as a form of states; +1 max, -1 min.
   NormalForm extremum_of_keys(const NormalForm& keys, int sign);
 
@@ -78,6 +82,7 @@ class Separation {
   NormalForm power(const NormalForm& a, double n);
   NormalForm power_of_monomial(const Monomial& m, double c, double n);
   NormalForm exponential_of(const NormalForm& a);
+  std::optional<NormalForm> exponential_below_known(const NormalForm& a);
   NormalForm logarithm(const NormalForm& a);
   NormalForm clamp(Expr e);
   NormalForm function(Expr e);
@@ -94,6 +99,11 @@ class Separation {
   NormalForm select(Expr e);
   NormalForm select_mixed(Expr condition, const NormalForm& a, const NormalForm& b);
 
+  // join_sums.cpp
+  struct ColumnSum;
+  std::optional<ColumnSum> column_sum(const Monomial& m, double c);
+  NormalForm settle_exponential(Monomial& outside, const Monomial& body);
+
   // separate_reduce.cpp: reductions and scans
   NormalForm reduce_sum(Expr term);
   NormalForm reduce_extremum(Expr term, int sign);
@@ -106,7 +116,7 @@ class Separation {
 
   Arena& arena_;
   const Knowns& knowns_;
-  bool rows_stay_ = false;
+  bool strict_ = false, rows_stay_ = false;
   bool final_ = false;
   std::vector<Expr> references_;
   std::map<Expr, NormalForm> memo_;

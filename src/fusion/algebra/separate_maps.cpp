@@ -20,6 +20,14 @@ Expr sole_atom(const Monomial& m) {
   return m.exponent.empty() && m.atoms.size() == 1 && m.atoms[0].power == 1 ? m.atoms[0].atom : Expr();
 }
 
+// m of where(m == -inf, 0, m), for a maximum m that is known.
+Expr known_maximum(Expr e) {
+  if (!e || !e.is(Op::kWhere) || !e.arg(1).is_constant(0)) return {};
+  const Expr known = e.arg(2);
+  const bool maximum = known.is(Op::kKnown) && known.arg(0).is(Op::kReduceMax);
+  return maximum && e.arg(0) == eq(known, -kInf) ? known : Expr();
+}
+
 bool shares_exponent(const NormalForm& a, const ExponentSum& exponent) {
   for (const auto& [m, c] : a)
     if (m.exponent != exponent) return false;
@@ -113,10 +121,29 @@ NormalForm Separation::power(const NormalForm& a, double n) {
   refuse(Reason::kInseparablePower, "a reciprocal or power of a sum that mixes keys and a row reduction", a);
 }
 
+// exp(c (x - max x)), c > 0, of a maximum that an earlier sweep has made known and that counts as 0 where it is -inf: at
+// most 1 for the keys that the maximum was taken of. It needs no reference and is a factor like any other.
+std::optional<NormalForm> Separation::exponential_below_known(const NormalForm& a) {
+  for (const auto& [m, c] : a) {
+    const Expr known = c < 0 ? known_maximum(sole_atom(m)) : Expr();
+    if (!known) continue;
+    NormalForm keys = a;
+    keys.erase(m);
+    NormalForm scores = scaled(form(known.arg(0).arg(0)), -c);
+    if (const Expr x = scores.size() == 1 ? sole_atom(scores.begin()->first) : Expr(); x && is_masked(x))
+      scores = scaled(form(x.arg(1)), scores.begin()->second);
+    if (kind(keys) != kKeyed || keys != scores) continue;
+    return atom_form(exp(arena_.make(Op::kAdd, {rebuild(arena_, keys), rebuild(arena_, monomial_form(m, c))})));
+  }
+  return std::nullopt;
+}
+
 // exp of a sum is a product of exps: row addends apart, key addends kept together as one exponent. Where conditions of the
 // row stay, they mask that exponent: as a factor they would leave the sum, and cancel from a quotient of sums.
 NormalForm Separation::exponential_of(const NormalForm& argument) {
   const NormalForm a = !final_ && (kind(argument) & kUnknown) ? uncentre(argument) : argument;
+  if (!final_ && !strict_)
+    if (const std::optional<NormalForm> known = exponential_below_known(a)) return *known;
   NormalForm r = constant_form(1), keys;
   std::vector<Expr> row_masks;
   std::deque<std::pair<Monomial, double>> todo(a.begin(), a.end());
@@ -177,8 +204,11 @@ NormalForm Separation::logarithm(const NormalForm& a) {
   const auto add = [&](const NormalForm& term, bool keyed) {
     (keyed ? keys : r) = sum(keyed ? keys : r, term);
   };
-  for (const Power& p : m.atoms)
-    if (!p.atom.is(Op::kIndicator)) add(scaled(atom_form(log(p.atom)), p.power), kind(p.atom) & kKeyed);
+  for (const Power& p : m.atoms) {
+    if (p.atom.is(Op::kIndicator)) continue;
+    const NormalForm whole = p.atom.is(Op::kExp) ? form(p.atom.arg(0)) : atom_form(log(p.atom));
+    add(scaled(whole, p.power), kind(p.atom) & kKeyed);
+  }
   for (const ExponentTerm& t : m.exponent)
     add(monomial_form({t.product, {}}, t.coefficient), kind(t.product) & kKeyed);
   const std::vector<Expr> held = guards(m);
