@@ -24,6 +24,31 @@ Shape joined(const Shape& a, const Shape& b) {
   return out;
 }
 
+// The axes, of so many, that a factor varies with; bit k: axis k.
+std::uint64_t axes_of(const Operand& o, std::size_t total) {
+  std::uint64_t axes = 0;
+  for (const Sym& e : o.index)
+    for (std::size_t k = 0; k < total; ++k)
+      if (depends_on_axis(e, static_cast<int>(k))) axes |= std::uint64_t{1} << k;
+  return axes;
+}
+
+// Sums a product of two sides over axes they share: the scores of queries and keys. `product` is seen over `kept` axes, those
+// of an outer sum, and the contracted ones from `contracted` on; one side varies with an outer axis, and the other does not
+// but with a kept axis that the first has not. The sum of such scores over the keys is a statistic of theirs.
+bool is_of_two_sides(const Builder& b, const Operand& product, std::size_t kept, std::size_t contracted, std::size_t total) {
+  const Node& n = b.node(product.node);
+  if (n.op != Op::Map || n.fn != Fn::Mul) return false;
+  const auto bits = [](std::size_t from, std::size_t to) { return ((std::uint64_t{1} << to) - 1) & ~((std::uint64_t{1} << from) - 1); };
+  std::uint64_t keys = 0, rows = 0;
+  for (const Operand& o : n.operands) {
+    const std::uint64_t axes = axes_of(seen_through(o, product.index), total);
+    if (!(axes & bits(contracted, total))) continue;
+    (axes & bits(kept, contracted) ? keys : rows) |= axes;
+  }
+  return keys != 0 && (rows & bits(0, kept) & ~keys) != 0;
+}
+
 bool is_idempotent(ReduceKind kind) {
   return kind == ReduceKind::Max || kind == ReduceKind::Min || kind == ReduceKind::Any || kind == ReduceKind::All;
 }
@@ -77,7 +102,7 @@ NodeId Builder::reduce(ReduceKind kind, const Shape& shape, const Shape& given_r
   for (const Sym& size : reduced) contracted(size);
   std::size_t inner = shape.size();
   Operand o;
-  for (;;) {  // a reduction of a reduction of its kind is one reduction
+  for (;;) {  // a reduction of a reduction of its kind is one reduction, but a sum of scores
     NormalForm nf(*this, joined(shape, reduced));
     o = nf.resolve(o.node < 0 ? operand : o);
     const Type type = node(o.node).type;
@@ -86,11 +111,16 @@ NodeId Builder::reduce(ReduceKind kind, const Shape& shape, const Shape& given_r
     const Node& n = node(o.node);
     if (n.op != Op::Reduce || n.reduce != kind || kind == ReduceKind::ArgMax) break;
     std::vector<Sym> view = o.index;
+    Shape all = reduced;
     for (const Sym& size : n.reduced) {
-      view.push_back(Sym::axis(static_cast<int>(inner + reduced.size())));
-      reduced.push_back(size);
+      view.push_back(Sym::axis(static_cast<int>(inner + all.size())));
+      all.push_back(size);
     }
-    o = seen_through(n.operands[0], view);
+    const Operand body = seen_through(n.operands[0], view);
+    const std::size_t total = inner + all.size();
+    if (kind == ReduceKind::Sum && total <= 60 && is_of_two_sides(*this, body, inner, inner + reduced.size(), total)) break;
+    o = body;
+    reduced = std::move(all);
   }
   const Shape extents = joined(shape, reduced);
   NormalForm nf(*this, extents);

@@ -194,6 +194,25 @@ TEST(Builder, ReduceKeepsOnlyWhatItReduces) {
   EXPECT_EQ(p.b.node(twice).operands[0].node, x.node);
 }
 
+// The scores' sum over the keys stays a sum of scores; a sum of one side's products over two axes is one sum.
+TEST(Builder, ASumOfScoresKeepsItsContraction) {
+  Program p;
+  const TensorView &q = p.inputs[0], &k = p.inputs[1], &w = p.inputs[2];
+  const auto axis = [](int a) { return Sym::axis(a); };
+  const auto summed = [&](const Operand& first, const Operand& second) {
+    const NodeId product = p.b.map(Fn::Mul, {N, N, M}, {first, second});
+    const NodeId scores = p.b.reduce(ReduceKind::Sum, {N, N}, {M}, {product, identity_index(3)});
+    return p.b.reduce(ReduceKind::Sum, {N}, {N}, {scores, identity_index(2)});
+  };
+  const NodeId rows = summed({q.node, {axis(0), axis(2)}}, {k.node, {axis(1), axis(2)}});
+  ASSERT_EQ(p.b.node(rows).reduced, Shape{N});
+  const Node& scores = p.b.node(p.b.node(rows).operands[0].node);
+  EXPECT_EQ(scores.op, Op::Reduce);
+  EXPECT_EQ(scores.reduced, Shape{M});
+  const NodeId weighted = summed({w.node, {axis(2)}}, {k.node, {axis(1), axis(2)}});
+  EXPECT_EQ(p.b.node(p.b.node(weighted).operands[0].node).reduced.size(), 2u);  // seen through a view of shape [N]
+}
+
 TEST(Builder, GatherAtKnownPositionsIsAView) {
   Program p;
   const TensorView& x = p.inputs[0];

@@ -66,6 +66,34 @@ void add_moments(std::vector<AttentionProgram>& out) {
                    return {graph::matmul(away / T(mean(square(away)) + Sym(1e-3)).op("sqrt"), t[2])};
                  },
                  far_off});
+  // Sums of the scores over the keys, of which nothing tells the builder that they are not one sum over two axes.
+  const auto without_values = [](const Sizes& s) {
+    Inputs all = far_off(s);
+    all.pop_back();
+    return all;
+  };
+  auto dots = [](const Tensors& t) { return graph::matmul(t[0], graph::transposed(t[1])); };
+  out.push_back({"mean of the products alone", [dots](const Tensors& t) -> Tensors { return {mean(dots(t), false)}; }, without_values});
+  out.push_back({"variance of the products alone",
+                 [dots](const Tensors& t) -> Tensors {
+                   T s = dots(t);
+                   return {mean(square(s - mean(s)), false)};
+                 },
+                 without_values});
+  out.push_back({"variance of scores whose mean is scaled behind its sum",
+                 [dots](const Tensors& t) -> Tensors {
+                   T s = scores_of(t), m = mean(dots(t)) / graph::host("sqrt", graph::size(t[0], -1));
+                   return {attend(s, t[2]), mean(square(s - m), false)};
+                 },
+                 far_off,
+                 1,
+                 {0, 0}});
+  out.push_back({"standardised products",
+                 [dots](const Tensors& t) -> Tensors {
+                   T s = dots(t), away = s - mean(s);
+                   return {graph::matmul(away / T(mean(square(away)) + Sym(1e-3)).op("sqrt"), t[2])};
+                 },
+                 far_off});
   out.push_back({"third moment of the scores beside it",
                  [](const Tensors& t) -> Tensors {
                    T s = scores_of(t);
