@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <map>
 
 #include "fusion/roles.h"
 
@@ -53,7 +54,13 @@ Code host_code(const graph::Function& function, const Sym& e) {
     case SymOp::Min: return call(type == CType::Float ? "std::fmin" : "least_of", a, type);
     case SymOp::Max: return call(type == CType::Float ? "std::fmax" : "greatest_of", a, type);
     case SymOp::Pow: return std_call("pow");
-    case SymOp::Call: return std_call(e.callee());
+    case SymOp::Call: {
+      static const std::map<std::string, const char*, std::less<>> kOperators = {{"sum", "+"}, {"difference", "-"}, {"product", "*"}, {"quotient", "/"}};
+      if (const auto op = kOperators.find(e.callee()); op != kOperators.end())  // nothing is left to precedence
+        return {"(" + wrap(a[0], kUnary) + " " + op->second + " " + wrap(a[1], kUnary) + ")", kAtom, type};
+      if (e.callee() == "float32") return {"static_cast<double>(static_cast<float>(" + a[0].text + "))", kAtom, type};
+      return std_call(e.callee());
+    }
     case SymOp::Lt: return binary(a[0], "<", a[1], kCompare, type);
     case SymOp::Le: return binary(a[0], "<=", a[1], kCompare, type);
     case SymOp::Eq: return binary({wrap(a[0], kSum), kAtom, type}, "==", a[1], kCompare, type);

@@ -45,7 +45,7 @@ std::optional<Value> Interpreter::from_constant(const APValue& v, QualType type)
   return std::nullopt;
 }
 
-// A number as `to` holds it. Symbolic integers are taken to fit: they are sizes and counts.
+// A number as `to` holds it. Symbolic integers are taken to fit, see fitting().
 Sym Interpreter::convert(const Sym& s, QualType to) {
   to = to.getNonReferenceType().getCanonicalType();
   if (to->isBooleanType()) {
@@ -55,7 +55,9 @@ Sym Interpreter::convert(const Sym& s, QualType to) {
   }
   if (to->isFloatingType()) {
     if (s.is_constant()) return rounded(Sym(s.real()), to);
-    return s.type() == SymType::Real ? s : graph::make_sym(SymOp::ToReal, {s});
+    const Sym real = s.type() == SymType::Real ? s : graph::make_sym(SymOp::ToReal, {s});
+    const bool rounds = ast_.getTypeSize(to) == 32 && !(real.op() == SymOp::Call && real.callee() == "float32");
+    return rounds ? graph::make_sym(SymOp::Call, {real}, "float32") : real;
   }
   if (!to->isIntegralOrEnumerationType()) return s;
   if (s.type() == SymType::Real && s.is_constant()) {
@@ -115,7 +117,13 @@ Cell Interpreter::eval_cast(const CastExpr* e) {
         refuse("unsupported-expression", "a conversion of " + std::string(kind_of(c->value)));
       if (auto constant = e->getType()->isEnumeralType() ? constant_of(e) : std::nullopt)
         return make_cell(*constant);
-      return make_cell(convert(sym_of(c), e->getType()));
+      const QualType from = sub->getType(), to = e->getType();
+      const unsigned bits = ast_.getIntWidth(to), given = ast_.getIntWidth(from);
+      const bool is_unsigned = to->isUnsignedIntegerOrEnumerationType();
+      const bool fits = from->isUnsignedIntegerOrEnumerationType() ? given < bits || (is_unsigned && given == bits)
+                                                                   : !is_unsigned && given <= bits;
+      const Sym value = convert(sym_of(c), to);
+      return make_cell(fits || from->isBooleanType() ? value : fitting(value, to));
     }
     case CK_IntegralToFloating:
     case CK_FloatingCast:

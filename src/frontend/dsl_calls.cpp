@@ -138,7 +138,7 @@ graph::Arg Interpreter::to_arg(const Value& v) {
       refuse("unsupported-expression", "an undefined tensor takes part in an op", "give it a value first");
     return t->view;
   }
-  if (auto* s = std::get_if<Sym>(&v)) return *s;
+  if (auto* s = std::get_if<Sym>(&v)) return normal_number(*s);
   if (auto* d = std::get_if<graph::DType>(&v)) return *d;
   if (auto* of = std::get_if<DTypeOf>(&v)) return of->view;
   if (auto* text = std::get_if<std::string>(&v)) return *text;

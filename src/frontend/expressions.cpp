@@ -136,7 +136,10 @@ Cell Interpreter::eval_unary(const UnaryOperator* e) {
       if (!e->getType()->isFloatingType()) return make_cell(arithmetic(BO_Sub, Sym(0), x, e->getType()));
       return make_cell(x.is_constant() ? Sym(-x.real()) : -x);
     }
-    case UO_Not: return make_cell(arithmetic(BO_Sub, Sym(-1), sym_of(operand), e->getType()));
+    case UO_Not:
+      if (!sym_of(operand).is_constant() && e->getType()->isUnsignedIntegerType())
+        refuse("unsupported-expression", "the bits of an unsigned number that is known at launch only");
+      return make_cell(arithmetic(BO_Sub, Sym(-1), sym_of(operand), e->getType()));
     case UO_LNot: return make_cell(graph::make_sym(SymOp::Not, {sym_of(operand)}));
     case UO_Deref: {
       if (std::holds_alternative<FunctionRef>(operand->value)) return operand;
@@ -197,16 +200,31 @@ Cell Interpreter::eval_compound_assignment(const CompoundAssignOperator* e) {
   Cell to = eval(e->getLHS());
   Sym a = convert(sym_of(to), e->getComputationLHSType());
   BinaryOperatorKind op = BinaryOperator::getOpForCompoundAssignment(e->getOpcode());
-  assign(to, convert(arithmetic(op, a, b, e->getComputationResultType()), e->getType()));
+  Sym value = convert(arithmetic(op, a, b, e->getComputationResultType()), e->getType());
+  if (e->getComputationResultType()->isIntegerType()) value = fitting(value, e->getType());
+  assign(to, value);
   return to;
+}
+
+// The value of what is evaluated only where the condition holds.
+Sym Interpreter::eval_reached(const Sym& condition, const Expr* e) {
+  reached_.push_back(condition);
+  try {
+    const Sym value = eval_sym(e);
+    reached_.pop_back();
+    return value;
+  } catch (...) {
+    reached_.pop_back();
+    throw;
+  }
 }
 
 Cell Interpreter::eval_logical(const BinaryOperator* e) {
   bool is_and = e->getOpcode() == BO_LAnd;
   Sym a = eval_sym(e->getLHS());
   if (a.is_constant() && (a.real() != 0) != is_and) return make_bool(!is_and);
-  Sym b = eval_sym(e->getRHS());
-  if (a.is_constant()) return make_cell(b);
+  if (a.is_constant()) return make_cell(eval_sym(e->getRHS()));
+  const Sym b = eval_reached(is_and ? a : graph::make_sym(SymOp::Not, {a}), e->getRHS());
   return make_cell(graph::make_sym(is_and ? SymOp::And : SymOp::Or, {a, b}));
 }
 
@@ -237,8 +255,9 @@ Cell Interpreter::eval_conditional(const AbstractConditionalOperator* e) {
   // A number picked at launch stays one expression; anything else is a branch.
   bool number = e->getType()->isArithmeticType() && e->isPRValue();
   if (number && is_pure(e->getTrueExpr()) && is_pure(e->getFalseExpr()))
-    return make_cell(
-        graph::make_sym(SymOp::Select, {condition, eval_sym(e->getTrueExpr()), eval_sym(e->getFalseExpr())}));
+    return make_cell(graph::make_sym(
+        SymOp::Select, {condition, eval_reached(condition, e->getTrueExpr()),
+                        eval_reached(graph::make_sym(SymOp::Not, {condition}), e->getFalseExpr())}));
   bool taken = [&] {
     Place place(*this, e->getCond()->getExprLoc());
     return decide_sym(condition);

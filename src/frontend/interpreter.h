@@ -94,6 +94,7 @@ class Interpreter {
   std::optional<Value> constant_of(const clang::Expr*);
   graph::Sym sym_of(const Cell&);
   graph::Sym eval_sym(const clang::Expr* e) { return sym_of(eval(e)); }
+  graph::Sym eval_reached(const graph::Sym& condition, const clang::Expr*);
   std::int64_t index_of(const Cell&);
   void assign(const Cell& to, const Value&);
 
@@ -115,6 +116,12 @@ class Interpreter {
   graph::Sym arithmetic(clang::BinaryOperatorKind, const graph::Sym&, const graph::Sym&,
                         clang::QualType result);
   graph::Sym rounded(const graph::Sym&, clang::QualType) const;
+  bool never_negative(const graph::Sym&) const;
+  static bool has_scalar(const graph::Sym&);
+  void require(const graph::Sym& condition, const std::string& text);
+  graph::Sym fitting(const graph::Sym&, clang::QualType);
+  static graph::Sym normal_number(const graph::Sym&);
+  graph::Sym truncating_division(const graph::Sym& a, const graph::Sym& b) const;
   std::optional<graph::Sym> math_call(llvm::StringRef name, const std::vector<graph::Sym>& args,
                                       clang::QualType result);
 
@@ -186,6 +193,8 @@ class Interpreter {
     std::string text, present;
   };
   std::vector<Access> tensor_access_;            // by tensor parameter
+  std::set<int> unsigned_;                       // scalar parameters that are never negative
+  std::vector<graph::Sym> reached_;              // conditions of the arms that are being evaluated
   bool in_condition_ = false;                    // inside the condition of an if, ?: or loop
   clang::SourceLocation where_, question_;
   std::string result_expression_;

@@ -34,28 +34,121 @@ Sym Interpreter::rounded(const Sym& s, QualType type) const {
   return Sym(static_cast<long>(u));
 }
 
-namespace {
-
-// Sizes and what is made of them by +, *, /, %, min and max.
-bool never_negative(const Sym& s) {
+// Sizes, unsigned parameters, and what is made of them by +, *, /, %, min and max.
+bool Interpreter::never_negative(const Sym& s) const {
+  auto all = [&](std::size_t from) {
+    for (std::size_t k = from; k < s.args().size(); ++k)
+      if (!never_negative(s.args()[k])) return false;
+    return true;
+  };
   switch (s.op()) {
     case SymOp::Integer: return s.integer() >= 0;
-    case SymOp::Symbol: return s.symbol_id().kind != graph::SymbolId::Scalar;
+    case SymOp::Symbol: return s.symbol_id().kind != graph::SymbolId::Scalar || unsigned_.count(s.symbol_id().param);
     case SymOp::Add:
     case SymOp::Mul:
     case SymOp::FloorDiv:
     case SymOp::Mod:
     case SymOp::Min:
-    case SymOp::Max:
-      for (const Sym& a : s.args())
-        if (!never_negative(a)) return false;
-      return true;
+    case SymOp::Max: return all(0);
+    case SymOp::Select: return all(1);
     default: return false;
   }
 }
 
+// What must hold at launch, where the arms of ?: and && around it are reached.
+void Interpreter::require(const Sym& condition, const std::string& text) {
+  std::vector<Sym> any{condition};
+  for (const Sym& arm : reached_) any.push_back(graph::make_sym(SymOp::Not, {arm}));
+  builder_.at(text_.range(where_));
+  try {
+    builder_.check(any.size() == 1 ? any[0] : graph::make_sym(SymOp::Or, any), text);
+  } catch (const graph::LoweringError&) { refuse("unsupported-expression", text, "compute with int64_t"); }
+}
+
+// An integer that the launch knows, in a type that may not hold it: checked there, never wrapped around.
+Sym Interpreter::fitting(const Sym& s, QualType type) {
+  type = type.getCanonicalType();
+  if (s.is_constant() || s.type() != SymType::Integer || type->isBooleanType() || !type->isIntegralOrEnumerationType())
+    return s;
+  const unsigned bits = ast_.getIntWidth(type);
+  const bool is_unsigned = type->isUnsignedIntegerOrEnumerationType();
+  const std::string text = "an integer does not fit into " + spelled(type);
+  if (is_unsigned && !never_negative(s)) require(graph::make_sym(SymOp::Le, {Sym(0), s}), text);
+  if (bits >= 64 || !has_scalar(s)) return s;  // sizes are far from 2^31
+  const std::int64_t most = (std::int64_t{1} << (is_unsigned ? bits : bits - 1)) - 1;
+  require(graph::make_sym(SymOp::Le, {s, Sym(static_cast<long>(most))}), text);
+  if (!is_unsigned && !never_negative(s))
+    require(graph::make_sym(SymOp::Le, {Sym(static_cast<long>(-most - 1)), s}), text);
+  return s;
+}
+
+bool Interpreter::has_scalar(const Sym& s) {
+  std::vector<graph::SymbolId> symbols;
+  graph::collect_symbols(s, symbols);
+  return std::any_of(symbols.begin(), symbols.end(),
+                     [](const graph::SymbolId& id) { return id.kind == graph::SymbolId::Scalar; });
+}
+
+namespace {
+
+const char* exact_name(BinaryOperatorKind op) {
+  return op == BO_Add ? "sum" : op == BO_Sub ? "difference" : op == BO_Mul ? "product" : "quotient";
+}
+
+std::optional<BinaryOperatorKind> exact_operator(const Sym& s) {
+  if (s.op() != SymOp::Call || s.args().size() != 2) return std::nullopt;
+  for (BinaryOperatorKind op : {BO_Add, BO_Sub, BO_Mul, BO_Div})
+    if (s.callee() == exact_name(op)) return op;
+  return std::nullopt;
+}
+
+Sym as_real(const Sym& s) {
+  return s.type() == SymType::Real ? s : graph::make_sym(SymOp::ToReal, {s});
+}
+
+Sym to_float32(const Sym& s) {
+  return s.op() == SymOp::Call && s.callee() == "float32" ? s : graph::make_sym(SymOp::Call, {s}, "float32");
+}
+
+bool is_single(QualType type, const ASTContext& ast) {
+  return type->isFloatingType() && ast.getTypeSize(type) == 32;
+}
+
+// A real operation as it is written: normal forms reorder sums, and divide by way of reciprocals.
+Sym as_written(BinaryOperatorKind op, const Sym& a, const Sym& b) {
+  if ((op == BO_Mul || op == BO_Div) && b.as_real() == 1.0) return as_real(a);
+  if (op == BO_Mul && a.as_real() == 1.0) return as_real(b);
+  return graph::make_sym(SymOp::Call, {as_real(a), as_real(b)}, exact_name(op));
+}
+
+}  // namespace
+
+// A number that takes part in an op is rounded to the tensor's type there: what is made of sizes alone gets its normal form.
+Sym Interpreter::normal_number(const Sym& s) {
+  if (s.type() != SymType::Real || s.args().empty() || has_scalar(s)) return s;
+  switch (s.op()) {  // conditions and steps keep the operands they were written for
+    case SymOp::Call:
+      if (s.callee() == "floor" || s.callee() == "ceil" || s.callee() == "round" || s.callee() == "trunc") return s;
+      break;
+    case SymOp::ToReal: return s;
+    default: break;
+  }
+  std::vector<Sym> args = s.args();
+  for (std::size_t k = s.op() == SymOp::Select ? 1 : 0; k < args.size(); ++k) args[k] = normal_number(args[k]);
+  if (const auto op = exact_operator(s)) {
+    switch (*op) {
+      case BO_Add: return args[0] + args[1];
+      case BO_Sub: return args[0] - args[1];
+      case BO_Mul: return args[0] * args[1];
+      default: return graph::divide(args[0], args[1]);
+    }
+  }
+  if (s.op() == SymOp::Call && s.callee() == "float32") return args[0];
+  return graph::make_sym(s.op(), std::move(args), s.op() == SymOp::Call ? s.callee() : std::string());
+}
+
 // Not by way of reals: a product with 1 / b is not exact, 49 * (1.0 / 49) is less than 1.
-Sym truncating_division(const Sym& a, const Sym& b) {
+Sym Interpreter::truncating_division(const Sym& a, const Sym& b) const {
   if (never_negative(a) && never_negative(b)) return graph::floor_div(a, b);
   auto sym = [](SymOp op, std::vector<Sym> args) { return graph::make_sym(op, std::move(args)); };
   auto negative = [&](const Sym& x) { return sym(SymOp::Lt, {x, Sym(0)}); };
@@ -65,6 +158,8 @@ Sym truncating_division(const Sym& a, const Sym& b) {
   const Sym one_negative = sym(SymOp::Ne, {sym(SymOp::Select, {negative(a), Sym(1), Sym(0)}), sym(SymOp::Select, {negative(b), Sym(1), Sym(0)})});
   return sym(SymOp::Select, {one_negative, Sym(-1) * quotient, quotient});
 }
+
+namespace {
 
 // The constant a op b of int64; nullopt where C++ leaves it undefined.
 std::optional<std::int64_t> exact_integer(BinaryOperatorKind op, std::int64_t a, std::int64_t b) {
@@ -110,6 +205,9 @@ Sym Interpreter::arithmetic(BinaryOperatorKind op, const Sym& a, const Sym& b, Q
         if (auto bits = masked(value, mask)) return *bits;
   }
   auto sym = [](SymOp o, const Sym& x, const Sym& y) { return graph::make_sym(o, {x, y}); };
+  auto wrapping = [&](const Sym& x, QualType type) {  // only unsigned integers do
+    return type->isUnsignedIntegerType() ? fitting(rounded(x, type), type) : rounded(x, type);
+  };
   bool real = result->isFloatingType();
   bool constant = a.is_constant() && b.is_constant();
   bool by_zero = b.is_constant() && b.real() == 0;
@@ -119,18 +217,22 @@ Sym Interpreter::arithmetic(BinaryOperatorKind op, const Sym& a, const Sym& b, Q
       refuse("unsupported-expression", "this integer expression has no value (overflow or division by zero)");
     return rounded(Sym(static_cast<long>(*v)), result);
   }
+  if (real && !constant && (BinaryOperator::isAdditiveOp(op) || op == BO_Mul || op == BO_Div)) {
+    const Sym value = as_written(op, a, b);
+    return is_single(result, ast_) ? to_float32(value) : value;
+  }
   switch (op) {
     case BO_Add:
       if (constant && real) return rounded(Sym(a.real() + b.real()), result);
-      return rounded(a + b, result);
+      return wrapping(a + b, result);
     case BO_Sub:
       if (constant && real) return rounded(Sym(a.real() - b.real()), result);
-      return rounded(a - b, result);
+      return wrapping(a - b, result);
     case BO_Mul:
       if (constant && real) return rounded(Sym(a.real() * b.real()), result);
-      return rounded(a * b, result);
+      return wrapping(a * b, result);
     case BO_Div:
-      if (real) return constant ? rounded(Sym(a.real() / b.real()), result) : graph::divide(a, b);
+      if (real) return rounded(Sym(a.real() / b.real()), result);
       if (by_zero) refuse("unsupported-expression", "an integer is divided by zero");
       return truncating_division(a, b);
     case BO_Rem:
@@ -154,7 +256,7 @@ Sym Interpreter::arithmetic(BinaryOperatorKind op, const Sym& a, const Sym& b, Q
       break;
     case BO_Shl:
       if (b.is_constant() && b.integer() >= 0 && b.integer() < 62)
-        return rounded(a * Sym(static_cast<long>(std::int64_t{1} << b.integer())), result);
+        return wrapping(a * Sym(static_cast<long>(std::int64_t{1} << b.integer())), result);
       break;
     case BO_Shr:
       if (b.is_constant() && b.integer() >= 0 && b.integer() < 62)
@@ -218,8 +320,8 @@ std::optional<Sym> Interpreter::math_call(llvm::StringRef name, const std::vecto
     }
     if (!f) return std::nullopt;
     if (constant) return real(f(args[0].real()));
-    Sym x = args[0].type() == SymType::Real ? args[0] : graph::make_sym(SymOp::ToReal, {args[0]});
-    return graph::make_sym(SymOp::Call, {x}, name.str());
+    const Sym value = graph::make_sym(SymOp::Call, {as_real(args[0])}, name.str());
+    return is_single(result, ast_) ? to_float32(value) : value;
   }
   if (args.size() == 2) {
     bool is_max = name == "max" || name == "fmax" || name == "fmaxf",
@@ -229,7 +331,10 @@ std::optional<Sym> Interpreter::math_call(llvm::StringRef name, const std::vecto
       if (constant) return real(std::pow(args[0].real(), args[1].real()));
       return graph::make_sym(SymOp::Pow, {convert(args[0], result), convert(args[1], result)});
     }
-    if (name == "fmod" && constant) return real(std::fmod(args[0].real(), args[1].real()));
+    if (name == "fmod" || name == "fmodf") {
+      if (constant) return real(std::fmod(args[0].real(), args[1].real()));
+      return graph::make_sym(SymOp::Call, {as_real(args[0]), as_real(args[1])}, "fmod");
+    }
   }
   if (args.size() == 3 && name == "clamp")
     return graph::make_sym(SymOp::Min, {graph::make_sym(SymOp::Max, {args[0], args[1]}), args[2]});

@@ -87,7 +87,13 @@ Cell Interpreter::parameter(QualType type, const std::string& name, const std::s
     if (text_.is_dsl(type->castAs<EnumType>()->getDecl()->getLocation())) return nullptr;  // DType, Device
     return scalar_parameter(SymType::Integer, name, "static_cast<long>(" + access + ")");
   }
-  if (type->isIntegralOrEnumerationType()) return scalar_parameter(SymType::Integer, name, access);
+  if (type->isIntegralOrEnumerationType()) {
+    Cell number = scalar_parameter(SymType::Integer, name, access);
+    if (!type->isUnsignedIntegerType()) return number;
+    fitting(sym_of(number), type);  // of 64 bits: it is handed on with a sign
+    unsigned_.insert(scalars_ - 1);
+    return number;
+  }
   auto* record = type->getAsCXXRecordDecl();
   if (!record || record->isLambda()) return nullptr;
   StringRef kind = record->getIdentifier() ? record->getName() : "";

@@ -54,3 +54,26 @@ FLASHLIGHT_FUSE Tensor last_keys(const Tensor& q, const Tensor& k, const Tensor&
 FLASHLIGHT_FUSE Tensor divided(const Tensor& q, const Tensor& k, const Tensor& v, int n, int m) {
   return attend(where(keys(k) < n / m + n % m, scores_of(q, k), -30.0), v);
 }
+
+FLASHLIGHT_FUSE Tensor share_of_ten(const Tensor& q, const Tensor& k, const Tensor& v, float r) {
+  return attend(where(keys(k) < static_cast<std::int64_t>(r * 10), scores_of(q, k), -30.0), v);
+}
+
+FLASHLIGHT_FUSE Tensor narrowed(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t n) {
+  const int m = static_cast<int>(n);
+  return attend(scores_of(q, k) * (0.1 * m), v);
+}
+
+FLASHLIGHT_FUSE Tensor less_five(const Tensor& q, const Tensor& k, const Tensor& v, unsigned n) {
+  const unsigned m = n - 5;
+  return attend(where(keys(k) < std::int64_t(m), scores_of(q, k), -30.0), v);
+}
+
+FLASHLIGHT_FUSE Tensor at_least_five(const Tensor& q, const Tensor& k, const Tensor& v, unsigned n) {
+  const unsigned m = n > 5 ? n - 5 : 1;
+  return attend(where(keys(k) < std::int64_t(m), scores_of(q, k), -30.0), v);
+}
+
+FLASHLIGHT_FUSE Tensor cancelled(const Tensor& q, const Tensor& k, const Tensor& v, double x) {
+  return attend(scores_of(q, k) * ((1e17 + x) - 1e17), v);
+}

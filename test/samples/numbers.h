@@ -22,3 +22,10 @@ Tensor few_keys(const Tensor& q, const Tensor& k, const Tensor& v);
 Tensor last_keys(const Tensor& q, const Tensor& k, const Tensor& v);
 // The keys below n / m + n % m, as C++ divides.
 Tensor divided(const Tensor& q, const Tensor& k, const Tensor& v, int n, int m);
+// The keys below a share r of ten, in float; scores times a narrowed number; the keys below n - 5, of which unsigned knows no
+// negative ones; scores times what is left of x beside 1e17.
+Tensor share_of_ten(const Tensor& q, const Tensor& k, const Tensor& v, float r);
+Tensor narrowed(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t n);
+Tensor less_five(const Tensor& q, const Tensor& k, const Tensor& v, unsigned n);
+Tensor at_least_five(const Tensor& q, const Tensor& k, const Tensor& v, unsigned n);
+Tensor cancelled(const Tensor& q, const Tensor& k, const Tensor& v, double x);

@@ -68,4 +68,19 @@ TEST(Numbers, DivisionIsThatOfIntegers) {
     for (const int m : {49, 103, 2, -7}) expect_eager(divided, a, n, m);
 }
 
+TEST(Numbers, HostArithmeticRoundsAsItIsWritten) {
+  const Arguments a;
+  for (const float r : {0.7f, 0.3f, 0.6f, 0.9f, 0.1f}) expect_eager(share_of_ten, a, r);
+  expect_eager(cancelled, a, 9.0);
+}
+
+TEST(Numbers, WhatDoesNotFitIsRefusedAndNotWrappedAround) {
+  const Arguments a;
+  expect_eager(narrowed, a, std::int64_t{7});
+  EXPECT_THROW(fused(narrowed, a, (std::int64_t{1} << 32) + 3), Error);
+  expect_eager(less_five, a, 40u);
+  EXPECT_THROW(fused(less_five, a, 3u), Error);
+  for (const unsigned n : {3u, 40u}) expect_eager(at_least_five, a, n);
+}
+
 }  // namespace
