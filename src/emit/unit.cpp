@@ -3,6 +3,9 @@
 #include "emit/unit.h"
 
 #include <algorithm>
+#include <sstream>
+#include <set>
+#include <cctype>
 #include <memory>
 
 #include "emit/facts.h"
@@ -161,6 +164,33 @@ void write_function(const Lowered& f, const frontend::Program& program, const Em
   write_launcher(f.name, f.function->source->qualified_name, f.variants, options, w);
 }
 
+bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
+
+// The names that the text itself defines as macros.
+std::set<std::string> macros_of(const std::string& text) {
+  std::set<std::string> names;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const auto skip = [&](std::size_t at) { return std::min(line.find_first_not_of(" \t", at), line.size()); };
+    const std::size_t hash = skip(0), word = skip(hash + 1);
+    if (hash == line.size() || line[hash] != '#' || line.compare(word, 6, "define") != 0) continue;
+    const std::size_t from = skip(word + 6);
+    std::size_t to = from;
+    while (to < line.size() && is_word(line[to])) ++to;
+    names.insert(line.substr(from, to - from));
+  }
+  names.erase("");
+  return names;
+}
+
+bool mentions(const std::string& text, const std::string& name) {
+  for (std::size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {
+    const std::size_t end = at + name.size();
+    if ((at == 0 || !is_word(text[at - 1])) && (end == text.size() || !is_word(text[end]))) return true;
+  }
+  return false;
+}
+
 // Headers that the user's text includes come in front of it, so that its lines keep their numbers.
 void inline_headers(const ReadHeader& read, std::string& head, std::string& body, std::string& tail) {
   Inliner inliner(read);
@@ -201,8 +231,17 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
                      std::to_string(lowered.size()) + (lowered.size() == 1 ? " function" : " functions") + " fused for CUDA tensors.\n";
   // Without names of their own, kernels of two files cannot be taken for each other when they are linked.
   const bool tagged = std::any_of(lowered.begin(), lowered.end(), [](const Lowered& f) { return !f.function->source->template_tag.empty(); });
-  head += std::string("#include <flashlight/flashlight.h>\n") + (tagged ? "\n#include <type_traits>\n" : "") +
-          "\nnamespace flashlight::generated {\nnamespace {\n";
+  const bool hopper = std::any_of(lowered.begin(), lowered.end(), [&](const Lowered& f) {
+    return std::any_of(f.variants.begin(), f.variants.end(), [&](const VariantText& v) {
+      return std::any_of(v.parts.begin(), v.parts.end(), [&](const PartText& part) { return uses_hopper(part, options); });
+    });
+  });
+  // The device's headers too come before the program's text, whose macros may be called D or T.
+  head += std::string("#include <flashlight/flashlight.h>\n") +
+          (hopper ? "#include <flashlight/device/hopper.h>\n" : "#include <flashlight/device/device.h>\n") +
+          "#include <flashlight/generated/c_entry.h>\n#include <flashlight/generated/launch.h>\n" +
+          (hopper ? "#include <flashlight/generated/tile_source.h>\n" : "") + "\n#include <cmath>\n" +
+          (tagged ? "#include <type_traits>\n" : "") + "\nnamespace flashlight::generated {\nnamespace {\n";
   for (const Lowered& f : lowered) head += launcher_signature(signature_of(f.variants), f.name) + ";\n";
   head += "}  // namespace\n}  // namespace flashlight::generated\n\n#line 1 \"" + base_name(program.path) + "\"\n";
 
@@ -214,18 +253,6 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
   if (!body.empty() && body.back() != '\n') body += '\n';
 
   Writer w;
-  const bool hopper = std::any_of(lowered.begin(), lowered.end(), [&](const Lowered& f) {
-    return std::any_of(f.variants.begin(), f.variants.end(), [&](const VariantText& v) {
-      return std::any_of(v.parts.begin(), v.parts.end(), [&](const PartText& part) { return uses_hopper(part, options); });
-    });
-  });
-  w.line(hopper ? "#include <flashlight/device/hopper.h>" : "#include <flashlight/device/device.h>");
-  w.line("#include <flashlight/generated/c_entry.h>");
-  w.line("#include <flashlight/generated/launch.h>");
-  if (hopper) w.line("#include <flashlight/generated/tile_source.h>");
-  w.line();
-  w.line("#include <cmath>");
-  w.line();
   w.line("namespace flashlight::generated {");
   w.line("namespace {");
   w.line();
@@ -243,6 +270,10 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
   w.line("}  // namespace flashlight::generated");
 
   std::string tail = w.str();
+  std::string hidden;  // nothing of the program follows
+  for (const std::string& name : macros_of(program.text))
+    if (mentions(tail, name)) hidden += "#undef " + name + "\n";
+  if (!hidden.empty()) tail = hidden + "\n" + tail;
   if (options.standalone) inline_headers(options.read_header, head, body, tail);
   const std::string text = head + body;
   const auto line = std::count(text.begin(), text.end(), '\n') + 2;
