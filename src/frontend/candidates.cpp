@@ -50,7 +50,7 @@ class Search {
   }
 
   std::vector<const FunctionDecl*> result() {
-    std::vector<const FunctionDecl*> out;
+    std::vector<const FunctionDecl*> out = bodiless_;
     std::set<const FunctionDecl*> called;
     for (const FunctionDecl* f : defined_) {
       if (!text_.is_main(f->getLocation())) continue;
@@ -65,11 +65,20 @@ class Search {
 
  private:
   void functions_of(const FunctionTemplateDecl* t) {
+    const FunctionDecl* pattern = t->getTemplatedDecl();
+    if (t->specializations().empty() && t == t->getCanonicalDecl() && text_.is_main(t->getLocation()) && is_marked(pattern) &&
+        !t->getDeclContext()->isDependentContext())
+      bodiless_.push_back(pattern);
     for (const FunctionDecl* s : t->specializations())
       if (s->getTemplateSpecializationKind() != TSK_ExplicitSpecialization) consider(s);
   }
   void consider(const FunctionDecl* f) {
-    if (f->isDependentContext() || !f->doesThisDeclarationHaveABody() || f->isDefaulted()) return;
+    if (f->isDependentContext() || f->isDefaulted()) return;
+    if (!f->doesThisDeclarationHaveABody()) {
+      if (text_.is_main(f->getLocation()) && is_marked(f) && !f->getDefinition() && f == f->getCanonicalDecl())
+        bodiless_.push_back(f);
+      return;
+    }
     if (isa<CXXConstructorDecl>(f) || isa<CXXDestructorDecl>(f) || isa<CXXConversionDecl>(f)) return;
     defined_.push_back(f);
   }
@@ -79,8 +88,8 @@ class Search {
     for (const ParmVarDecl* p : f->parameters())
       if (auto* r = p->getType().getNonReferenceType()->getAsCXXRecordDecl(); r && r->isLambda())
         return false;
-    if (f->isConstexpr() || f->isMain() || !holds_tensor(f->getReturnType(), 4) || !takes_tensor(f))
-      return false;
+    const bool returns = holds_tensor(f->getReturnType(), 4) || (f->getReturnType()->isVoidType() && writes_tensor(f));
+    if (f->isConstexpr() || f->isMain() || !returns || !takes_tensor(f)) return false;
     std::set<const FunctionDecl*> seen;
     return reaches_op(f, seen);
   }
@@ -105,6 +114,14 @@ class Search {
     for (const FieldDecl* f : record->fields())
       if (holds_tensor(f->getType(), depth - 1)) return true;
     return false;
+  }
+
+  // A result by way of a parameter.
+  bool writes_tensor(const FunctionDecl* f) const {
+    return std::any_of(f->param_begin(), f->param_end(), [&](const ParmVarDecl* p) {
+      const QualType to = p->getType()->getPointeeType();
+      return !to.isNull() && !to.isConstQualified() && is_tensor(to->getAsCXXRecordDecl());
+    });
   }
 
   // What makes tensors out of nothing is setup, not a kernel.
@@ -148,6 +165,7 @@ class Search {
 
   const SourceText& text_;
   std::vector<const FunctionDecl*> defined_;
+  std::vector<const FunctionDecl*> bodiless_;  // marked, and nothing to read: no definition, or no instantiation
 };
 
 // Whether the text at `place` may name the type: neither it nor what it is made of is local, or declared later.
@@ -289,6 +307,12 @@ FunctionSource describe(const FunctionDecl* f, ASTContext& ast, const SourceText
   out.location = text.location(f->getLocation());
   out.in_main_file = text.is_main(f->getLocation());
   out.must_fuse = is_marked(f);
+  if (!f->hasBody() || f->isTemplated()) {
+    out.refusal = remark(text, f->getLocation(), "no-body",
+                         f->isTemplated() ? "the template is never instantiated in this file" : "the function has no body in this file",
+                         f->isTemplated() ? "instantiate it: template Tensor name<...>(...);" : "mark the definition");
+    return out;
+  }
   const std::optional<std::string> tag = template_tag(f, ast);
   out.template_tag = tag.value_or("");
   auto* body = dyn_cast<CompoundStmt>(f->getBody());

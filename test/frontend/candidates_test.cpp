@@ -97,6 +97,24 @@ TEST(Candidates, Results) {
   EXPECT_EQ(function(p, "mixed").result_expression, "{$0, 3}");
 }
 
+// What is marked is spoken of, also where there is nothing to read; so is a function that hands its result to a parameter.
+TEST(Candidates, MarkedWithoutABody) {
+  Program p = read(
+      "FLASHLIGHT_FUSE Tensor elsewhere(const Tensor& q);\n"
+      "template <class T> FLASHLIGHT_FUSE Tensor never(const Tensor& q) { return exp(q) * T(2); }\n"
+      "FLASHLIGHT_FUSE Tensor later(const Tensor& q);\nTensor later(const Tensor& q) { return exp(q); }\n"
+      "void into(Tensor& out, const Tensor& q) { out = exp(q); }\nvoid look(const Tensor& q) { exp(q); }\n");
+  EXPECT_EQ(names(p), (std::vector<std::string>{"elsewhere", "never", "later", "into"})) << said(p);
+  for (const char* name : {"elsewhere", "never"}) {
+    ASSERT_TRUE(function(p, name).refusal) << name;
+    EXPECT_EQ(function(p, name).refusal->id, "no-body");
+    EXPECT_TRUE(function(p, name).must_fuse);
+  }
+  EXPECT_FALSE(function(p, "later").refusal);
+  ASSERT_TRUE(function(p, "into").refusal);
+  EXPECT_EQ(function(p, "into").refusal->id, "unsupported-type");
+}
+
 // The condition of an instantiation stands in the template's text, which cannot name what is declared behind it.
 TEST(Candidates, TypesBehindATemplate) {
   Program p = read(
