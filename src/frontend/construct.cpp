@@ -142,10 +142,13 @@ Cell Interpreter::eval_init_list(const InitListExpr* e) {
 Cell Interpreter::init_fields(const CXXRecordDecl* record, ArrayRef<Expr*> inits) {
   std::vector<Cell> cells;
   std::size_t at = 0;
-  auto next = [&](QualType type) { return at < inits.size() ? eval(inits[at++]) : default_value(type); };
-  for (const CXXBaseSpecifier& b : record->bases()) cells.push_back(next(b.getType()));
+  auto next = [&](QualType type, const Expr* initialiser) {
+    if (at < inits.size()) return eval(inits[at++]);
+    return initialiser ? eval(initialiser) : default_value(type);
+  };
+  for (const CXXBaseSpecifier& b : record->bases()) cells.push_back(next(b.getType(), nullptr));
   for (const FieldDecl* f : record->fields())
-    cells.push_back(f->isUnnamedBitField() ? make_cell({}) : next(f->getType()));
+    cells.push_back(f->isUnnamedBitField() ? make_cell({}) : next(f->getType(), f->getInClassInitializer()));
   return make_fields(std::move(cells));
 }
 

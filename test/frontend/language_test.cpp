@@ -222,6 +222,13 @@ TEST(Language, Structs) {
               "Tensor f(const Tensor& q, const Tensor& k) { Attention a(k, 1); return a(q); }");
 }
 
+TEST(Language, MembersHaveTheirDefaults) {
+  expect_same(kPlain,
+              "#include <array>\nstruct Options { double scale = 0.5; int axis = -1; };\n"
+              "Tensor f(const Tensor& q, const Tensor& k) { std::array<Options, 2> o{};\n"
+              "  return matmul(softmax(matmul(q, k.mT()) * o[1].scale, o[0].axis), k); }");
+}
+
 TEST(Language, StructsAreCopied) {
   expect_same("Tensor f(const Tensor& q) { return q * 1 + q * 5; }",
               "struct P { int n = 1; Tensor x; };\n"
