@@ -711,6 +711,26 @@ class Extraction {
   int written_ = 0;  // reductions around that are written out
 };
 
+// How many operations the value is when it is written out, which passes and kernels do with what several parts of it read.
+double written_size(Expr e, std::map<Expr, double>& known) {
+  if (const auto found = known.find(e); found != known.end()) return found->second;
+  double size = 1;
+  for (Expr arg : e.args()) size += written_size(arg, known);
+  return known[e] = size;
+}
+
+// Each value of a row by itself must be of a size to work with: x = x * x + x, sixty times, is not.
+void check_size(const graph::Function& function, const std::vector<Expr>& outputs) {
+  constexpr double kMost = 1e6;
+  std::map<Expr, double> known;
+  for (std::size_t o = 0; o < outputs.size(); ++o) {
+    if (written_size(outputs[o], known) <= kMost) continue;
+    const std::size_t output = std::min(o, function.outputs.size() - 1);
+    throw Refused{{"input-too-complex", "values that are used several times make an expression of more than a million operations",
+                   "take fewer steps inside of the function", function.graph.source(function.outputs[output].value.node)}};
+  }
+}
+
 }  // namespace
 
 std::vector<Expr> extract_rows(const graph::Function& function, Dependence& dependence, Nest nest, KernelPlan& plan) {
@@ -728,6 +748,7 @@ std::vector<Expr> extract_rows(const graph::Function& function, Dependence& depe
     plan.results.push_back({static_cast<int>(o), nest.output_loops[o]});
   }
   outputs.insert(outputs.end(), extraction.fold_bodies().begin(), extraction.fold_bodies().end());
+  check_size(function, outputs);
   return outputs;
 }
 
