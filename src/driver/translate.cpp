@@ -116,8 +116,9 @@ class Judge {
     d.severity = Severity::Remark;
     d.id = "-Rpass=flashlight";
     d.where = f.source->location;
-    d.text = "'" + name_of(f) + "' became " + std::to_string(f.kernels.size()) +
-             (f.kernels.size() == 1 ? " kernel" : " kernels");
+    std::size_t kernels = 0;  // each counts once, for however many architectures it is written
+    for (const fusion::FusionPlan& plan : f.plans) kernels += plan.kernels.size();
+    d.text = "'" + name_of(f) + "' became " + std::to_string(kernels) + (kernels == 1 ? " kernel" : " kernels");
     say(std::move(d));
   }
   void missed(const FusedFunction& f, Diagnostic why) {

@@ -684,7 +684,7 @@ class Extraction {
     refuse(access.node, "mixed-heads",
            "scores or weights are summed over an axis of theirs, such as the heads: each head has its own maximum and sum, which "
            "would have to be found in a sweep before",
-           "mix the heads' results behind the attention instead, or keep the mixing outside the function");
+           "state how many there are, assume(q.size(1) == 8), up to 16; or mix the heads' results behind the attention");
   }
 
   // A factor of one row or one key leaves the sum, so that the side it belongs to stays a plain tensor, copied as it is.

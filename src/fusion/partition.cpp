@@ -171,7 +171,7 @@ class Partition {
   static constexpr std::size_t kMostCuts = 8, kMostKernels = 8;
 
   void split(const Piece& piece) {
-    if (planned_.size() > kMostKernels) throw Refused{{"too-many-kernels", "the function would take too many kernels", "split it", {}}};
+    if (planned_.size() > kMostKernels) throw Refused{{"outputs-differ", "the results would take more than eight kernels", "return them from different functions", {}}};
     try {
       plan_one(piece);
     } catch (const Refused& refused) {

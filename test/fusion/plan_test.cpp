@@ -222,6 +222,11 @@ TEST(Plan, ResultsOfDifferentScoresHaveKernelsOfTheirOwn) {
   EXPECT_FALSE(planned.plan.kernels[1].targets.at(0).intermediate);
 }
 
+TEST(Reasons, AResultWithoutAttention) {  // neither kernel of the first's kind, nor one of its own
+  const Reason reason = reason_of(3, [](const Tensors& t) -> Tensors { return {attention(t), t[0] * t[0]}; });
+  expect_reason(reason, "outputs-differ", "result 2");
+}
+
 TEST(Plan, WhatIsNormalisedOverTheQueriesComesFromAKernelBefore) {
   const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
     T p = graph::call("softmax", scores_of(t[0], t[1]), Sym(-2));
