@@ -23,15 +23,12 @@ class CoverText {
   // value of the sweep.
   std::string full(kernel::Expr predicate);
   // The predicate that only the elements of a tile decide; null: none does.
-  kernel::Expr elements() const { return sees_elements_ ? covers_.elements : kernel::Expr(); }
-  // The kernel has no place to look at elements before its tiles: it evaluates the predicate on each.
-  void ignore_elements() { sees_elements_ = false; }
+  kernel::Expr elements() const { return covers_.elements; }
   // Whether the first rows have more keys than the last, so that their tiles should start first.
   bool earlier_rows_first() const { return kernel::uneven_rows(covers_.live) == kernel::Uneven::Earlier; }
   std::string in_words() const;
 
  private:
-  bool sees_elements_ = true;
   struct Range {
     std::string begin, end;  // keys; empty: unbounded
   };

@@ -63,7 +63,6 @@ void HopperWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, W
   find_uses(sweep);
   find_costs(sweep);
   CoverText cover(program_, sweep, points_);
-  cover.ignore_elements();
   Writer bounds;
   cover.write_bounds(bounds);
   note_sparsity(cover, number);
