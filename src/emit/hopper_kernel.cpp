@@ -9,6 +9,7 @@ HopperWriter::HopperWriter(const kernel::Program& program, const std::string& na
   text_.name = name + "_sm90a";
   text_.params = name + "_tma";
   base_params_ = name + "_params";
+  tests_elements_ = false;
 }
 
 bool HopperWriter::is_copied(std::size_t o) const { return operands_[o].input >= 0 && !operands_[o].converts; }
@@ -36,7 +37,7 @@ void HopperWriter::find_obstacle() {
   if (operands_.empty()) text_.obstacle = "there is no product of tiles in it";
   for (const kernel::Sweep& sweep : program_.sweeps)
     if (CoverText(program_, sweep, points_).searches_by_warps())
-      text_.obstacle = "its tiles are found by whole warps, from tables of the keys, and the loader of a kernel for sm_90a is one thread";
+      text_.obstacle = "its tiles are found by whole warps, from tables of the keys, which takes more registers than a loader has";
 }
 
 std::string HopperWriter::template_head() const {

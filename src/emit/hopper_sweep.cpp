@@ -19,18 +19,23 @@ void HopperWriter::find_costs(const kernel::Sweep& sweep) {
   target::Demand& demand = text_.demand;
   demand.skips_tiles |= !sweep.live.empty();
   std::set<graph::NodeId> seen;
+  bool in_value = true;
   auto visit = [&](auto&& self, graph::NodeId id) -> void {
     if (!seen.insert(id).second) return;
     const graph::Node& node = function_.graph[id];
+    demand.uses_positions |= in_value && node.op == graph::Op::Iota;
     demand.reads_elements |= node.op == graph::Op::Input;
     demand.long_elements |= node.op == graph::Op::Gather || (node.op == graph::Op::Map && is_long(static_cast<int>(node.fn)));
     for (const graph::Operand& operand : node.operands) self(self, operand.node);
   };
-  std::vector<Expr> roots;
-  for (const kernel::Masked& m : sweep.masked) roots.insert(roots.end(), {m.value, m.predicate});
-  for (const kernel::Step& step : sweep.steps) roots.push_back(step.value);
-  for (Expr root : roots) {
-    if (!root) continue;
+  std::vector<Expr> values, predicates;
+  for (const kernel::Masked& m : sweep.masked) {
+    values.push_back(m.value);
+    predicates.push_back(m.predicate);
+  }
+  for (const kernel::Step& step : sweep.steps) values.push_back(step.value);
+  const auto look = [&](Expr root) {
+    if (!root) return;
     for (Expr call : alg::collect(root, {alg::Op::kCall})) demand.long_elements |= is_long(call.function_id());
     for (Expr leaf : alg::collect(root, {alg::Op::kLeaf})) {
       const bool contracted = std::any_of(program_.contractions.begin(), program_.contractions.end(),
@@ -38,7 +43,10 @@ void HopperWriter::find_costs(const kernel::Sweep& sweep) {
       if (contracted || program_.temporaries.contains(leaf.leaf_id()) || !(kernel::space_of(program_, leaf) & kernel::kKey)) continue;
       visit(visit, plan_.leaves[leaf.leaf_id()].node);
     }
-  }
+  };
+  for (Expr value : values) look(value);
+  in_value = false;
+  for (Expr predicate : predicates) look(predicate);
 }
 
 void HopperWriter::find_uses(const kernel::Sweep& sweep) {

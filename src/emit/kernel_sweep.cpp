@@ -110,8 +110,8 @@ void KernelWriter::write_seen(const kernel::Sweep& sweep, Expr predicate, Writer
 }
 
 // The condition under which a tile needs no mask code.
-std::string KernelWriter::whole(const kernel::Masked& masked, CoverText& cover) {
-  return masked.predicate && masked.predicate == cover.elements() ? "warp_all(seen.all())" : cover.full(masked.predicate);
+std::string KernelWriter::whole(const kernel::Masked& masked, CoverText& cover) const {
+  return tests_elements_ && masked.predicate && masked.predicate == cover.elements() ? "warp_all(seen.all())" : cover.full(masked.predicate);
 }
 
 // Whether a tile needs no mask, once for each mask; tiles that need one are counted.
@@ -188,7 +188,7 @@ void KernelWriter::write_masked(const kernel::Masked& masked, const Item& item, 
   assign(item, masked.value, w);
   const std::string target = fragment(item.slot) + "[e]", outside = float_literal(masked.otherwise);
   std::string keep;
-  if (masked.predicate && masked.predicate == cover.elements()) {
+  if (tests_elements_ && masked.predicate && masked.predicate == cover.elements()) {
     w.open("if (!" + wholes_.at(whole(masked, cover)) + ") {");
     element_loop("N", "", {"if (!seen[e]) " + target + " = " + outside + ";"}, w);
     return w.close();

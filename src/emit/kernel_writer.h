@@ -104,9 +104,9 @@ class KernelWriter {
   void write_tile(const kernel::Sweep& sweep, CoverText& cover, Writer& w);
   void write_item(const kernel::Sweep& sweep, CoverText& cover, const Item& item, Writer& w);
   void prefetch(const kernel::Sweep& sweep, Writer& w);
-  virtual void write_contract(const Item& item, Writer& w);
   void write_seen(const kernel::Sweep& sweep, kernel::Expr predicate, Writer& w);
-  static std::string whole(const kernel::Masked& masked, CoverText& cover);
+  std::string whole(const kernel::Masked& masked, CoverText& cover) const;
+  virtual void write_contract(const Item& item, Writer& w);
   void write_masked(const kernel::Masked& masked, const Item& item, CoverText& cover, Writer& w);
   std::string fragment(int slot) const { return slot == 0 ? "s" : "s" + std::to_string(slot); }
 
@@ -155,6 +155,7 @@ class KernelWriter {
   int sweep_ = 0;
   bool earlier_rows_first_ = false;  // CTAs start with the tiles that have the most to do
   std::set<std::string> outliving_;   // row vectors that are declared further out already
+  bool tests_elements_ = true;        // a tile is skipped whose elements a mask hides one by one
   bool counts_masked_ = true;         // tiles that need a mask are counted
   bool values_ready_ = false;  // the tile's values have arrived for every warp
 };

@@ -25,6 +25,7 @@ struct Demand {
   int key_vectors = 0;                          // numbers for each key of a tile, in shared memory
   bool skips_tiles = false;                     // a mask empties some
   bool busy_loader = false;                     // which tile is next is searched for
+  bool uses_positions = false;                  // scores are computed from the keys' or rows' numbers
   bool reads_elements = false;                  // scores meet numbers from global memory, each its own
   bool long_elements = false;                   // what is computed of a score has branches or a long polynomial
 };

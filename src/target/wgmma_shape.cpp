@@ -10,9 +10,14 @@ namespace flashlight::target {
 namespace {
 
 constexpr int kSharedLimit = 227 * 1024, kBarrierBytes = 1024;
-// What addresses, loop state and the products' descriptors take, fitted to what ptxas says of all samples; more where
-// addresses or intermediate values of many scores are alive at once.
-int other_registers(const Demand& d) { return 18 + (d.reads_elements ? 14 : 0) + (d.long_elements ? 96 : 0); }
+// What addresses, loop state and the products' descriptors take, fitted to what ptxas says of all samples at all head dims;
+// more where addresses, positions or intermediate values of many scores are alive at once. Of three consumers' smaller tiles
+// ptxas keeps fewer alive.
+int other_registers(const Demand& d, const WgmmaShape& s) {
+  const int loads = d.reads_elements ? 14 : 0;
+  if (d.long_elements) return 114 + loads;
+  return s.consumers == 3 ? 18 + loads : 22 + loads + (d.uses_positions ? 28 : 0);
+}
 constexpr int kMostColumns = 256;  // of one wgmma
 constexpr int kMostStages = 4;
 
@@ -20,7 +25,7 @@ int total(const std::vector<int>& columns) { return std::accumulate(columns.begi
 
 bool fits_shared(const Demand& d, const WgmmaShape& s) { return shared_bytes(d, s) <= kSharedLimit; }
 bool fits_registers(const Demand& d, const WgmmaShape& s) {
-  return value_registers(d, s) + other_registers(d) <= std::min(consumer_registers(s.consumers, d.busy_loader), 255);
+  return value_registers(d, s) + other_registers(d, s) <= std::min(consumer_registers(s.consumers, d.busy_loader), 255);
 }
 
 }  // namespace

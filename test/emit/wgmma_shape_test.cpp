@@ -43,6 +43,8 @@ TEST(WgmmaShape, LeavesRegistersToWhatScoresMeet) {
   Demand demand = attention(64, 64);
   demand.reads_elements = true;
   expect_shape(demand, 128, 176);
+  demand.uses_positions = true;
+  expect_shape(demand, 128, 128);
   demand.long_elements = true;
   const WgmmaChoice choice = choose_wgmma(demand);
   ASSERT_TRUE(choice.shape);

@@ -19,6 +19,13 @@ std::vector<std::string> samples() {
   return {std::istream_iterator<std::string>(names), {}};
 }
 
+std::vector<json> kernels_for(const json& function, const std::string& arch) {
+  std::vector<json> found;
+  for (const json& kernel : function["kernels"])
+    if (kernel["arch"] == arch) found.push_back(kernel);
+  return found;
+}
+
 class Report : public testing::TestWithParam<std::string> {
  protected:
   static std::string read(const std::string& path) {
@@ -51,7 +58,24 @@ TEST_P(Report, SaysFusedForEveryMarkedFunction) {
     ASSERT_TRUE(functions.count(name)) << name;
     const json& f = functions[name];
     EXPECT_EQ(f["status"], "fused") << name << ": " << f.value("reason", json()).dump();
-    EXPECT_EQ(f["kernels"].size(), 1u) << name << " is one kernel";
+    EXPECT_EQ(kernels_for(f, "sm_80").size(), 1u) << name << " is one kernel";
+  }
+}
+
+// sm_90a has a kernel of its own, or there is a reason; float32 has none there.
+TEST_P(Report, SaysWhatSm90aRuns) {
+  const json r = report();
+  for (const json& f : r["functions"]) {
+    if (f["status"] != "fused") continue;
+    const json elder = kernels_for(f, "sm_80").at(0);
+    const std::string why = elder.value("why", ""), tile = elder["tile"];
+    if (tile.find("float D=") != std::string::npos) EXPECT_NE(why.find("float D="), std::string::npos) << f["name"] << ": " << why;
+    const std::vector<json> hopper = kernels_for(f, "sm_90a");
+    if (hopper.empty()) {
+      EXPECT_NE(why.find("bfloat16 D="), std::string::npos) << f["name"] << " has neither a kernel nor a reason: " << why;
+    } else {
+      EXPECT_NE(hopper[0].value("why", "").find("registers"), std::string::npos) << f["name"];
+    }
   }
 }
 
