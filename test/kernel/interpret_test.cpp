@@ -167,9 +167,8 @@ std::vector<HiddenRows> hidden_rows() {
 }
 
 graph::Tensors softmax_and_its_sums(const graph::T& s, const graph::Tensors& t) {
-  const graph::T p = graph::softmax(s), m = s.op("amax", graph::Sym(-1), graph::flag(true)), e = graph::T(s - m).op("exp");
-  const graph::T l = e.op("sum", graph::Sym(-1), graph::flag(true));
-  return {graph::matmul(p, t[2]), m.op("squeeze", graph::Sym(-1)), graph::T(m + graph::T(l.op("log"))).op("squeeze", graph::Sym(-1)),
+  const graph::T p = graph::softmax(s);
+  return {graph::matmul(p, t[2]), s.op("amax", graph::Sym(-1), graph::flag(false)), s.op("logsumexp", graph::Sym(-1), graph::flag(false)),
           graph::matmul(p - graph::softmax(s * graph::Sym(0.0) + scores_of({t[0], t[1]})) * graph::Sym(0.5), t[2])};
 }
 

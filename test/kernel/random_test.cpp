@@ -30,7 +30,7 @@ std::string disagreement(const Lowered& lowered, std::uint64_t seed, const Reach
   const bool compares = made.contains("above the mean");
   // What an infinity in the data hides is known in the sweep that meets it.
   const bool settled = maxima(lowered.program) == 1 && !(made.contains("rows hidden by a bias") && lowered.program.sweeps.size() > 1);
-  const bool strict = lowered.plan.kernels[0].strict_nan;
+  const bool strict = lowered.plan.kernels[0].plan.strict_nan;
   Choices choose(seed + 77);
   const std::int64_t sizes[] = {1, 2, 3, 5, 8, 13, 17};
   const double relative = has_large_scores(seed) ? 1e-7 : 1e-10;
@@ -49,6 +49,7 @@ std::string disagreement(const Lowered& lowered, std::uint64_t seed, const Reach
                                : w != g && !(std::fabs(w - g) <=
                                              (std::isfinite(w) ? relative * std::max(1.0, std::fabs(w)) : 0));
         if (!wrong || (strict && compares && std::isnan(g))) continue;
+        if (strict && std::isnan(w) && std::isinf(g) && made.contains("logsumexp")) continue;  // see with_hidden_rows
         char text[200];
         std::snprintf(text, sizeof text,
                       "result %zu, element %zu of %lld x %lld in tiles of %d x %d: %.17g for %.17g", o, k,

@@ -74,6 +74,7 @@ inline constexpr int kPrimitivesVersion = 1;
 
 inline constexpr int kWarpSize = 32;
 inline constexpr float kInfinity = __builtin_huge_valf();
+inline constexpr float kNaN = __builtin_nanf("");
 
 #if defined(__CUDACC__)
 

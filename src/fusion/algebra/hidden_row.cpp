@@ -213,7 +213,8 @@ NormalForm with_hidden_rows(Arena& arena, Separation& derivation, Expr target, N
     const Expr largest = wanted ? largest_of(derivation, maximum) : Expr();
     if (!largest) continue;
     const Expr value = rebuild(arena, fixup);
-    if (same(fixup_where_hidden(value, largest), *wanted)) continue;
+    const Value natural = fixup_where_hidden(value, largest);
+    if (same(natural, *wanted) || natural.is(-kInf)) continue;
     fixup = atom_form(where(eq(largest, -kInf), *wanted, value));
   }
   return fixup;

@@ -14,6 +14,7 @@ std::optional<double> eager_over_hidden_row(Expr e, Expr hidden);
 
 // where(largest score == -inf, what the program gives there, fix-up), for each maximum over the keys in
 // `target` without which the fix-up would give something else.
+// But -inf stays: a rule writes log(sum(exp(x))) as m + log(sum(exp(x - m))), which is not to become NaN.
 NormalForm with_hidden_rows(Arena& arena, Separation& derivation, Expr target, NormalForm fixup);
 
 }  // namespace flashlight::fusion::algebra
