@@ -306,6 +306,17 @@ class Extraction {
     return algebra::with_args(e, args);
   }
 
+  // Runs over a few positions that are neither the keys nor a concatenation with them: coordinates of a point.
+  bool is_of_few(const Access& access) const {
+    const graph::Node& node = graph_[access.node];
+    const auto size = node.reduced[0].as_integer();
+    if (!size || *size > kFewPositions || node.reduced[0] == plan_.loops[plan_.stream].size) return false;
+    Index iteration = access.index;
+    iteration.push_back(Sym::axis(plan_.stream));
+    const auto parts = parts_of_loop(graph_, dependence_, compose(node.operands[0], iteration), plan_.stream, node.reduced[0]);
+    return parts && parts->size() == 1;
+  }
+
   Expr reduction(const Access& access) {
     const graph::Node& node = graph_[access.node];
     if (node.reduced.size() != 1 && local_(access)) return point(access);
@@ -315,7 +326,7 @@ class Extraction {
     }
     if (node.reduced.size() != 1) refuse(access, "unsupported-reduction", "a reduction over several axes at once is not fused yet", "");
     const bool outer = !(dependence_(access) & bit(plan_.stream));
-    if (!outer || !is_streamed(graph_, dependence_, access.node, access.index, plan_.stream, plan_.loops[plan_.stream].size)) {
+    if (!outer || is_of_few(access) || !is_streamed(graph_, dependence_, access.node, access.index, plan_.stream, plan_.loops[plan_.stream].size)) {
       if (local_(access)) return point(access);
       if (!outer || !is_after_stream(access)) return mixed(access);
       if (is_along_columns(access)) return fold(access);
