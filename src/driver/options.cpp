@@ -87,7 +87,7 @@ void declare_outputs(CLI::App& app, Options& o) {
 }
 
 void declare_translation(CLI::App& app, Options& o) {
-  app.add_option("--arch", o.archs, "GPU architectures: sm_80, whose kernels every file has, and sm_90a (sm_80,sm_90a)")
+  app.add_option("--arch", o.archs, "GPU architectures, of sm_80 and sm_90a (sm_80)")
       ->type_name("LIST")
       ->delimiter(',')
       ->allow_extra_args(false)

@@ -19,7 +19,7 @@ struct Options {
   bool standalone = false;
   bool depend = false;                     // -MD
   std::string depfile;                     // -MF
-  std::vector<std::string> archs = {"sm_80", "sm_90a"};
+  std::vector<std::string> archs = {"sm_80"};
   std::vector<int> head_dims = {64, 128};
   std::vector<std::string> dtypes = {"bf16", "fp16"};
   std::vector<std::string> functions;  // --function

@@ -50,7 +50,7 @@ struct FusedFunction {
 struct EmitOptions {
   std::vector<int> head_dims = {64, 128};
   std::vector<std::string> dtypes = {"bf16", "fp16"};
-  std::vector<std::string> archs = {"sm_80", "sm_90a"};  // sm_80: always; sm_90a: also kernels for wgmma
+  std::vector<std::string> archs = {"sm_80"};
   bool strict_nan = false;
   bool standalone = false;
   ReadHeader read_header;   // for standalone
