@@ -49,9 +49,9 @@ FLASHLIGHT_FUSE Attended invariant_point_attention(const Tensor& q, const Tensor
 int main(int argc, char** argv) {
   return sample::run(argc, argv, {.depth = 16, .self_attention = true}, [](sample::Case& c) {
     // Every pair has features of its own: a few residues are enough.
-    const int64_t n = std::min<int64_t>(c.sq(), 70), points = 4;
-    Tensor q = c.randn({c.b(), c.h(), n, c.d()}), k = c.randn({c.b(), c.h(), n, c.d()}),
-           v = c.randn({c.b(), c.h(), n, c.dv()});
+    const int64_t n = std::min<int64_t>(c.sq(), 20), points = 4, d = 16;
+    Tensor q = c.randn({c.b(), c.h(), n, d}), k = c.randn({c.b(), c.h(), n, d}),
+           v = c.randn({c.b(), c.h(), n, d});
     Tensor q_points = c.randn({c.b(), c.h(), n, points, 3}), k_points = c.randn({c.b(), c.h(), n, points, 3}),
            v_points = c.randn({c.b(), c.h(), n, 2 * points, 3});
     Tensor pair_bias = c.randn({c.b(), c.h(), n, n}), pairs = c.randn({c.b(), n, n, 24}), weight = c.randn({c.h()});

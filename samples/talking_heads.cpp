@@ -24,7 +24,7 @@ int main(int argc, char** argv) {
   return sample::run(argc, argv, [](sample::Case& c) {
     const int64_t h = 4, d = 32;
     Tensor q = c.randn({c.b(), h, c.sq(), d}), k = c.randn({c.b(), h, c.sk(), d}), v = c.randn({c.b(), h, c.sk(), d});
-    Tensor before = c.randn({h, h}), after = c.randn({h, h});
+    Tensor before = c.randn({h, h}) * 0.5, after = c.randn({h, h}) * 0.5;
     using sample::Cast;
     c.compare("scores", [&](const Cast& cast) { return mixed_scores(cast(q), cast(k), cast(v), cast(before)); });
     c.compare("scores and weights", [&](const Cast& cast) {

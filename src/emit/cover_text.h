@@ -15,8 +15,8 @@ class CoverText {
   std::string first() const;  // the first tile to visit
   std::string next() const;   // the tile to visit after `tile`
   bool searches() const { return tested_; }  // the next tile is searched for
-  // It is searched for by whole warps, which look at what the keys captured.
-  bool searches_by_warps() const { return kernel::has_intervals(covers_.live) && kernel::reads_keys(covers_.data, covers_.live); }
+  // It is searched for by whole warps, or by formulas that take many registers.
+  bool searches_at_length() const { return kernel::has_intervals(covers_.live); }
   // In the loop, where `tile` and `col0` are known and before next() is evaluated: what full() refers to.
   void write_tile(Writer& w);
   // True where a tile [col0, col0 + N) is kept whole by `predicate` (null: by the end of the keys alone), that of a masked

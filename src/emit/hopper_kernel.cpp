@@ -36,8 +36,8 @@ void HopperWriter::find_obstacle() {
   }
   if (operands_.empty()) text_.obstacle = "there is no product of tiles in it";
   for (const kernel::Sweep& sweep : program_.sweeps)
-    if (CoverText(program_, sweep, points_).searches_by_warps())
-      text_.obstacle = "its tiles are found by whole warps, from tables of the keys, which takes more registers than a loader has";
+    if (CoverText(program_, sweep, points_).searches_at_length())
+      text_.obstacle = "finding its tiles takes more registers than a loader has";
 }
 
 std::string HopperWriter::template_head() const {

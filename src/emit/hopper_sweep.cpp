@@ -24,7 +24,10 @@ void HopperWriter::find_costs(const kernel::Sweep& sweep) {
     if (!seen.insert(id).second) return;
     const graph::Node& node = function_.graph[id];
     demand.uses_positions |= in_value && node.op == graph::Op::Iota;
-    demand.reads_elements |= node.op == graph::Op::Input;
+    if (node.op == graph::Op::Input) {
+      demand.long_elements |= demand.reads_elements;  // a second one
+      demand.reads_elements = true;
+    }
     demand.long_elements |= node.op == graph::Op::Gather || (node.op == graph::Op::Map && is_long(static_cast<int>(node.fn)));
     for (const graph::Operand& operand : node.operands) self(self, operand.node);
   };
