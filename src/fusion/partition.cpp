@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a function to kernels: one if it can be; else one for each group of results that go together, and before them
-// kernels for what stands in the way of these and is small, for it varies with queries or with keys only.
+// From a function to kernels: one if it can be; else one for each group of results that go together, and
+// before them kernels for what stands in the way of these and is small, for it varies with queries or with
+// keys only.
 #include <algorithm>
 
 #include "fusion/plan.h"
 #include "fusion/roles.h"
-#include "graph/builder.h"
+#include "graph/rebuild.h"
 
 namespace flashlight::fusion {
 
@@ -60,30 +61,14 @@ Operand read_from(graph::Builder& builder, const Function& f, NodeId id, int ten
 }
 
 // The function with other outputs, some of its nodes read from tensors.
-Function rebuilt(const Function& f, std::vector<graph::Output> outputs, const std::map<NodeId, int>& tensors) {
-  graph::Builder builder(f);
-  std::vector<Operand> place(static_cast<std::size_t>(f.graph.size()));
-  const auto moved = [&](const Operand& o) {
-    return graph::seen_through(place[static_cast<std::size_t>(o.node)], o.index);
-  };
-  for (NodeId id = 0; id < f.graph.size(); ++id) {
-    builder.at(f.graph.source(id));
-    Operand& at = place[static_cast<std::size_t>(id)];
-    if (const auto tensor = tensors.find(id); tensor != tensors.end()) {
-      at = read_from(builder, f, id, tensor->second);
-      continue;
-    }
-    graph::Node node = f.graph[id];
-    for (Operand& o : node.operands) o = moved(o);
-    at = {builder.add(node), graph::identity_index(node.shape.size())};
-    if (const std::string& name = f.graph.label(id); !name.empty()) builder.label(at.node, name);
-  }
-  for (graph::Output& out : outputs) {
-    const Operand value = moved({out.value.node, out.value.index});
-    out.value.node = value.node;
-    out.value.index = value.index;
-  }
-  return builder.finish(f.name, std::move(outputs));
+Function rebuilt(const Function& f, std::vector<graph::Output> outputs,
+                 const std::map<NodeId, int>& tensors) {
+  graph::Rebuild rebuild(f);
+  return rebuild.run(std::move(outputs), [&](NodeId id) -> std::optional<Operand> {
+    const auto tensor = tensors.find(id);
+    if (tensor == tensors.end()) return std::nullopt;
+    return read_from(rebuild.builder(), f, id, tensor->second);
+  });
 }
 
 std::vector<graph::Output> outputs_of(const Function& f, const std::vector<NodeId>& nodes) {
@@ -92,8 +77,10 @@ std::vector<graph::Output> outputs_of(const Function& f, const std::vector<NodeI
   return outputs;
 }
 
-// By node of `without`, which is `f` with some nodes read from tensors: the node of `f` that has its values over its axes.
-std::map<NodeId, NodeId> origins(const Function& f, const Function& without, const std::map<NodeId, int>& tensors) {
+// By node of `without`, which is `f` with some nodes read from tensors: the node of `f` that has its values
+// over its axes.
+std::map<NodeId, NodeId> origins(const Function& f, const Function& without,
+                                 const std::map<NodeId, int>& tensors) {
   std::vector<graph::Output> outputs = f.outputs;
   const std::size_t own = outputs.size();
   for (NodeId id = 0; id < f.graph.size(); ++id) {
@@ -103,7 +90,8 @@ std::map<NodeId, NodeId> origins(const Function& f, const Function& without, con
     out.value.shape = f.graph[id].shape;
     outputs.push_back(std::move(out));
   }
-  // Nodes are numbered from the outputs, first ones first: those that `without` has have the same numbers here.
+  // Nodes are numbered from the outputs, first ones first: those that `without` has have the same numbers
+  // here.
   const Function all = rebuilt(f, outputs, tensors);
   std::map<NodeId, NodeId> result;
   for (NodeId id = 0; id < f.graph.size(); ++id) {
@@ -115,7 +103,8 @@ std::map<NodeId, NodeId> origins(const Function& f, const Function& without, con
   return result;
 }
 
-// A result with several axes of columns is written as one with the product of them: returns its first and their number.
+// A result with several axes of columns is written as one with the product of them: returns its first and
+// their number.
 std::pair<int, int> columns_of(const Nest& nest, std::size_t output) {
   int first = -1, count = 0;
   const std::vector<int>& loops = nest.output_loops[output];
@@ -136,18 +125,12 @@ graph::TensorView merged(const graph::TensorView& view, int first, int count) {
   result.shape.assign(view.shape.begin(), begin);
   result.shape.push_back(size);
   result.shape.insert(result.shape.end(), end, view.shape.end());
-  std::vector<Sym> axes(view.shape.size());
-  Sym rest = Sym::axis(first);
-  for (int a = static_cast<int>(axes.size()); a-- > 0;) {
-    const bool inside = a >= first && a < first + count;
-    if (!inside) axes[static_cast<std::size_t>(a)] = Sym::axis(a < first ? a : a - count + 1);
-    else if (a == first) axes[static_cast<std::size_t>(a)] = rest;
-    else {
-      axes[static_cast<std::size_t>(a)] = mod(rest, view.shape[static_cast<std::size_t>(a)]);
-      rest = floor_div(rest, view.shape[static_cast<std::size_t>(a)]);
-    }
-  }
-  for (Sym& index : result.index) index = graph::simplify_index(graph::substitute_axes(index, axes), result.shape);
+  std::vector<Sym> axes = graph::identity_index(static_cast<std::size_t>(first));
+  for (const Sym& digit : digits_of(Sym::axis(first), {begin, end})) axes.push_back(digit);
+  while (axes.size() < view.shape.size())
+    axes.push_back(Sym::axis(static_cast<int>(axes.size()) - count + 1));
+  for (Sym& index : result.index)
+    index = graph::simplify_index(graph::substitute_axes(index, axes), result.shape);
   return result;
 }
 
@@ -157,12 +140,14 @@ class Partition {
 
   std::vector<PlannedKernel> run(const Function& whole) {
     Piece all{whole, {}};
-    for (std::size_t o = 0; o < whole.outputs.size(); ++o) all.targets.push_back({false, static_cast<int>(o)});
+    for (std::size_t o = 0; o < whole.outputs.size(); ++o)
+      all.targets.push_back({false, static_cast<int>(o)});
     split(all);
     std::vector<PlannedKernel> parts;
     for (auto& [piece, plan] : planned_) {
       piece.function.tensors = tensors_;
-      parts.push_back({std::make_shared<const Function>(std::move(piece.function)), std::move(plan), std::move(piece.targets)});
+      parts.push_back({std::make_shared<const Function>(std::move(piece.function)), std::move(plan),
+                       std::move(piece.targets)});
     }
     return parts;
   }
@@ -171,7 +156,11 @@ class Partition {
   static constexpr std::size_t kMostCuts = 8, kMostKernels = 8;
 
   void split(const Piece& piece) {
-    if (planned_.size() > kMostKernels) throw Refused{{"outputs-differ", "the results would take more than eight kernels", "return them from different functions", {}}};
+    if (planned_.size() > kMostKernels)
+      throw Refused{{"outputs-differ",
+                     "the results would take more than eight kernels",
+                     "return them from different functions",
+                     {}}};
     try {
       plan_one(piece);
     } catch (const Refused& refused) {
@@ -252,7 +241,8 @@ class Partition {
       if (refused.cut < 0 || nodes.size() == kMostCuts) throw refused;
       if (!nodes.empty() && !origin.contains(refused.cut)) throw refused;
       const NodeId node = nodes.empty() ? refused.cut : origin.at(refused.cut);
-      if (tensors.contains(node) || is_result(piece.function, node) || piece.function.graph[node].type != graph::Type::Float)
+      if (tensors.contains(node) || is_result(piece.function, node) ||
+          piece.function.graph[node].type != graph::Type::Float)
         throw refused;
       nodes.push_back(node);
       tensors[node] = intermediate(piece.function, node);
@@ -276,7 +266,8 @@ class Partition {
   }
 
   static bool is_result(const Function& f, NodeId node) {
-    return std::any_of(f.outputs.begin(), f.outputs.end(), [&](const graph::Output& out) { return out.value.node == node; });
+    return std::any_of(f.outputs.begin(), f.outputs.end(),
+                       [&](const graph::Output& out) { return out.value.node == node; });
   }
 
   // Declares the tensor that holds a node's values; its number.

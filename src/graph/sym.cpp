@@ -144,6 +144,14 @@ Sym operator-(const Sym& a, const Sym& b) { return make_sym(SymOp::Add, {a, -b})
 Sym operator*(const Sym& a, const Sym& b) { return make_sym(SymOp::Mul, {a, b}); }
 Sym floor_div(const Sym& a, const Sym& b) { return make_sym(SymOp::FloorDiv, {a, b}); }
 Sym mod(const Sym& a, const Sym& b) { return make_sym(SymOp::Mod, {a, b}); }
+std::vector<Sym> digits_of(Sym number, const std::vector<Sym>& sizes) {
+  std::vector<Sym> digits(sizes.size());
+  for (std::size_t k = sizes.size(); k-- > 0;) {
+    digits[k] = k == 0 ? number : mod(number, sizes[k]);
+    number = floor_div(number, sizes[k]);
+  }
+  return digits;
+}
 Sym divide(const Sym& a, const Sym& b) { return make_sym(SymOp::Div, {a, b}); }
 
 Sym substitute(const Sym& e, const std::function<std::optional<Sym>(const Sym&)>& f) {

@@ -91,6 +91,8 @@ Sym operator-(const Sym&);
 Sym operator*(const Sym&, const Sym&);
 Sym floor_div(const Sym&, const Sym&);
 Sym mod(const Sym&, const Sym&);
+// The digits of a mixed-radix number, the most significant first; that one is what is left.
+std::vector<Sym> digits_of(Sym number, const std::vector<Sym>& sizes);
 Sym divide(const Sym&, const Sym&);  // real division
 
 // Replaces leaves; `f` returns nullopt to keep one. Results are re-simplified.

@@ -5,11 +5,10 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "graph/builder.h"
+#include "graph/rebuild.h"
 
 namespace flashlight::rewrite {
 
-using graph::Builder;
 using graph::Function;
 using graph::Node;
 using graph::NodeId;
@@ -20,39 +19,18 @@ using graph::Sym;
 
 namespace {
 
-class Rebuild {
+class Instantiation {
  public:
-  Rebuild(const Function& f, const Rule& rule, const Match& match)
-      : f_(f), rule_(rule), match_(match), builder_(f), place_(static_cast<std::size_t>(f.graph.size())) {}
+  Instantiation(const Function& f, const Rule& rule, const Match& match)
+      : f_(f), rule_(rule), match_(match), rebuild_(f) {}
 
   Function run() {
-    for (NodeId id = 0; id < f_.graph.size(); ++id) {
-      builder_.at(f_.graph.source(id));
-      Operand& at = place_[static_cast<std::size_t>(id)];
-      if (id == match_.root) {
-        at = replacement();
-      } else {
-        Node n = f_.graph[id];
-        for (Operand& o : n.operands) o = moved(o);
-        at = {builder_.add(n), graph::identity_index(n.shape.size())};
-      }
-      if (const std::string& name = f_.graph.label(id); !name.empty()) builder_.label(at.node, name);
-    }
-    std::vector<graph::Output> outputs = f_.outputs;
-    for (graph::Output& out : outputs) {
-      const Operand value = moved({out.value.node, out.value.index});
-      out.value.node = value.node;
-      out.value.index = value.index;
-    }
-    return builder_.finish(f_.name, std::move(outputs));
+    return rebuild_.run(f_.outputs, [&](NodeId id) {
+      return id == match_.root ? std::optional(replacement()) : std::nullopt;
+    });
   }
 
  private:
-  // An operand on nodes of the old graph, on nodes of the new one.
-  Operand moved(const Operand& o) const {
-    return graph::seen_through(place_[static_cast<std::size_t>(o.node)], o.index);
-  }
-
   // The new value of the root, over its axes.
   Operand replacement() {
     const Node& root = f_.graph[match_.root];
@@ -62,12 +40,13 @@ class Rebuild {
     Operand value = at(out.node, graph::seen_through({out.node, out.index}, view).index);
     if (match_.rest.empty()) return value;
     std::vector<Operand> parts{value};
-    for (const Operand& o : match_.rest) parts.push_back(moved(o));
-    return {builder_.map(root.fn, root.shape, std::move(parts)), graph::identity_index(root.shape.size())};
+    for (const Operand& o : match_.rest) parts.push_back(rebuild_.moved(o));
+    return {rebuild_.builder().map(root.fn, root.shape, std::move(parts)),
+            graph::identity_index(root.shape.size())};
   }
 
-  // A node of the replacement read at `index` (one expression per axis of the node, symbols still the rule's), with the
-  // match's extra axes read where the root has them.
+  // A node of the replacement read at `index` (one expression per axis of the node, symbols still the
+  // rule's), with the match's extra axes read where the root has them.
   Operand at(NodeId id, const std::vector<Sym>& index) {
     std::vector<Sym> view;
     for (int axis : match_.extra) view.push_back(Sym::axis(axis));
@@ -79,7 +58,9 @@ class Rebuild {
   }
   Sym symbol(const Sym& e) const {
     const auto known = translated(match_, e);
-    if (!known) throw std::logic_error("rule " + rule_.name + ": its replacement names a size that its pattern does not bind");
+    if (!known)
+      throw std::logic_error("rule " + rule_.name +
+                             ": its replacement names a size that its pattern does not bind");
     return *known;
   }
 
@@ -96,7 +77,8 @@ class Rebuild {
 
   Operand build(const Node& n) {
     Shape shape;
-    for (int axis : match_.extra) shape.push_back(f_.graph[match_.root].shape[static_cast<std::size_t>(axis)]);
+    for (int axis : match_.extra)
+      shape.push_back(f_.graph[match_.root].shape[static_cast<std::size_t>(axis)]);
     for (int k : own_axes(n.shape)) shape.push_back(symbol(n.shape[static_cast<std::size_t>(k)]));
     if (n.op == Op::Input) return input(n, shape);
     // Where the node's iteration axes stand among those of the new node.
@@ -104,7 +86,8 @@ class Rebuild {
     int next = static_cast<int>(match_.extra.size());
     const std::vector<int> own = own_axes(n.shape);
     for (std::size_t k = 0; k < n.shape.size(); ++k)
-      iteration.push_back(std::find(own.begin(), own.end(), static_cast<int>(k)) == own.end() ? Sym(0) : Sym::axis(next++));
+      iteration.push_back(
+          std::find(own.begin(), own.end(), static_cast<int>(k)) == own.end() ? Sym(0) : Sym::axis(next++));
     Node made = n;
     made.shape = shape;
     for (Sym& size : made.reduced) {
@@ -120,7 +103,7 @@ class Rebuild {
       made.operands.push_back(graph::seen_through(built(o.node), view));
     }
     if (n.op == Op::Scalar || n.op == Op::Iota) made.shape = n.op == Op::Iota ? Shape{shape.back()} : Shape{};
-    Operand out{builder_.add(made), {}};
+    Operand out{rebuild_.builder().add(made), {}};
     if (n.op == Op::Iota) out.index = {Sym::axis(static_cast<int>(match_.extra.size()))};
     else if (n.op != Op::Scalar) out.index = graph::identity_index(shape.size());
     return out;
@@ -129,21 +112,22 @@ class Rebuild {
   Operand input(const Node& n, const Shape& shape) {
     const Bound& bound = match_.inputs[static_cast<std::size_t>(n.input)];
     std::vector<Operand> parts;
-    for (const Operand& o : bound.parts) parts.push_back(moved(o));
+    for (const Operand& o : bound.parts) parts.push_back(rebuild_.moved(o));
     if (parts.size() == 1) return parts[0];
-    return {builder_.map(bound.fn, shape, std::move(parts)), graph::identity_index(shape.size())};
+    return {rebuild_.builder().map(bound.fn, shape, std::move(parts)), graph::identity_index(shape.size())};
   }
 
   const Function& f_;
   const Rule& rule_;
   const Match& match_;
-  Builder builder_;
-  std::vector<Operand> place_;      // per node of the function
+  graph::Rebuild rebuild_;
   std::map<NodeId, Operand> built_;  // per node of the replacement
 };
 
 }  // namespace
 
-Function instantiate(const Function& f, const Rule& rule, const Match& match) { return Rebuild(f, rule, match).run(); }
+Function instantiate(const Function& f, const Rule& rule, const Match& match) {
+  return Instantiation(f, rule, match).run();
+}
 
 }  // namespace flashlight::rewrite

@@ -2,7 +2,7 @@
 // The loop over phases.
 #include "rewrite/rewrite.h"
 
-#include "graph/builder.h"
+#include "graph/rebuild.h"
 #include "rewrite/instantiate.h"
 #include "rewrite/measure.h"
 
@@ -36,40 +36,22 @@ bool sums_squares_over_several(const graph::Graph& graph, const graph::Node& n) 
   return exponent.op == graph::Op::Scalar && exponent.value.as_real() == 2.0;
 }
 
-// A distance of several points is one of a longer vector: its reduced axes become the digits of one, which rules about
-// features have.
+// A distance of several points is one of a longer vector: its reduced axes become the digits of one, which
+// rules about features have.
 graph::Function with_one_axis(const graph::Function& f) {
-  graph::Builder builder(f);
-  std::vector<graph::Operand> place;
-  const auto moved = [&](const graph::Operand& o) {
-    return graph::seen_through(place[static_cast<std::size_t>(o.node)], o.index);
-  };
-  for (graph::NodeId id = 0; id < f.graph.size(); ++id) {
-    builder.at(f.graph.source(id));
+  graph::Rebuild rebuild(f);
+  return rebuild.run(f.outputs, [&](graph::NodeId id) -> std::optional<graph::Operand> {
     graph::Node n = f.graph[id];
-    if (sums_squares_over_several(f.graph, n)) {
-      std::vector<graph::Sym> axes = graph::identity_index(n.shape.size()), digits(n.reduced.size());
-      graph::Sym rest = graph::Sym::axis(static_cast<int>(n.shape.size())), size(1);
-      for (std::size_t r = n.reduced.size(); r-- > 0;) {
-        digits[r] = r == 0 ? rest : mod(rest, n.reduced[r]);
-        rest = floor_div(rest, n.reduced[r]);
-        size = size * n.reduced[r];
-      }
-      axes.insert(axes.end(), digits.begin(), digits.end());
-      n.reduced = {size};
-      n.operands[0] = graph::seen_through(n.operands[0], axes);
-    }
-    for (graph::Operand& o : n.operands) o = moved(o);
-    place.push_back({builder.add(n), graph::identity_index(n.shape.size())});
-    if (const std::string& name = f.graph.label(id); !name.empty()) builder.label(place.back().node, name);
-  }
-  std::vector<graph::Output> outputs = f.outputs;
-  for (graph::Output& out : outputs) {
-    const graph::Operand value = moved({out.value.node, out.value.index});
-    out.value.node = value.node;
-    out.value.index = value.index;
-  }
-  return builder.finish(f.name, std::move(outputs));
+    if (!sums_squares_over_several(f.graph, n)) return std::nullopt;
+    std::vector<graph::Sym> axes = graph::identity_index(n.shape.size());
+    for (const graph::Sym& digit : digits_of(graph::Sym::axis(static_cast<int>(n.shape.size())), n.reduced))
+      axes.push_back(digit);
+    graph::Sym size(1);
+    for (const graph::Sym& s : n.reduced) size = size * s;
+    n.reduced = {size};
+    n.operands[0] = graph::seen_through(n.operands[0], axes);
+    return rebuild.kept(std::move(n));
+  });
 }
 
 bool has_sums_of_squares(const graph::Graph& graph) {

@@ -100,6 +100,13 @@ TEST(Sym, MergingWhatWasSplitGivesTheAxis) {
   EXPECT_EQ(g * D + d, mod(I, G * D));
 }
 
+TEST(Sym, DigitsAreWhatTheirNumberWasMadeOf) {
+  const std::vector<Sym> digits = digits_of(I, {Sym(3), B, Sym(4)});
+  EXPECT_EQ(digits, (std::vector<Sym>{floor_div(floor_div(I, Sym(4)), B), mod(floor_div(I, Sym(4)), B), mod(I, Sym(4))}));
+  EXPECT_EQ(digits_of(I, {A}), std::vector<Sym>{I});
+  EXPECT_TRUE(digits_of(I, {}).empty());
+}
+
 TEST(Sym, RangesDecideDivisions) {
   const std::vector<Sym> extents = {A, B, C};
   EXPECT_EQ(simplify_index(floor_div(I * B + J, B), extents), I);
