@@ -14,15 +14,8 @@ using kernel::Expr;
 
 namespace {
 
-// Conditions joined; what always or never holds is left out.
 std::string joined(const std::vector<std::string>& parts, bool both) {
-  const std::string settles = both ? "false" : "true", neutral = both ? "true" : "false";
-  std::vector<std::string> kept;
-  for (const std::string& part : parts) {
-    if (part == settles) return settles;
-    if (part != neutral && std::find(kept.begin(), kept.end(), part) == kept.end()) kept.push_back(part);
-  }
-  if (kept.empty()) return neutral;
+  const std::vector<std::string> kept = conditions(parts, both);
   return kept.size() == 1 ? kept[0] : "(" + join(kept, both ? " && " : " || ") + ")";
 }
 

@@ -17,15 +17,8 @@ using kernel::PointSum;
 
 namespace {
 
-// Conditions joined; what always or never holds is left out.
 std::string joined(const std::vector<std::string>& parts, bool both) {
-  const std::string settles = both ? "false" : "true", neutral = both ? "true" : "false";
-  std::vector<std::string> kept;
-  for (const std::string& part : parts) {
-    if (part == settles) return settles;
-    if (part != neutral && std::find(kept.begin(), kept.end(), part) == kept.end()) kept.push_back(part);
-  }
-  if (kept.empty()) return neutral;
+  std::vector<std::string> kept = conditions(parts, both);
   if (kept.size() == 1) return kept[0];
   for (std::string& part : kept) {
     if (part.find(both ? " or " : " and ") != std::string::npos) part = "(" + part + ")";

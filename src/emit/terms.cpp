@@ -57,4 +57,15 @@ std::pair<Code, Code> against_zero(const std::vector<Code>& terms) {
   return {total(left), total(right)};
 }
 
+std::vector<std::string> conditions(const std::vector<std::string>& parts, bool conjunction) {
+  const std::string decides = conjunction ? "false" : "true", neutral = conjunction ? "true" : "false";
+  std::vector<std::string> kept;
+  for (const std::string& part : parts) {
+    if (part == decides) return {decides};
+    if (part != neutral && std::find(kept.begin(), kept.end(), part) == kept.end()) kept.push_back(part);
+  }
+  if (kept.empty()) kept.push_back(neutral);
+  return kept;
+}
+
 }  // namespace flashlight::emit
