@@ -25,6 +25,7 @@ Options from_environment() {
     if (std::strcmp(checks, "fast") == 0) o.checks = Checks::kFast;
   }
   if (const char* arch = std::getenv("FLASHLIGHT_EMULATOR_ARCH")) o.compute_capability = std::atoi(arch);
+  if (const char* count = std::getenv("FLASHLIGHT_EMULATOR_SMS")) o.multiprocessors = std::max(1, std::atoi(count));
   return o;
 }
 
@@ -158,6 +159,7 @@ int launch(const LaunchRequest& request) {
 const char* last_error_text() { return last_error.c_str(); }
 
 int compute_capability() { return options().compute_capability; }
+int multiprocessors() { return options().multiprocessors; }
 
 Options options() {
   const std::lock_guard lock(device().guard);

@@ -73,12 +73,15 @@ TEST_F(EmulatorTest, RefusesWhatNoGpuTakes) {
   EXPECT_STREQ(last_error_text(), "");
 }
 
-TEST_F(EmulatorTest, PassesForTheArchitectureOfItsOptions) {
+TEST_F(EmulatorTest, PassesForTheDeviceOfItsOptions) {
   EXPECT_EQ(compute_capability(), 90);
   emulator::Options o = emulator::options();
+  EXPECT_EQ(multiprocessors(), o.multiprocessors);
   o.compute_capability = 80;
+  o.multiprocessors = 7;
   emulator::set_options(o);
   EXPECT_EQ(compute_capability(), 80);
+  EXPECT_EQ(multiprocessors(), 7);
 }
 
 FL_KERNEL(64) count_events(FL_PARAMS(Nothing)) {

@@ -15,6 +15,8 @@ namespace flashlight::device {
 // compute_capability(): 10 major + minor of the current device, 0 where there is none. The emulated device passes
 // for what its options say: it can do everything.
 //
+// multiprocessors(): SMs of the current device, at least 1. The emulated device has few.
+//
 // has_code(kernel, threads): whether the kernel was compiled for the current device, for blocks of so many threads.
 //
 // launch(kernel, grid, threads, shared_bytes, stream, params, name): runs kernel(params) on `grid` CTAs of
@@ -37,6 +39,13 @@ inline int compute_capability() {
                      cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
                      cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) == cudaSuccess;
   return known ? 10 * major + minor : 0;
+}
+
+inline int multiprocessors() {
+  int device = 0, count = 0;
+  const bool known = cudaGetDevice(&device) == cudaSuccess &&
+                     cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device) == cudaSuccess;
+  return known && count > 0 ? count : 1;
 }
 
 template <class P> bool has_code(void (*kernel)(P), int threads) {
@@ -66,6 +75,7 @@ int launch(void (*kernel)(P), int grid, int threads, int shared_bytes, void* str
 
 inline const char* last_error_text() { return emulator::last_error_text(); }
 inline int compute_capability() { return emulator::compute_capability(); }
+inline int multiprocessors() { return emulator::multiprocessors(); }
 
 template <class P> bool has_code(void (*)(const P&), int) { return true; }
 

@@ -59,10 +59,11 @@ struct Options {
   Checks checks = Checks::kFull;
   std::size_t max_findings = 64;
   int compute_capability = 90;  // what a launcher that has kernels for several architectures sees
+  int multiprocessors = 3;      // and one that shares work among those: few, so that each has several parts
 };
 
 // The initial options come from the environment: FLASHLIGHT_EMULATOR_SEED, FLASHLIGHT_EMULATOR_CHECKS (off,
-// fast or full), FLASHLIGHT_EMULATOR_ARCH (80, 90, ...).
+// fast or full), FLASHLIGHT_EMULATOR_ARCH (80, 90, ...), FLASHLIGHT_EMULATOR_SMS (1, 2, ...).
 Options options();
 void set_options(const Options& options);
 

@@ -20,8 +20,9 @@ int launch(const LaunchRequest& request);
 inline constexpr int kInvalidLaunch = 9;   // as cudaErrorInvalidConfiguration
 inline constexpr int kChecksFailed = 719;  // as cudaErrorLaunchFailure
 
-// What the emulated device passes for: Options::compute_capability.
+// What the emulated device passes for, as its Options say.
 int compute_capability();
+int multiprocessors();
 
 // Text of the calling thread's last failed launch: its first finding. Empty after a successful one.
 const char* last_error_text();
