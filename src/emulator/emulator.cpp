@@ -2,6 +2,7 @@
 // Launches, options and results of the emulated device.
 #include "flashlight/emulator/emulator.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <map>

@@ -87,30 +87,61 @@ Expr Extraction::map(const Access& access) {
   }
 }
 
-std::vector<Expr> Extraction::with_offset(const Access& access, const std::vector<Expr>& terms) {
-  std::vector<Expr> numbers, balanced, others;
-  for (std::size_t k = 0; k < terms.size(); ++k) {
-    const Access term = compose(graph_[access.node].operands[k], access.index);
-    const bool keyed = (dependence_(term) & bit(plan_.stream)) && !terms[k].node().column && local_(term);
-    (graph::may_balance(graph_, term.node) ? numbers : keyed ? balanced : others).push_back(terms[k]);
-  }
-  if (numbers.empty() || balanced.empty()) return terms;
-  balanced.insert(balanced.end(), numbers.begin(), numbers.end());
-  others.push_back(algebra::call(arena_, static_cast<int>(Fn::Add), balanced));
-  return others;
+Expr Extraction::total(const std::vector<Term>& terms) {
+  std::vector<Expr> values;
+  for (const Term& term : terms) values.push_back(term.value);
+  return values.size() == 1 ? values[0] : arena_.make(algebra::Op::kAdd, values);
 }
 
-Expr Extraction::sum(const Access& access, const std::vector<Expr>& terms) {
-  const Expr all = arena_.make(algebra::Op::kAdd, terms);
-  if (!(dependence_(access) & bit(plan_.stream))) return all;
-  std::vector<Expr> masks, kept;
-  for (std::size_t k = 0; k < terms.size(); ++k) {
-    const Access term = compose(graph_[access.node].operands[k], access.index);
-    const bool of_row = terms[k].is(algebra::Op::kLeaf) && !(dependence_(term) & bit(plan_.stream));
-    if (of_row && graph::may_mask(graph_, term.node)) masks.push_back(terms[k]);
-    else kept.push_back(terms[k]);
+Expr Extraction::with_offset(const std::vector<Term>& terms) {
+  std::vector<Expr> balanced;
+  std::vector<Term> numbers, others;
+  for (const Term& term : terms) {
+    const bool keyed =
+        (dependence_(term.access) & bit(plan_.stream)) && !term.value.node().column && local_(term.access);
+    if (graph::may_balance(graph_, term.access.node)) numbers.push_back(term);
+    else if (keyed) balanced.push_back(term.value);
+    else others.push_back(term);
   }
-  if (masks.empty()) return arena_.make(algebra::Op::kAdd, with_offset(access, terms));
+  if (numbers.empty() || balanced.empty()) return total(terms);
+  for (const Term& number : numbers) balanced.push_back(number.value);
+  others.push_back({algebra::call(arena_, static_cast<int>(Fn::Add), balanced), numbers[0].access});
+  return total(others);
+}
+
+std::vector<Extraction::Term> Extraction::with_differences(const std::vector<Term>& terms) {
+  std::vector<Expr> positions;
+  std::vector<Term> result;
+  std::optional<Access> key;
+  bool row = false;
+  for (const Term& term : terms) {
+    if (!graph::is_of_positions(graph_, term.access.node)) {
+      result.push_back(term);
+      continue;
+    }
+    positions.push_back(term.value);
+    const LoopSet loops = dependence_(term.access);
+    if (loops & bit(plan_.stream)) key = term.access;
+    else row = row || (loops & bit(plan_.row));
+  }
+  if (!row || !key) return terms;
+  result.push_back({composite(arena_.make(algebra::Op::kAdd, positions)), *key});
+  return result;
+}
+
+Expr Extraction::sum(const Access& access, const std::vector<Expr>& operands) {
+  std::vector<Term> terms;
+  for (std::size_t k = 0; k < operands.size(); ++k)
+    terms.push_back({operands[k], compose(graph_[access.node].operands[k], access.index)});
+  if (!(dependence_(access) & bit(plan_.stream))) return total(terms);
+  terms = with_differences(terms);
+  std::vector<Expr> masks, kept;
+  for (const Term& term : terms) {
+    const bool of_row = term.value.is(algebra::Op::kLeaf) && !(dependence_(term.access) & bit(plan_.stream));
+    if (of_row && graph::may_mask(graph_, term.access.node)) masks.push_back(term.value);
+    else kept.push_back(term.value);
+  }
+  if (masks.empty()) return with_offset(terms);
   // First what is computed point by point: of a bias F_i - F_j the difference is kept, which may be small.
   for (bool contracted : {false, true}) {
     for (Expr& term : kept) {
@@ -122,7 +153,7 @@ Expr Extraction::sum(const Access& access, const std::vector<Expr>& terms) {
       return plan_.strict_nan ? scores : hidden_by(masks, scores);  // strictly, the scores alone say it
     }
   }
-  return hidden_by(masks, all);
+  return hidden_by(masks, total(terms));
 }
 
 Expr Extraction::hidden_by(std::vector<Expr> biases, Expr scores) {

@@ -76,11 +76,20 @@ class Extraction {
   bool is_value(const Access& access);
   std::vector<Expr> operands(const Access& access);
   Expr map(const Access& access);
+  // A term of a sum, and where it is read.
+  struct Term {
+    Expr value;
+    Access access;
+  };
+  Expr total(const std::vector<Term>& terms);
   // score + (keep[j] * 1e9 - 1e9): what balances stays with what it balances, as one value to the laws.
-  std::vector<Expr> with_offset(const Access& access, const std::vector<Expr>& terms);
+  Expr with_offset(const std::vector<Term>& terms);
+  // j - i in floating point: the difference as one value, for its terms grow with the sequence and lose
+  // digits that it has.
+  std::vector<Term> with_differences(const std::vector<Term>& terms);
   // A row constant that may be -inf is a mask, and one that is NaN poisons its row. To the laws it is a
   // number like any other, which a softmax does not see: it joins the scores it is added to, as one value.
-  Expr sum(const Access& access, const std::vector<Expr>& terms);
+  Expr sum(const Access& access, const std::vector<Expr>& operands);
   // A condition of the row alone: the laws take it out of the sums, where it costs nothing for each key.
   static Expr hidden_by(std::vector<Expr> biases, Expr scores);
   bool holds_contraction(Expr e) const;

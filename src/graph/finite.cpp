@@ -44,4 +44,17 @@ bool may_balance(const Graph& g, NodeId id) {
   return std::any_of(symbols.begin(), symbols.end(), [](const SymbolId& s) { return s.kind == SymbolId::Scalar; });
 }
 
+bool is_of_positions(const Graph& g, NodeId id) {
+  const Node& n = g[id];
+  if (n.op == Op::Iota) return true;
+  if (n.op != Op::Map) return false;
+  bool any = false;
+  for (const Operand& o : n.operands) {
+    if (g[o.node].op == Op::Scalar) continue;
+    if (!is_of_positions(g, o.node)) return false;
+    any = true;
+  }
+  return any;
+}
+
 }  // namespace flashlight::graph

@@ -115,6 +115,20 @@ TEST(Plan, ACausalMaskGuardsTheReference) {
   EXPECT_TRUE(planned.kernel().sweeps[0].references[0].guard);
 }
 
+// Each of -0.2 i and 0.2 j grows with the sequence, and in float32 loses digits that i - j has.
+TEST(Plan, ADifferenceOfPositionsStaysOneValue) {
+  const auto real = [](T x) { return x.op("to", graph::DType::Float32); };
+  const Planned planned = plan(3, [&](const Tensors& t) -> Tensors {
+    const T distance = T(real(positions(t[0], true)) - real(positions(t[1], false)));
+    return {graph::matmul(softmax(scores(t) + distance * Sym(0.2)), t[2])};
+  });
+  ASSERT_EQ(planned.plan.status, Status::Fused);
+  const bool kept = std::any_of(planned.kernel().made_of.begin(), planned.kernel().made_of.end(), [](const auto& made) {
+    return algebra::collect(made.second, {algebra::Op::kLeaf}).size() == 2 && made.second.is(algebra::Op::kAdd);
+  });
+  EXPECT_TRUE(kept) << planned.plan.kernels[0].plan.explanation;
+}
+
 TEST(Plan, MaxSweepsIsRespected) {
   const graph::Body thrice = kStructures[11].body;
   EXPECT_EQ(plan(3, thrice, {.max_sweeps = 3}).plan.status, Status::Fused);

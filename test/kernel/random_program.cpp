@@ -257,7 +257,7 @@ class RandomProgram {
       }
       case 5:
         return note("product"), T(T(s.op("sigmoid")) + Sym(0.5)).op("prod", Sym(-1), graph::flag(false));
-      case 6: return note("count"), sum(either(s > Sym(0.1), 1, 0), false);
+      case 6: return note("count"), sum(either(s > Sym(0.1037), 1, 0), false);
       case 7:
         return note("any, all"), either(T(s > Sym(0.5)).op("any", Sym(-1), graph::flag(false)) |
                                             T(s > Sym(-0.5)).op("all", Sym(-1), graph::flag(false)),
