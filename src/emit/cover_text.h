@@ -25,6 +25,7 @@ class CoverText {
   // The predicate that only the elements of a tile decide; null: none does.
   kernel::Expr elements() const { return covers_.elements; }
   // Whether the first rows have more keys than the last, so that their tiles should start first.
+  bool uneven() const { return kernel::uneven_rows(covers_.live) != kernel::Uneven::Unknown; }
   bool earlier_rows_first() const { return kernel::uneven_rows(covers_.live) == kernel::Uneven::Earlier; }
   std::string in_words() const;
 

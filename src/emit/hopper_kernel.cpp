@@ -21,7 +21,10 @@ std::string HopperWriter::derived(std::size_t o, const std::string& suffix) cons
   return at == std::string::npos ? name + suffix : std::string(name).replace(at, tile.size(), suffix);
 }
 
-std::string HopperWriter::ring_type(std::size_t o) const { return "TileRing<" + tile_type(o) + ", STAGES>"; }
+// The rows' tile is a ring of one: the next is loaded when all of its readers have done with it.
+std::string HopperWriter::ring_type(std::size_t o) const {
+  return "TileRing<" + tile_type(o) + (operands_[o].row ? ", 1>" : ", STAGES>");
+}
 
 // Why such a kernel cannot be, whatever the sizes and types.
 void HopperWriter::find_obstacle() {
@@ -59,63 +62,70 @@ void HopperWriter::write_kernel(const Writer& sweeps) {
   body.line("FL_SHARED_MEMORY(smem);");
   const std::string vectors = write_memory(body);
   write_barriers(body);
-  write_place(body);
-  body.append(shared_);
   body.line();
   body.open("if (warpgroup_index() == kConsumers) {");
   body.line("decrease_registers<loader_registers(kConsumers, " + busy + ")>();");
   body.line("if (warp_index() % 4 != 0 || !elect_one()) return;");
+  open_work(body);
   write_row_loads(body);
   body.append(loader_);
+  body.close();
   body.line("return;");
   body.close();
   body.line("increase_registers<consumer_registers(kConsumers, " + busy + ")>();");
   body.line("const int warp = warp_index(), warpgroup = warpgroup_index();");
   for (std::size_t k = 0; k < key_vectors_.size(); ++k)
     body.line("const KeyVec<N> " + key_vectors_[k].name + "{" + vectors + " + (" + std::to_string(k) + " * kConsumers + warpgroup) * KeyVec<N>::bytes};");
+  if (takes_turns_) {
+    body.line("const Turns<kConsumers> turns{warpgroup};");
+    body.line("turns.begin();");
+  }
+  open_work(body);
   body.append(uniform_);
-  text_.body = w.str() + "#if FL_HOPPER\n" + body.str() + sweeps.str() + "#endif\n}\n\n";
+  text_.body = w.str() + "#if FL_HOPPER\n" + body.str() + indent(sweeps) + "  }\n#endif\n}\n\n";
   write_start();
+}
+
+// The loop over what the CTA has to do.
+void HopperWriter::open_work(Writer& w) {
+  w.open("for (Rounds rounds(p.works); rounds.any(); rounds.next()) {");
+  w.line("const Works::Work work = rounds.work();");
+  write_place(w, "work.tile", "work.batch");
+  w.append(shared_);
 }
 
 // The barriers fill less than a kilobyte, tiles begin at multiples of one. Returns where they end.
 std::string HopperWriter::write_memory(Writer& w) {
   std::string tiles = "smem + 1024", barriers = "smem";
-  const bool any_row = std::any_of(operands_.begin(), operands_.end(), [](const Placement& p) { return p.row; });
-  if (any_row) {
-    w.line("const Barrier rows_full{smem};");
-    barriers += " + Barrier::bytes";
-  }
   for (std::size_t o = 0; o < operands_.size(); ++o) {
     const std::string ring = derived(o, "_ring");
-    if (operands_[o].row) {
+    if (operands_[o].row && !is_copied(o)) {
       w.line("const " + tile_type(o) + " " + operands_[o].name + "{" + tiles + "};");
       tiles += " + " + operands_[o].name + ".bytes";
     } else {
       w.line("const " + ring_type(o) + " " + ring + "{" + tiles + ", " + barriers + "};");
       tiles += " + " + ring + ".tile_bytes";
       barriers += " + " + ring + ".barrier_bytes";
+      if (operands_[o].row) w.line("const auto " + operands_[o].name + " = " + ring + ".tile({});");
     }
   }
   return tiles;
 }
 
 void HopperWriter::write_barriers(Writer& w) const {
-  std::vector<std::string> places;
+  std::vector<std::string> rows, places;
   w.open("if (thread_index() == 0) {");
-  bool any_row = false;
   for (std::size_t o = 0; o < operands_.size(); ++o) {
-    any_row |= operands_[o].row;
-    if (operands_[o].row) continue;
+    if (operands_[o].row && !is_copied(o)) continue;
     w.line(derived(o, "_ring") + ".init(kConsumers);");
-    places.push_back(derived(o, "_at"));
+    (operands_[o].row ? rows : places).push_back(derived(o, "_at"));
     if (behind_.contains(o)) places.push_back(derived(o, "_behind"));
   }
-  if (any_row) w.line("rows_full.init(1);");
   w.line("fence_barrier_init();");
   w.close();
   w.line("sync_threads();");
   w.line();
+  if (!rows.empty()) w.line("RingIndex<1> " + join(rows, ", ") + ";");
   if (!places.empty()) w.line("RingIndex<STAGES> " + join(places, ", ") + ";");
 }
 
@@ -156,7 +166,6 @@ std::string HopperWriter::tile_source(std::size_t o) {
 
 // What the loader needs before its loops: where each operand's matrix starts; and the rows' tiles.
 void HopperWriter::write_row_loads(Writer& w) {
-  std::vector<std::string> bytes;
   Writer loads;
   for (std::size_t o = 0; o < operands_.size(); ++o) {
     if (!is_copied(o)) continue;
@@ -164,33 +173,41 @@ void HopperWriter::write_row_loads(Writer& w) {
     w.line("const int " + derived(o, "_start") + " = " + source + ".at(" +
            points_.offset(operands_[o].input, strides(operands_[o], program_.operands[o]).start) + ");");
     if (!operands_[o].row) continue;
-    bytes.push_back(operands_[o].name + ".bytes");
-    loads.line("tma_load(" + operands_[o].name + ", " + source + ".map, rows_full, {0, row0, " + derived(o, "_start") +
+    loads.line(derived(o, "_ring") + ".load(" + derived(o, "_at") + ", " + source + ".map, {0, row0, " + derived(o, "_start") +
                "}, Keep::kLeast);");
+    loads.line(derived(o, "_at") + ".advance();");
   }
-  if (bytes.empty()) return;
-  w.line("rows_full.arrive_expect(" + join(bytes, " + ") + ");");
   w.append(loads);
 }
 
 // The consumers' side: tiles that are computed are filled by them, the others waited for.
 void HopperWriter::write_row_fills(Writer& w) {
-  bool filled = false, copied = false;
+  Writer fills;
   for (std::size_t o = 0; o < operands_.size(); ++o) {
-    if (!operands_[o].row) continue;
-    copied |= is_copied(o);
-    if (is_copied(o)) continue;
-    filled = true;
-    write_matrices(o, w);
-    write_load(o, "row0", w);
+    if (!operands_[o].row || is_copied(o)) continue;
+    write_matrices(o, fills);
+    write_load(o, "row0", fills);
   }
-  if (filled) {
+  if (!fills.empty()) {
+    w.line("sync_named(1, kThreads);  // the rows before are no longer read");
+    w.append(fills);
     w.line("commit_group();");
     w.line("wait_group<0>();");
     w.line("fence_proxy_async();");
     w.line("sync_named(1, kThreads);");
   }
-  if (copied) w.line("rows_full.wait(0);");
+  for (std::size_t o = 0; o < operands_.size(); ++o)
+    if (operands_[o].row && is_copied(o))
+      w.line(derived(o, "_ring") + ".wait(" + derived(o, "_at") + ");");
+}
+
+// After the last contraction: the loader may bring the next rows.
+void HopperWriter::write_row_releases(Writer& w) const {
+  for (std::size_t o = 0; o < operands_.size(); ++o) {
+    if (!operands_[o].row || !is_copied(o)) continue;
+    w.line(derived(o, "_ring") + ".release(" + derived(o, "_at") + ");");
+    w.line(derived(o, "_at") + ".advance();");
+  }
 }
 
 void HopperWriter::write_params() {
@@ -200,7 +217,8 @@ void HopperWriter::write_params() {
   std::vector<std::string> sources;
   for (std::size_t o = 0; o < operands_.size(); ++o)
     if (is_copied(o)) sources.push_back(derived(o, "_source"));
-  w.line("TileSource " + join(sources, ", ") + ";");
+  if (!sources.empty()) w.line("TileSource " + join(sources, ", ") + ";");
+  w.line("Works works;");
   w.close("};");
   text_.declaration = w.str();
 }
@@ -220,7 +238,12 @@ void HopperWriter::write_start() {
   w.line("static_cast<" + base_params_ + "&>(p) = base;");
   for (std::size_t o = 0; o < operands_.size(); ++o)
     if (is_copied(o)) w.line("if (!" + tile_source(o) + ") return false;");
-  w.line("start(kernel, launch, p, batch, {.rows = M, .threads = threads, .shared_bytes = shared_bytes}, \"" + text_.name + "\");");
+  std::vector<std::string> bytes;  // of the keys of a batch element
+  for (std::size_t o = 0; o < operands_.size() && uneven_; ++o)
+    if (!operands_[o].row) bytes.push_back(tile_type(o) + "::bytes");
+  if (bytes.empty()) w.line("constexpr long long keys = 0;  // all tiles of rows have as much to do");
+  else w.line("const long long keys = static_cast<long long>(p.n_key) * ((" + join(bytes, " + ") + ") / N);");
+  w.line("start_staying(kernel, launch, p, batch, keys, {.rows = M, .threads = threads, .shared_bytes = shared_bytes}, \"" + text_.name + "\");");
   w.line("return true;");
   w.close();
   text_.body += w.str();

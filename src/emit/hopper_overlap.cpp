@@ -262,8 +262,7 @@ void HopperWriter::write_overlapped(const kernel::Sweep& sweep, CoverText& cover
   }
   for (std::size_t n = 1; n <= weights; ++n) w.line("Operand<T, N> weights" + (n > 1 ? std::to_string(n) : "") + ";");
   const std::size_t last = units.size() - 1;
-  w.line("const Turns<kConsumers> turns{warpgroup};");
-  w.line("turns.begin();");
+  takes_turns_ = true;
   w.line("int tile = " + cover.first() + ";");
   w.open("if (tile < tiles) {");
   wait_contracted(units[0], w);

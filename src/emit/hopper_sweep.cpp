@@ -92,6 +92,7 @@ void HopperWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, W
       if (u.last_contract != kNone && u.last_product != kNone) behind_.insert(u.operand);
     write_overlapped(sweep, cover, units, w);
   }
+  if (number + 1 == program_.sweeps.size()) write_row_releases(w);
   write_finals(sweep, w);
   if (!single_ && number + 1 < program_.sweeps.size()) w.close();
 }

@@ -28,6 +28,8 @@ class HopperWriter final : public KernelWriter {
   std::string tile_source(std::size_t o);
   void write_row_loads(Writer& w);
   void write_row_fills(Writer& w);
+  void write_row_releases(Writer& w) const;
+  void open_work(Writer& w);
 
   // hopper_sweep.cpp
   void write_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w) override;
@@ -82,6 +84,7 @@ class HopperWriter final : public KernelWriter {
   std::map<kernel::Expr, std::string> weights_;           // rounded fragments
   std::set<std::size_t> behind_;      // operands of contractions and of later products: two places in one ring
   bool single_;  // one sweep: both sides share its bounds
+  bool takes_turns_ = false;
   std::string base_params_;
   Writer shared_, loader_, vectors_;
 };

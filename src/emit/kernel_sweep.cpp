@@ -43,6 +43,7 @@ void KernelWriter::note_sparsity(const CoverText& cover, std::size_t number) {
   if (number == 0) text_.sparsity = words;
   else if (text_.sparsity != words) text_.sparsity += "; sweep " + std::to_string(number + 1) + ": " + words;
   if (number == 0) earlier_rows_first_ = cover.earlier_rows_first();
+  if (number == 0) uneven_ = cover.uneven();
 }
 
 void KernelWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w) {

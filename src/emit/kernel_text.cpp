@@ -73,23 +73,23 @@ void KernelWriter::write_kernel(const Writer& sweeps) {
   } else {
     w.line("const int warp = warp_index();");
   }
-  write_place(w);
+  write_place(w, "block_index() % p.row_tiles", "block_index() / p.row_tiles");
   w.line();
   Writer operands(1);
   write_operands(operands);
   text_.body = w.str() + operands.str() + indent(uniform_) + sweeps.str() + "}\n";
 }
 
-// Which rows of which batch element the CTA has.
-void KernelWriter::write_place(Writer& w) {
+// Which rows of which batch element the CTA has: `tile` counts from the rows that have the most to do.
+void KernelWriter::write_place(Writer& w, const std::string& tile, const std::string& batch) {
   if (earlier_rows_first_) {
     w.line("// Earlier rows come first: under this mask they have the most to do.");
-    w.line("const int row0 = block_index() % p.row_tiles * M;");
+    w.line("const int row0 = " + tile + " * M;");
   } else {
     w.line("// Later rows come first: under a causal mask they have the most to do.");
-    w.line("const int row0 = (p.row_tiles - 1 - block_index() % p.row_tiles) * M;");
+    w.line("const int row0 = (p.row_tiles - 1 - " + tile + ") * M;");
   }
-  w.line("[[maybe_unused]] int batch = block_index() / p.row_tiles;");
+  w.line("[[maybe_unused]] int batch = " + batch + ";");
   for (std::size_t l = plan_.loops.size(); l-- > 0;) {
     const fusion::Loop& loop = plan_.loops[l];
     if (loop.role != Role::Batch || loop.pack) continue;

@@ -51,7 +51,7 @@ class KernelWriter {
   std::string dimension(int loop) const;
   virtual std::string template_head() const;
   virtual void write_kernel(const Writer& sweeps);
-  void write_place(Writer& w);
+  void write_place(Writer& w, const std::string& tile, const std::string& batch);
   static std::string indent(const Writer& block);
   std::string shape_in_words(const graph::Shape& shape, bool pack) const;
   virtual void write_params();
@@ -154,6 +154,7 @@ class KernelWriter {
   Writer uniform_;
   int sweep_ = 0;
   bool earlier_rows_first_ = false;  // CTAs start with the tiles that have the most to do
+  bool uneven_ = false;              // tiles of rows differ in what they have to do, and it is known how
   std::set<std::string> outliving_;   // row vectors that are declared further out already
   bool tests_elements_ = true;        // a tile is skipped whose elements a mask hides one by one
   bool counts_masked_ = true;         // tiles that need a mask are counted

@@ -240,7 +240,7 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
   head += std::string("#include <flashlight/flashlight.h>\n") +
           (hopper ? "#include <flashlight/device/hopper.h>\n" : "#include <flashlight/device/device.h>\n") +
           "#include <flashlight/generated/c_entry.h>\n#include <flashlight/generated/launch.h>\n" +
-          (hopper ? "#include <flashlight/generated/tile_source.h>\n" : "") + "\n#include <cmath>\n" +
+          (hopper ? "#include <flashlight/generated/tile_source.h>\n#include <flashlight/generated/works.h>\n" : "") + "\n#include <cmath>\n" +
           (tagged ? "#include <type_traits>\n" : "") + "\nnamespace flashlight::generated {\nnamespace {\n";
   for (const Lowered& f : lowered) head += launcher_signature(signature_of(f.variants), f.name) + ";\n";
   head += "}  // namespace\n}  // namespace flashlight::generated\n\n#line 1 \"" + base_name(program.path) + "\"\n";

@@ -12,6 +12,12 @@ flashlight::Tensor planted(const flashlight::Tensor& q, const flashlight::Tensor
 // The number of the fault that is active; 0: none. In the emitted file.
 extern int planted_fault;
 
+// How the rows' tile is loaded, and the same with another count of bytes.
+#define PLANTED_ROWS "q_ring.load(q_at, p.q_source.map, {0, row0, q_start}, Keep::kLeast);"
+#define PLANTED_ROWS_EXPECTING(BYTES)                                                                                     \
+  "if ($) {\n q_ring.empty(q_at).wait(q_at.parity ^ 1);\n q_ring.full(q_at).arrive_expect(" BYTES                         \
+  ");\n tma_load(q_tile, p.q_source.map, q_ring.full(q_at), {0, row0, q_start}, Keep::kLeast);\n } else " PLANTED_ROWS
+
 struct PlantedFault {
   const char* name;
   const char* find;     // in the emitted text; the last place is changed
@@ -22,31 +28,34 @@ struct PlantedFault {
 inline const std::vector<PlantedFault>& planted_faults() {
   using enum flashlight::emulator::FindingKind;
   static const std::vector<PlantedFault> faults{
-      {"NoFenceOfScores", "turns.take();\n      fence_products(s);", "turns.take();\n      if (!$) fence_products(s);", {kMissingFence}},
-      {"NoFenceOfWeights", "fence_products(acc, weights);\n      multiply", "if (!$) fence_products(acc, weights);\n      multiply",
+      {"NoFenceOfScores", "turns.take();\n        fence_products(s);", "turns.take();\n        if (!$) fence_products(s);", {kMissingFence}},
+      {"NoFenceOfWeights", "fence_products(acc, weights);\n        multiply", "if (!$) fence_products(acc, weights);\n        multiply",
        {kMissingFence}},
       {"NoFenceOfBarriers", "fence_barrier_init();", "if (!$) fence_barrier_init();", {kMissingFence}},
       {"BarriersForNobodyElse", "sync_threads();", "if (!$) sync_threads();", {kBarrier, kRace}},
-      {"MoreBytesThanCome", "rows_full.arrive_expect(q_tile.bytes", "rows_full.arrive_expect(q_tile.bytes + ($ ? 16 : 0)",
-       {kDeadlock, kBarrier}},
-      {"FewerBytesThanCome", "rows_full.arrive_expect(q_tile.bytes", "rows_full.arrive_expect(q_tile.bytes - ($ ? 16 : 0)",
-       {kBarrier, kDeadlock}},
-      {"WaitsForOtherTile", "k_ring.wait(k_at);\n      turns", "($ ? v_ring : k_ring).wait(k_at);\n      turns", {kPendingCopy, kRace}},
-      {"DoesNotWaitForRows", "rows_full.wait(0);", "if (!$) rows_full.wait(0);", {kPendingCopy, kRace}},
-      {"ReleasesBeforeProductsAreDone", "weigh(next);\n      wait_products<0>(acc, weights);\n      v_ring.release(v_at);",
-       "weigh(next);\n      if ($) v_ring.release(v_at);\n      wait_products<0>(acc, weights);\n      if (!$) v_ring.release(v_at);",
+      {"MoreBytesThanCome", PLANTED_ROWS, PLANTED_ROWS_EXPECTING("q_tile.bytes + 16"), {kDeadlock, kBarrier}},
+      {"FewerBytesThanCome", PLANTED_ROWS, PLANTED_ROWS_EXPECTING("q_tile.bytes - 16"), {kBarrier, kDeadlock}},
+      {"WaitsForOtherTile", "k_ring.wait(k_at);\n        turns", "($ ? v_ring : k_ring).wait(k_at);\n        turns", {kPendingCopy, kRace}},
+      {"DoesNotWaitForRows", "q_ring.wait(q_at);", "if (!$) q_ring.wait(q_at);", {kPendingCopy, kRace}},
+      {"ReleasesBeforeProductsAreDone", "weigh(next);\n        wait_products<0>(acc, weights);\n        v_ring.release(v_at);",
+       "weigh(next);\n        if ($) v_ring.release(v_at);\n        wait_products<0>(acc, weights);\n        if (!$) v_ring.release(v_at);",
        {kRace}},
-      {"ReleasesOtherTile", "v_ring.release(v_at);\n      v_at", "($ ? k_ring : v_ring).release(v_at);\n      v_at",
+      {"ReleasesOtherTile", "v_ring.release(v_at);\n        v_at", "($ ? k_ring : v_ring).release(v_at);\n        v_at",
        {kDeadlock, kBarrier, kRace}},
-      {"DoesNotRelease", "k_ring.release(k_at);\n      k_at", "if (!$) k_ring.release(k_at);\n      k_at", {kDeadlock}},
+      {"DoesNotRelease", "k_ring.release(k_at);\n        k_at", "if (!$) k_ring.release(k_at);\n        k_at", {kDeadlock}},
       {"ReadsScoresTooEarly", "wait_products<1>(s);", "if ($) wait_products<2>(s); else wait_products<1>(s);", {kPendingRegister}},
-      {"RescalesTooEarly", "wait_products<0>(acc, weights);\n      if", "if ($) wait_products<1>(acc, weights); else wait_products<0>(acc, weights);\n      if", {kPendingRegister}},
+      {"RescalesTooEarly", "wait_products<0>(acc, weights);\n        if", "if ($) wait_products<1>(acc, weights); else wait_products<0>(acc, weights);\n        if", {kPendingRegister}},
       {"KeepsTheTurn", "turns.pass();", "if (!$) turns.pass();", {kDeadlock}},
+      {"KeepsTheRows", "q_ring.release(q_at);", "if (!$) q_ring.release(q_at);", {kDeadlock}},
+      {"RowsLoadedBeforeTheyAreRead", "q_ring.wait(q_at);", "q_ring.wait(q_at);\n    if ($) q_ring.release(q_at);",
+       {kRace, kPendingCopy, kBarrier, kDeadlock}},
+      {"SkipsARound", "rounds.any(); rounds.next()) {\n    const", "rounds.any(); rounds.next()) {\n    if ($ && rounds.round == 1) continue;\n    const",
+       {kDeadlock, kBarrier, kRace}},
       {"RowsTooFarApart", "{p.k.stride[0], p.k.stride[1], p.n_key", "{p.k.stride[0] + ($ ? 8 : 0), p.k.stride[1], p.n_key",
        {kOutOfBoundsGlobal}},
-      {"TilesOverlap", "v_ring{smem + 1024 + q_tile.bytes + k_ring.tile_bytes,",
-       "v_ring{smem + 1024 + q_tile.bytes + ($ ? 1024 : k_ring.tile_bytes),", {kRace, kPendingCopy, kBarrier}},
-      {"BarriersOverlap", "smem + Barrier::bytes + k_ring.barrier_bytes}", "smem + Barrier::bytes + ($ ? 0 : k_ring.barrier_bytes)}",
+      {"TilesOverlap", "v_ring{smem + 1024 + q_ring.tile_bytes + k_ring.tile_bytes,",
+       "v_ring{smem + 1024 + q_ring.tile_bytes + ($ ? 1024 : k_ring.tile_bytes),", {kRace, kPendingCopy, kBarrier}},
+      {"BarriersOverlap", "smem + q_ring.barrier_bytes + k_ring.barrier_bytes}", "smem + q_ring.barrier_bytes + ($ ? 0 : k_ring.barrier_bytes)}",
        {kBarrier, kDeadlock, kRace}},
       {"LoadsOneTileTooFew", "v_ring.load(v_at,", "if (!$ || tile + 1 < tiles) v_ring.load(v_at,", {kDeadlock}},
   };

@@ -10,13 +10,14 @@ namespace {
 
 using namespace flashlight;
 
-// 200 queries are two CTAs, 700 keys of the causal kernel's tiles enough to go round its rings.
+// 700 queries are four tiles of rows for two CTAs, 700 keys of the causal kernel's tiles enough to go round its rings.
 std::vector<emulator::Finding> findings_with(int fault, std::uint64_t seed) {
   planted_fault = fault;
   const emulator::Options before = emulator::options();
   emulator::Options options = before;
   options.seed = seed;
   options.compute_capability = 90;
+  options.multiprocessors = 2;
   emulator::set_options(options);
   emulator::take_findings();
   const auto input = [](std::int64_t rows, std::uint64_t salt) { return randn({1, rows, 64}, salt, kFloat32).to(kBFloat16).to(kCUDA); };

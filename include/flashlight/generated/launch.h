@@ -163,18 +163,24 @@ struct Cta {
   int rows, threads, shared_bytes;
 };
 
-// Starts a kernel on all rows of all batch elements. Throws flashlight::Error where the launch fails.
+// Starts a kernel on `grid` CTAs. Throws flashlight::Error where the launch fails.
 template <class P>
-void start(void (*kernel)(P), const Launch& launch, std::remove_cv_t<std::remove_reference_t<P>>& p, long long batch,
-           const Cta& cta, const char* name) {
+void start_grid(void (*kernel)(P), const Launch& launch, const std::remove_cv_t<std::remove_reference_t<P>>& p, int grid,
+                const Cta& cta, const char* name) {
 #if !defined(__CUDACC__)
   emulator::set_allocation_lookup(find_emulated_allocation);
 #endif
-  p.row_tiles = (p.n_row + cta.rows - 1) / cta.rows;
-  const int grid = launch.grid(batch * p.row_tiles);
   if (device::launch(kernel, grid, cta.threads, cta.shared_bytes, current_stream(), p, name) == 0) return;
   launch.fail(std::string(device::last_error_text()) + " (kernel " + name + ", " + std::to_string(grid) + " CTAs of " + std::to_string(cta.threads) +
               " threads and " + std::to_string(cta.shared_bytes) + " bytes of shared memory)");
+}
+
+// On all rows of all batch elements, a CTA for each tile of rows.
+template <class P>
+void start(void (*kernel)(P), const Launch& launch, std::remove_cv_t<std::remove_reference_t<P>>& p, long long batch,
+           const Cta& cta, const char* name) {
+  p.row_tiles = (p.n_row + cta.rows - 1) / cta.rows;
+  start_grid(kernel, launch, p, launch.grid(batch * p.row_tiles), cta, name);
 }
 
 }  // namespace flashlight::generated
