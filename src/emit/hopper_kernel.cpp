@@ -34,6 +34,7 @@ void HopperWriter::find_obstacle() {
     const std::string name = function_.graph.label(program_.operands[o].factors[0].node);
     const std::string keys = "the keys' tile " + (name.empty() ? std::to_string(o) : "of '" + name + "'");
     text_.obstacle = keys + (place.converts         ? " may be stored in another type than the products', and TMA converts nothing"
+                             : place.scattered >= 0 ? " has rows that are looked up, and TMA copies boxes"
                              : !place.parts.empty() ? " is made of several tensors, and TMA copies one"
                                                     : " is computed while it is loaded, and TMA only copies");
   }

@@ -15,6 +15,7 @@ void KernelWriter::write_load(std::size_t o, const std::string& first, Writer& w
     return;
   }
   const kernel::Operand& operand = program_.operands[o];
+  if (place.scattered >= 0) return write_scattered(o, first, w);
   if (reduces(operand)) return write_row_fill(o, first, w);
   std::vector<Code> factors;
   for (const graph::Operand& factor : operand.factors)
@@ -25,6 +26,16 @@ void KernelWriter::write_load(std::size_t o, const std::string& first, Writer& w
   w.line("const int " + row + " = " + first + " + tile_row;");
   w.line("return " + row + " < " + rows + " && " + col + " < " + loop_extent(operand.cols) + " ? " +
          wrap(product(factors, CType::Float), kOr) + " : 0.0f;");
+  w.close("});");
+}
+
+// Each row is looked up by the threads that copy it.
+void KernelWriter::write_scattered(std::size_t o, const std::string& first, Writer& w) {
+  const Placement& place = operands_[o];
+  const std::string row = place.row ? "i" : "j", rows = place.row ? "p.n_row" : "p.n_key";
+  w.open("load_rows_async(" + place.name + ", " + matrix_name(o) + ", kThreads, [&](int tile_row) FL_INLINE -> long long {");
+  w.line("const int " + row + " = " + first + " + tile_row;");
+  w.line("return " + row + " < " + rows + " ? " + place.row_start + " : -1;");
   w.close("});");
 }
 

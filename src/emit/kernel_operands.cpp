@@ -39,6 +39,50 @@ std::vector<KernelWriter::Placement> KernelWriter::parts_of(const kernel::Operan
   return parts;
 }
 
+// A plain tensor of which an element's column is found by a stride, and its row in any way: through a table of pages, or
+// wherever a division of the position leads to.
+bool KernelWriter::scatter(Placement& place, const kernel::Operand& operand) {
+  const graph::Operand& access = operand.factors[0];
+  const graph::Node& node = function_.graph[access.node];
+  const bool gathers = node.op == graph::Op::Gather;
+  if (operand.factors.size() != 1 || (!gathers && node.op != graph::Op::Input)) return false;
+  const fusion::Access at =
+      gathers ? fusion::compose(node.operands[0], access.index) : fusion::Access{access.node, access.index};
+  const graph::Node& tensor = function_.graph[at.node];
+  if (tensor.op != graph::Op::Input || tensor.type != graph::Type::Float ||
+      !function_.tensors[tensor.input].conversions.empty())
+    return false;
+  std::vector<fusion::Access> positions;
+  for (std::size_t k = 1; gathers && k < node.operands.size(); ++k) {
+    positions.push_back(fusion::compose(node.operands[k], access.index));
+    if (dependence_(positions.back()) & fusion::bit(operand.cols) || dependence_.has_reduction(positions.back().node))
+      return false;
+  }
+  fusion::Index start, steps;
+  for (const Sym& index : at.index) {
+    const auto by_col = graph::affine_in(index, operand.cols);
+    if (!by_col || graph::contains(by_col->first, graph::SymOp::Axis) ||
+        graph::contains(by_col->first, graph::SymOp::Datum))
+      return false;
+    steps.push_back(by_col->first);
+    start.push_back(by_col->second);
+  }
+  std::vector<Code> data(1), strides;
+  for (const fusion::Access& position : positions) data.push_back(points_.value(position.node, position.index));
+  const std::string field = parameters_.tensor(tensor.input);
+  for (std::size_t a = 0; a < steps.size(); ++a) {
+    if (steps[a].is_integer(0)) continue;
+    const Code stride{field + ".stride[" + std::to_string(a - function_.tensors[tensor.input].pack) + "]", kAtom, CType::Long};
+    strides.push_back(steps[a].is_integer(1) ? stride : product({points_.index(steps[a]), stride}, CType::Long));
+  }
+  contracts(tensor.input);
+  place.scattered = tensor.input;
+  place.name = fresh_tile(parameters_.tensor_field(tensor.input));
+  place.row_start = points_.offset(tensor.input, start, data);
+  place.col_stride = strides.empty() ? "0" : sum(strides, CType::Long).text;
+  return true;
+}
+
 void KernelWriter::contracts(int input) {
   parameters_.tensor(input);
   if (std::find(text_.contracted.begin(), text_.contracted.end(), input) == text_.contracted.end())
@@ -91,7 +135,7 @@ void KernelWriter::place_operands() {
         !place.parts.empty() && !label.empty()) {
       place.name = fresh_tile(identifier(label));
     }
-    if (place.input < 0 && place.parts.empty()) note_filled(operand);
+    if (place.input < 0 && place.parts.empty() && !scatter(place, operand)) note_filled(operand);
     (place.row ? text_.row_operands : text_.key_operands).push_back(operand.cols);
     operands_.push_back(place);
   }
@@ -147,6 +191,9 @@ void KernelWriter::write_operands(Writer& w) {
 void KernelWriter::write_matrices(std::size_t o, Writer& w) {
   const Placement& place = operands_[o];
   if (!place.parts.empty()) write_segments(o, w);
+  if (place.scattered >= 0)
+    w.line("const ScatteredRows<const T> " + matrix_name(o) + " = " + parameters_.tensor(place.scattered) +
+           ".template rows<const T>(" + place.col_stride + ", " + loop_extent(program_.operands[o].cols) + ");");
   if (place.input < 0) return;
   const auto [field, arguments] = matrix(place, program_.operands[o]);
   w.line("const GlobalMatrix<const T> " + matrix_name(o) + " = " + field + ".template matrix<const T>" +

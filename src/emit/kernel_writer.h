@@ -38,6 +38,10 @@ class KernelWriter {
     std::string extent = {};       // its number of rows; empty: as many as there are queries or keys
     std::vector<Placement> parts;  // of a concatenation along the rows: each is copied, from `start` on
     std::string start = {};
+    // A tensor whose rows lie anywhere, as an index tensor or a division of the position says: the element at which the row
+    // of number i or j begins.
+    int scattered = -1;  // that tensor
+    std::string row_start = {}, col_stride = {};
   };
   // A value of the key alone, too dear to repeat for every score: in shared memory, computed once a tile.
   struct KeyVector {
@@ -63,6 +67,7 @@ class KernelWriter {
   // kernel_operands.cpp
   std::vector<Placement> parts_of(const kernel::Operand& operand);
   void contracts(int input);
+  bool scatter(Placement& place, const kernel::Operand& operand);
   bool is_affine(const graph::Operand& access, int rows, int cols) const;
   std::string fresh_tile(const std::string& of) const;
   void place_operands();
@@ -82,6 +87,7 @@ class KernelWriter {
 
   // kernel_loads.cpp
   void write_load(std::size_t o, const std::string& first, Writer& w);
+  void write_scattered(std::size_t o, const std::string& first, Writer& w);
   bool reduces(const kernel::Operand& operand);
   void write_row_fill(std::size_t o, const std::string& first, Writer& w);
   bool is_used(std::size_t operand, const kernel::Sweep& sweep) const;

@@ -35,6 +35,27 @@ template <class T, int R, int C, int THREADS> FL_KERNEL(THREADS) copy_kernel(FL_
   }
 }
 
+template <class T> struct ScatterParams {
+  ScatteredRows<const T> in;
+  const int* starts;  // [R], of each row; negative: zeros
+  float* out;         // [R][C]
+};
+
+// A tile by load_rows_async, read back element by element.
+template <class T, int R, int C, int THREADS> FL_KERNEL(THREADS) scatter_kernel(FL_PARAMS(ScatterParams<T>) p) {
+  FL_SHARED_MEMORY(smem);
+  const SharedTile<T, R, C> tile{smem};
+  load_rows_async(tile, p.in, THREADS, [&](int row) FL_INLINE -> long long {
+    return load_int(AuxTensor{p.starts, kAuxInt32}, row);
+  });
+  commit_group();
+  wait_group<0>();
+  sync_threads();
+  for (int i = thread_index(); i < R * C; i += THREADS) {
+    matrix_of(p.out, R, C).at(i / C, i % C)[0] = load_element(tile, i / C, i % C);
+  }
+}
+
 // fill_tile with row * 1000 + col, read back.
 template <class T, int R, int C, int THREADS> FL_KERNEL(THREADS) fill_kernel(FL_PARAMS(CopyParams<T>) p) {
   FL_SHARED_MEMORY(smem);

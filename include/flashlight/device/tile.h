@@ -77,6 +77,20 @@ template <class T, int S> struct SegmentedMatrix {
   int starts[S];
 };
 
+// Rows that lie anywhere in a tensor. `vectors`: a row that starts at a multiple of 16 bytes from the base may be read 16
+// bytes at a time.
+template <class T> struct ScatteredRows {
+  T* base;
+  long long col_stride;
+  int cols;
+  bool vectors;
+
+  // Whether the row that begins at element `start` is copied by vectors.
+  FL_HOST_DEVICE bool copies(long long start) const {
+    return vectors && start % (16 / static_cast<long long>(sizeof(T))) == 0;
+  }
+};
+
 }  // namespace flashlight::device
 
 // Loads and element access. The bodies are in the two headers below; both declare:
@@ -89,6 +103,9 @@ template <class T, int S> struct SegmentedMatrix {
 //      The CTA's `threads` threads copy rows [row0, row0 + R); rows and columns outside the matrix become 0.
 //  void load_tile_async(SharedTile<T, R, C>, SegmentedMatrix<const T, S>, int row0, int threads)
 //      The same; a tile that lies in one part is copied, one that two parts share is filled.
+//  void load_rows_async(SharedTile<T, R, C>, ScatteredRows<const T>, int threads, start)
+//      The same for rows that are looked up: start(row) is the element at which the tile's row begins, negative
+//      for one of zeros. Every thread that copies a part of the row asks for it.
 //      Complete for a thread after commit_group() and wait_group<N>(), for the CTA after sync_threads() then.
 //  void fill_tile(SharedTile<T, R, C>, int threads, f)
 //      tile[row][col] = f(row, col), synchronously; visible to others after sync_threads().

@@ -59,6 +59,12 @@ template <int R> struct TensorArg {
     return {first, row_stride, col_stride, rows, cols, vectors};
   }
 
+  // Rows of `cols` elements that begin anywhere in the tensor.
+  template <class T> FL_DEVICE device::ScatteredRows<T> rows(long long col_stride, int cols) const {
+    return {static_cast<T*>(base), col_stride, cols,
+            col_stride == 1 && reinterpret_cast<std::uintptr_t>(base) % 16 == 0};
+  }
+
   // The same matrix, whatever the tensor's storage type is.
   FL_DEVICE device::AnyMatrix any_matrix(long long start, long long row_stride, long long col_stride, int rows, int cols) const {
     return {base, dtype, start, row_stride, col_stride, rows, cols};

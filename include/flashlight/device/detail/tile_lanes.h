@@ -102,4 +102,44 @@ FL_DEVICE void load_tile_async(SharedTile<T, R, C> tile, GlobalMatrix<const deta
   }
 }
 
+namespace detail {
+
+// A chunk of a row that no vector may read.
+template <class T, int R, int C>
+FL_DEVICE void copy_chunk_values(SharedTile<T, R, C> tile, const ScatteredRows<const T>& rows, long long start,
+                                 int row, int col) {
+  FL_NO_UNROLL
+  for (int k = 0; k < tile.chunk_elements; ++k) {
+    T x{};
+    if (start >= 0 && col + k < rows.cols) x = load_constant(rows.base + start + (col + k) * rows.col_stride);
+    store_shared(shared_address(tile.base) + tile.offset(row, col + k), x);
+  }
+}
+
+}  // namespace detail
+
+template <class T, int R, int C, class F>
+FL_DEVICE void load_rows_async(SharedTile<T, R, C> tile, ScatteredRows<const detail::same_t<T>> rows, int threads,
+                               F start) {
+  using Tile = SharedTile<T, R, C>;
+  const int thread = detail::opaque(thread_index());
+  const int step = threads / Tile::chunks_per_row, chunk = thread % Tile::chunks_per_row;
+  const std::uint32_t destination = detail::shared_address(tile.base);
+  FL_UNROLL_4
+  for (int row = thread / Tile::chunks_per_row; row < R; row += step) {
+    const long long at = start(row);
+    FL_UNROLL
+    for (int c = 0; c < C; c += Tile::block) {
+      const int col = c + chunk * Tile::chunk_elements;
+      if (at >= 0 && !rows.copies(at)) {
+        detail::copy_chunk_values(tile, rows, at, row, col);
+        continue;
+      }
+      const int left = (rows.cols - col) * static_cast<int>(sizeof(T));
+      detail::copy_async_16(destination + Tile::offset(row, col), rows.base + (at >= 0 ? at + col : 0),
+                            at >= 0 ? greatest(0, least(16, left)) : 0);
+    }
+  }
+}
+
 }  // namespace flashlight::device
