@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The samples' command line, and the list of ugly sizes.
-#include <flashlight/emulator/emulator.h>
+#include <flashlight/runtime.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,7 +28,7 @@ constexpr const char* kHelp =
     "  --noncontiguous          store [B, H, S, D] inputs as [B, S, H, D]\n"
     "  --ugly                   a list of sizes that fit no tile, in bf16 and fp16 unless --dtype is given, some strided\n"
     "  --eager                  leave the fused run out\n"
-    "  --arch sm_80|sm_90a      what the emulated device passes for: a file has kernels for both\n"
+    "  --arch sm_80|sm_90a      which of a file's kernels run, where it has both (sm_90a)\n"
     "  --strict-nan             rows that see no key must give NaN (as translated with --strict-nan)\n"
     "  --save FOLDER            keep the small float64 results there, for --expected on another machine\n"
     "  --expected FOLDER        hold the float64 results of this machine against those\n"
@@ -58,11 +60,22 @@ DType dtype(std::string_view text) {
   usage("no dtype", text.data());
 }
 
-void pass_for(std::string_view arch) {
-  emulator::Options options = emulator::options();
-  options.compute_capability = arch == "sm_80" ? 80 : 90;
-  if (arch != "sm_80" && arch != "sm_90a") usage("no architecture", arch.data());
-  emulator::set_options(options);
+// Which of a file's kernels run, on a GPU or on the emulated device.
+void choose_kernels(const char* arch) {
+  if (arch != std::string_view("sm_80") && arch != std::string_view("sm_90a")) usage("no architecture", arch);
+  setenv("FLASHLIGHT_ARCH", arch, 1);
+}
+
+// How often each kernel was started.
+std::map<std::string, long long>& started() {
+  static std::map<std::string, long long> kernels;
+  return kernels;
+}
+
+void print_started() {
+  std::string line;
+  for (const auto& [kernel, count] : started()) line += " " + kernel + " " + std::to_string(count);
+  if (!line.empty()) std::printf("kernels:%s\n", line.c_str());
 }
 
 std::int64_t* size_of(Shape& s, std::string_view option) {
@@ -100,7 +113,7 @@ Options parse(int argc, char** argv, const Shape& defaults) {
       else o.shape.dtype = dtype(value), o.one_dtype = true;
       o.friendly = false;
     } else if (option == "--arch") {
-      pass_for(behind(argc, argv, k));
+      choose_kernels(behind(argc, argv, k));
     } else if (option == "--save") {
       o.references.save(behind(argc, argv, k));
     } else if (option == "--expected") {
@@ -146,6 +159,7 @@ std::vector<Shape> ugly(const Shape& defaults, bool one_dtype) {
 int detail::run(int argc, char** argv, const Shape& defaults, void* callable, Body body) {
   Options o = parse(argc, argv, defaults);
   bool passed = true;
+  observe_launches([](const char* kernel) { ++started()[kernel]; });
   for (const Shape& shape : o.ugly ? ugly(o.shape, o.one_dtype) : std::vector{o.shape}) {
     o.references.begin_case();
     Case c(shape, o.friendly && !o.ugly, o.eager, o.strict_nan, &o.references);
@@ -157,6 +171,7 @@ int detail::run(int argc, char** argv, const Shape& defaults, void* callable, Bo
       passed = false;
     }
   }
+  if (o.ugly || !o.friendly) print_started();
   if (o.references.compared()) std::printf("%d kept references compared\n", o.references.compared());
   if (o.references.found_none()) std::printf("FAIL: no kept reference was found for --expected\n");
   return passed && !o.references.found_none() ? 0 : 1;

@@ -8,7 +8,4 @@ namespace flashlight::emulator {
 long long counter(std::string_view) { return 0; }
 void reset_counters() {}
 
-Options options() { return {}; }
-void set_options(const Options&) {}
-
 }  // namespace flashlight::emulator

@@ -31,6 +31,16 @@ const DeviceTable& emulated_device();
 void* current_stream();
 void set_stream(void* stream);
 
+// Told the name of every kernel that is started, for instance "attention_1_sm90a", by whatever thread starts it; null: nobody
+// is. For tests and measurements.
+using LaunchObserver = void (*)(const char* kernel);
+void observe_launches(LaunchObserver observer);
+LaunchObserver launch_observer();
+
+// Whether launchers may take kernels for sm_90a. FLASHLIGHT_ARCH=sm_80 in the environment, read at every launch, says that a
+// Hopper GPU shall run the kernels that every file has; sm_90a or nothing is the default, another value an Error.
+bool takes_hopper_kernels();
+
 // A live allocation of the emulated device. Fresh memory is filled with 0xFF bytes, a NaN in every floating
 // dtype.
 struct AllocationInfo {

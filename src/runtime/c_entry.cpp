@@ -215,4 +215,5 @@ long long integer_scalar(double value, const char* name) {
 
 }  // namespace flashlight::generated
 
+extern "C" void flashlight_observe_launches(void (*observer)(const char*)) { flashlight::observe_launches(observer); }
 extern "C" const char* flashlight_last_error() { return flashlight::generated::last_error.c_str(); }

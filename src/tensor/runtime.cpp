@@ -3,10 +3,13 @@
 #include <flashlight/runtime.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <mutex>
 #include <new>
+#include <string>
+#include <string_view>
 
 namespace flashlight {
 namespace {
@@ -53,6 +56,7 @@ void synchronize(void*) {}
 constexpr DeviceTable kEmulated = {"emulated device", allocate, deallocate, copy, synchronize};
 
 std::atomic<const DeviceTable*> registered{nullptr};
+std::atomic<LaunchObserver> observer_of_launches{nullptr};
 thread_local void* stream_of_thread = nullptr;
 
 }  // namespace
@@ -68,6 +72,17 @@ const DeviceTable& emulated_device() { return kEmulated; }
 
 void* current_stream() { return stream_of_thread; }
 void set_stream(void* stream) { stream_of_thread = stream; }
+
+void observe_launches(LaunchObserver observer) { observer_of_launches.store(observer, std::memory_order_release); }
+LaunchObserver launch_observer() { return observer_of_launches.load(std::memory_order_acquire); }
+
+bool takes_hopper_kernels() {
+  const char* const given = std::getenv("FLASHLIGHT_ARCH");
+  const std::string_view arch = given ? given : "";
+  if (arch.empty() || arch == "sm_90a") return true;
+  if (arch == "sm_80") return false;
+  throw Error(("FLASHLIGHT_ARCH is '" + std::string(arch) + "'; sm_80 and sm_90a are known").c_str());
+}
 
 bool find_allocation(const void* address, AllocationInfo* info) {
   const std::byte* byte = static_cast<const std::byte*>(address);

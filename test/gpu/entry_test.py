@@ -5,6 +5,7 @@ Usage: entry_test.py <bench/gpu> <folder of .cu files> <folder of shared librari
 """
 
 import ctypes
+import os
 import pathlib
 import sys
 import unittest
@@ -81,6 +82,27 @@ class Entries(unittest.TestCase):
         q = normal(0, 1, 1, 4, 64)
         call = entry("causal_attention", "causal_attention").prepare({n: dl(q) for n in "qkv"}, {}, [dl(np.empty_like(q))])
         self.assertEqual(call.workspace_bytes, 0)
+
+
+class Kernels(unittest.TestCase):
+    def started(self, arch):
+        """Which kernels a call starts where FLASHLIGHT_ARCH is `arch`."""
+        q = normal(0, 1, 1, 16, 64)
+        out = np.empty_like(q)
+        function = entry("causal_attention", "causal_attention")
+        with entries.environment(FLASHLIGHT_ARCH=arch), function.observed() as kernels:
+            function.prepare({n: dl(q) for n in "qkv"}, {}, [dl(out)])()
+        return kernels
+
+    def test_those_for_hopper_run_unless_others_are_asked_for(self):
+        self.assertEqual(self.started(None), ["causal_attention_1_sm90a"])
+        self.assertEqual(self.started("sm_90a"), ["causal_attention_1_sm90a"])
+        self.assertEqual(self.started("sm_80"), ["causal_attention_1_sm80"])
+        self.assertNotIn("FLASHLIGHT_ARCH", os.environ)
+
+    def test_an_unknown_architecture_is_refused(self):
+        with self.assertRaisesRegex(entries.EntryError, "FLASHLIGHT_ARCH is 'sm_70'; sm_80 and sm_90a are known"):
+            self.started("sm_70")
 
 
 class Errors(unittest.TestCase):

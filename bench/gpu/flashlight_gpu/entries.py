@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The C entries of emitted files: what they are called and take, and calling them with any library's tensors."""
 
+import contextlib
 import ctypes
+import os
 import re
 
 CPU, CUDA = 1, 2  # DLPack's device types
@@ -28,6 +30,9 @@ class DLTensor(ctypes.Structure):
     ]
 
 
+OBSERVER = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
+
+
 def describe(pointer, shape, strides, dtype, device):
     """The DLTensor of memory that somebody else owns. strides: in elements, None for contiguous."""
     code, bits = DTYPES[dtype]
@@ -36,19 +41,37 @@ def describe(pointer, shape, strides, dtype, device):
     return DLTensor(pointer, DLDevice(device, 0), len(shape), DLDataType(code, bits, 1), sizes, steps, 0)
 
 
-ENTRY = re.compile(r'extern "C" int (flashlight_\w+)\(.*?c_entry\("([^"]*)", out, (\d+).*?\brun_(\w+)\(launch', re.S)
+ENTRY = re.compile(r'extern "C" int (flashlight_\w+)\(.*?c_entry\("([^"]*)", out, (\d+), in, \{([^}]*)\}.*?\brun_(\w+)\(launch', re.S)
 
 
 def entries_in(text):
     """The entries of an emitted file: symbol, function, names of the tensors and scalars in order, number of results."""
     found = []
-    for symbol, function, results, launcher in ENTRY.findall(text):
+    for symbol, function, results, names, launcher in ENTRY.findall(text):
         declared = re.search(r"^Optional<TensorList> %s\(([^)]*)\);" % re.escape(launcher), text, re.M)
         parameters = [p.strip() for p in declared[1].split(",")] if declared and declared[1].strip() else []
-        tensors = [p.split("&")[-1].strip() for p in parameters if "Tensor&" in p]
-        scalars = [p.split()[-1] for p in parameters if "Tensor&" not in p]
-        found.append({"symbol": symbol, "function": function, "tensors": tensors, "scalars": scalars, "results": int(results)})
+        scalars = [p.split()[-1] for p in parameters if "Tensor" not in p]
+        found.append({"symbol": symbol, "function": function, "tensors": re.findall(r'"([^"]*)"', names), "scalars": scalars, "results": int(results)})
     return found
+
+
+@contextlib.contextmanager
+def environment(**variables):
+    """Sets variables of the environment, which emitted files read at every launch, for a while; None unsets one."""
+    before = {name: os.environ.get(name) for name in variables}
+
+    def put(values):
+        for name, value in values.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+    put(variables)
+    try:
+        yield
+    finally:
+        put(before)
 
 
 class EntryError(RuntimeError):
@@ -63,9 +86,23 @@ class Entry:
         self._call = getattr(library, entry["symbol"])
         self._workspace_size = getattr(library, entry["symbol"] + "_workspace_size")
         self._last_error = library.flashlight_last_error
+        self._observe = library.flashlight_observe_launches
         self._call.restype = ctypes.c_int
         self._workspace_size.restype = ctypes.c_size_t
         self._last_error.restype = ctypes.c_char_p
+        self._observe.argtypes = [OBSERVER]
+        self._observe.restype = None
+
+    @contextlib.contextmanager
+    def observed(self):
+        """The list to which the names of kernels are added that start meanwhile."""
+        kernels = []
+        observer = OBSERVER(lambda name: kernels.append(name.decode()))
+        self._observe(observer)
+        try:
+            yield kernels
+        finally:
+            self._observe(OBSERVER())  # null
 
     def prepare(self, tensors, scalars, results):
         """The C arguments, made once: what is timed is then the call alone. Returns a function of the stream."""

@@ -58,3 +58,5 @@ long long integer_scalar(double value, const char* name);
 }  // namespace flashlight::generated
 
 extern "C" const char* flashlight_last_error();
+// See flashlight::observe_launches.
+extern "C" void flashlight_observe_launches(void (*observer)(const char* kernel));

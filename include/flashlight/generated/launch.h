@@ -170,7 +170,10 @@ void start_grid(void (*kernel)(P), const Launch& launch, const std::remove_cv_t<
 #if !defined(__CUDACC__)
   emulator::set_allocation_lookup(find_emulated_allocation);
 #endif
-  if (device::launch(kernel, grid, cta.threads, cta.shared_bytes, current_stream(), p, name) == 0) return;
+  if (device::launch(kernel, grid, cta.threads, cta.shared_bytes, current_stream(), p, name) == 0) {
+    if (const LaunchObserver observer = launch_observer(); observer && grid > 0) observer(name);
+    return;
+  }
   launch.fail(std::string(device::last_error_text()) + " (kernel " + name + ", " + std::to_string(grid) + " CTAs of " + std::to_string(cta.threads) +
               " threads and " + std::to_string(cta.shared_bytes) + " bytes of shared memory)");
 }

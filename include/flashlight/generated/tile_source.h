@@ -37,9 +37,9 @@ bool map_tiles(TileSource& source, const Launch& launch, int parameter, const Ti
   return device::make_tensor_map<Tile>(source.map, launch.base(parameter), shape) == nullptr;
 }
 
-// Whether the device takes sm_90a's instructions and the file was compiled for them.
+// Whether the device takes sm_90a's instructions, the file was compiled for them, and nobody asked for other kernels.
 template <class P> bool runs_on_hopper(void (*kernel)(P), int threads) {
-  return device::compute_capability() == 90 && device::has_code(kernel, threads);
+  return takes_hopper_kernels() && device::compute_capability() == 90 && device::has_code(kernel, threads);
 }
 
 }  // namespace flashlight::generated
