@@ -3,6 +3,7 @@
 #include "emit/cover_text.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "emit/cover_words.h"
 #include "emit/terms.h"
@@ -37,12 +38,13 @@ std::string without_parentheses(const std::string& text) {
 
 }  // namespace
 
-CoverText::CoverText(const kernel::Program& program, const kernel::Sweep& sweep, PointPrinter& points)
+CoverText::CoverText(const kernel::Program& program, const kernel::Sweep& sweep, PointPrinter& points, bool bets)
     : program_(program),
       sweep_(sweep),
       points_(points),
-      covers_(kernel::covers_of(program, sweep)),
-      spans_(program, covers_.data, points) {}
+      covers_(kernel::covers_of(program, sweep, bets)),
+      spans_(program, covers_.data, points),
+      bets_(bets && sweep.bet) {}
 
 // The form without its keys: its least or greatest value over the tile's rows.
 std::vector<Code> CoverText::rest(const Cover& cover, bool upper) {
@@ -168,7 +170,7 @@ void CoverText::write_bounds(Writer& w) {
     w.line("const long long data" + std::to_string(k) + " = " + points_.value(access.node, access.index).text + ";");
   }
   const std::string end = r.end.empty() ? "p.n_key" : "greatest_of(0, least_of(p.n_key, " + r.end + "))";
-  w.line("const int tiles = (" + end + " + N - 1) / N;");
+  w.line("const int tiles = (" + (bets_ && bounded_ ? "(bets ? " + end + " : p.n_key)" : end) + " + N - 1) / N;");
   if (bounded_below_) w.line("const int first_tile = greatest_of(0, " + r.begin + ") / N;");
   write_functions(w);
   if (spans) return write_search(w);
@@ -216,15 +218,18 @@ void CoverText::write_search(Writer& w) {
 void CoverText::write_tile(Writer& w) {
   const auto& all = covers_.masked;
   if (marked_ && std::find(all.begin(), all.end(), covers_.live) != all.end())
-    w.line("const bool all_kept = marks.full(tile);");
+    w.line(std::string("const bool all_kept = ") + (bets_ ? "bets && " : "") + "marks.full(tile);");
 }
 
 std::string CoverText::first() const {
   const std::string begin = bounded_below_ ? "first_tile" : "0";
-  return tested_ ? "live_from(" + begin + ")" : begin;
+  const std::string at = tested_ ? "live_from(" + begin + ")" : begin;
+  return bets_ && at != "0" ? "bets ? " + at + " : 0" : at;
 }
 
-std::string CoverText::next() const { return tested_ ? "live_from(tile + 1)" : "tile + 1"; }
+std::string CoverText::next() const {
+  return !tested_ ? "tile + 1" : bets_ ? "bets ? live_from(tile + 1) : tile + 1" : "live_from(tile + 1)";
+}
 
 std::string CoverText::full(Expr predicate) {
   const std::string inside = "col0 + N <= p.n_key";
@@ -241,6 +246,12 @@ std::string CoverText::full(Expr predicate) {
   return kept == "false" ? kept : kept == "true" ? inside : inside + " && " + (kept.find(" || ") == std::string::npos ? without_parentheses(kept) : kept);
 }
 
-std::string CoverText::in_words() const { return sparsity_in_words(program_, covers_, bounded_, tested_); }
+std::string CoverText::in_words() const {
+  const std::string words = sparsity_in_words(program_, covers_, bounded_, tested_);
+  if (!bets_) return words;
+  char above[32];
+  std::snprintf(above, sizeof above, "%.6g", sweep_.bet->above);
+  return words + ". A tile that the mask fills is left out: it adds nothing to a row with a score above " + above + "; where a row has none, the CTA sweeps again over all tiles";
+}
 
 }  // namespace flashlight::emit

@@ -7,7 +7,8 @@ namespace flashlight::emit {
 
 class CoverText {
  public:
-  CoverText(const kernel::Program& program, const kernel::Sweep& sweep, PointPrinter& points);
+  // With `bets`, tiles are left out on the sweep's bet while the variable `bets` is true.
+  CoverText(const kernel::Program& program, const kernel::Sweep& sweep, PointPrinter& points, bool bets = false);
 
   // Declares `tiles`, one past the last tile to visit, and what the tests below need. Needs `row0`; what it declares is the
   // same in every warp, and warps do not wait for each other in it.
@@ -48,6 +49,7 @@ class CoverText {
   kernel::SweepCovers covers_;
   SpanText spans_;
   std::vector<std::pair<kernel::Cover, std::string>> functions_;  // what decides a cover by spans
+  bool bets_ = false;
   bool bounded_below_ = false, bounded_ = false, tested_ = false, marked_ = false;
 };
 

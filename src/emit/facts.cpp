@@ -214,7 +214,7 @@ std::vector<std::string> formula_comment(const kernel::Program& program) {
     if (sweeps.size() > 1) lines.push_back("Sweep " + std::to_string(s + 1) + " over the keys j:");
     for (const kernel::Masked& masked : program.sweeps[s].masked) {
       std::string line = readable(masked.node) + " = " + readable(masked.value);
-      if (masked.predicate) line += " where " + readable(masked.predicate) + ", else " + float_literal(masked.otherwise);
+      if (masked.predicate) line += " where " + readable(masked.predicate) + ", else " + float_literal(masked.fill);
       lines.push_back(line);
     }
     for (const kernel::Step& step : program.sweeps[s].steps) {

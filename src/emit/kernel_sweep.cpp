@@ -48,7 +48,11 @@ void KernelWriter::note_sparsity(const CoverText& cover, std::size_t number) {
 
 void KernelWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w) {
   open_sweep(sweep, number, w);
-  CoverText cover(program_, sweep, points_);
+  CoverText cover(program_, sweep, points_, true);
+  if (sweep.bet) {
+    w.line("// Tiles that the mask fills are left out; where a row has nothing else, once more with all of them.");
+    w.open("for (bool bets = true;; bets = false) {");
+  }
   cover.write_bounds(w);
   note_sparsity(cover, number);
   if (number > 0) w.line("sync_threads();  // the tiles of the sweep before are no longer read");
@@ -77,8 +81,21 @@ void KernelWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, W
   w.line("tile = next;");
   w.close();
   w.line("wait_group<0>();");
+  if (sweep.bet) {
+    close_bet(sweep, w);
+    w.close();
+  }
   write_finals(sweep, w);
   if (number + 1 < program_.sweeps.size()) w.close();
+}
+
+// Ends the sweep where the bet is won, else starts it anew.
+void KernelWriter::close_bet(const kernel::Sweep& sweep, Writer& w) {
+  const std::string m = name_of(sweep.bet->maximum);
+  w.line("bool lost = false;");
+  w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { lost = lost || !(" + m + "[r] > " + float_literal(sweep.bet->above) + "); });");
+  w.line("if (!bets || !sync_threads_or(lost)) break;");
+  for (const kernel::State& state : sweep.states) w.line(name_of(state.node) + ".fill(" + float_literal(state.initial) + ");");
 }
 
 // Row vectors alive in one tile: states, temporaries, what a stream's exponent leaves outside its loop, and what a running sum
@@ -101,7 +118,7 @@ void KernelWriter::write_seen(const kernel::Sweep& sweep, Expr predicate, Writer
   w.line("TileMask<MI, N> seen;");
   element_loop("N", keep, {"seen.set(e, col0 + col_of(e) < p.n_key && " + keep + ");"}, w);
   w.line("wait_group<0>();");
-  w.open("if (!sync_threads_or(seen.some())) {");
+  w.open(std::string("if (!sync_threads_or(") + (sweep.bet ? "!bets || " : "") + "seen.some())) {");
   write_key_loads(true, "next * N", sweep, w, "", "next < tiles");
   w.line("commit_group();");
   w.line("tile = next;");
@@ -191,15 +208,22 @@ void KernelWriter::write_masked(const kernel::Masked& masked, const Item& item, 
   std::string keep;
   if (tests_elements_ && masked.predicate && masked.predicate == cover.elements()) {
     w.open("if (!" + wholes_.at(whole(masked, cover)) + ") {");
-    element_loop("N", "", {"if (!seen[e]) " + target + " = " + outside + ";"}, w);
+    const std::string hidden = masked.fill == masked.otherwise
+                                   ? outside
+                                   : "col0 + col_of(e) < p.n_key ? " + float_literal(masked.fill) + " : " + outside;
+    element_loop("N", "", {"if (!seen[e]) " + target + " = " + hidden + ";"}, w);
     return w.close();
   }
   if (masked.predicate) keep = wrap(values_.value(hoisted(masked.predicate, kernel::kScore, w), "e"), kAtom);
+  const bool one = keep.empty() || masked.fill == masked.otherwise;
+  std::vector<std::string> lines{"if (col0 + col_of(e) >= p.n_key" + (keep.empty() || !one ? "" : " || !" + keep) + ") " +
+                                 target + " = " + outside + ";"};
+  if (!one) {
+    const Expr hidden = alg::not_of(masked.predicate);
+    lines.push_back("else if (" + values_.value(hoisted(hidden, kernel::kScore, w), "e").text + ") " + target + " = " + float_literal(masked.fill) + ";");
+  }
   w.open("if (!" + wholes_.at(cover.full(masked.predicate)) + ") {");
-  element_loop("N", keep,
-               {"if (col0 + col_of(e) >= p.n_key" + (keep.empty() ? "" : " || !" + keep) + ") " + target +
-                " = " + outside + ";"},
-               w);
+  element_loop("N", keep, lines, w);
   w.close();
 }
 

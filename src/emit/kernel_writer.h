@@ -105,6 +105,7 @@ class KernelWriter {
   virtual void write_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w);
   void note_sparsity(const CoverText& cover, std::size_t number);
   void open_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w);
+  void close_bet(const kernel::Sweep& sweep, Writer& w);
   static int row_vectors(const kernel::Sweep& sweep);
   void write_wholes(const kernel::Sweep& sweep, CoverText& cover, Writer& w);
   void write_tile(const kernel::Sweep& sweep, CoverText& cover, Writer& w);

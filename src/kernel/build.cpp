@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "kernel/cover.h"
 #include "kernel/lowering.h"
 
 namespace flashlight::kernel {
@@ -55,6 +56,7 @@ void Lowering::lower(const alg::Sweep& sweep, bool last) {
   find_quotients(sweep);
   lower_states(sweep);
   find_live();
+  find_bet(sweep);
   finish(sweep, last);
 }
 
@@ -84,16 +86,25 @@ Operand Lowering::split_factors(const alg::Accumulator& a, std::vector<Expr>& le
 
 // where(guard, u, -inf) may be spelled in the value itself (an extremum's key); the predicate then guards it.
 Expr Lowering::masked_as_spelled(const std::string& name, Expr value, double otherwise) {
-  if (!value.is(alg::Op::kWhere) || !value.arg(2).is_constant(otherwise)) return masked(name, value, {}, otherwise);
-  return masked(name, value.arg(1), value.arg(0), otherwise);
+  if (!value.is(alg::Op::kWhere) || !value.arg(2).is_constant(otherwise)) return masked(name, value, {}, otherwise, otherwise);
+  return masked(name, value.arg(1), value.arg(0), otherwise, otherwise);
 }
 
-Expr Lowering::masked(const std::string& name, Expr value, Expr predicate, double otherwise) {
+// where(mask, u, -1e9): a mask of positions and captured values is looked at where it cuts a tile, whatever it fills with.
+Expr Lowering::masked_or_filled(const std::string& name, Expr value, double otherwise) {
+  if (!value.is(alg::Op::kWhere) || !is_given(program_, value.arg(0))) return masked_as_spelled(name, value, otherwise);
+  const Expr mask = value.arg(0), kept = value.arg(1), other = value.arg(2);
+  if (other.is(alg::Op::kConstant)) return masked(name, kept, mask, otherwise, other.value());
+  if (kept.is(alg::Op::kConstant)) return masked(name, other, alg::not_of(mask), otherwise, kept.value());
+  return masked_as_spelled(name, value, otherwise);
+}
+
+Expr Lowering::masked(const std::string& name, Expr value, Expr predicate, double otherwise, double fill) {
   for (const Masked& m : out_->masked) {
-    if (m.value == value && m.predicate == predicate && m.otherwise == otherwise) return m.node;
+    if (m.value == value && m.predicate == predicate && m.otherwise == otherwise && m.fill == fill) return m.node;
   }
   const Expr node = temporary(kScore, name);
-  out_->masked.push_back({node, value, predicate, otherwise});
+  out_->masked.push_back({node, value, predicate, otherwise, fill});
   return node;
 }
 
@@ -157,12 +168,38 @@ void Lowering::use_contraction(int leaf_id) {
 
 void Lowering::find_live() {
   for (const Masked& m : out_->masked) {
-    if (!m.predicate) {
+    if (!m.predicate || m.fill != m.otherwise) {
       out_->live.clear();
       return;
     }
     if (std::find(out_->live.begin(), out_->live.end(), m.predicate) == out_->live.end()) out_->live.push_back(m.predicate);
   }
+}
+
+// All that the sweep adds up is weighed by exponentials around one maximum, whose mask fills with a number: e^(fill - maximum)
+// is 0 in float32 where the difference is large enough.
+void Lowering::find_bet(const alg::Sweep& sweep) {
+  constexpr double kLargest = -1000, kUnseen = 110;  // e^-110 is below float32's smallest number
+  if (!out_->live.empty() || references_.size() != 1 || !sweep.plain.empty() || !sweep.scans.empty()) return;
+  const LoweredReference& r = references_[0];
+  if (r.kind == alg::ReferenceKind::kRunningMean || r.scale) return;
+  double least = kInf;
+  for (const alg::Accumulator& a : sweep.accumulators) {
+    double lambda = 0;
+    for (const alg::Exponent& e : a.exponents) lambda += e.reference == 0 ? e.lambda : 0;
+    if (!a.powers.empty() || a.argmax >= 0) return;
+    least = std::min(least, lambda);
+  }
+  if (sweep.accumulators.empty() || least <= 0) return;
+  Bet bet{r.state, 0, {}};
+  for (const Masked& m : out_->masked) {
+    if (!m.predicate) return;
+    const bool fills = m.fill != m.otherwise;
+    if (fills && (m.node != r.masked || !(m.fill <= kLargest))) return;
+    if (fills) bet.above = m.fill + kUnseen / least;
+    if (std::find(bet.live.begin(), bet.live.end(), m.predicate) == bet.live.end()) bet.live.push_back(m.predicate);
+  }
+  if (bet.above != 0) out_->bet = std::move(bet);
 }
 
 int Lowering::contraction(int leaf_id) {

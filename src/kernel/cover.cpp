@@ -213,7 +213,8 @@ void absorb(std::vector<Cover>& args) {
   args = std::move(kept);
 }
 
-// Known before the sweep computes anything, point by point.
+}  // namespace
+
 bool is_given(const Program& program, Expr condition) {
   fusion::Dependence dependence(program.function->graph);
   for (Expr leaf : alg::collect(condition, {alg::Op::kLeaf})) {
@@ -224,18 +225,16 @@ bool is_given(const Program& program, Expr condition) {
   return alg::collect(condition, {alg::Op::kCall, alg::Op::kStreamLength}).empty();
 }
 
-}  // namespace
-
 CoverOf cover_of(const Program& program, Expr condition) {
   CoverReader reader(program);
   Cover cover = reader.of(condition, false);
   return {std::move(cover), std::move(reader.data)};
 }
 
-SweepCovers covers_of(const Program& program, const Sweep& sweep) {
+SweepCovers covers_of(const Program& program, const Sweep& sweep, bool bets) {
   CoverReader reader(program);
   SweepCovers result;
-  const auto& live = sweep.live;
+  const auto& live = bets && sweep.bet ? sweep.bet->live : sweep.live;
   if (live.empty() || std::any_of(live.begin(), live.end(), [](Expr e) { return !e; })) {
     result.live = CoverReader::constant(true);
   } else {

@@ -97,7 +97,10 @@ struct SweepCovers {
 
 // The cover of a condition of the row program.
 CoverOf cover_of(const Program&, Expr condition);
-SweepCovers covers_of(const Program&, const Sweep&);
+// With `bets`, `live` is that of the sweep's bet, where it has one.
+SweepCovers covers_of(const Program&, const Sweep&, bool bets = false);
+// Known before the sweep computes anything, point by point.
+bool is_given(const Program&, Expr condition);
 
 // True if the keys a row keeps are one interval, so that loop bounds skip every empty tile.
 bool is_interval(const Cover&);

@@ -35,7 +35,7 @@ class Interpretation {
     }
     rows_ = extents_[plan_.row];
     keys_ = extents_[plan_.stream];
-    for (const Sweep& sweep : program.sweeps) covers_.push_back(covers_of(program, sweep));
+    for (const Sweep& sweep : program.sweeps) covers_.push_back(covers_of(program, sweep, true));
     place_.loops.assign(kLoops, 0);
     place_.row_end = rows_;
     place_.key_end = keys_;
@@ -159,7 +159,8 @@ class Interpretation {
     const TileValues keep = m.predicate ? values_.value(m.predicate) : TileValues(kUniform, 1, 1, 1);
     for (std::int64_t i = 0; i < place_.rows; ++i) {
       for (std::int64_t j = 0; j < place_.keys; ++j) {
-        if (place_.col0 + j >= keys_ || keep.at(i, j) == 0) result.at(i, j) = m.otherwise;
+        if (place_.col0 + j >= keys_) result.at(i, j) = m.otherwise;
+        else if (keep.at(i, j) == 0) result.at(i, j) = m.fill;
       }
     }
     return result;
@@ -236,6 +237,20 @@ class Interpretation {
 
   void run(const Sweep& sweep, const SweepCovers& covers) {
     sweep_ = &sweep;
+    walk(sweep, covers);
+    if (sweep.bet && !is_won(*sweep.bet)) walk(sweep, covers_of(program_, sweep));
+    sweep_ = nullptr;  // what holds for a tile is out of scope
+    for (const Step& step : sweep.finals) variables_[step.target] = step.kind == StepKind::Fold ? fold(step) : row(step.value);
+  }
+
+  bool is_won(const Bet& bet) const {
+    const TileValues& maximum = variables_.at(bet.maximum);
+    for (std::int64_t i = 0; i < place_.rows && place_.row0 + i < rows_; ++i)
+      if (!(maximum.at(i, 0) > bet.above)) return false;
+    return true;
+  }
+
+  void walk(const Sweep& sweep, const SweepCovers& covers) {
     CoverValues values(program_, covers.data, points_, binding_, place_.loops);
     full_.clear();
     elements_ = covers.elements;
@@ -247,10 +262,10 @@ class Interpretation {
           TileValues(state.kind == StateKind::Accumulator ? kOut : kRow, place_.rows, columns, state.initial);
     }
     const TileCover live(covers.live, covers.data, values);
-    const TileWalk walk(covers.live, live, place_.row0, row_last(), keys_, place_.keys);
+    const TileWalk tiles(covers.live, live, place_.row0, row_last(), keys_, place_.keys);
     const std::int64_t all = (keys_ + place_.keys - 1) / place_.keys;
     std::int64_t next = 0;
-    for (std::int64_t tile = walk.first(); tile < walk.end(); tile = walk.after(tile)) {
+    for (std::int64_t tile = tiles.first(); tile < tiles.end(); tile = tiles.after(tile)) {
       skip(next, tile);
       place(tile);
       if (covers.elements && !holds_somewhere(covers.elements)) {
@@ -267,8 +282,6 @@ class Interpretation {
     skip(next, all);
     place(0);
     full_.clear();
-    sweep_ = nullptr;  // what holds for a tile is out of scope
-    for (const Step& step : sweep.finals) variables_[step.target] = step.kind == StepKind::Fold ? fold(step) : row(step.value);
   }
 
   void execute(const Step& step) {

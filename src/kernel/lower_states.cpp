@@ -181,7 +181,7 @@ void Lowering::lower_maximum(const alg::Reference& reference, const std::string&
   r.scale = u.scale;
   r.rest = u.rest;
   r.guard = known(reference.guard);
-  r.masked = masked("x" + n, u.rest, r.guard, -kInf);
+  r.masked = r.guard ? masked("x" + n, u.rest, r.guard, -kInf, -kInf) : masked_or_filled("x" + n, u.rest, -kInf);
   r.state = state("m", StateKind::Max, -kInf, -1);
   const std::size_t index = out_->states.size() - 1;
   const Expr tile = reduce(StateKind::Max, "tile_m" + n, r.masked);
@@ -213,7 +213,7 @@ void Lowering::lower_mean(const alg::Sweep& sweep, const alg::Reference& referen
   Expr before, tile,
       shift;  // the weight of the keys so far, of the tile's, and the tile's sum of weighted deviations
   if (reference.weight < 0) {
-    shift = reduce(StateKind::Sum, "tile_shift" + n, masked("x" + n, away, {}, 0));
+    shift = reduce(StateKind::Sum, "tile_shift" + n, masked("x" + n, away, {}, 0, 0));
     tile = alg::call(arena_, kKeysThrough, {});
   } else {
     const Summand& s = summand(sweep, reference.weight);
@@ -281,7 +281,7 @@ const Lowering::Summand& Lowering::summand(const alg::Sweep& sweep, std::size_t 
   }
   // A weight of 0 must not meet an infinite factor.
   if (!alive.empty() && !plain_weight) s.weight = where(alg::all_of(alive), s.weight, 0.0);
-  if (!guarded) s.weight = masked("p" + std::to_string(out_->masked.size()), s.weight, guard, 0);
+  if (!guarded) s.weight = masked("p" + std::to_string(out_->masked.size()), s.weight, guard, 0, 0);
   summands_[index] = std::move(s);
   return *summands_[index];
 }
@@ -408,7 +408,7 @@ void Lowering::lower_plain(const alg::Plain& plain) {
     return step(StepKind::Add, index, masked_as_spelled("y" + n, known(plain.value), 1));
   }
   const bool any = plain.kind == alg::PlainKind::kAny;  // the maximum of 1 where it holds
-  const Expr value = any ? masked("y" + n, arena_.constant(1), known(plain.value), 0)
+  const Expr value = any ? masked("y" + n, arena_.constant(1), known(plain.value), 0, 0)
                          : masked_as_spelled("y" + n, known(plain.value), -kInf);
   const Expr node = state(any ? "any" : "m", StateKind::Max, any ? 0 : -kInf, -1);
   step(StepKind::Set, index, max2(node, reduce(StateKind::Max, "tile_max" + n, value)));

@@ -48,7 +48,8 @@ class Lowering {
   // build.cpp
   void lower(const alg::Sweep& sweep, bool last);
   Operand split_factors(const alg::Accumulator& a, std::vector<Expr>& left);
-  Expr masked(const std::string& name, Expr value, Expr predicate, double otherwise);
+  Expr masked(const std::string& name, Expr value, Expr predicate, double otherwise, double fill);
+  Expr masked_or_filled(const std::string& name, Expr value, double otherwise);
   Expr masked_as_spelled(const std::string& name, Expr value, double otherwise);
   Expr state(std::string name, StateKind kind, double initial, int columns);
   int operand(Operand operand);
@@ -56,6 +57,7 @@ class Lowering {
   void find_quotients(const alg::Sweep& sweep);
   void use_contraction(int leaf_id);
   void find_live();
+  void find_bet(const alg::Sweep& sweep);
   int contraction(int leaf_id);
 
   // lower_states.cpp

@@ -287,9 +287,12 @@ class ProgramText {
     }
     for (const Masked& m : sweep.masked) {
       line("    masked " + text(m.node) + " = " + text(m.value) +
-           (m.predicate ? " where " + text(m.predicate) : "") + " else " + kernel::number(m.otherwise));
+           (m.predicate ? " where " + text(m.predicate) : "") + " else " + kernel::number(m.predicate ? m.fill : m.otherwise) +
+           (m.predicate && m.fill != m.otherwise ? ", past the end " + kernel::number(m.otherwise) : ""));
     }
     for (Expr e : sweep.live) line("    live where " + text(e));
+    if (sweep.bet) line("    bet " + text(sweep.bet->maximum) + " > " + kernel::number(sweep.bet->above));
+    for (Expr e : sweep.bet ? sweep.bet->live : std::vector<Expr>{}) line("      live where " + text(e));
     for (const Step& s : sweep.steps) line("    " + step(sweep, s));
     for (const Step& s : sweep.finals) {
       static const char* const kFolds[] = {"max", "min", "sum", "product"};

@@ -71,12 +71,22 @@ struct Step {
   StateKind reduce = StateKind::Max;
 };
 
-// Where a value counts. A masked value is `value` where the predicate holds and `otherwise` elsewhere, columns past the
-// last key included; on tiles the cover proves full, the predicate is not evaluated.
+// Where a value counts. A masked value is `value` where the predicate holds, `fill` where it does not, and `otherwise` past the
+// last key, which leaves what it is reduced to as it is; on tiles the cover proves full, the predicate is not evaluated.
 struct Masked {
   Expr node;        // stands for the masked value
   Expr value, predicate;  // predicate null: only the end of the keys masks
   double otherwise = 0;
+  double fill = 0;  // another number than `otherwise` is a score like any: no tile can be left out for it
+};
+
+// Tiles that a large negative number fills may be left out on the bet that in the end `maximum` exceeds `above` in every row:
+// what they would add is then too small to be seen beside what attains it. A bet that is lost is made good by a second sweep
+// over all tiles.
+struct Bet {
+  Expr maximum;              // a state
+  double above = 0;
+  std::vector<Expr> live;    // as Sweep::live
 };
 
 struct Sweep {
@@ -85,6 +95,7 @@ struct Sweep {
   std::vector<State> states;
   std::vector<Step> steps;
   std::vector<Expr> live;          // a tile counts only where one of these predicates may hold; empty: everywhere
+  std::optional<Bet> bet;
   // After the sweep: known reductions (row temporaries) that later sweeps use, and reductions of what it leaves.
   std::vector<Step> finals;
 };

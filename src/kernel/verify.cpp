@@ -282,11 +282,23 @@ class Verification {
       reads(e, {Lives::Masked, Lives::Final}, &sweep);
       fits(e, kScore);
     }
+    if (sweep.bet) bet(sweep);
     if (sweep.live.empty()) return;
     for (const Masked& m : sweep.masked) {
+      need(m.fill == m.otherwise, "leaves out tiles that a masked value fills with a number");
       need(m.predicate && std::find(sweep.live.begin(), sweep.live.end(), m.predicate) != sweep.live.end(),
            "leaves out tiles that a masked value keeps");
     }
+  }
+
+  void bet(const Sweep& sweep) {
+    const auto is_maximum = [&](const State& s) { return s.node == sweep.bet->maximum && s.kind == StateKind::Max; };
+    need(std::any_of(sweep.states.begin(), sweep.states.end(), is_maximum), "bets on what is no maximum");
+    need(sweep.live.empty(), "bets on tiles beside those it leaves out");
+    const std::vector<Expr>& live = sweep.bet->live;
+    for (const Masked& m : sweep.masked)
+      need(m.predicate && std::find(live.begin(), live.end(), m.predicate) != live.end(),
+           "bets on tiles that a masked value keeps");
   }
 
   static bool sums(const State& state) {

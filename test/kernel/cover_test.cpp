@@ -124,6 +124,29 @@ TEST(Cover, DilatedWindowsAreBoundedByTheirAffineParts) {
   EXPECT_EQ(counts.visited, 4 * (1 + 7 * 2));  // a row tile sees its own key tile and the one before
 }
 
+// Where every row has a score of its own, a fill of -1e9 skips what -inf does; CTAs with a row that has none go twice.
+TEST(Cover, TilesOfALargeFillAreLeftOutOnABet) {
+  const auto visited = [](const std::function<T(const T& i, const T& j)>& keep, double fill) {
+    const auto lowered = lower(3, [&](const Tensors& t) -> Tensors {
+      return {attend(graph::where(keep(rows_of(t[0]), keys_of(t[1])), scores_of(t), Sym(fill)), t[2])};
+    });
+    TileCounts counts;
+    const std::vector<Array> inputs = qkv({64, 64});
+    const auto got = interpret(lowered->program, inputs, {}, {8, 8, true, &counts});
+    const auto wanted = graph::evaluate(lowered->function, inputs, {});
+    for (std::size_t k = 0; k < wanted[0].data.size(); ++k) EXPECT_NEAR(got[0].data[k], wanted[0].data[k], 1e-12);
+    EXPECT_EQ(counts.visited % 4, 0);  // batch elements and heads
+    return counts.visited / 4;
+  };
+  const auto causal = [](const T& i, const T& j) { return j <= i; };
+  const auto shifted = [](const T& i, const T& j) { return j + Sym(8) <= i; };
+  const int triangle = 8 * 9 / 2;
+  EXPECT_EQ(visited(causal, -1e9), triangle);
+  EXPECT_EQ(visited(causal, -graph::kInf), triangle);
+  EXPECT_EQ(visited(causal, -100), 64);              // a score may come near
+  EXPECT_EQ(visited(shifted, -1e9), triangle - 8 + 8);  // the first rows see nothing: their bet is lost, on all eight tiles
+}
+
 TEST(Cover, TwoSidedWindowsInAbsoluteValuesAreBounded) {
   const auto lowered = lower(3, attention_program("two-sided window").body);
   TileCounts counts;

@@ -108,7 +108,8 @@ class RandomProgram {
       case 7: return note("select"), graph::where(condition(1), s, s * Sym(0.5));
       case 8: {
         const double fill = choose.real();
-        return note("finite fill"), graph::where(condition(1), s, Sym(fill));
+        if (!large || choose.one_in(2)) return note("finite fill"), graph::where(condition(1), s, Sym(fill));
+        return note("large fill"), graph::where(condition(1), s, Sym(-2e5));
       }
       default: {
         const double by = choose.real();

@@ -89,6 +89,13 @@ TEST(Tiles, ASlidingWindowIsEnteredAndLeftAtItsEdges) {
   expect_needed("sliding_window", [](int, int) { return [](int i, int j) { return i - j >= 0 && i - j <= 50; }; });
 }
 
+// The first function of the sample; kernels for sm_90a visit all tiles.
+TEST(Tiles, ALargeFillIsLeftOut) {
+  const Tile tile = tile_of("finite_fill", "sm_80");
+  const Sees causal = [](int i, int j) { return j <= i; };
+  for (auto [sq, sk] : kSizes) EXPECT_EQ(counted("finite_fill", "sm_80", sq, sk), needed(causal, tile, sq, sk)) << sq << " x " << sk;
+}
+
 TEST(Tiles, WithoutAMaskOnlyTheLastTileIsMasked) {
   expect_needed("vanilla_attention", [](int, int) { return [](int, int) { return true; }; });
 }
