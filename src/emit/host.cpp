@@ -51,8 +51,14 @@ Code host_code(const graph::Function& function, const Sym& e) {
     case SymOp::Div: return binary({"static_cast<double>(" + a[0].text + ")", kAtom, type}, "/", a[1], kProduct, type);
     case SymOp::FloorDiv: return call("floor_div", a, type);
     case SymOp::Mod: return call("floor_mod", a, type);
-    case SymOp::Min: return call(type == CType::Float ? "std::fmin" : "least_of", a, type);
-    case SymOp::Max: return call(type == CType::Float ? "std::fmax" : "greatest_of", a, type);
+    case SymOp::Min:
+    case SymOp::Max: {
+      const bool least = e.op() == SymOp::Min;
+      const char* const function = type == CType::Float ? least ? "std::fmin" : "std::fmax" : least ? "least_of" : "greatest_of";
+      Code result = a[0];
+      for (std::size_t k = 1; k < a.size(); ++k) result = call(function, {result, a[k]}, type);
+      return result;
+    }
     case SymOp::Pow: return std_call("pow");
     case SymOp::Call: {
       static const std::map<std::string, const char*, std::less<>> kOperators = {{"sum", "+"}, {"difference", "-"}, {"product", "*"}, {"quotient", "/"}};

@@ -86,6 +86,26 @@ std::string with_names(const Function& f, std::string text) {
   return text;
 }
 
+// "{0, 1}, -1": parameters whose types are promoted, and a storage type that joins them (-1: none).
+std::string rule_arguments(const graph::DTypeRule& rule) {
+  return initializer(rule.inputs) + ", " + (rule.constant ? std::to_string(static_cast<int>(*rule.constant)) : "-1");
+}
+
+// What the function takes its parameters' values for. Those that are not read on this variant's path may hold anything.
+void write_categories(const Function& f, Writer& w) {
+  std::vector<int> conditions, integers;
+  for (std::size_t t = 0; t < f.tensors.size(); ++t) {
+    const graph::TensorParam& param = f.tensors[t];
+    if (param.type == graph::Type::Float || !is_read(f, static_cast<int>(t))) continue;
+    if (param.type == graph::Type::Int) integers.push_back(static_cast<int>(t));
+    else if (!param.truth_only) conditions.push_back(static_cast<int>(t));
+  }
+  if (!conditions.empty()) w.line("launch.conditions(" + initializer(conditions) + ");");
+  if (!integers.empty()) w.line("launch.integers(" + initializer(integers) + ");");
+  for (const graph::TooNarrow& n : f.too_narrow)
+    w.line("launch.check_width(" + rule_arguments(n.rule) + ", DType::" + (n.type == graph::DType::Int8 ? "kInt8" : "kUInt8") + ");");
+}
+
 void write_binding(const Function& f, Writer& w) {
   Symbols symbols(f);
   for (std::size_t t = 0; t < f.tensors.size(); ++t) {
@@ -101,17 +121,13 @@ void write_binding(const Function& f, Writer& w) {
     w.line("launch.tensor(\"" + param.name + "\", " + value + ", " + (param.pack ? "true" : "false") + ", {" + join(axes, ", ") + "});");
   }
   w.line("launch.bind();");
+  write_categories(f, w);
   symbols.write(w);
   for (const graph::Check& check : f.checks) {
     std::string text;
     for (char c : with_names(f, check.text) + " (" + fusion::describe(f, check.condition) + ")") text += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
     w.line("launch.check(" + host_code(f, check.condition).text + ", \"" + text + "\");");
   }
-}
-
-// "{0, 1}, -1": parameters whose types are promoted, and a storage type that joins them (-1: none).
-std::string rule_arguments(const graph::DTypeRule& rule) {
-  return initializer(rule.inputs) + ", " + (rule.constant ? std::to_string(static_cast<int>(*rule.constant)) : "-1");
 }
 
 // The type that operands of contractions are stored in.

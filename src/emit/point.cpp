@@ -133,8 +133,13 @@ Code PointPrinter::index(const Sym& e, const std::vector<Code>& data) {
     case SymOp::Mod:
       parameters_.divides(a[1]);
       return integer_call(e.op() == SymOp::Mod ? "floor_mod" : "floor_div", index(a[0], data), index(a[1], data));
-    case SymOp::Min: return integer_call("least_of", index(a[0], data), index(a[1], data));
-    case SymOp::Max: return integer_call("greatest_of", index(a[0], data), index(a[1], data));
+    case SymOp::Min:
+    case SymOp::Max: {
+      Code result = index(a[0], data);
+      for (std::size_t k = 1; k < a.size(); ++k)
+        result = integer_call(e.op() == SymOp::Min ? "least_of" : "greatest_of", result, index(a[k], data));
+      return result;
+    }
     default: refuse("an index of the form " + graph::to_string(e));
   }
 }
@@ -322,6 +327,8 @@ Code PointPrinter::map(const graph::Node& node, const Index& at) {
     if (type == CType::Int && a.back().type == CType::Long) type = CType::Long;
   }
   in_step_ = outside;
+  if (node.type == Type::Int && (node.fn == Fn::FloorDiv || node.fn == Fn::Mod) && function_.graph[node.operands[1].node].op != Op::Scalar)
+    a[1] = {"divisor(" + a[1].text + ")", kAtom, CType::Long};
   auto math = [&](const char* name) { return call(std::string("math::") + name, a, CType::Float); };
   switch (node.fn) {
     case Fn::Add:

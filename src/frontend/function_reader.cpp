@@ -46,7 +46,20 @@ int count_twice(const graph::Shape& shape) {
   return count;
 }
 
-// Axes of one tensor that go by one size or must be 1, and axes beyond the usual number of them.
+// The condition makes an axis, or 1, as long as a product, as if a view had merged what the program splits; that a size can
+// be divided, C == H * (C / H), says nothing.
+bool equates_product(const graph::Sym& c) {
+  if (c.op() != graph::SymOp::Eq) return false;
+  const bool first = c.args()[1].op() == graph::SymOp::Mul;
+  const graph::Sym &size = c.args()[first ? 0 : 1], &product = c.args()[first ? 1 : 0];
+  if (product.op() != graph::SymOp::Mul || !(size.op() == graph::SymOp::Symbol || size.is_integer(1))) return false;
+  return std::none_of(product.args().begin(), product.args().end(), [&](const graph::Sym& factor) {
+    return factor.op() == graph::SymOp::FloorDiv && factor.args()[0] == size;
+  });
+}
+
+// Axes of one tensor that go by one size or must be 1, axes that are products of others, and axes beyond the usual number of
+// them.
 int coincidences(const graph::Function& f) {
   int count = 0;
   for (const graph::TensorParam& t : f.tensors) {
@@ -56,6 +69,7 @@ int coincidences(const graph::Function& f) {
     count += count_twice(t.shape) + std::max(0, axes - kUsualRank);
   }
   for (const graph::Output& out : f.outputs) count += count_twice(out.value.shape);
+  for (const graph::Check& check : f.checks) count += equates_product(check.condition);
   return count;
 }
 

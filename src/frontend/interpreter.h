@@ -121,7 +121,7 @@ class Interpreter {
   void require(const graph::Sym& condition, const std::string& text);
   graph::Sym fitting(const graph::Sym&, clang::QualType);
   static graph::Sym normal_number(const graph::Sym&);
-  graph::Sym truncating_division(const graph::Sym& a, const graph::Sym& b) const;
+  graph::Sym truncating_division(const graph::Sym& a, const graph::Sym& b);
   std::optional<graph::Sym> math_call(llvm::StringRef name, const std::vector<graph::Sym>& args,
                                       clang::QualType result);
 

@@ -148,8 +148,12 @@ Sym Interpreter::normal_number(const Sym& s) {
 }
 
 // Not by way of reals: a product with 1 / b is not exact, 49 * (1.0 / 49) is less than 1.
-Sym Interpreter::truncating_division(const Sym& a, const Sym& b) const {
+Sym Interpreter::truncating_division(const Sym& a, const Sym& b) {
   if (never_negative(a) && never_negative(b)) return graph::floor_div(a, b);
+  if (never_negative(a) && !has_scalar(a) && b.op() == SymOp::Symbol) {  // a number of parts of a size
+    require(graph::make_sym(SymOp::Le, {Sym(1), b}), "a size is divided by a number that is not positive");
+    return graph::floor_div(a, b);
+  }
   auto sym = [](SymOp op, std::vector<Sym> args) { return graph::make_sym(op, std::move(args)); };
   auto negative = [&](const Sym& x) { return sym(SymOp::Lt, {x, Sym(0)}); };
   auto magnitude = [&](const Sym& x) { return sym(SymOp::Select, {negative(x), Sym(-1) * x, x}); };

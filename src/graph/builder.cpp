@@ -41,6 +41,7 @@ Builder::Builder(const Function& f) {
   function_.tensors = f.tensors;
   function_.scalars = f.scalars;
   function_.checks = f.checks;
+  function_.too_narrow = f.too_narrow;
   function_.numerics = f.numerics;
 }
 

@@ -97,6 +97,10 @@ class Builder {
   TensorView input(int param, const std::string& name, const std::string& access);
   // The program converts the parameter's values to this storage type.
   void convert_param(int param, const DTypeRule& to);
+  // The program uses the parameter as conditions, which only kBool is, or as a kBool's numbers.
+  void need_conditions(int param) { function_.tensors[static_cast<std::size_t>(param)].truth_only = false; }
+  // Values whose storage type follows this rule do not fit `type`.
+  void too_narrow(const DTypeRule& rule, DType type);
   Sym scalar_param(int param, SymType, const std::string& name, const std::string& access);
 
   // Nodes; each normalises (flattening, sorting, constant folding, where/-inf forms) and hash-conses. The caller gives the

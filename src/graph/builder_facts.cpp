@@ -217,6 +217,7 @@ TensorView Builder::input(int param, const std::string& name, const std::string&
   p.pack = !rank.known;
   p.may_lack_axes = !rank.named;
   p.type = type_it == facts_.types.end() ? Type::Float : type_it->second;
+  p.truth_only = true;
   p.shape.clear();
   if (p.pack) p.shape.push_back(canonical(Sym::symbol({SymbolId::Pack, param, 0})));
   for (int k = 0; k < rank.axes; ++k)
@@ -236,6 +237,12 @@ void Builder::convert_param(int param, const DTypeRule& to) {
   std::vector<DTypeRule>& known = function_.tensors[static_cast<std::size_t>(param)].conversions;
   if (to == DTypeRule{{param}, {}} || std::find(known.begin(), known.end(), to) != known.end()) return;
   known.push_back(to);
+}
+
+void Builder::too_narrow(const DTypeRule& rule, DType type) {
+  auto same = [&](const TooNarrow& n) { return n.rule == rule && n.type == type; };
+  if (std::none_of(function_.too_narrow.begin(), function_.too_narrow.end(), same))
+    function_.too_narrow.push_back({rule, type, where_});
 }
 
 Sym Builder::scalar_param(int param, SymType type, const std::string& name, const std::string& access) {

@@ -98,9 +98,25 @@ Letters with(Letters letters, std::initializer_list<int> own) {
 }
 
 // A view that splits or joins axes: its dims are not the parameter's.
+// Axes are split or repeated; whole axes that are merged, as in [B * H, S, D], are those of the tensor.
 bool is_regrouped(const TensorView& v) {
-  return std::any_of(v.index.begin(), v.index.end(),
-                     [](const Sym& e) { return contains(e, SymOp::Add) || contains(e, SymOp::Mod); });
+  auto has = [&](SymOp op) {
+    return std::count_if(v.index.begin(), v.index.end(), [&](const Sym& e) { return contains(e, op); });
+  };
+  return has(SymOp::Add) > 0 || has(SymOp::Mod) > std::count_if(v.index.begin(), v.index.end(), [](const Sym& e) {
+           return contains(e, SymOp::FloorDiv) && !contains(e, SymOp::Mod);
+         });
+}
+
+// Parameters that are operands as they are, alone or joined to others.
+void note_multiplied(Builder& b, const TensorView& v) {
+  if (is_regrouped(v)) return;
+  if (int param = raw_parameter(b, v); param >= 0) b.signs().multiplied.insert(param);
+  const Node& n = b.node(v.node);
+  if (n.op != Op::Segment) return;
+  for (const Operand& operand : n.operands)
+    if (const Node& part = b.node(operand.node); part.op == Op::Input && part.shape.size() == n.shape.size())
+      b.signs().multiplied.insert(part.input);
 }
 
 Letters longer(const Letters& x, const Letters& y) {
@@ -148,8 +164,7 @@ TensorView matmul(Builder& b, const TensorView& x, const TensorView& y, const Ar
     need_trailing(b, v, own.back(), a);
   }
   align_leading(b, views, own, a);
-  for (const TensorView& v : views)
-    if (int param = raw_parameter(b, v); param >= 0 && !is_regrouped(v)) b.signs().multiplied.insert(param);
+  for (const TensorView& v : views) note_multiplied(b, v);
   Letters left = leading_letters(x, own[0]), right = leading_letters(y, own[1]), out = longer(left, right);
   if (own[0] == 2) out.push_back(kRow);
   if (own[1] == 2) out.push_back(kColumn);

@@ -7,6 +7,8 @@
 #include <limits>
 #include <map>
 
+#include "graph/dsl_rank.h"
+
 namespace flashlight::graph {
 namespace {
 
@@ -68,7 +70,8 @@ Range range_of(const Sym& e) {
 
 class Ranges {
  public:
-  explicit Ranges(const Builder& builder) : builder_(builder) {}
+  // `input`: what the parameters that are integers hold.
+  Ranges(const Builder& builder, Range input) : builder_(builder), input_(input) {}
 
   Range operator()(NodeId id) {
     if (const auto known = known_.find(id); known != known_.end()) return known->second;
@@ -81,7 +84,7 @@ class Ranges {
   Range compute(const Node& n) {
     if (n.type == Type::Bool) return {0, 1};
     switch (n.op) {
-      case Op::Input: return n.type == Type::Int ? Range{-kMillion, kMillion} : Range{};
+      case Op::Input: return n.type == Type::Int ? input_ : Range{};
       case Op::Scalar: return range_of(n.value);
       case Op::Iota: return {0, std::max(0.0, range_of(n.shape[0]).hi - 1)};
       case Op::Gather: return operand(n, 0);
@@ -128,6 +131,7 @@ class Ranges {
   }
 
   const Builder& builder_;
+  Range input_;
   std::map<NodeId, Range> known_;
 };
 
@@ -144,14 +148,21 @@ std::optional<std::pair<Range, const char*>> limits(const DTypeRule& rule) {
   }
 }
 
+bool within(Range x, Range most) { return x.lo >= most.lo && x.hi <= most.hi; }
+
 }  // namespace
 
-void check_narrow(const Builder& builder, const TensorView& value) {
+void check_narrow(Builder& builder, const TensorView& value) {
   if (value.type != Type::Int || value.node < 0) return;
   const auto most = limits(value.dtype);
   if (!most) return;
-  const Range range = Ranges(builder)(value.node);
-  if (range.lo >= most->first.lo && range.hi <= most->first.hi) return;
+  const Range range = Ranges(builder, {-kMillion, kMillion})(value.node);
+  if (!value.dtype.inputs.empty() && raw_parameter(builder, value) < 0)
+    for (const DType type : {DType::Int8, DType::UInt8}) {
+      const Range held = limits({{}, type})->first;
+      if (!within(Ranges(builder, held)(value.node), held)) builder.too_narrow(value.dtype, type);
+    }
+  if (within(range, most->first)) return;
   // Any float becomes some 32-bit integer in the eager program, too.
   const bool unknown = range.lo == -kInf || range.hi == kInf;
   const Node& node = builder.node(value.node);

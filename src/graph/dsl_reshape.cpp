@@ -80,6 +80,47 @@ bool find_group(const Sizes& s, std::size_t s_end, const Sizes& t, std::size_t t
   return pieces || joined;
 }
 
+bool is_size(const Sym& e) { return e.op() == SymOp::Symbol && e.symbol_id().kind != SymbolId::Scalar; }
+
+// How many axes a size stands for, if it is made of sizes of tensors only: B * H for two. 0: not known.
+std::size_t axes_in(const Sym& size) {
+  std::vector<Sym> all = factors(size);
+  return std::all_of(all.begin(), all.end(), is_size) ? all.size() : 0;
+}
+
+// A product of as many sizes of one tensor as axes are merged into it, and in their order: each is one's size.
+bool meets_each(const Sizes& s, const Sizes& t, const Group& g) {
+  const std::vector<Sym> sizes = factors(t[g.t0]);
+  if (g.t1 - g.t0 != 1 || sizes.size() < 2 || sizes.size() != g.s1 - g.s0) return false;
+  for (std::size_t k = 0; k < sizes.size(); ++k)
+    if (!is_size(sizes[k]) || !is_size(s[g.s0 + k]) || sizes[k].symbol_id().param != sizes[0].symbol_id().param) return false;
+  return true;
+}
+
+// Where sizes of other tensors tell nothing: axes of one size on both sides lie in the same place, a product of n sizes joins n
+// axes, and what is left is one axis on either side. Every group's numbers of elements are compared at launch. Sets the end of
+// the first group; false where that gives no groups.
+bool guess_group(const Sizes& s, std::size_t s_end, const Sizes& t, std::size_t t_end, Group& g) {
+  std::size_t a = s_end, b = t_end;  // the next axes of one size
+  for (std::size_t i = g.s0 + 1; i < s_end; ++i)
+    for (std::size_t j = g.t0 + 1; j < t_end; ++j)
+      if (is_size(s[i]) && s[i] == t[j] && i - g.s0 + j - g.t0 < a - g.s0 + b - g.t0) a = i, b = j;
+  const std::size_t n = a - g.s0, m = b - g.t0;
+  g.s1 = a, g.t1 = b;
+  if (n == 1 || m == 1) return true;
+  std::size_t known = 0, from = b, to = g.t0;  // unknown ones lie in [from, to)
+  for (std::size_t j = g.t0; j < b; ++j) {
+    known += axes_in(t[j]);
+    if (axes_in(t[j]) == 0) from = std::min(from, j), to = j + 1;
+  }
+  for (std::size_t j = from; j < to; ++j)
+    if (axes_in(t[j]) != 0) return false;
+  if (from == b ? known != n : known >= n || (n - known > 1 && to - from > 1)) return false;
+  g.t1 = from == g.t0 ? to : g.t0 + 1;
+  g.s1 = g.s0 + (from == g.t0 ? n - known : axes_in(t[g.t0]));
+  return true;
+}
+
 // Puts in the size that -1 stands for: what is left of the old shape beside the groups at both ends.
 void infer_size(Builder& b, const Sizes& s, Sizes& t, const Args& a, const std::string& what) {
   auto is_hole = [](const Sym& e) { return e.is_integer(-1); };
@@ -100,6 +141,24 @@ void infer_size(Builder& b, const Sizes& s, Sizes& t, const Args& a, const std::
     *hole = *exact;
     return;
   }
+  // What the sizes around it leave, else all axes but the last.
+  Sizes all;
+  for (std::size_t k = g.s0; k < s.size() - tail.s0; ++k) {
+    const Sizes own = axes_in(s[k]) == 0 ? Sizes{s[k]} : factors(s[k]);
+    all.insert(all.end(), own.begin(), own.end());
+  }
+  std::size_t t_end = t.size() - tail.t0, ahead = 0, behind = 0;
+  bool known_ahead = true, known_behind = true;
+  for (std::size_t k = g.t0; k < t_end; ++k) {
+    if (k == at) continue;
+    (k < at ? ahead : behind) += axes_in(t[k]);
+    (k < at ? known_ahead : known_behind) &= axes_in(t[k]) != 0;
+  }
+  if (!known_behind) behind = 1;
+  if (known_ahead && all.size() > 1 && ahead + behind < all.size()) {
+    *hole = product(part(all, ahead, all.size() - behind));
+    return;
+  }
   *hole = floor_div(have, known);
   b.unify(*hole * known, have, what + ": the number of elements");
 }
@@ -114,7 +173,9 @@ std::vector<Group> cut(Builder& b, const Sizes& s, const Sizes& t, const Args& a
   }
   Group g{0, 0, 0, 0};
   for (; g.s0 < s_end && g.t0 < t_end; g.s0 = g.s1, g.t0 = g.t1) {
-    if (!find_group(s, s_end, t, t_end, g)) g.s1 = s_end, g.t1 = t_end;
+    if (!find_group(s, s_end, t, t_end, g) && !guess_group(s, s_end, t, t_end, g)) g.s1 = s_end, g.t1 = t_end;
+    for (std::size_t i = g.s0; i < g.s1 && meets_each(s, t, g); ++i)
+      b.unify(s[i], factors(t[g.t0])[i - g.s0], what + ": dim " + std::to_string(i) + " and its part");
     Sym ps = product(part(s, g.s0, g.s1)), pt = product(part(t, g.t0, g.t1));
     b.unify(ps, pt, what + ": the number of elements");
     if (g.s1 - g.s0 > 1 && g.t1 - g.t0 > 1 && !(ps == pt))
@@ -128,6 +189,64 @@ std::vector<Group> cut(Builder& b, const Sizes& s, const Sizes& t, const Args& a
   return groups;
 }
 
+// The sizes with x and size / x in place of one that the other shape divides and merges: C as [H, C / H] beside [B * H, C / H].
+std::optional<Sizes> refined(Builder& b, const Sizes& sizes, const Sizes& other, const std::string& what) {
+  std::vector<Sym> all;
+  bool merged = false;
+  for (const Sym& size : other) {
+    std::vector<Sym> own = factors(size);
+    merged = merged || own.size() > 1;
+    all.insert(all.end(), own.begin(), own.end());
+  }
+  if (!merged) return std::nullopt;
+  for (std::size_t k = 0; k < sizes.size(); ++k) {
+    if (sizes[k].is_constant() || std::find(other.begin(), other.end(), sizes[k]) != other.end()) continue;
+    for (std::size_t x = 0; x < all.size(); ++x) {
+      const Sym quotient = floor_div(sizes[k], all[x]);
+      auto y = std::find(all.begin(), all.end(), quotient);
+      if (y == all.end() || all[x].is_integer(1) || quotient.is_constant()) continue;
+      if (std::find(other.begin(), other.end(), all[x]) != other.end() && std::find(other.begin(), other.end(), *y) != other.end())
+        continue;  // a split as it is
+      b.unify(all[x] * *y, sizes[k], what + ": a size and its parts");
+      Sizes out = sizes;
+      const bool first = static_cast<std::size_t>(y - all.begin()) > x;
+      out[k] = first ? all[x] : *y;
+      out.insert(out.begin() + static_cast<std::ptrdiff_t>(k) + 1, first ? *y : all[x]);
+      return out;
+    }
+  }
+  return std::nullopt;
+}
+
+// What sizes are made of, x and C / x taken for C: B, C of [B * H, C / H]. Empty where that leaves more than sizes of tensors.
+Sizes made_of(const Sizes& sizes) {
+  Sizes all;
+  for (const Sym& size : sizes) {
+    std::vector<Sym> own = factors(size);
+    all.insert(all.end(), own.begin(), own.end());
+  }
+  for (std::size_t y = 0; y < all.size(); ++y) {
+    if (all[y].op() != SymOp::FloorDiv) continue;
+    for (const Sym& part : factors(all[y].args()[1])) {
+      auto x = std::find(all.begin(), all.end(), part);
+      if (x == all.end()) return {};
+      if (static_cast<std::size_t>(x - all.begin()) < y) --y;
+      all.erase(x);
+    }
+    all[y] = all[y].args()[0];
+  }
+  return std::all_of(all.begin(), all.end(), is_size) ? all : Sizes{};
+}
+
+// Axes of sizes of their own that a view splits and merges as those of another tensor are those.
+bool learn_whole(Builder& b, const Sizes& s, const Sizes& t, const std::string& what) {
+  const Sizes whole = made_of(t);
+  if (whole.size() != s.size() || whole == s || whole == t || !std::all_of(s.begin(), s.end(), is_size)) return false;
+  if (std::none_of(t.begin(), t.end(), [](const Sym& size) { return size.op() == SymOp::FloorDiv; })) return false;
+  for (std::size_t k = 0; k < s.size(); ++k) b.unify(s[k], whole[k], what + ": dim " + std::to_string(k) + " and its parts");
+  return true;
+}
+
 // Regroups axes [from, to) of x into axes of the given sizes.
 TensorView regrouped(Builder& b, const TensorView& x, std::size_t from, std::size_t to, Sizes sizes,
                      const Args& a) {
@@ -137,6 +256,10 @@ TensorView regrouped(Builder& b, const TensorView& x, std::size_t from, std::siz
   std::string text;
   for (const Sym& size : sizes) text += (text.empty() ? "" : ", ") + to_string(size);
   std::string what = a.op() + " of " + describe(x) + " as [" + text + "]";
+  for (const auto& [own, other] : {std::pair(&old, &sizes), std::pair(&sizes, &old)})
+    if (auto finer = refined(b, *own, *other, what))
+      return regrouped(b, regrouped(b, x, from, to, *finer, a), from, from + finer->size(), std::move(sizes), a);
+  if (learn_whole(b, old, sizes, what)) return regrouped(b, x, from, to, std::move(sizes), a);
   std::vector<std::size_t> s_axis, t_axis;
   for (std::size_t k = 0; k < old.size(); ++k)
     if (!old[k].is_integer(1)) s.push_back(old[k]), s_axis.push_back(k);

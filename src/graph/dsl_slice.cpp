@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parts of a tensor and their opposites: narrow, slice, select, chunk, split; cat and stack.
 #include <algorithm>
-#include <limits>
+#include <cstdint>
 
 #include "graph/dsl_ops.h"
 
@@ -57,21 +57,79 @@ Arg narrow(Builder& b, const Args& a) {
   return part(x, axis, start, length);
 }
 
-Arg slice(Builder& b, const Args& a) {
+bool is_of_sizes(const Sym& e) {
+  std::vector<SymbolId> ids;
+  collect_symbols(e, ids);
+  return std::any_of(ids.begin(), ids.end(), [](SymbolId id) { return id.kind != SymbolId::Scalar; });
+}
+
+// Where a slice begins or ends, within [0, size] whatever the position is; a negative one counts from the end. One that is
+// made of sizes is taken to count from the front, checked at launch.
+Sym clamped(Builder& b, const Sym& position, const Sym& size, const Args& a) {
+  auto fits = [](const Sym& low, const Sym& high) { return proves_nonnegative(high - low, {}); };
+  const Sym from_end = size + position;
+  const Sym back = fits(Sym(0), from_end) ? from_end : make_sym(SymOp::Max, {from_end, Sym(0)});
+  const Sym front = fits(position, size) ? position : make_sym(SymOp::Min, {position, size});
+  if (fits(position, Sym(-1))) return back;
+  if (fits(Sym(0), position)) return front;
+  if (!is_of_sizes(position)) return make_sym(SymOp::Select, {make_sym(SymOp::Lt, {position, Sym(0)}), back, front});
+  require_at_most(b, Sym(0), position, "a position made of sizes must not be negative", a);
+  return front;
+}
+
+struct Bounds {
+  Sym start, end;
+};
+
+// Sizes of features, and of a few positions, are best known when translating: bounds on the last axis are numbers as they are,
+// and so are those of a single position. Both are checked at launch.
+bool keeps_bounds(const TensorView& x, int axis, const Arg& start, const Arg& end) {
+  constexpr std::int64_t kWidest = 512;  // no head dim is larger
+  auto number = [](const Arg& at, std::int64_t otherwise) -> std::optional<std::int64_t> {
+    if (at.absent()) return otherwise;
+    auto* position = std::get_if<Sym>(&at);
+    return position ? position->as_integer() : std::nullopt;
+  };
+  const auto from = number(start, 0), to = number(end, 0);
+  const bool single = from && to && *from < INT64_MAX && *from + 1 == *to && (end.absent() || *to != 0);  // [-1, end), too
+  auto wide = [](const auto& position) { return position && (*position > kWidest || *position < -kWidest); };
+  return single || (axis + 1 == rank_of(x) && !wide(from) && !wide(to));
+}
+
+Bounds kept_bounds(Builder& b, const Sym& size, const Args& a) {
   const TensorView& x = a.tensor(0);
-  int axis = axis_of(b, x, a.integer_or(1, 0), a);
-  const Sym& size = x.shape[axis];
   Sym start = a.has(2) ? from_front(b, a.sym(2), size, a) : Sym(0);
-  Sym end = size;
-  if (a.has(3) && !a.sym(3).is_integer(std::numeric_limits<std::int64_t>::max()))
-    end = from_front(b, a.sym(3), size, a);
-  std::int64_t step = a.integer_or(4, 1);
-  if (step <= 0) a.fail("dim-out-of-range", "the step must be positive, got " + std::to_string(step));
+  Sym end = a.has(3) ? from_front(b, a.sym(3), size, a) : size;
   auto known_size = size.as_integer(), known_end = end.as_integer();
   if (known_size && known_end && *known_end > *known_size) end = size;
   require_at_most(b, end, size, "the end must lie within " + describe(x), a);
   require_at_most(b, Sym(0), start, "the start must lie within " + describe(x), a);
   require_at_most(b, start + Sym(1), end, "the slice must not be empty", a);
+  return {start, end};
+}
+
+Bounds clamped_bounds(Builder& b, const Sym& size, const Args& a) {
+  const bool to_end = !a.has(3) || a.sym(3).is_integer(INT64_MAX);
+  Bounds out{a.has(2) ? clamped(b, a.sym(2), size, a) : Sym(0), to_end ? size : clamped(b, a.sym(3), size, a)};
+  const Sym length = simplify_index(out.end - out.start, {});
+  if (length.is_integer(0) || proves_nonnegative(-length, {}))
+    a.fail("dim-out-of-range", "the slice is empty, whatever the sizes are");
+  // Clamping keeps the order of two positions that count from the same end.
+  const bool same_end = a.has(2) && !to_end && proves_nonnegative(a.sym(3) - a.sym(2), {}) &&
+                        (proves_nonnegative(a.sym(2), {}) || proves_nonnegative(-a.sym(3) - Sym(1), {}));
+  if (a.has(2) && !to_end && !same_end && !proves_nonnegative(length, {}))
+    out.end = make_sym(SymOp::Max, {out.start, out.end});
+  return out;
+}
+
+Arg slice(Builder& b, const Args& a) {
+  const TensorView& x = a.tensor(0);
+  int axis = axis_of(b, x, a.integer_or(1, 0), a);
+  const Sym& size = x.shape[axis];
+  std::int64_t step = a.integer_or(4, 1);
+  if (step <= 0) a.fail("dim-out-of-range", "the step must be positive, got " + std::to_string(step));
+  const auto [start, end] =
+      keeps_bounds(x, axis, a.at(2), a.at(3)) ? kept_bounds(b, size, a) : clamped_bounds(b, size, a);
   Sym length = step == 1 ? end - start : floor_div(end - start + Sym(step - 1), Sym(step));
   return part(x, axis, start, length, Sym(step));
 }
@@ -191,6 +249,8 @@ Arg cat(Builder& b, const Args& a) {
     if (v.pack)
       for (const TensorView& other : views)
         if (!other.pack) need_exact(b, v, rank_of(other), a);
+  for (const TensorView& v : views)  // nothing broadcasts
+    if (!v.pack) need_exact(b, v, rank_of(v), a);
   int axis = axis_of(b, views[0], a.integer_or(1, 0), a);
   for (const TensorView& v : views)
     if (v.shape.size() != views[0].shape.size())
@@ -201,6 +261,9 @@ Arg cat(Builder& b, const Args& a) {
 
 Arg stack(Builder& b, const Args& a) {
   ArgList raised;
+  for (const TensorView& v : a.tensors(0))  // of a computed tensor, [B, H, S, D] are the axes before
+    if (const std::int64_t dim = a.integer_or(1, 0); dim >= 0 && raw_parameter(b, v) < 0)
+      need_known(b, v, static_cast<int>(dim), kUsualRank, a);
   for (const TensorView& v : a.tensors(0))
     raised.emplace_back(apply_op(b, "unsqueeze", {v, a.has(1) ? a.at(1) : Arg(Sym(0))}));
   return apply_op(b, "cat", {raised, a.has(1) ? a.at(1) : Arg(Sym(0))});

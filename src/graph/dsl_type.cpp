@@ -44,8 +44,19 @@ Kind promote(std::span<const TensorView> views) {
   return kind;
 }
 
+namespace {
+
+// A parameter's own values are used as conditions, not as what x.to(kBool) makes of any numbers.
+void note_conditions(Builder& b, const TensorView& v) {
+  if (int param = raw_parameter(b, v); param >= 0 && v.type == Type::Bool && !v.dtype.inputs.empty())
+    b.need_conditions(param);
+}
+
+}  // namespace
+
 TensorView convert(Builder& b, TensorView v, Type type) {
   if (v.type == type) return v;
+  note_conditions(b, v);
   const Node n = b.node(v.node);  // a copy: making nodes moves them
   bool weak = v.dtype == DTypeRule{};
   if (n.op == Op::Scalar) {
@@ -83,7 +94,10 @@ Kind number_kind(std::span<const TensorView> views) {
 TensorView to_float(Builder& b, const TensorView& v) { return convert(b, v, float_kind(std::vector{v})); }
 
 TensorView to_bool(Builder& b, const TensorView& v, const Args& args, bool any_number) {
-  if (v.type == Type::Bool) return v;
+  if (v.type == Type::Bool) {
+    if (!any_number) note_conditions(b, v);
+    return v;
+  }
   if (int param = raw_parameter(b, v); param >= 0 && v.type == Type::Float) b.need_type(param, Type::Bool);
   if (any_number) return convert(b, v, Type::Bool);
   args.fail("type-mismatch", "needs a kBool tensor, got " + std::string(name_of(v.type)),

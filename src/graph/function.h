@@ -38,6 +38,7 @@ struct TensorParam {
   std::vector<bool> may_broadcast;  // per axis: size 1 at launch is read with stride 0
   Type type = Type::Float;          // category inferred from use
   bool may_lack_axes = false;       // leading axes that may broadcast may be missing
+  bool truth_only = true;           // a Bool of which nothing is used but whether it is 0: any numbers will do
   // The storage types that the program explicitly converts it to; the conversions themselves are no nodes.
   std::vector<DTypeRule> conversions;
 };
@@ -53,6 +54,13 @@ struct Check {  // must hold at launch; `text` completes the message
   SourceRange source;
 };
 
+// A promoted storage type that the program's values do not fit; what parameters are stored in is known at launch.
+struct TooNarrow {
+  DTypeRule rule;
+  DType type = DType::Int8;
+  SourceRange source;
+};
+
 struct Output {
   TensorView value;
   std::string path;  // position in the result: "" for a single Tensor, else ".first", "[1]", ...
@@ -64,6 +72,7 @@ struct Function {
   std::vector<ScalarParam> scalars;
   std::vector<Output> outputs;
   std::vector<Check> checks;
+  std::vector<TooNarrow> too_narrow;
   std::vector<std::string> numerics;  // remarks on rounding that was dropped or moved
   Graph graph;
 };

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "runtime/borrowed.h"
+#include "runtime/overlap.h"
 
 namespace flashlight::generated {
 
@@ -85,21 +85,6 @@ Tensor from_dlpack(const DLTensor* given, const std::string& name) {
   return Tensor::wrap(data, sizes, strides, dtype, Device::kCUDA);
 }
 
-// Elements of a result must not share memory: by their strides in order, each axis steps over all that lies inside it.
-void check_no_overlap(const Tensor& tensor, const std::string& name) {
-  std::vector<std::pair<std::int64_t, std::int64_t>> axes;  // stride, size
-  for (std::int64_t d = 0; d < tensor.dim(); ++d) {
-    if (tensor.size(d) == 0) return;
-    if (tensor.size(d) > 1) axes.emplace_back(std::abs(tensor.stride(d)), tensor.size(d));
-  }
-  std::sort(axes.begin(), axes.end());
-  std::int64_t inside = 0;
-  for (const auto& [stride, size] : axes) {
-    if (stride <= inside) refuse(name + " has strides by which its elements overlap");
-    inside += (size - 1) * stride;
-  }
-}
-
 std::string name_of(const CCall& call, std::size_t argument) {
   return "argument '" + std::string(call.names.begin()[argument]) + "'";
 }
@@ -162,7 +147,7 @@ void run(const CCall& call, CBody body, const void* context) {
   for (int r = 0; r < call.results; ++r) {
     const std::string name = "result " + std::to_string(r + 1);
     out.push_back(from_dlpack(call.out[r], name));
-    check_no_overlap(out[static_cast<std::size_t>(r)], name);
+    if (overlaps_itself(out.back())) refuse(name + " has strides by which its elements overlap");
   }
   Scope scope;
   scope.enter(device_of(call), call.stream);

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "runtime/borrowed.h"
+#include "runtime/overlap.h"
 
 namespace flashlight::generated {
 
@@ -145,6 +147,23 @@ void Launch::bind() {
   for (const Bound& b : bound_) {
     for (std::size_t a = 0; a < b.axes.size(); ++a) bind_size(b, a);
   }
+  check_apart();
+}
+
+// CTAs write while others still read: what is written has memory of its own.
+void Launch::check_apart() const {
+  std::vector<std::pair<std::string, Tensor>> written;
+  for (const Tensor& given : given_) written.emplace_back("result " + std::to_string(written.size() + 1), given);
+  if (workspace_ && workspace_size_ > 0) {
+    const auto bytes = static_cast<std::int64_t>(workspace_size_);
+    written.emplace_back("the workspace", Tensor::wrap(workspace_, {bytes}, {1}, DType::kUInt8, Device::kCUDA));
+  }
+  for (auto w = written.begin(); w != written.end(); ++w) {
+    for (const Bound& b : bound_)
+      if (share_memory(w->second, b.tensor)) fail(w->first + " shares memory with argument '" + b.name + "'");
+    for (auto other = written.begin(); other != w; ++other)
+      if (share_memory(w->second, other->second)) fail(w->first + " shares memory with " + other->first);
+  }
 }
 
 void Launch::workspace(void* memory, std::size_t bytes) {
@@ -181,6 +200,24 @@ void Launch::intermediate(const char* name, bool pack, std::initializer_list<lon
   std::vector<Axis> axes;
   for (long long size : sizes) axes.push_back({-1, size});
   bound_.push_back({name, tensor, pack, std::move(axes)});
+}
+
+void Launch::conditions(std::initializer_list<int> parameters) const {
+  for (int p : parameters)
+    if (dtype(p) != DType::kBool)
+      fail("argument '" + bound_[p].name + "' is " + type_name(dtype(p)) + " where the function takes kBool; compare it: x != 0");
+}
+
+void Launch::integers(std::initializer_list<int> parameters) const {
+  for (int p : parameters)
+    if (category(dtype(p)) == 2)
+      fail("argument '" + bound_[p].name + "' is " + type_name(dtype(p)) + " where the kernel takes integers; convert it: x.to(kInt64)");
+}
+
+void Launch::check_width(const std::vector<int>& parameters, int constant, DType type) const {
+  if (promoted(parameters, constant) != type) return;
+  fail("argument '" + bound_[static_cast<std::size_t>(parameters.front())].name + "' is " + type_name(dtype(parameters.front())) +
+       ", a type in which the function's integers may wrap around; convert it: x.to(kInt64)");
 }
 
 long long Launch::size(int symbol) const { return sizes_[symbol]; }

@@ -11,8 +11,9 @@ extern "C" {
 using CEntry = int(const DLTensor* const* in, DLTensor* const* out, const double* scalars, void* workspace, std::size_t workspace_bytes,
                    void* stream);
 CEntry flashlight_attention, flashlight_attention_2, flashlight_two_streams, flashlight_of_64, flashlight_biased, flashlight_other_attention,
-    flashlight_second_attention;
+    flashlight_second_attention, flashlight_slots;
 std::size_t flashlight_attention_workspace_size(const DLTensor* const* in, const double* scalars);
+std::size_t flashlight_slots_workspace_size(const DLTensor* const* in, const double* scalars);
 const char* flashlight_last_error();
 }
 

@@ -84,6 +84,19 @@ TEST(CEntry, WithoutStridesATensorIsContiguous) {
   EXPECT_LT(error_of(a, Function(attention)), kTolerance);
 }
 
+// Parts of one tensor, interleaved row by row: nothing is shared.
+TEST(CEntry, TakesResultsBetweenArguments) {
+  Attention a = attention_of({2}, 50, 50, 64);
+  Tensor all = cat({a.q, a.k, a.v, a.out}, -1);
+  auto [q, k, v, out] = all.chunk<4>(-1);
+  Attention interleaved(q, k, v, out);
+  ASSERT_EQ(interleaved.run(), 0) << flashlight_last_error();
+  EXPECT_LT(error_of(interleaved, Function(attention)), kTolerance);
+  Attention shifted(q, k, v, all.narrow(-1, 191, 64));
+  EXPECT_NE(shifted.run(), 0);
+  EXPECT_STREQ(flashlight_last_error(), "attention: result 1 shares memory with argument 'v'");
+}
+
 TEST(CEntry, EmptySizesLaunchNothing) {
   Attention no_batch = attention_of({0}, 5, 7, 64), no_rows = attention_of({2}, 0, 7, 64);
   EXPECT_EQ(no_batch.run(), 0) << flashlight_last_error();
@@ -103,6 +116,14 @@ TEST(CEntry, WithoutKeysRowsAreZero) {
 TEST(CEntry, NeedsNoWorkspace) {
   Attention a = attention_of({2}, 5, 7, 64);
   EXPECT_EQ(flashlight_attention_workspace_size(a.in, nullptr), 0u);
+}
+
+TEST(CEntry, WorksInTheWorkspace) {
+  Attention a = attention_of({2}, 50, 70, 64);
+  std::vector<float> memory(flashlight_slots_workspace_size(a.in, nullptr) / sizeof(float));
+  ASSERT_FALSE(memory.empty());
+  ASSERT_EQ(flashlight_slots(a.in, a.results, nullptr, memory.data(), memory.size() * sizeof(float), nullptr), 0) << flashlight_last_error();
+  EXPECT_LT(error_of(a, slots), kTolerance);
 }
 
 // Batch elements four gigabytes apart: offsets are 64 bits wide.
@@ -227,6 +248,24 @@ TEST_F(Refusal, ResultsThatOverlap) {
   expect("attention: result 1 has strides by which its elements overlap");
   a.out_view.strides[0] = 5 * 64 - 1;
   expect("attention: result 1 has strides by which its elements overlap");
+}
+TEST_F(Refusal, ResultsThatShareMemoryWithArguments) {
+  a.q_view.dl.data = a.out_view.dl.data;
+  expect("attention: result 1 shares memory with argument 'q'");
+  a.q_view.dl.byte_offset = 64;
+  expect("attention: result 1 shares memory with argument 'q'");
+}
+TEST_F(Refusal, TheWorkspaceIsSmallOrNotItsOwn) {
+  auto refused = [&](void* workspace, std::size_t bytes) {
+    EXPECT_NE(flashlight_slots(a.in, a.results, nullptr, workspace, bytes, nullptr), 0);
+    return std::string(flashlight_last_error());
+  };
+  const std::size_t bytes = flashlight_slots_workspace_size(a.in, nullptr);
+  std::vector<char> memory(bytes);
+  EXPECT_NE(refused(memory.data(), bytes - 1).find("which are not enough"), std::string::npos);
+  ASSERT_LE(bytes, a.out.numel() * 2u);
+  EXPECT_EQ(refused(a.out.raw(), bytes), "slots: the workspace shares memory with result 1");
+  EXPECT_EQ(refused(a.k.raw(), bytes), "slots: the workspace shares memory with argument 'k'");
 }
 TEST_F(Refusal, ScalarsThatAreNoIntegers) {
   for (const double wrong : {0.5, 1e300, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {

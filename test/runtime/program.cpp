@@ -31,6 +31,11 @@ Tensor biased(const Tensor& q, const Tensor& k, const Tensor& v, const Optional<
   return matmul(softmax(scores, -1), v);
 }
 
+Tensor slots(const Tensor& q, const Tensor& k, const Tensor& v) {
+  Tensor weights = softmax(matmul(q, k.transpose(-2, -1)), -2);
+  return matmul(weights / weights.sum(-1, true), v);
+}
+
 namespace other {
 // Not the function above: kernels of one name must not be taken for each other.
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v) {

@@ -48,3 +48,48 @@ template Tensor within<9>(const Tensor&, const Tensor&, const Tensor&);
 FLASHLIGHT_FUSE Tensor Biased::operator()(const Tensor& q, const Tensor& k, const Tensor& v) const {
   return matmul(softmax(scores_of(q, k) + bias, -1), v);
 }
+
+static Tensor attended(const Tensor& scores, const Tensor& v) { return matmul(softmax(scores, -1), v); }
+
+FLASHLIGHT_FUSE Tensor of_part(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t start,
+                               std::int64_t end) {
+  return attended(scores_of(q, k.slice(-2, start, end)), v.slice(-2, start, end));
+}
+
+FLASHLIGHT_FUSE Tensor of_inner(const Tensor& q, const Tensor& k, const Tensor& v) {
+  auto inner = [](const Tensor& x) { return x.slice(-2, 0, 1000).slice(-2, 3, -3); };
+  return attended(scores_of(q, inner(k)), inner(v));
+}
+
+FLASHLIGHT_FUSE Tensor merged_heads(const Tensor& q, const Tensor& k, const Tensor& v) {
+  const std::int64_t B = q.size(0), H = q.size(1), Sq = q.size(2), D = q.size(3), Sk = k.size(2);
+  const Tensor scores = scores_of(q.reshape({B * H, Sq, D}), k.reshape({B * H, Sk, D}));
+  return attended(scores, v.reshape({B * H, Sk, v.size(-1)})).reshape({B, H, Sq, v.size(-1)});
+}
+
+FLASHLIGHT_FUSE Tensor split_heads(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t heads) {
+  const std::int64_t T = q.size(0), B = q.size(1), C = q.size(2), S = k.size(0), D = C / heads;
+  const Tensor scores = scores_of(q.view({T, B * heads, D}).transpose(0, 1), k.view({S, B * heads, D}).transpose(0, 1));
+  return attended(scores, v.view({S, B * heads, D}).transpose(0, 1)).transpose(0, 1).reshape({T, B, C});
+}
+
+FLASHLIGHT_FUSE Tensor kept(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& keep) {
+  return attended(where(keep, scores_of(q, k), -INFINITY), v);
+}
+
+FLASHLIGHT_FUSE Tensor kept_where_not_zero(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& keep) {
+  return attended(where(logical_not(keep), -INFINITY, scores_of(q, k)), v);
+}
+
+FLASHLIGHT_FUSE Tensor shorter(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& length) {
+  return attended(where(arange(k.size(-2)) < length, scores_of(q, k), -INFINITY), v);
+}
+
+FLASHLIGHT_FUSE Tensor paged(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& size) {
+  const Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));
+  return attended(where(floor_divide(i, size) >= floor_divide(j, size), scores_of(q, k), -INFINITY), v);
+}
+
+FLASHLIGHT_FUSE Tensor numbered(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& id) {
+  return attended(where(id * 20 + 5 < arange(k.size(-2)), scores_of(q, k), -INFINITY), v);
+}

@@ -38,3 +38,29 @@ struct Biased {
   flashlight::Tensor operator()(const flashlight::Tensor& q, const flashlight::Tensor& k,
                                 const flashlight::Tensor& v) const;
 };
+// The keys in [start, end), as slice() clamps them.
+flashlight::Tensor of_part(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
+                           std::int64_t start, std::int64_t end);
+// Those of the first thousand keys that are there, without the three at either end.
+flashlight::Tensor of_inner(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v);
+// q, k, v [B, H, S, D], of which batch and heads are one axis while it attends.
+flashlight::Tensor merged_heads(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                                const flashlight::Tensor& v);
+// q, k, v [S, B, heads * D].
+flashlight::Tensor split_heads(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                               const flashlight::Tensor& v, std::int64_t heads);
+// keep: [Sq, Sk], kBool.
+flashlight::Tensor kept(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
+                        const flashlight::Tensor& keep);
+// The same for any numbers.
+flashlight::Tensor kept_where_not_zero(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                                       const flashlight::Tensor& v, const flashlight::Tensor& keep);
+// length: integers [].
+flashlight::Tensor shorter(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
+                           const flashlight::Tensor& length);
+// size: [Sk]; of each key the pages of that many positions that it shares with queries.
+flashlight::Tensor paged(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
+                         const flashlight::Tensor& size);
+// id: integers [Sk].
+flashlight::Tensor numbered(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
+                            const flashlight::Tensor& id);

@@ -127,4 +127,81 @@ TEST(Arguments, WhatMeetsTheResultIsReadInsideItsColumns) {
   expect_near(gated(on(a.q), on(a.k), on(a.v), on(gate)), gated(a.q, a.k, a.v, gate), 0.05);
 }
 
+TEST(Arguments, SlicesClamp) {
+  const Arguments a;
+  for (const std::int64_t start : {-40, -30, -7, 0, 3, 29, 30, 50})
+    for (const std::int64_t end : {-40, -7, -1, 0, 3, 30, 1000}) {
+      SCOPED_TRACE(std::to_string(start) + ", " + std::to_string(end));
+      expect_near(of_part(on(a.q), on(a.k), on(a.v), start, end), of_part(a.q, a.k, a.v, start, end), 0.02);
+    }
+  for (const std::int64_t keys : {30, 7, 6, 4, 1})
+    expect_near(of_inner(on(a.q), on(a.k.narrow(1, 0, keys)), on(a.v.narrow(1, 0, keys))),
+                of_inner(a.q, a.k.narrow(1, 0, keys), a.v.narrow(1, 0, keys)), 0.02);
+}
+
+TEST(Arguments, BatchAndHeadsMayBeMerged) {
+  const Tensor q = randint(-2, 3, {2, 3, 20, 24}, 1).to(kFloat16), k = randint(-2, 3, {2, 3, 30, 24}, 2).to(kFloat16);
+  const Tensor v = randint(-8, 9, {2, 3, 30, 16}, 3).to(kFloat16);
+  expect_near(merged_heads(on(q), on(k), on(v)), merged_heads(q, k, v), 0.02);
+  // Not the sizes that the view was read with, though as many elements.
+  const Tensor other = k.reshape({3, 2, 30, 24});
+  EXPECT_NE(error_of([&] { merged_heads(on(q), on(other), on(v)); }).find("argument 'k' has size 3 in axis 0"),
+            std::string::npos);
+}
+
+TEST(Arguments, HeadsMayBeMergedWithTheBatch) {
+  const Tensor q = randint(-2, 3, {20, 2, 48}, 1).to(kFloat16), k = randint(-2, 3, {30, 2, 48}, 2).to(kFloat16);
+  const Tensor v = randint(-8, 9, {30, 2, 48}, 3).to(kFloat16);
+  for (const std::int64_t heads : {1, 2, 3})
+    expect_near(split_heads(on(q), on(k), on(v), heads), split_heads(q, k, v, heads), 0.02);
+  for (const std::int64_t heads : {5, 0, -1})
+    EXPECT_NE(error_of([&] { split_heads(on(q), on(k), on(v), heads); }), "") << heads;
+}
+
+// Where the eager program throws, its kernel must not take the numbers for conditions.
+TEST(Arguments, ConditionsAreBool) {
+  const Arguments a;
+  const Tensor keep = randint(0, 2, {20, 30}, 4);
+  expect_near(kept(on(a.q), on(a.k), on(a.v), on(keep.to(kBool))), kept(a.q, a.k, a.v, keep.to(kBool)), 0.02);
+  for (const DType type : {kFloat16, kFloat32, kUInt8, kInt64}) {
+    EXPECT_NE(error_of([&] { kept(a.q, a.k, a.v, keep.to(type)); }), "");
+    const std::string text = error_of([&] { kept(on(a.q), on(a.k), on(a.v), on(keep.to(type))); });
+    EXPECT_NE(text.find("kept: argument 'keep' is k"), std::string::npos) << text;
+    EXPECT_NE(text.find("takes kBool"), std::string::npos) << text;
+    expect_near(kept_where_not_zero(on(a.q), on(a.k), on(a.v), on(keep.to(type))),
+                kept_where_not_zero(a.q, a.k, a.v, keep.to(type)), 0.02);
+  }
+}
+
+TEST(Arguments, IntegersAreNotFloats) {
+  const Arguments a;
+  for (const DType type : {kInt64, kInt32, kUInt8, kInt8})
+    expect_near(shorter(on(a.q), on(a.k), on(a.v), on(full({}, 17, type))), shorter(a.q, a.k, a.v, full({}, 17, type)), 0.02);
+  const std::string text = error_of([&] { shorter(on(a.q), on(a.k), on(a.v), on(full({}, 17.5, kFloat32))); });
+  EXPECT_NE(text.find("shorter: argument 'length' is kFloat32 where the kernel takes integers"), std::string::npos) << text;
+}
+
+// What wraps around in the eager program must not be computed with wider integers.
+TEST(Arguments, IntegersOfFewBitsDoNotWrapAround) {
+  const Arguments a;
+  const Tensor id = randint(0, 14, {30}, 5);
+  for (const DType type : {kInt64, kInt32})
+    expect_near(numbered(on(a.q), on(a.k), on(a.v), on(id.to(type) - 12)), numbered(a.q, a.k, a.v, id.to(type) - 12), 0.02);
+  for (const DType type : {kInt8, kUInt8}) {
+    const std::string text = error_of([&] { numbered(on(a.q), on(a.k), on(a.v), on(id.to(type))); });
+    EXPECT_NE(text.find("numbered: argument 'id' is k"), std::string::npos) << text;
+    EXPECT_NE(text.find("may wrap around"), std::string::npos) << text;
+  }
+}
+
+TEST(Arguments, DivisionByZeroIsAnErrorAsInTheEagerProgram) {
+  const Arguments a;
+  const Tensor size = randint(1, 9, {30}, 6);
+  expect_near(paged(on(a.q), on(a.k), on(a.v), on(size)), paged(a.q, a.k, a.v, size), 0.02);
+  const Tensor wrong = where(arange(30) == 17, 0, size);
+  EXPECT_NE(error_of([&] { paged(a.q, a.k, a.v, wrong); }), "");
+  const std::string text = error_of([&] { paged(on(a.q), on(a.k), on(a.v), on(wrong)); });
+  EXPECT_NE(text.find("an integer is divided by 0"), std::string::npos) << text;
+}
+
 }  // namespace

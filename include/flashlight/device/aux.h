@@ -205,4 +205,15 @@ FL_DEVICE long long table_index(long long at, long long size FL_AND_WHERE) {
   return 0;
 }
 
+// A divisor of integers that a tensor gives: 0 ends the kernel with an error, as the eager program ends with one.
+FL_DEVICE long long divisor(long long by FL_AND_WHERE) {
+  if (by != 0) return by;
+#if defined(__CUDACC__)
+  asm volatile("trap;");
+#else
+  emulator::invalid_operand("floor_div, floor_mod", "an integer is divided by 0", where);
+#endif
+  return 1;
+}
+
 }  // namespace flashlight::device

@@ -67,11 +67,17 @@ class Launch {
 
   // Declares the next tensor parameter. With `pack`, the axes before `axes` are the batch pack, which broadcasts.
   void tensor(const char* name, const Tensor& tensor, bool pack, std::initializer_list<Axis> axes);
-  // Settles every size; call it after the last tensor().
+  // Settles every size, and sees that results lie apart from parameters; call it after the last tensor().
   void bind();
   // Declares, after bind(), the next tensor parameter: one that a kernel of this call writes and later ones read.
   void intermediate(const char* name, bool pack, std::initializer_list<long long> sizes, DType dtype);
   Tensor& tensor_of(int parameter) { return bound_[static_cast<std::size_t>(parameter)].tensor; }
+  // What the program does with these parameters' values: conditions are kBool, integers are not floats. What the kernel would
+  // otherwise read is not what the eager program computes.
+  void conditions(std::initializer_list<int> parameters) const;
+  void integers(std::initializer_list<int> parameters) const;
+  // Values of the storage type that promotion gives do not fit `type`: the eager program wraps them around.
+  void check_width(const std::vector<int>& parameters, int constant, DType type) const;
   long long size(int symbol) const;
   void check(bool condition, const char* text) const;
   // A size or scalar as the kernels' 32-bit integer.
@@ -130,6 +136,7 @@ class Launch {
     long long size(std::size_t axis) const;         // 1 where the tensor lacks it
   };
   void bind_pack();
+  void check_apart() const;
   void bind_size(const Bound& bound, std::size_t axis);
   void fill(const Bound&, int rank, void*& base, int& dtype, long long* pack, long long* stride) const;
   void fill_result(const Tensor&, bool pack, int rank, void*& base, int& dtype, long long* pack_stride, long long* stride) const;
