@@ -55,6 +55,7 @@ void Lowering::lower(const alg::Sweep& sweep, bool last) {
   find_quotients(sweep);
   lower_states(sweep);
   find_live();
+  lower_combine(sweep);
   finish(sweep, last);
 }
 
