@@ -57,6 +57,7 @@ void Lowering::lower(const alg::Sweep& sweep, bool last) {
   lower_states(sweep);
   find_live();
   find_bet(sweep);
+  lower_combine(sweep);
   finish(sweep, last);
 }
 

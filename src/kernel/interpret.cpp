@@ -75,7 +75,11 @@ class Interpretation {
   void cta() {
     variables_.clear();
     staged_.clear();
-    for (std::size_t s = 0; s < program_.sweeps.size(); ++s) run(program_.sweeps[s], covers_[s]);
+    for (std::size_t s = 0; s < program_.sweeps.size(); ++s) {
+      if (program_.combine && options_.runs > 1) run_in_parts(program_.sweeps[s], covers_[s]);
+      else run(program_.sweeps[s], covers_[s], 0, 1);
+      finish(program_.sweeps[s]);
+    }
     for (const Store& store : program_.stores) write(store);
   }
 
@@ -235,12 +239,49 @@ class Interpretation {
     values_.forget_tile();
   }
 
-  void run(const Sweep& sweep, const SweepCovers& covers) {
+  // One run of the keys after the other, each joined to those before it.
+  void run_in_parts(const Sweep& sweep, const SweepCovers& covers) {
+    std::map<Expr, TileValues> before;
+    for (int r = 0; r < options_.runs; ++r) {
+      run(sweep, covers, r, options_.runs);
+      if (r > 0) {
+        for (std::size_t s = 0; s < sweep.states.size(); ++s) {
+          variables_[program_.combine->other[s].node] = std::move(variables_[sweep.states[s].node]);
+          variables_[sweep.states[s].node] = std::move(before[sweep.states[s].node]);
+        }
+        combine(sweep);
+      }
+      for (const State& state : sweep.states) before[state.node] = variables_[state.node];
+    }
+  }
+
+  void combine(const Sweep& sweep) {
+    Sweep both;  // the later run's states stand behind the sweep's
+    both.states = sweep.states;
+    both.states.insert(both.states.end(), program_.combine->other.begin(), program_.combine->other.end());
+    sweep_ = &both;
+    for (const Step& step : program_.combine->steps) execute(step);
+    sweep_ = nullptr;
+    tile_.clear();
+  }
+
+  void join(const Step& step) {
+    const State &state = sweep_->states[step.index], &other = program_.combine->other[step.operand];
+    TileValues& mine = variables_[state.node];
+    const TileValues& theirs = variables_[other.node];
+    for (std::size_t k = 0; k < mine.data.size(); ++k) {
+      double& x = mine.data[k];
+      const double y = theirs.data[k];
+      x = state.kind == StateKind::Max ? greatest(x, y) : state.kind == StateKind::Min ? least(x, y)
+          : state.kind == StateKind::Prod ? x * y : x + y;
+    }
+  }
+
+  void run(const Sweep& sweep, const SweepCovers& covers, int part, int parts) {
     sweep_ = &sweep;
-    walk(sweep, covers);
-    if (sweep.bet && !is_won(*sweep.bet)) walk(sweep, covers_of(program_, sweep));
+    walk(sweep, covers, part, parts);
+    if (sweep.bet && !is_won(*sweep.bet)) walk(sweep, covers_of(program_, sweep), part, parts);
     sweep_ = nullptr;  // what holds for a tile is out of scope
-    for (const Step& step : sweep.finals) variables_[step.target] = step.kind == StepKind::Fold ? fold(step) : row(step.value);
   }
 
   bool is_won(const Bet& bet) const {
@@ -250,7 +291,7 @@ class Interpretation {
     return true;
   }
 
-  void walk(const Sweep& sweep, const SweepCovers& covers) {
+  void walk(const Sweep& sweep, const SweepCovers& covers, int part, int parts) {
     CoverValues values(program_, covers.data, points_, binding_, place_.loops);
     full_.clear();
     elements_ = covers.elements;
@@ -262,9 +303,13 @@ class Interpretation {
           TileValues(state.kind == StateKind::Accumulator ? kOut : kRow, place_.rows, columns, state.initial);
     }
     const TileCover live(covers.live, covers.data, values);
-    const TileWalk tiles(covers.live, live, place_.row0, row_last(), keys_, place_.keys);
-    const std::int64_t all = (keys_ + place_.keys - 1) / place_.keys;
-    std::int64_t next = 0;
+    TileWalk tiles(covers.live, live, place_.row0, row_last(), keys_, place_.keys);
+    std::int64_t all = (keys_ + place_.keys - 1) / place_.keys, next = 0;
+    if (parts > 1) {
+      if (part > 0) next = std::min(all, tiles.begin_of(part, parts));
+      if (part + 1 < parts) all = std::min(all, tiles.begin_of(part + 1, parts));
+      tiles.take(part, parts);
+    }
     for (std::int64_t tile = tiles.first(); tile < tiles.end(); tile = tiles.after(tile)) {
       skip(next, tile);
       place(tile);
@@ -284,6 +329,10 @@ class Interpretation {
     full_.clear();
   }
 
+  void finish(const Sweep& sweep) {
+    for (const Step& step : sweep.finals) variables_[step.target] = step.kind == StepKind::Fold ? fold(step) : row(step.value);
+  }
+
   void execute(const Step& step) {
     switch (step.kind) {
       case StepKind::Contract: return;  // computed where it is first read
@@ -296,6 +345,7 @@ class Interpretation {
       case StepKind::Shift: return shift(step);
       case StepKind::Add: return add(step);
       case StepKind::Product: return product(step);
+      case StepKind::Join: return join(step);
     }
   }
 

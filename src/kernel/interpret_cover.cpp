@@ -272,6 +272,16 @@ TileWalk::TileWalk(const Cover& live, const TileCover& bound, std::int64_t row0,
   if (range.begin) first_ = std::max<std::int64_t>(0, *range.begin) / n;
 }
 
+std::int64_t TileWalk::begin_of(std::int64_t run, std::int64_t runs) const {
+  return first_ + std::max<std::int64_t>(0, tiles_ - first_) * run / runs;
+}
+
+void TileWalk::take(std::int64_t run, std::int64_t runs) {
+  const std::int64_t first = begin_of(run, runs), end = begin_of(run + 1, runs);
+  first_ = first;
+  tiles_ = end;
+}
+
 std::int64_t TileWalk::live_from(std::int64_t tile) const {
   if (!tested_) return tile;
   TileBox box = box_;

@@ -79,6 +79,9 @@ class TileWalk {
   std::int64_t first() const { return live_from(first_); }
   std::int64_t after(std::int64_t tile) const { return live_from(tile + 1); }
   std::int64_t end() const { return tiles_; }  // one past the last tile
+  // Leaves it one of `runs` equal shares of its tiles, those before and behind left out.
+  void take(std::int64_t run, std::int64_t runs);
+  std::int64_t begin_of(std::int64_t run, std::int64_t runs) const;
 
  private:
   std::int64_t live_from(std::int64_t tile) const;

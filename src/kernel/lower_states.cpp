@@ -36,11 +36,6 @@ Expr with_exp2(Expr e) {
   return alg::call(arena, kExp2, {terms.size() == 1 ? terms[0] : arena.make(alg::Op::kAdd, terms)});
 }
 
-int total_power(const alg::Accumulator& a) {
-  return std::accumulate(a.powers.begin(), a.powers.end(), 0,
-                         [](int n, const alg::CentredPower& p) { return n + p.power; });
-}
-
 // A leaf made of positions alone.
 bool is_distance(const graph::Graph& g, graph::NodeId id) {
   const graph::Node& n = g[id];
@@ -87,11 +82,16 @@ bool may_be_huge(const Program& program, Expr u) {
   return std::any_of(args.begin(), args.end(), huge);
 }
 
-bool is_shift(const alg::MoveTerm& term) {
-  return std::any_of(term.delta_powers.begin(), term.delta_powers.end(), [](int p) { return p > 0; });
+}  // namespace
+
+int Lowering::total_power(const alg::Accumulator& a) {
+  return std::accumulate(a.powers.begin(), a.powers.end(), 0,
+                         [](int n, const alg::CentredPower& p) { return n + p.power; });
 }
 
-}  // namespace
+bool Lowering::is_shift(const alg::MoveTerm& term) {
+  return std::any_of(term.delta_powers.begin(), term.delta_powers.end(), [](int p) { return p > 0; });
+}
 
 // Each accumulator follows the last reference it needs: streams take turns, so that one score fragment may
 // serve all.
@@ -220,7 +220,7 @@ void Lowering::lower_mean(const alg::Sweep& sweep, const alg::Reference& referen
     if (!s.right.factors.empty())
       refuse("unsupported-moment", "a mean weighted by the values is not fused yet",
              "weigh by the scores alone", r.value);
-    const Expr old = state("weight", StateKind::Value, 0, -1);
+    const Expr old = r.weight = state("weight", StateKind::Value, 0, -1);
     const std::size_t at = out_->states.size() - 1;
     const Expr now = temporary(kRow, "new_weight" + n);
     tile = reduce(StateKind::Sum, "tile_weight" + n, s.weight);
@@ -351,21 +351,26 @@ Expr Lowering::delta(int reference) {
   return r.delta;
 }
 
+// By what of a lower power's sum this one grows, for what its references move by; null where they do not move.
+Expr Lowering::shift_factor(const alg::Accumulator& a, const alg::MoveTerm& term, const std::function<Expr(int)>& delta) {
+  Expr factor = a.product.arena().constant(term.coefficient);
+  for (std::size_t i = 0; i < a.powers.size(); ++i) {
+    const int n = term.delta_powers[i];
+    if (n == 0) continue;
+    if (a.powers[i].reference < 0) return {};
+    const Expr moved = delta(a.powers[i].reference);
+    factor = times(factor, n == 1 ? moved : pow(moved, n));
+  }
+  return factor;
+}
+
 // The binomial shift of (x - rho)^k by the lower powers, before the factor that all of a family share.
 void Lowering::shift(const alg::Sweep& sweep, std::size_t index) {
   const alg::Accumulator& a = sweep.accumulators[index];
   for (const alg::MoveTerm& term : a.move) {
     if (!is_shift(term)) continue;
-    Expr factor = arena_.constant(term.coefficient);
-    bool moves = true;
-    for (std::size_t i = 0; i < a.powers.size(); ++i) {
-      const int n = term.delta_powers[i];
-      if (n == 0) continue;
-      moves = moves && a.powers[i].reference >= 0;
-      if (moves)
-        factor = times(factor, n == 1 ? delta(a.powers[i].reference) : pow(delta(a.powers[i].reference), n));
-    }
-    if (!moves) continue;
+    const Expr factor = shift_factor(a, term, [&](int reference) { return delta(reference); });
+    if (!factor) continue;
     const int source = term.source < 0 ? -1 : static_cast<int>(state_of_[term.source]);
     if (source >= 0 && out_->states[source].columns != out_->states[state_of_[index]].columns) {
       refuse("unsupported-moment", "a moment of the values is not fused yet",

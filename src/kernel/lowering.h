@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Inside the kernel stage: the lowering of a fusion plan. Its parts stand in build.cpp (sweeps, operands,
-// masks), lower_states.cpp (references, accumulators and how they move) and lower_results.cpp (fix-ups, empty
-// rows, stores).
+// masks), lower_states.cpp (references, accumulators and how they move), lower_combine.cpp (split keys) and
+// lower_results.cpp (fix-ups, empty rows, stores).
 #pragma once
+#include <functional>
 #include <limits>
 #include <optional>
 #include <set>
@@ -30,6 +31,7 @@ class Lowering {
     alg::ReferenceKind kind = alg::ReferenceKind::kRunningMax;
     Expr value, state, joined, finite, scale, rest, masked, guard;
     Expr delta;  // old less new, of u itself; made where it is needed
+    Expr weight; // of a weighted mean: the state that holds the weight so far
   };
   // An accumulator's summand: weight (row, key) times right operand (key, column), and the factor its sum
   // moves by.
@@ -77,6 +79,20 @@ class Lowering {
   void accumulate(const alg::Sweep& sweep, std::size_t a);
   Expr named_move(Expr move);
   void lower_plain(const alg::Plain& plain);
+  static int total_power(const alg::Accumulator& a);
+  static bool is_shift(const alg::MoveTerm& term);
+  static Expr shift_factor(const alg::Accumulator& a, const alg::MoveTerm& term, const std::function<Expr(int)>& delta);
+
+  // lower_combine.cpp
+  struct Combining;
+  std::string obstacle_to_runs(const alg::Sweep& sweep) const;
+  void lower_combine(const alg::Sweep& sweep);
+  Expr let_row(Combining& c, const std::string& name, Expr value);
+  Expr of_run(const Combining& c, Expr e, bool later) const;
+  std::size_t index_of(Expr state) const;
+  void join_reference(const alg::Sweep& sweep, std::size_t index, Combining& c, std::set<std::size_t>& set);
+  Expr delta_of_run(Combining& c, int reference, bool later);
+  void join_group(const alg::Sweep& sweep, int group, Combining& c);
 
   // lower_results.cpp
   std::optional<std::set<int>> references_of(const alg::Sweep& sweep, Expr fixup) const;

@@ -50,6 +50,7 @@ class ProgramText {
     }
     points();
     for (std::size_t s = 0; s < program_.sweeps.size(); ++s) sweep(s);
+    combine();
     for (const Store& store : program_.stores) {
       std::vector<std::string> axes;
       for (int l : store.axis_loops) axes.push_back(loops_[l]);
@@ -262,6 +263,8 @@ class ProgramText {
       for (const Step& step : sweep.steps) read_by(step.value, read);
       for (const Step& step : sweep.finals) read_by(step.value, read);
     }
+    if (program_.combine)
+      for (const Step& step : program_.combine->steps) read_by(step.value, read);
     for (const Store& store : program_.stores) read_by(store.value, read);
     for (int id : read) {
       const fusion::Leaf& leaf = plan_.leaves[id];
@@ -323,8 +326,17 @@ class ProgramText {
         return state() + " += sum over j of " + text(step.value);
       case StepKind::Product:
         return state() + " += " + inner(step.value) + " x tile" + std::to_string(step.operand);
+      case StepKind::Join: return state() + " joins that of the later run";
     }
     return "?";
+  }
+
+  void combine() {
+    if (!program_.combine) return line("  keys in one run: " + program_.in_one_run);
+    line("  runs of keys combined");
+    Sweep both = program_.sweeps[0];  // the later run's states behind
+    both.states.insert(both.states.end(), program_.combine->other.begin(), program_.combine->other.end());
+    for (const Step& s : program_.combine->steps) line("    " + step(both, s));
   }
 
   const Program& program_;

@@ -61,6 +61,7 @@ enum class StepKind : std::uint8_t {
   Add,        // state `index` += sum of `value` (score) over the tile's keys; a product is multiplied by theirs
   Fold,       // temporary `target` (row) = `value` (out) reduced over column loop `index`, per `reduce`; a final only
   Product,    // state `index` (accumulator) += value (score) x operand `operand` (key, column)
+  Join,       // state `index` joined with state `operand` of the later run, per their kind; in a Combine only
 };
 
 struct Step {
@@ -107,6 +108,14 @@ struct Store {
   int columns = -1;               // column loop, or -1 for a row value
 };
 
+// How a sweep over a run of keys goes together with one over the keys behind it: `steps` (Let, Scale, Shift, Join, Set) make
+// of the sweep's states and of `other`, the later run's in the same order, those of both. Scale and Shift count the later
+// run's states behind the sweep's. Runs are combined from the first on, so that the same runs give the same bits.
+struct Combine {
+  std::vector<State> other;
+  std::vector<Step> steps;
+};
+
 struct Program {
   const graph::Function* function = nullptr;
   const fusion::KernelPlan* plan = nullptr;
@@ -114,6 +123,8 @@ struct Program {
   std::vector<Contraction> contractions;
   std::vector<Sweep> sweeps;
   std::vector<Store> stores;
+  std::optional<Combine> combine;    // nothing: keys are swept in one run
+  std::string in_one_run;            // why
   std::map<int, Space> temporaries;  // by leaf id
   std::vector<std::string> numerics; // remarks for the report
 };

@@ -35,6 +35,7 @@ class Verification {
       sweep(program_.sweeps[s], name);
       states_are_read(program_.sweeps[s], name, s + 1 == program_.sweeps.size());
     }
+    if (program_.combine) combine(*program_.combine);
     stores();
   }
 
@@ -368,7 +369,60 @@ class Verification {
              "its operand has not the accumulator's columns");
         value(score, kScore);
         return counts_keys();
+      case StepKind::Join: fail("joins what no other run has");
     }
+  }
+
+  // ---- the states of two runs of keys
+
+  void combine(const Combine& combine) {
+    place_ = "combine";
+    need(program_.sweeps.size() == 1, "combines what several sweeps find");
+    const Sweep& sweep = program_.sweeps[0];
+    const int count = static_cast<int>(sweep.states.size());
+    need(combine.other.size() == sweep.states.size(), "has not the sweep's states");
+    std::set<Expr> known;  // what lives here, beside the plan's leaves
+    std::vector<const State*> all;
+    for (const State& s : sweep.states) known.insert(s.node), all.push_back(&s);
+    for (int s = 0; s < count; ++s) {
+      const State &mine = sweep.states[s], &other = combine.other[s];
+      need(mine.kind == other.kind && mine.columns == other.columns, "its states are of other kinds");
+      need(other.node && program_.temporaries.contains(other.node.leaf_id()) && known.insert(other.node).second,
+           "a state has no temporary");
+      all.push_back(&other);
+    }
+    std::vector<bool> whole(sweep.states.size(), false);
+    for (std::size_t s = 0; s < combine.steps.size(); ++s) {
+      place_ = "combine, step " + std::to_string(s);
+      const Step& step = combine.steps[s];
+      need(step.kind == StepKind::Let || in_range(step.index, all), "has no such state");
+      if (step.kind == StepKind::Join) {
+        need(step.index < count && step.operand == step.index, "joins what are no states of one kind");
+        need(all[step.index]->kind != StateKind::Value, "joins what only a value could be set to");
+        whole[step.index] = true;
+        continue;
+      }
+      for (Expr leaf : alg::collect(step.value, {alg::Op::kLeaf}))
+        need(!program_.temporaries.contains(leaf.leaf_id()) || known.contains(leaf), "reads what is not defined here");
+      fits(step.value, kRow);
+      switch (step.kind) {
+        case StepKind::Let:
+          need(program_.temporaries.contains(step.target.leaf_id()) && known.insert(step.target).second, "defines no temporary");
+          break;
+        case StepKind::Shift:
+          need(in_range(step.operand, all) && (step.operand < count) == (step.index < count), "shifts by the other run's state");
+          need(sums(*all[step.index]) && sums(*all[step.operand]), "shifts what is no sum");
+          break;
+        case StepKind::Scale: need(sums(*all[step.index]), "scales what is no sum"); break;
+        case StepKind::Set:
+          need(step.index < count && all[step.index]->kind != StateKind::Accumulator, "sets an accumulator");
+          whole[step.index] = true;
+          break;
+        default: fail("is no step of a combination");
+      }
+    }
+    place_ = "combine";
+    need(std::find(whole.begin(), whole.end(), false) == whole.end(), "leaves a state with its own run's value");
   }
 
   // ---- results

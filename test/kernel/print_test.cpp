@@ -36,6 +36,18 @@ TEST(Print, Causal) {
     acc *= rescale
     acc += exp2(1.4426950408889634 * x - (1.4426950408889634 * safe_m)) x tile2
     m = new_m
+  runs of keys combined
+    let joined_m = max2(m, other_m)
+    let joined_safe = (joined_m > -inf) ? joined_m : 0
+    let move = exp2(1.4426950408889634 * (m - joined_safe))
+    l *= move
+    acc *= move
+    let move1 = exp2(1.4426950408889634 * (other_m - joined_safe))
+    other_l *= move1
+    other_acc *= move1
+    l joins that of the later run
+    acc joins that of the later run
+    m = joined_m
   store result[pack, i, c] = (m == -inf) ? 0 : (acc / l)
 )");
 }

@@ -37,9 +37,9 @@ std::string disagreement(const Lowered& lowered, std::uint64_t seed, const Reach
   for (int round = 0; round < 3; ++round) {
     const std::int64_t sq = sizes[choose.below(7)], sk = sizes[choose.below(7)];
     const Inputs inputs = random_inputs({sq, sk}, seed);
-    const int m = choose.below(5) * 3, n = choose.below(5) * 2;
+    const int m = choose.below(5) * 3, n = choose.below(5) * 2, runs = choose.below(2) ? 1 : 2 + choose.below(6);
     const auto wanted = graph::evaluate(lowered.function, inputs, {});
-    const auto got = interpret_all(lowered, inputs, {}, {m, n, true, nullptr});
+    const auto got = interpret_all(lowered, inputs, {}, {m, n, true, nullptr, runs});
     for (std::size_t o = 0; o < wanted.size(); ++o) {
       for (std::size_t k = 0; k < wanted[o].data.size(); ++k) {
         const double w = wanted[o].data[k], g = got[o].data[k];
@@ -52,8 +52,8 @@ std::string disagreement(const Lowered& lowered, std::uint64_t seed, const Reach
         if (strict && std::isnan(w) && std::isinf(g) && made.contains("logsumexp")) continue;  // see with_hidden_rows
         char text[200];
         std::snprintf(text, sizeof text,
-                      "result %zu, element %zu of %lld x %lld in tiles of %d x %d: %.17g for %.17g", o, k,
-                      static_cast<long long>(sq), static_cast<long long>(sk), m, n, g, w);
+                      "result %zu, element %zu of %lld x %lld in tiles of %d x %d, %d runs: %.17g for %.17g", o, k,
+                      static_cast<long long>(sq), static_cast<long long>(sk), m, n, runs, g, w);
         return text;
       }
     }
