@@ -5,14 +5,13 @@ stage done twice or left out."""
 import argparse
 import csv
 import io
-import json
 import os
 import pathlib
 import re
 import sys
 
-from . import bench, build, cases, devices, machine, rivals
-from .check import run
+from . import build, cases, devices, machine, rivals, worker
+from .process import run
 
 SECTIONS = ("SpeedOfLight", "ComputeWorkloadAnalysis", "MemoryWorkloadAnalysis", "WarpStateStats", "Occupancy", "LaunchStats")
 # What is shown of the several hundred counters; all of them go to the JSON file.
@@ -110,16 +109,13 @@ def counters_of(options):
     return {}, f"ncu: {refused[0]}" if refused else f"ncu ended with {code}: {text.strip()[-300:]}"
 
 
-def set_up(options, manifest, made):
+def set_up(options, manifest):
     """The chosen case and its tensors, and a maker of Rivals from a dictionary of libraries."""
     variant = cases.VARIANTS[options.variant]
     size = cases.dry_size(variant) if options.device != "cuda" else next(s for s in variant.sizes if s.label == options.size)
     device = devices.choose(options.device, options.stand_in)
     tensors = cases.make_inputs(variant, size, device)
-    shape = (size.batch, size.rows, size.heads, size.length, size.value_depth) if variant.form == "evoformer" else \
-        (size.batch, size.heads, size.length, size.value_depth)
-    like = device.randn(shape, 99)
-    return device, lambda libraries: bench.ours(variant, device, tensors, like, manifest, libraries)
+    return device, lambda libraries: worker.ours(variant, size, device, tensors, manifest, libraries)
 
 
 def program_of(variant, manifest):
@@ -154,7 +150,7 @@ def time_stages(options, arch, manifest):
     os.environ["FLASHLIGHT_EMULATOR_CHECKS"] = "off"  # a stage done twice is a race, one left out reads what nobody wrote
     program = program_of(options.variant, manifest)
     libraries, left_out = build_stages(options, arch, program)
-    device, make = set_up(options, manifest, None)
+    device, make = set_up(options, manifest)
     times = device.time({stage: make(paths).call for stage, paths in libraries.items()})
     usual = times["as it is"]["ms"]
     for stage, t in times.items():
@@ -169,7 +165,7 @@ def launch_only(options, arch, manifest):
     program = program_of(options.variant, manifest)
     made = build.Build(options.device, arch, options.jobs)
     libraries, _ = made.build(programs=[program])
-    device, make = set_up(options, manifest, made)
+    device, make = set_up(options, manifest)
     call = make(libraries).call  # launches once
     for _ in range(2):
         call()
@@ -217,6 +213,6 @@ def main(argv=None):
     except (build.BuildError, rivals.Absent, RuntimeError) as error:
         print(f"gpu-profile: {error}", file=sys.stderr)
         return 1
-    options.out.write_text(json.dumps(record, indent=1) + "\n")
+    machine.save(options.out, record)
     print(f"{options.out}: by {record['method']}")
     return 0

@@ -101,7 +101,7 @@ def ceilings(run):
     c = run["ceilings"]
     if "matmul_tflops" not in c:
         return "No ceilings were measured in this run.\n"
-    clock = (c.get("clocks_after_matmul") or {}).get("clocks.sm", "unknown")
+    clock = (c.get("clocks_in_matmul") or {}).get("clocks.sm", "unknown")
     return f"Ceilings of the same run: {c['matmul_tflops']} TFLOP/s ({c['matmul']}), {c['copy_tb_s']} TB/s ({c['copy']}), SM clock {clock} MHz.\n"
 
 
