@@ -150,11 +150,11 @@ def run_of(*results, **more):
 class Reports(unittest.TestCase):
     def test_a_wrong_rival_is_not_the_fastest(self):
         text, _ = report.render([run_of(result("flashlight", 1.0), result("flex", 0.5, correct=False), result("eager", 3.0))])
-        self.assertIn("| causal-g1 | 16k | 1.000 ms, 100 | eager: 3.000 ms, 100 | 3.00 |", text)
+        self.assertIn("| causal-g1 | 16k | 1.000 ms, 100 | eager: 3.000 ms, 100 | 3.00 | - |", text)
 
     def test_a_wrong_result_of_ours_is_marked_and_has_no_ratio(self):
         text, _ = report.render([run_of(result("flashlight", 1.0, correct=False), result("eager", 3.0))])
-        self.assertIn("1.000 ms, 100 **wrong** | eager: 3.000 ms, 100 | - |", text)
+        self.assertIn("1.000 ms, 100 **wrong** | eager: 3.000 ms, 100 | - | - |", text)
 
     def test_absent_rivals_are_named_with_the_reason(self):
         text, _ = report.render([run_of(result("flashlight", 1.0), {"name": "flex-flash", "absent": "not installed"})])
@@ -188,6 +188,30 @@ class Reports(unittest.TestCase):
         fact = {"kind": "facts", "device": "GPU", "date": "2030-01-02T03:04:05Z", "facts": [{"fact": "f", "verdict": "FAIL", "observed": "a|b"}]}
         self.assertIn("| f | FAIL | a/b |", report.render([fact])[0])
         self.assertNotIn("| f |", report.render([{**fact, "compiled_only": True}])[0])
+
+    def test_our_other_kernels_are_no_rival(self):
+        case = run_of(result("flashlight", 1.0), result("flashlight-sm80", 0.5), result("eager", 3.0))["cases"][0]
+        self.assertEqual(report.best_rival(case)["name"], "eager")
+
+    def test_the_nearest_ceiling(self):
+        run = run_of()
+        self.assertEqual(report.of_ceilings({}, result("flashlight", 1.0, tflops=350.0, tb_s=1.0), run), "50 % of product")
+        self.assertEqual(report.of_ceilings({}, result("flashlight", 1.0, tflops=35.0, tb_s=3.0), run), "75 % of copy")
+        self.assertEqual(report.of_ceilings({}, result("flashlight", 1.0, tb_s=3.0), {"ceilings": {}}), "-")
+
+    def test_samples_that_did_not_pass_are_named(self):
+        sample = {"results": {"sm_90a": {"verdict": "pass"}, "float32": {"verdict": "departs", "why": "w"}}, "sanitizer": {"racecheck": {"sm_80": {"verdict": "FAIL"}}}}
+        run = {"kind": "check", "device": "GPU", "date": "2030-01-02T03:04:05Z", "commit": "c", "samples": {"a": sample, "b": sample}, "failed_before": {"x": "t"}}
+        text, _ = report.render([run])
+        for line in ("| sm_90a | 2 pass |", "| racecheck, sm_80 | 2 FAIL |", "- a, float32: departs: w", "- b, racecheck, sm_80: FAIL", "- x: failed before it ran"):
+            self.assertIn(line, text)
+
+    def test_the_readme_shows_the_last_run(self):
+        self.assertEqual(report.readme_block([]), report.README_NOTHING)
+        text = report.readme_block([run_of(result("flashlight", 9.0)), run_of(result("flashlight", 1.0), result("eager", 3.0), commit="later", date="2031")])
+        self.assertIn("| causal | 16k | 1.000 ms, 100 | eager: 3.000 ms, 100 | 3.00 |", text)
+        self.assertIn("docs/performance-2/variants.svg", text)
+        self.assertNotIn("9.000", text)
 
     def test_wrong_or_failed_kernels_decide_the_exit_code(self):
         self.assertEqual(bench.wrong_kernels({**run_of(result("flashlight", 1.0, correct=False)), "failed": []}), ["causal-g1 16k flashlight"])

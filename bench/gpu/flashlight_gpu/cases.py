@@ -151,7 +151,7 @@ VARIANTS = {v.name: v for v in _variants()}
 def dry_size(variant):
     """A size that the emulated device runs in seconds; longer than a window or a prefix, where there is one."""
     usual = variant.sizes[0]
-    length = 300 if variant.scalars.keys() & {"window", "prefix"} else 20 if variant.form == "invariant_point" else 80
+    length = 300 if variant.scalars.keys() & {"window", "prefix"} else 9 if variant.form == "invariant_point" else 80
     if variant.form != "attention":
         return Size("dry", 1, 2, 2, length, usual.depth, usual.value_depth, rows=min(usual.rows, 3))
     return Size("dry", 1, 4, max(1, 4 * usual.kv_heads // usual.heads), length, usual.depth, usual.value_depth)

@@ -100,8 +100,8 @@ def counters_of(options):
     # The clock is left as it is; the first launch only warms up.
     command = [ncu, "--clock-control", "none", "--kernel-name", "regex:_sm[0-9]+", "--launch-skip", 1, "--launch-count", 1, "--page", "raw",
                "--csv", *[w for s in SECTIONS for w in ("--section", s)], sys.executable, sys.argv[0], "--launch", "--variant", options.variant,
-               "--size", options.size]
-    code, text, _ = run(command, options.budget_seconds)
+               "--size", options.size, *(["--arch", options.arch] if options.arch else [])]
+    code, text, _ = run(command, options.budget_seconds / 2)  # the other half is for stages
     counters = read_counters(text)
     if counters:
         return counters, ""
@@ -172,6 +172,33 @@ def launch_only(options, arch, manifest):
     device.synchronize()
 
 
+def look(options, gpu, arch, manifest):
+    """Reads counters, or times stages; prints and writes what it found."""
+    if gpu:
+        build.Build("cuda", arch, options.jobs).build(programs=[program_of(options.variant, manifest)])
+    counters, reason = ({}, "--stages was given") if options.stages else counters_of(options)
+    record = {"kind": "profile", **machine.describe(options.device, manifest), "variant": options.variant, "size": options.size}
+    if counters:
+        print(f"{options.variant} {options.size}: counters read by ncu")
+        print("\n".join(explain(counters)))
+        record.update(method="ncu", counters={n: {"value": v, "unit": u} for n, (v, u) in counters.items()})
+    else:
+        print(f"{options.variant} {options.size}: no counters ({reason}); times of the kernel with a stage changed"
+              + (" -- DRY RUN: times mean nothing" if not gpu else ""), flush=True)
+        record.update(method="stages", why_no_counters=reason, stages=time_stages(options, arch, manifest))
+    machine.save(options.out, record)
+    print(f"{options.out}: by {record['method']}")
+
+
+def watched(options, argv):
+    """The same in a process that is killed when the time is up: a kernel with a stage left out may hang."""
+    code, text, _ = run([sys.executable, "-B", build.BUNDLE / "gpu-profile", "--inside", *argv], options.budget_seconds)
+    print(text, end="")
+    if code is None:
+        print(f"gpu-profile: killed after {options.budget_seconds:.0f} s", file=sys.stderr)
+    return code if code in (0, 1, machine.SKIPPED) else 1
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="gpu-profile", description="Says what limits one kernel. Exit: 0 done, 1 failed, 77 no GPU.")
     parser.add_argument("--variant", default="causal-hd128", choices=list(cases.VARIANTS))
@@ -179,6 +206,7 @@ def main(argv=None):
     parser.add_argument("--stages", action="store_true", help="time kernels with a stage changed although ncu may be permitted")
     parser.add_argument("--stage", action="append", choices=list(STAGES), help="only this one; may be repeated")
     parser.add_argument("--launch", action="store_true", help="only launch the kernel a few times, for a profiler")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--device", choices=("cuda", "emulated"), default="cuda", help="emulated: a dry run; its times mean nothing")
     parser.add_argument("--stand-in", choices=("torch", "numpy"), help="whose tensors a dry run uses")
     parser.add_argument("--arch", help="sm_90a, ..; the GPU's own unless given")
@@ -192,27 +220,16 @@ def main(argv=None):
     if options.device == "cuda" and not gpu:
         print("skipped: no GPU answers here (nvidia-smi); --device emulated makes a dry run")
         return machine.SKIPPED
+    if not options.launch and not options.inside:
+        return watched(options, sys.argv[1:] if argv is None else argv)
     manifest = build.load_manifest()
     arch = (options.arch or machine.arch_of(gpu["compute_cap"])) if gpu else None
     try:
         if options.launch:
             launch_only(options, arch, manifest)
-            return 0
-        if gpu:
-            build.Build("cuda", arch, options.jobs).build(programs=[program_of(options.variant, manifest)])
-        counters, reason = ({}, "--stages was given") if options.stages else counters_of(options)
-        record = {"kind": "profile", **machine.describe(options.device, manifest), "variant": options.variant, "size": options.size}
-        if counters:
-            print(f"{options.variant} {options.size}: counters read by ncu")
-            print("\n".join(explain(counters)))
-            record.update(method="ncu", counters={n: {"value": v, "unit": u} for n, (v, u) in counters.items()})
         else:
-            print(f"{options.variant} {options.size}: no counters ({reason}); times of the kernel with a stage changed"
-                  + (" -- DRY RUN: times mean nothing" if not gpu else ""))
-            record.update(method="stages", why_no_counters=reason, stages=time_stages(options, arch, manifest))
+            look(options, gpu, arch, manifest)
+        return 0
     except (build.BuildError, rivals.Absent, RuntimeError) as error:
         print(f"gpu-profile: {error}", file=sys.stderr)
         return 1
-    machine.save(options.out, record)
-    print(f"{options.out}: by {record['method']}")
-    return 0
