@@ -16,7 +16,7 @@ import xml.dom.minidom
 ROOT = pathlib.Path(sys.argv[1])
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "bench/gpu"))
-from flashlight_gpu import bench, build, cases, check, entries, facts, machine, process, profile, report, svg  # noqa: E402
+from flashlight_gpu import bench, build, cases, check, devices, entries, facts, machine, process, profile, report, svg  # noqa: E402
 
 EMITTED = """
 namespace flashlight::generated {
@@ -217,6 +217,87 @@ class Reports(unittest.TestCase):
         self.assertEqual(bench.wrong_kernels({**run_of(result("flashlight", 1.0, correct=False)), "failed": []}), ["causal-g1 16k flashlight"])
         self.assertEqual(bench.wrong_kernels({**run_of(result("flex", 1.0, correct=False)), "failed": []}), [])
         self.assertEqual(bench.wrong_kernels({**run_of(), "failed": ["x: launch"]}), ["x: launch"])
+
+
+class FakeCuda:
+    """As much of torch.cuda as timing takes; its clock moves when a call says so."""
+
+    def __init__(self):
+        clock = self
+        self.now, self.captured = 0.0, None
+
+        class Event:
+            def __init__(self, enable_timing):
+                self.at = None
+
+            def record(self):
+                self.at = clock.now
+
+            def elapsed_time(self, end):
+                return end.at - self.at
+
+        class Graph:
+            def replay(self):
+                clock.now += self.ms
+
+        class Stream:
+            def wait_stream(self, other):
+                pass
+
+        self.Event, self.CUDAGraph, self.Stream = Event, Graph, Stream
+        self.cuda = self
+        self.current_stream = Stream
+
+    def _sleep(self, cycles):
+        self.now += 5
+
+    def synchronize(self):
+        pass
+
+    def stream(self, stream):
+        return contextlib.nullcontext()
+
+    @contextlib.contextmanager
+    def graph(self, graph):
+        begin = self.now
+        yield
+        graph.ms, self.now = self.now - begin, begin
+
+    def zero_(self):  # of the memory that flushes the L2
+        self.now += 0.1
+
+
+class Timing(unittest.TestCase):
+    def setUp(self):
+        self.cuda = FakeCuda()
+        self.device = devices.TorchDevice.__new__(devices.TorchDevice)
+        self.device.kind, self.device.torch, self.device._flush, self.device._host_ms = "cuda", self.cuda, self.cuda, {}
+        self.device.warm_ups, self.device.repeats, self.device.rounds = devices.WARM_UPS, devices.REPEATS, devices.ROUNDS
+
+    def taking(self, ms, fails_at=None):
+        def call():
+            call.count += 1
+            if call.count == fails_at:
+                raise RuntimeError("out of memory")
+            self.cuda.now += ms
+
+        call.count = 0
+        return call
+
+    def test_calls_are_repeated_interleaved_and_replayed_below_50_us(self):
+        calls, turns = {"fast": self.taking(0.01), "usual": self.taking(1.0), "slow": self.taking(30.0)}, []
+        times = self.device.time(calls, turns.append)
+        self.assertEqual(turns, ["fast", "usual", "slow"] * 4)  # warm-ups, three rounds
+        for name, ms, repeats, graph in (("fast", 0.01, 60, True), ("usual", 1.0, 60, False), ("slow", 30.0, 21, False)):
+            self.assertAlmostEqual(times[name]["ms"], ms, msg=name)
+            self.assertEqual((times[name]["repeats"], times[name]["graph"], len(times[name]["rounds_ms"])), (repeats, graph, 3))
+        self.assertGreaterEqual(calls["slow"].count, 10 + 21)
+
+    def test_what_fails_leaves_the_others(self):
+        times = self.device.time({"bad": self.taking(1.0, fails_at=40), "good": self.taking(2.0)})
+        self.assertRegex(str(times["bad"]), "out of memory")
+        self.assertAlmostEqual(times["good"]["ms"], 2.0)
+        self.assertRaisesRegex(RuntimeError, "out of memory", self.device.time_one, self.taking(1.0, fails_at=1))
 
 
 class Processes(unittest.TestCase):

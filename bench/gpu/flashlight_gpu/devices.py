@@ -20,8 +20,8 @@ def as_list(results):
     return list(results) if isinstance(results, (list, tuple)) else [results]
 
 
-class Differences:
-    """Over lists of tensors."""
+class Device:
+    """What both kinds share."""
 
     def largest_difference(self, a, b):
         """max |a - b| over all results; infinite where either is not finite."""
@@ -29,6 +29,13 @@ class Differences:
 
     def largest(self, a):
         return max(self._largest(x) for x in as_list(a))
+
+    def time_one(self, call):
+        """Its median in milliseconds."""
+        result = self.time({"one": call})["one"]
+        if isinstance(result, Exception):
+            raise result
+        return result["ms"]
 
 
 def summarise(rounds, graph=False):
@@ -40,7 +47,7 @@ def summarise(rounds, graph=False):
     }
 
 
-class TorchDevice(Differences):
+class TorchDevice(Device):
     """kind: "cuda", or "cpu" where the kernels run on the emulated device and nothing is measured."""
 
     def __init__(self, kind):
@@ -191,32 +198,46 @@ class TorchDevice(Differences):
             times.append(1e3 * (time.perf_counter() - begin))
         return times
 
-    def time(self, calls):
-        """Times implementations side by side, round after round. calls: name -> function. Returns name -> summary."""
-        if self.kind != "cuda":
-            rounds = [{n: self._wall(c, self.repeats) for n, c in calls.items()} for _ in range(self.rounds)]
-            return {n: summarise([r[n] for r in rounds]) for n in calls}
-        graphs, repeats = {}, {}
+    def _warm_up(self, call):
+        """Returns what is timed instead, a replay of a graph or None, and how often a round."""
+        for _ in range(self.warm_ups):
+            call()
+        self.torch.cuda.synchronize()
+        self._host_ms[id(call)] = min(self._wall(call, 3))  # what enqueueing takes, where the call does not wait
+        usual = statistics.median(self._events(call, 5))
+        replay = self._graph(call) if usual < GRAPH_BELOW_MS else None
+        return replay, self.repeats if usual < SLOW_MS else min(SLOW_REPEATS, self.repeats)
+
+    def _round(self, call, replay, repeats):
+        self._events(call, 2)  # the clock and the caches as the others left them
+        if replay:
+            return [t / GRAPH_LAUNCHES for t in self._events(replay, repeats)]
+        return self._events(call, repeats)
+
+    def time(self, calls, before=lambda name: None):
+        """Times implementations side by side, round after round. calls: name -> function. before(name): called ahead of each one's
+        turn. Returns name -> summary, or the exception that one threw."""
+        found, ways, rounds = {}, {}, {name: [] for name in calls}
+
+        def turn(name, work):
+            if name in found:
+                return
+            try:
+                before(name)
+                work()
+            except Exception as error:  # the others go on, where the device still answers
+                found[name] = error
+                self.synchronize()
+
         for name, call in calls.items():
-            for _ in range(self.warm_ups):
-                call()
-            self.torch.cuda.synchronize()
-            self._host_ms[id(call)] = min(self._wall(call, 3))  # what enqueueing takes, where the call does not wait
-            usual = statistics.median(self._events(call, 5))
-            repeats[name] = self.repeats if usual < SLOW_MS else min(SLOW_REPEATS, self.repeats)
-            if usual < GRAPH_BELOW_MS and (replay := self._graph(call)):
-                graphs[name] = replay
-        rounds = []
+            if self.kind == "cuda":
+                turn(name, lambda: ways.update({name: self._warm_up(call)}))  # noqa: B023
         for _ in range(self.rounds):
-            rounds.append({})
             for name, call in calls.items():
-                self._events(call, 2)  # the clock and the caches as the others left them
-                if name in graphs:
-                    rounds[-1][name] = [t / GRAPH_LAUNCHES for t in self._events(graphs[name], repeats[name])]
-                else:
-                    rounds[-1][name] = self._events(call, repeats[name])
+                once = lambda: self._round(call, *ways[name]) if self.kind == "cuda" else self._wall(call, self.repeats)  # noqa: E731,B023
+                turn(name, lambda: rounds[name].append(once()))  # noqa: B023
         self._host_ms.clear()
-        return {n: summarise([r[n] for r in rounds], n in graphs) for n in calls}
+        return {n: found[n] if n in found else summarise(rounds[n], bool(ways.get(n, (None,))[0])) for n in calls}
 
     def ceilings(self):
         """What this device reaches in this run: a large product of bfloat16 matrices, a large copy, and the clock then."""
@@ -244,7 +265,7 @@ class TorchDevice(Differences):
         }
 
 
-class NumpyDevice(Differences):
+class NumpyDevice(Device):
     """Stands in where there is no PyTorch: float32 arrays that hold bfloat16 values, uint16 where kernels read them."""
 
     def __init__(self):
@@ -351,8 +372,8 @@ class NumpyDevice(Differences):
 
     _wall = TorchDevice._wall
 
-    def time(self, calls):
-        rounds = [{n: self._wall(c, 2) for n, c in calls.items()} for _ in range(2)]
+    def time(self, calls, before=lambda name: None):
+        rounds = [{n: (before(n), self._wall(c, 2))[1] for n, c in calls.items()} for _ in range(2)]
         return {n: summarise([r[n] for r in rounds]) for n in calls}
 
     def ceilings(self):

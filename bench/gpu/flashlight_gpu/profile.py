@@ -152,7 +152,11 @@ def time_stages(options, arch, manifest):
     libraries, left_out = build_stages(options, arch, program)
     device, make = set_up(options, manifest)
     times = device.time({stage: make(paths).call for stage, paths in libraries.items()})
+    if isinstance(times["as it is"], Exception):
+        raise times["as it is"]
     usual = times["as it is"]["ms"]
+    left_out.update({stage: f"{type(t).__name__}: {t}" for stage, t in times.items() if isinstance(t, Exception)})
+    times = {stage: t for stage, t in times.items() if stage not in left_out}
     for stage, t in times.items():
         t["difference_ms"] = round(t["ms"] - usual, 6)
         print(f"  {stage:<14} {t['ms']:>10.4f} ms  {t['difference_ms']:>+10.4f} ms")

@@ -83,7 +83,7 @@ def _flex_parts(variant, size, device, tensors):
             create = torch.compile(create_block_mask) if device.kind == "cuda" else create_block_mask
             make = lambda: create(mask_mod, batch, None, size.length, size.length, device=device.kind)  # noqa: E731
             mask = make()
-            mask_ms = device.time({"block mask": make})["block mask"]["ms"]
+            mask_ms = device.time_one(make)
         device.of_case["flex"] = flex_attention, score_mod, mask, mask_ms
     return device.of_case["flex"]
 
@@ -126,7 +126,7 @@ def flex_options(variant, size, device, tensors):
             same = device.largest_difference(base.call(kernel_options=options), good) <= 0.05 * max(1.0, device.largest(good))
             if not same:
                 raise ValueError("another result")
-            found.append((device.time({"x": lambda: base.call(kernel_options=options)})["x"]["ms"], options))
+            found.append((device.time_one(lambda: base.call(kernel_options=options)), options))
         except Exception as error:  # a setting that this compiler, device or size refuses, in whatever way
             device.synchronize()  # raises where it was worse than a refusal
             dropped.append(f"{options}: {str(error).splitlines()[0][:120] if str(error) else type(error).__name__}")

@@ -13,7 +13,7 @@ REFERENCE_ELEMENTS = 1 << 28  # scores of one slice of the reference: 1 GiB of f
 ALLOWED = 1.5  # our error may be this many times that of the naive bfloat16 program
 OURS = {"flashlight": None, "flashlight-sm80": "sm_80"}  # -> FLASHLIGHT_ARCH
 POISONED = 3  # exit code of a worker whose device no longer answers
-STEP_SECONDS = {"compile": 180, "flex": 180, "flex-flash": 240, "flex-options": 400, "flex-autotune": 400, "times": 300}
+STEP_SECONDS = {"compile": 180, "flex": 180, "flex-flash": 240, "flex-options": 400, "flex-autotune": 400}
 USUAL_SECONDS = 120
 EXPENSIVE = {"flex-options": 45, "flex-autotune": 45}  # seconds that must be left to begin
 
@@ -96,7 +96,7 @@ class Worker:
         self.events.flush()
 
     def step(self, what, case=None, name=None):
-        self.tell(step=what, case=case, name=name, seconds=STEP_SECONDS.get(name or what, USUAL_SECONDS))
+        self.tell(step=what, case=case, name=name, seconds=STEP_SECONDS.get(name, USUAL_SECONDS))
 
     def left(self):
         return self.deadline - time.monotonic()
@@ -170,10 +170,13 @@ class Worker:
                     ready[name] = checked[name]
         del expected
         present = {n: r for n, r in ready.items() if isinstance(r, rivals.Rival)}
-        self.step("times", case)
-        times = device.time({n: r.call for n, r in present.items()}) if present else {}
+        times = device.time({n: r.call for n, r in present.items()}, lambda name: self.step("times", case, name)) if present else {}
+        for name, error in ((n, t) for n, t in times.items() if isinstance(t, Exception)):
+            def fail(error=error):
+                raise error
+            ready[name] = self.attempt(case, name, fail)
         for name, rival in ready.items():
-            if name not in present:
+            if isinstance(rival, rivals.Absent):
                 record["results"].append({"name": name, "absent": str(rival)})
                 continue
             rates = {"tflops": round(record["flops"] / times[name]["ms"] / 1e9, 2), "tb_s": round(record["least_bytes"] / times[name]["ms"] / 1e9, 3)}
