@@ -4,6 +4,8 @@
 Usage: runners_test.py <source folder of the project>
 """
 
+import contextlib
+import io
 import json
 import pathlib
 import sys
@@ -14,7 +16,7 @@ import xml.dom.minidom
 ROOT = pathlib.Path(sys.argv[1])
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "bench/gpu"))
-from flashlight_gpu import bench, cases, check, entries, facts, machine, profile, report, svg  # noqa: E402
+from flashlight_gpu import bench, build, cases, check, devices, entries, facts, machine, process, profile, report, svg  # noqa: E402
 
 EMITTED = """
 namespace flashlight::generated {
@@ -57,6 +59,14 @@ class Cases(unittest.TestCase):
         self.assertEqual(at("differential-hd64"), 6 * 16384**2 * 2048)  # 6 B S^2 H D, H counting both streams
         self.assertAlmostEqual(at("evoformer-hd64") / 1e12, 0.55, 2)
 
+    def test_least_bytes(self):
+        at = lambda name, k=-1: cases.VARIANTS[name].least_bytes(cases.VARIANTS[name].sizes[k])  # noqa: E731
+        self.assertEqual(at("vanilla-hd64"), 4 * 2 * 16384 * 2048)
+        self.assertAlmostEqual(at("evoformer-hd64") / 1e9, 4.3, 1)  # q, k, v and the result, 1.07 GB each
+        pairs, bias = 2 * 2048**2 * 128, 2 * 12 * 2048**2
+        self.assertGreater(at("invariant-point"), pairs + bias)
+        self.assertLess(at("invariant-point"), 1.05 * (pairs + bias))
+
     def test_every_document_has_its_tokens(self):
         ids = cases.document_of(100)
         self.assertEqual((len(ids), len(set(ids)), ids), (100, cases.DOCUMENTS, sorted(ids)))
@@ -76,6 +86,23 @@ class Reading(unittest.TestCase):
         found = check.read_cases("B=1  error 1.00e-03 tolerance 4.00e-03  tiles visited 2 masked 1  ok\n"
                                  "B=2  error 5.00e-03 tolerance 4.00e-03  FAIL: error 0.005 where 0.004 is allowed\n3 kept references compared\n")
         self.assertEqual((found["cases"], len(found["failures"]), found["worst"], found["kept"]), (2, 1, 1.25, 3))
+
+    def test_kernels_that_started(self):
+        self.assertEqual(check.read_cases("B=1  ok\nkernels: a_1_sm80 3 a_1_sm90a 9\n")["kernels"], {"a_1_sm80": 3, "a_1_sm90a": 9})
+        text = "FL_KERNEL(32 * WARPS) a_1_sm80(FL_PARAMS(p) p) {\nFL_HOPPER_KERNEL(kWarpgroupSize * (M / 64 + 1)) a_1_sm90a(FL_PARAMS(q) p) {\n"
+        self.assertEqual(check.kernels_in(text), ["a_1_sm80", "a_1_sm90a"])
+
+    def test_what_is_known_to_depart_is_no_failure_up_to_its_bound(self):
+        near, far = ["FAIL: error 4e-05 where 1e-05 is allowed"], ["FAIL: error 0.1 where 1e-05 is allowed"]
+        self.assertEqual(check.excuse("stick_breaking", "float32", near)[0], "departs")
+        self.assertIsNone(check.excuse("stick_breaking", "float32", near + far))
+        self.assertIsNone(check.excuse("stick_breaking", "sm_80", near))
+        self.assertIsNone(check.excuse("causal", "float32", near))
+
+    def test_a_refusal_is_none(self):
+        refusal = "B=1  FAIL: f: argument 'q' is kFloat32, and this file has kernels for kFloat16 only; translate with other --dtypes"
+        self.assertEqual(check.excuse("latent", "float32", [refusal])[0], "refused")
+        self.assertIsNone(check.excuse("latent", "float32", [refusal, "FAIL: error 1 where 0 is allowed"]))
 
     def test_facts(self):
         text = 'noise\n{"fact": "a", "verdict": "PASS", "observed": "", "expected": ""}\n{"no": 1}\n[1]\n'
@@ -116,18 +143,18 @@ def run_of(*results, **more):
     case = {"variant": "causal-g1", "title": "causal", "size": {"label": "16k"}, "flops": 1e12, "allowed_error": 2e-3, "results": list(results)}
     return {"kind": "bench", "device": "GPU & Co", "dry_run": False, "gpu": {"driver_version": "1.2"}, "nvcc": "13.0", "date": "2030-01-02T03:04:05Z",
             "commit": "0123456789abcdef", "tensors": "PyTorch", "file": "a.json", "left_out": [],
-            "ceilings": {"matmul_tflops": 700.0, "matmul": "m", "copy_tb_s": 4.0, "copy": "c", "clocks_after_matmul": {"clocks.sm": "1500"}},
+            "ceilings": {"matmul_tflops": 700.0, "matmul": "m", "copy_tb_s": 4.0, "copy": "c", "clocks_in_matmul": {"clocks.sm": "1500"}},
             "cases": [case], **more}
 
 
 class Reports(unittest.TestCase):
     def test_a_wrong_rival_is_not_the_fastest(self):
         text, _ = report.render([run_of(result("flashlight", 1.0), result("flex", 0.5, correct=False), result("eager", 3.0))])
-        self.assertIn("| causal-g1 | 16k | 1.000 ms, 100 | eager: 3.000 ms, 100 | 3.00 |", text)
+        self.assertIn("| causal-g1 | 16k | 1.000 ms, 100 | eager: 3.000 ms, 100 | 3.00 | - |", text)
 
     def test_a_wrong_result_of_ours_is_marked_and_has_no_ratio(self):
         text, _ = report.render([run_of(result("flashlight", 1.0, correct=False), result("eager", 3.0))])
-        self.assertIn("1.000 ms, 100 **wrong** | eager: 3.000 ms, 100 | - |", text)
+        self.assertIn("1.000 ms, 100 **wrong** | eager: 3.000 ms, 100 | - | - |", text)
 
     def test_absent_rivals_are_named_with_the_reason(self):
         text, _ = report.render([run_of(result("flashlight", 1.0), {"name": "flex-flash", "absent": "not installed"})])
@@ -162,10 +189,193 @@ class Reports(unittest.TestCase):
         self.assertIn("| f | FAIL | a/b |", report.render([fact])[0])
         self.assertNotIn("| f |", report.render([{**fact, "compiled_only": True}])[0])
 
+    def test_our_other_kernels_are_no_rival(self):
+        case = run_of(result("flashlight", 1.0), result("flashlight-sm80", 0.5), result("eager", 3.0))["cases"][0]
+        self.assertEqual(report.best_rival(case)["name"], "eager")
+
+    def test_the_nearest_ceiling(self):
+        run = run_of()
+        self.assertEqual(report.of_ceilings({}, result("flashlight", 1.0, tflops=350.0, tb_s=1.0), run), "50 % of product")
+        self.assertEqual(report.of_ceilings({}, result("flashlight", 1.0, tflops=35.0, tb_s=3.0), run), "75 % of copy")
+        self.assertEqual(report.of_ceilings({}, result("flashlight", 1.0, tb_s=3.0), {"ceilings": {}}), "-")
+
+    def test_samples_that_did_not_pass_are_named(self):
+        sample = {"results": {"sm_90a": {"verdict": "pass"}, "float32": {"verdict": "departs", "why": "w"}}, "sanitizer": {"racecheck": {"sm_80": {"verdict": "FAIL"}}}}
+        run = {"kind": "check", "device": "GPU", "date": "2030-01-02T03:04:05Z", "commit": "c", "samples": {"a": sample, "b": sample}, "failed_before": {"x": "t"}}
+        text, _ = report.render([run])
+        for line in ("| sm_90a | 2 pass |", "| racecheck, sm_80 | 2 FAIL |", "- a, float32: departs: w", "- b, racecheck, sm_80: FAIL", "- x: failed before it ran"):
+            self.assertIn(line, text)
+
+    def test_the_readme_shows_the_last_run(self):
+        self.assertEqual(report.readme_block([]), report.README_NOTHING)
+        text = report.readme_block([run_of(result("flashlight", 9.0)), run_of(result("flashlight", 1.0), result("eager", 3.0), commit="later", date="2031")])
+        self.assertIn("| causal | 16k | 1.000 ms, 100 | eager: 3.000 ms, 100 | 3.00 |", text)
+        self.assertIn("docs/performance-2/variants.svg", text)
+        self.assertNotIn("9.000", text)
+
     def test_wrong_or_failed_kernels_decide_the_exit_code(self):
-        self.assertEqual(bench.wrong_kernels({**run_of(result("flashlight", 1.0, correct=False)), "failed": []}), ["causal-g1 16k"])
+        self.assertEqual(bench.wrong_kernels({**run_of(result("flashlight", 1.0, correct=False)), "failed": []}), ["causal-g1 16k flashlight"])
         self.assertEqual(bench.wrong_kernels({**run_of(result("flex", 1.0, correct=False)), "failed": []}), [])
         self.assertEqual(bench.wrong_kernels({**run_of(), "failed": ["x: launch"]}), ["x: launch"])
+
+
+class FakeCuda:
+    """As much of torch.cuda as timing takes; its clock moves when a call says so."""
+
+    def __init__(self):
+        clock = self
+        self.now, self.captured = 0.0, None
+
+        class Event:
+            def __init__(self, enable_timing):
+                self.at = None
+
+            def record(self):
+                self.at = clock.now
+
+            def elapsed_time(self, end):
+                return end.at - self.at
+
+        class Graph:
+            def replay(self):
+                clock.now += self.ms
+
+        class Stream:
+            def wait_stream(self, other):
+                pass
+
+        self.Event, self.CUDAGraph, self.Stream = Event, Graph, Stream
+        self.cuda = self
+        self.current_stream = Stream
+
+    def _sleep(self, cycles):
+        self.now += 5
+
+    def synchronize(self):
+        pass
+
+    def stream(self, stream):
+        return contextlib.nullcontext()
+
+    @contextlib.contextmanager
+    def graph(self, graph):
+        begin = self.now
+        yield
+        graph.ms, self.now = self.now - begin, begin
+
+    def zero_(self):  # of the memory that flushes the L2
+        self.now += 0.1
+
+
+class Timing(unittest.TestCase):
+    def setUp(self):
+        self.cuda = FakeCuda()
+        self.device = devices.TorchDevice.__new__(devices.TorchDevice)
+        self.device.kind, self.device.torch, self.device._flush, self.device._host_ms = "cuda", self.cuda, self.cuda, {}
+        self.device.warm_ups, self.device.repeats, self.device.rounds = devices.WARM_UPS, devices.REPEATS, devices.ROUNDS
+
+    def taking(self, ms, fails_at=None):
+        def call():
+            call.count += 1
+            if call.count == fails_at:
+                raise RuntimeError("out of memory")
+            self.cuda.now += ms
+
+        call.count = 0
+        return call
+
+    def test_calls_are_repeated_interleaved_and_replayed_below_50_us(self):
+        calls, turns = {"fast": self.taking(0.01), "usual": self.taking(1.0), "slow": self.taking(30.0)}, []
+        times = self.device.time(calls, turns.append)
+        self.assertEqual(turns, ["fast", "usual", "slow"] * 4)  # warm-ups, three rounds
+        for name, ms, repeats, graph in (("fast", 0.01, 60, True), ("usual", 1.0, 60, False), ("slow", 30.0, 21, False)):
+            self.assertAlmostEqual(times[name]["ms"], ms, msg=name)
+            self.assertEqual((times[name]["repeats"], times[name]["graph"], len(times[name]["rounds_ms"])), (repeats, graph, 3))
+        self.assertGreaterEqual(calls["slow"].count, 10 + 21)
+
+    def test_what_fails_leaves_the_others(self):
+        times = self.device.time({"bad": self.taking(1.0, fails_at=40), "good": self.taking(2.0)})
+        self.assertRegex(str(times["bad"]), "out of memory")
+        self.assertAlmostEqual(times["good"]["ms"], 2.0)
+        self.assertRaisesRegex(RuntimeError, "out of memory", self.device.time_one, self.taking(1.0, fails_at=1))
+
+
+class Processes(unittest.TestCase):
+    def test_a_program_that_hangs_is_killed_with_what_it_started(self):
+        code, text, seconds = process.run(["sh", "-c", "echo begun; sleep 60 & sleep 60"], 1)
+        self.assertEqual((code, text), (None, "begun\n"))
+        self.assertLess(seconds, 20)
+
+    def test_output_and_exit_code(self):
+        self.assertEqual(process.run(["sh", "-c", "echo $A; exit 3"], 20, {"A": "b"})[:2], (3, "b\n"))
+
+
+# Stands in for the process that times: what it does to a case is told by what is not absent.
+WORKER = """#!/usr/bin/env python3
+import json, os, sys, time
+order = json.load(sys.stdin)
+events = os.fdopen(int(sys.argv[2]), "w", 1)
+tell = lambda **e: print(json.dumps(e), file=events)
+tell(step="start", case=None, name=None, seconds=30)
+if order["ceilings"]: tell(ceilings={"stand_in": "x"})
+for variant, size in order["cases"]:
+    case = variant + " " + size["label"]
+    absent = order["absent"].get(case, {})
+    for name in order["names"]:
+        if name in absent: continue
+        tell(step="first call", case=case, name=name, seconds=1 if name == "flex" else 30)
+        if name == "flashlight" and variant == "causal-g1":
+            tell(poisoned="an illegal address")
+            os._exit(3)
+        if name == "flex" and variant == "causal-g1": time.sleep(60)
+        if name == "eager" and variant == "causal-g1": os.kill(os.getpid(), 11)
+    if variant == "alibi-g1":
+        tell(step="inputs and reference", case=case, name=None, seconds=30)
+        sys.exit(5)
+    results = [{"name": n, **({"absent": absent[n]} if n in absent else {"ms": 1.0, "tflops": 1.0, "tb_s": 1.0, "error": 0.0, "correct": True})} for n in order["names"]]
+    tell(result={"variant": variant, "title": "t", "size": size, "allowed_error": 1.0, "results": results}, case_done=case)
+"""
+
+
+class Supervision(unittest.TestCase):
+    def supervise(self, *variants, budget="60"):
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "gpu-bench").write_text(WORKER)
+            before, build.BUNDLE = build.BUNDLE, pathlib.Path(folder)
+            try:
+                options = bench.parse(["--budget-seconds", budget, "-o", f"{folder}/out.json", "--rival", "eager", "--rival", "flex"])
+                record = {"ceilings": {}, "cases": [], "left_out": [], "failed": [], "finished": False}
+                with contextlib.redirect_stdout(io.StringIO()):
+                    bench.Bench(options, {}, {}, record).run([(cases.VARIANTS[v], cases.VARIANTS[v].sizes[-1]) for v in variants])
+                self.assertEqual(json.loads((pathlib.Path(folder) / "out.json").read_text()), record)
+                return record
+            finally:
+                build.BUNDLE = before
+
+    def test_what_ends_the_process_is_left_out_and_all_else_is_timed(self):
+        record = self.supervise("vanilla-g1", "causal-g1", "softcap-g1")
+        self.assertEqual([c["variant"] for c in record["cases"]], ["vanilla-g1", "causal-g1", "softcap-g1"])
+        why = {r["name"]: r.get("absent") for r in record["cases"][1]["results"]}
+        self.assertRegex(why["flashlight"], "ended the process: an illegal address")
+        self.assertRegex(why["flex"], "hangs: killed after 1 s")
+        self.assertRegex(why["eager"], "the process ended with -11")
+        self.assertEqual([r.get("absent") for c in (record["cases"][0], record["cases"][2]) for r in c["results"]], [None] * 6)
+        self.assertEqual(len(record["failed"]), 1)  # ours; rivals' failures are no failures of the run
+        self.assertTrue(record["finished"])
+
+    def test_a_case_without_a_reference_leaves_the_others(self):
+        record = self.supervise("alibi-g1", "vanilla-g1")
+        self.assertEqual([c["variant"] for c in record["cases"]], ["vanilla-g1"])
+        self.assertRegex(record["failed"][0], "alibi-g1 16k, all, inputs and reference: the process ended with 5")
+
+    def test_the_budget_ends_a_run_and_the_record_says_so(self):
+        bench.GRACE_SECONDS, before = 0.5, bench.GRACE_SECONDS
+        try:
+            record = self.supervise("causal-g1", "vanilla-g1", budget="0.2")
+        finally:
+            bench.GRACE_SECONDS = before
+        self.assertEqual((record["cases"], len(record["left_out"])), ([], 2))
+        self.assertRegex(record["left_out"][0], "out of time")
 
 
 class Plots(unittest.TestCase):

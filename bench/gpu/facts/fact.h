@@ -3,7 +3,10 @@
 #pragma once
 
 #include <cuda_runtime.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -14,13 +17,14 @@
 namespace fact {
 
 inline int failures = 0;
+inline const char* current = "program";  // the fact that is being tested, for errors of the runtime
 
 inline void must(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
-  std::printf(
-      "{\"fact\": \"program\", \"verdict\": \"FAIL\", \"observed\": \"%s: %s\", \"expected\": \"\"}\n", what,
-      cudaGetErrorString(error));
-  std::exit(1);
+  std::printf("{\"fact\": \"%s\", \"verdict\": \"FAIL\", \"observed\": \"%s: %s\", \"expected\": \"\"}\n",
+              current, what, cudaGetErrorString(error));
+  std::fflush(stdout);
+  _exit(1);
 }
 
 // Texts are ASCII without quotes. verdict: PASS, FAIL or INFO (a measurement that nothing depends on).
@@ -33,6 +37,31 @@ inline void line(const char* name, const char* verdict, const std::string& obser
 }
 inline void check(const char* name, bool passed, const std::string& observed, const std::string& expected) {
   line(name, passed ? "PASS" : "FAIL", observed, expected);
+}
+
+// Runs some facts in a process of their own, for at most 20 seconds: what traps or hangs there leaves the
+// others their device. The caller itself must not touch it.
+template <class Facts> void apart(const char* name, Facts facts) {
+  std::fflush(stdout);
+  const pid_t child = fork();
+  if (child == 0) {
+    current = name;
+    alarm(20);
+    facts();
+    std::fflush(stdout);
+    _exit(failures != 0);
+  }
+  int status = 0;
+  const bool waited = child > 0 && waitpid(child, &status, 0) == child;
+  if (waited && WIFEXITED(status) && WEXITSTATUS(status) <= 1) {
+    failures += WEXITSTATUS(status);
+    return;
+  }
+  char seen[64];
+  if (!waited) std::snprintf(seen, sizeof seen, "no process to run it");
+  else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) std::snprintf(seen, sizeof seen, "hangs");
+  else std::snprintf(seen, sizeof seen, "ended with status %d", status);
+  line(name, "FAIL", seen, "it ends");
 }
 
 template <class... Args> std::string text(const char* format, Args... args) {

@@ -114,16 +114,46 @@ void registers() {
         "192 accumulators a thread in two of three warpgroups, nothing local, 168 registers at launch");
 }
 
+// Where dynamic shared memory begins: descriptors and TMA's swizzles count on multiples of 1024.
+template <bool BEHIND_STATIC> __global__ void begin_of_shared(int* out) {
+  extern __shared__ __align__(1024) unsigned char shared[];
+  if constexpr (BEHIND_STATIC) {
+    __shared__ volatile int some[3];
+    some[threadIdx.x % 3] = 1;
+  }
+  if (threadIdx.x == 0) out[0] = static_cast<int>(shared_address(shared) % 1024), shared[0] = 1;
+}
+
+template <bool BEHIND_STATIC> void alignment(const char* name, bool needed) {
+  int* const out = on_device(std::vector<int>{-1});
+  begin_of_shared<BEHIND_STATIC><<<1, 32, 2048>>>(out);
+  must(cudaGetLastError(), "launch");
+  const int offset = on_host(out, 1)[0];
+  line(name,
+       offset == 0 ? "PASS"
+       : needed    ? "FAIL"
+                   : "INFO",
+       text("%d bytes behind a multiple of 1024", offset),
+       needed ? "0" : "0; no emitted kernel has static shared memory");
+}
+
 }  // namespace fact
 
 int main() {
   using namespace fact;
-  const int fenced = wrong_rounds<true>();
-  check("proxy-fence-orders-stores-before-wgmma", fenced == 0,
-        text("%d of %d thread rounds wrong", fenced, 264 * 128 * 2000), "0");
-  line("proxy-fence-left-out", "INFO",
-       text("%d of %d thread rounds wrong", wrong_rounds<false>(), 264 * 128 * 2000),
-       "may be wrong: not relied on");
-  registers();
+  apart("shared-memory-begins-aligned", [] { alignment<false>("shared-memory-begins-aligned", true); });
+  apart("shared-memory-begins-aligned-behind-static",
+        [] { alignment<true>("shared-memory-begins-aligned-behind-static", false); });
+  apart("proxy-fence-orders-stores-before-wgmma", [] {
+    const int wrong = wrong_rounds<true>();
+    check("proxy-fence-orders-stores-before-wgmma", wrong == 0,
+          text("%d of %d thread rounds wrong", wrong, 264 * 128 * 2000), "0");
+  });
+  apart("proxy-fence-left-out", [] {
+    line("proxy-fence-left-out", "INFO",
+         text("%d of %d thread rounds wrong", wrong_rounds<false>(), 264 * 128 * 2000),
+         "may be wrong: not relied on");
+  });
+  apart("setmaxnreg-24-240", registers);
   return failures != 0;
 }

@@ -148,21 +148,35 @@ void cache_rate(int sms) {
 
 int main() {
   using namespace fact;
-  cudaDeviceProp device{};
-  must(cudaGetDeviceProperties(&device, 0), "properties");
-  const int sms = device.multiProcessorCount;
-  line("device", "INFO",
-       text("%s, %d SMs, %d MiB L2, %zu bytes shared memory a block", device.name, sms,
-            device.l2CacheSize >> 20, device.sharedMemPerBlockOptin),
-       "");
-  float* const out = on_device(std::vector<float>(std::size_t(sms) * 1024));
-  exponential_rate(sms, out);
-  product_rate<256, false, 0>("wgmma-rate-n256", sms, out, 3900);
-  product_rate<128, false, 0>("wgmma-rate-n128", sms, out, 0);
-  product_rate<64, false, 0>("wgmma-rate-n64", sms, out, 0);
-  product_rate<192, true, 0>("wgmma-rate-a-in-registers-n192", sms, out, 0);
-  product_rate<64, true, 0>("wgmma-rate-a-in-registers-n64", sms, out, 0);
-  product_rate<128, false, 32>("wgmma-beside-ex2-n128", sms, out, 0);
-  cache_rate(sms);
+  // The device's multiprocessors, and memory for what kernels compute only to have computed it.
+  static int sms;
+  static float* out;
+  const auto begin = [] {
+    must(cudaDeviceGetAttribute(&sms, cudaDevAttrMultiProcessorCount, 0), "attribute");
+    out = on_device(std::vector<float>(std::size_t(sms) * 1024));
+  };
+  apart("device", [] {
+    cudaDeviceProp device{};
+    must(cudaGetDeviceProperties(&device, 0), "properties");
+    line("device", "INFO",
+         text("%s, %d SMs, %d MiB L2, %zu bytes shared memory a block", device.name,
+              device.multiProcessorCount, device.l2CacheSize >> 20, device.sharedMemPerBlockOptin),
+         "");
+  });
+  apart("ex2-rate", [&] { begin(), exponential_rate(sms, out); });
+  struct Rate {
+    const char* name;
+    void (*run)(const char* name);
+  };
+  const Rate products[] = {
+      {"wgmma-rate-n256", [](const char* n) { product_rate<256, false, 0>(n, sms, out, 3500); }},
+      {"wgmma-rate-n128", [](const char* n) { product_rate<128, false, 0>(n, sms, out, 0); }},
+      {"wgmma-rate-n64", [](const char* n) { product_rate<64, false, 0>(n, sms, out, 0); }},
+      {"wgmma-rate-a-in-registers-n192", [](const char* n) { product_rate<192, true, 0>(n, sms, out, 0); }},
+      {"wgmma-rate-a-in-registers-n64", [](const char* n) { product_rate<64, true, 0>(n, sms, out, 0); }},
+      {"wgmma-beside-ex2-n128", [](const char* n) { product_rate<128, false, 32>(n, sms, out, 0); }},
+  };
+  for (const Rate& one : products) apart(one.name, [&] { begin(), one.run(one.name); });
+  apart("l2-read-rate", [&] { begin(), cache_rate(sms); });
   return failures != 0;
 }

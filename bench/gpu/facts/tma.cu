@@ -10,26 +10,37 @@ namespace fact {
 
 using Encode = decltype(&cuTensorMapEncodeTiled);
 
-Encode find_encoder() {
+struct Found {
+  Encode encode;
+  int error, status;
+};
+
+Found find_encoder() {
   void* entry = nullptr;
   cudaDriverEntryPointQueryResult status{};
   const cudaError_t error =
       cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000, cudaEnableDefault, &status);
   const bool found = error == cudaSuccess && status == cudaDriverEntryPointSuccess && entry;
-  check("tma-encoder-by-version", found,
-        text("error %d, status %d", static_cast<int>(error), static_cast<int>(status)),
-        "cudaGetDriverEntryPointByVersion finds cuTensorMapEncodeTiled of 12000");
-  return found ? reinterpret_cast<Encode>(entry) : nullptr;
+  return {found ? reinterpret_cast<Encode>(entry) : nullptr, static_cast<int>(error),
+          static_cast<int>(status)};
 }
 
-// A map of [B, H, S, D] bfloat16 stored [B, S, H, D], boxes of `rows` x `block`. `stacked`: the last axis counts
-// in rows of D instead, so that its matrices overlap.
+Encode must_find_encoder() {
+  must(cudaFree(nullptr), "a context");
+  const Encode encode = find_encoder().encode;
+  if (!encode) must(cudaErrorUnknown, "no encoder");
+  return encode;
+}
+
+// A map of [B, H, S, D] bfloat16 stored [B, S, H, D], boxes of `rows` x `block`. `stacked`: the last axis
+// counts in rows of D instead, so that its matrices overlap.
 CUtensorMap map_of(Encode encode, uint16_t* base, int b, int h, int s, int d, int rows, int block,
                    CUtensorMapSwizzle swizzle, CUresult* result, bool stacked = false) {
   alignas(64) CUtensorMap map;
   const cuuint64_t last = stacked ? cuuint64_t(b) * s * h : cuuint64_t(b);
   const cuuint64_t sizes[] = {cuuint64_t(d), cuuint64_t(s), cuuint64_t(h), last};
-  const cuuint64_t strides[] = {cuuint64_t(h) * d * 2, cuuint64_t(d) * 2, (stacked ? 1 : cuuint64_t(s) * h) * d * 2};
+  const cuuint64_t strides[] = {cuuint64_t(h) * d * 2, cuuint64_t(d) * 2,
+                                (stacked ? 1 : cuuint64_t(s) * h) * d * 2};
   const cuuint32_t box[] = {cuuint32_t(block), cuuint32_t(rows), 1, 1}, steps[] = {1, 1, 1, 1};
   *result = encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 4, base, sizes, strides, box, steps,
                    CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle, CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
@@ -53,13 +64,13 @@ __device__ void store(const void* from, const CUtensorMap* map, int c, int s, in
   asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory");
 }
 
-// Loads blocks of `block` columns of rows [row0, row0 + rows) of head 1, last axis `matrix`, and copies shared
-// memory out.
+// Loads blocks of `block` columns of rows [row0, row0 + rows) of head 1, last axis `matrix`, and copies
+// shared memory out.
 __global__ void load_boxes(const __grid_constant__ CUtensorMap map, int rows, int blocks, int block, int row0,
                            int matrix, uint16_t* out, int* waited) {
   extern __shared__ __align__(1024) unsigned char shared[];
-  __shared__ uint64_t barrier;
   const int box = rows * block * 2;
+  uint64_t& barrier = *reinterpret_cast<uint64_t*>(shared + blocks * box);
   for (int k = threadIdx.x; k < blocks * box; k += blockDim.x) shared[k] = 0xFF;
   fence_proxy_async();
   if (threadIdx.x == 0) {
@@ -84,14 +95,16 @@ void loads(Encode encode, const char* name, int s, int d, int rows, int block, C
   const int b = 2, h = 3, blocks = (d + block - 1) / block;
   const Matrix all(b * s * h, d, 7);
   CUresult made{};
-  const CUtensorMap map = map_of(encode, on_device(all.bits), b, h, s, d, rows, block, swizzle, &made, stacked);
+  const CUtensorMap map =
+      map_of(encode, on_device(all.bits), b, h, s, d, rows, block, swizzle, &made, stacked);
   if (made != CUDA_SUCCESS)
     return check(name, false, text("cuTensorMapEncodeTiled gives %d", static_cast<int>(made)), "a map");
   const int bytes = blocks * rows * block * 2;
-  must(cudaFuncSetAttribute(load_boxes, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes), "shared memory");
+  must(cudaFuncSetAttribute(load_boxes, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes + 16),
+       "shared memory");
   uint16_t* const out = on_device(std::vector<uint16_t>(bytes / 2, 0));
   int* const waited = on_device(std::vector<int>{-1});
-  load_boxes<<<1, 128, bytes>>>(map, rows, blocks, block, row0, stacked ? s * h : 1, out, waited);
+  load_boxes<<<1, 128, bytes + 16>>>(map, rows, blocks, block, row0, stacked ? s * h : 1, out, waited);
   must(cudaGetLastError(), "launch");
   const std::vector<uint16_t> tile = on_host(out, bytes / 2);
   int wrong = 0;
@@ -143,7 +156,7 @@ void stores(Encode encode) {
 __global__ void __launch_bounds__(128, 1)
     load_and_multiply(const __grid_constant__ CUtensorMap map, float* out, int* waited) {
   extern __shared__ __align__(1024) unsigned char shared[];
-  __shared__ uint64_t barrier;
+  uint64_t& barrier = *reinterpret_cast<uint64_t*>(shared + 2 * 64 * 128);
   if (threadIdx.x == 0) {
     barrier_init(&barrier, 1);
     fence_barrier_init();
@@ -178,7 +191,7 @@ void product(Encode encode) {
       map_of(encode, on_device(all.bits), 1, 1, 128, 64, 64, 64, CU_TENSOR_MAP_SWIZZLE_128B, &made);
   if (made != CUDA_SUCCESS) return check("tma-feeds-wgmma", false, "no map", "a map");
   float* const out = on_device(std::vector<float>(4096, -1.0f));
-  load_and_multiply<<<1, 128, 2 * 64 * 128>>>(map, out, on_device(std::vector<int>{0}));
+  load_and_multiply<<<1, 128, 2 * 64 * 128 + 16>>>(map, out, on_device(std::vector<int>{0}));
   must(cudaGetLastError(), "launch");
   int wrong = 0;
   const std::string seen = mismatches(
@@ -196,18 +209,35 @@ void product(Encode encode) {
 
 int main() {
   using namespace fact;
-  const Encode encode = find_encoder();
-  if (!encode) return 1;
-  loads(encode, "tma-swizzle-128b", 100, 128, 64, 64, CU_TENSOR_MAP_SWIZZLE_128B, 0);
-  loads(encode, "tma-swizzle-64b", 100, 96, 64, 32, CU_TENSOR_MAP_SWIZZLE_64B, 0);
-  loads(encode, "tma-swizzle-32b", 100, 48, 64, 16, CU_TENSOR_MAP_SWIZZLE_32B, 0);
-  loads(encode, "tma-rows-outside-are-zero-and-counted", 100, 128, 64, 64, CU_TENSOR_MAP_SWIZZLE_128B, 64);
-  loads(encode, "tma-all-rows-outside", 100, 64, 64, 64, CU_TENSOR_MAP_SWIZZLE_128B, 128);
-  loads(encode, "tma-columns-outside-are-zero-and-counted", 100, 40, 64, 64, CU_TENSOR_MAP_SWIZZLE_128B, 0);
-  loads(encode, "tma-rows-before-the-first", 100, 64, 64, 64, CU_TENSOR_MAP_SWIZZLE_128B, -16);
-  loads(encode, "tma-box-of-192-rows", 300, 128, 192, 64, CU_TENSOR_MAP_SWIZZLE_128B, 192);
-  loads(encode, "tma-matrices-that-overlap", 100, 128, 64, 64, CU_TENSOR_MAP_SWIZZLE_128B, 64, true);
-  stores(encode);
-  product(encode);
+  apart("tma-encoder-by-version", [] {
+    const auto [encode, error, status] = find_encoder();
+    check("tma-encoder-by-version", encode != nullptr, text("error %d, status %d", error, status),
+          "cudaGetDriverEntryPointByVersion finds cuTensorMapEncodeTiled of 12000");
+  });
+  struct Load {
+    const char* name;
+    int s, d, rows, block;
+    CUtensorMapSwizzle swizzle;
+    int row0;
+    bool stacked = false;
+  };
+  const Load all[] = {
+      {"tma-swizzle-128b", 100, 128, 64, 64, CU_TENSOR_MAP_SWIZZLE_128B, 0},
+      {"tma-swizzle-64b", 100, 96, 64, 32, CU_TENSOR_MAP_SWIZZLE_64B, 0},
+      {"tma-swizzle-32b", 100, 48, 64, 16, CU_TENSOR_MAP_SWIZZLE_32B, 0},
+      {"tma-rows-outside-are-zero-and-counted", 100, 128, 64, 64, CU_TENSOR_MAP_SWIZZLE_128B, 64},
+      {"tma-all-rows-outside", 100, 64, 64, 64, CU_TENSOR_MAP_SWIZZLE_128B, 128},
+      {"tma-columns-outside-are-zero-and-counted", 100, 40, 64, 64, CU_TENSOR_MAP_SWIZZLE_128B, 0},
+      {"tma-rows-before-the-first", 100, 64, 64, 64, CU_TENSOR_MAP_SWIZZLE_128B, -16},
+      {"tma-box-of-192-rows", 300, 128, 192, 64, CU_TENSOR_MAP_SWIZZLE_128B, 192},
+      {"tma-matrices-that-overlap", 100, 128, 64, 64, CU_TENSOR_MAP_SWIZZLE_128B, 64, true},
+  };
+  for (const Load& l : all) {
+    apart(l.name, [&] {
+      loads(must_find_encoder(), l.name, l.s, l.d, l.rows, l.block, l.swizzle, l.row0, l.stacked);
+    });
+  }
+  apart("tma-store-clips", [] { stores(must_find_encoder()); });
+  apart("tma-feeds-wgmma", [] { product(must_find_encoder()); });
   return failures != 0;
 }

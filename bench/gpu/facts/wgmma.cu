@@ -184,21 +184,31 @@ void a_in_registers() {
 
 int main() {
   using namespace fact;
-  k_major<64>("wgmma-k-major-128b", 64, 64, 1, 1024);
-  k_major<64>("wgmma-k-major-128b-two-blocks", 128, 64, 1, 1024);
-  k_major<64>("wgmma-k-major-leading-offset-ignored", 128, 64, 1, 1024, 0x3FFF0);
-  k_major<64>("wgmma-k-major-rows-64-to-127", 128, 64, 1, 1024, 16, 64);
-  k_major<64>("wgmma-k-major-64b", 64, 32, 2, 512);
-  k_major<64>("wgmma-k-major-32b", 32, 16, 3, 256);
-  k_major<128>("wgmma-n128", 64, 64, 1, 1024);
-  k_major<192>("wgmma-n192", 64, 64, 1, 1024);
-  k_major<256>("wgmma-n256", 64, 64, 1, 1024);
-  mn_major_b<64>("wgmma-mn-major-b-64", 64);
-  mn_major_b<128>("wgmma-mn-major-b-128", 64);
-  mn_major_b<256>("wgmma-mn-major-b-256", 128);
-  int wrong = 0;
-  const std::string seen = run<64, 1, 0>({64, 64, 1, 64 * 128, 1024, 16, 1024, 0, 64, true, false}, &wrong);
-  check("wgmma-mn-major-a", wrong == 0, seen, "exact: SBO 1024, K step 2048 bytes");
-  a_in_registers();
+  struct Product {
+    const char* name;
+    void (*run)(const char* name);
+  };
+  const Product products[] = {
+      {"wgmma-k-major-128b", [](const char* n) { k_major<64>(n, 64, 64, 1, 1024); }},
+      {"wgmma-k-major-128b-two-blocks", [](const char* n) { k_major<64>(n, 128, 64, 1, 1024); }},
+      {"wgmma-k-major-leading-offset-ignored",
+       [](const char* n) { k_major<64>(n, 128, 64, 1, 1024, 0x3FFF0); }},
+      {"wgmma-k-major-rows-64-to-127", [](const char* n) { k_major<64>(n, 128, 64, 1, 1024, 16, 64); }},
+      {"wgmma-k-major-64b", [](const char* n) { k_major<64>(n, 64, 32, 2, 512); }},
+      {"wgmma-k-major-32b", [](const char* n) { k_major<64>(n, 32, 16, 3, 256); }},
+      {"wgmma-n128", [](const char* n) { k_major<128>(n, 64, 64, 1, 1024); }},
+      {"wgmma-n192", [](const char* n) { k_major<192>(n, 64, 64, 1, 1024); }},
+      {"wgmma-n256", [](const char* n) { k_major<256>(n, 64, 64, 1, 1024); }},
+      {"wgmma-mn-major-b-64", [](const char* n) { mn_major_b<64>(n, 64); }},
+      {"wgmma-mn-major-b-128", [](const char* n) { mn_major_b<128>(n, 64); }},
+      {"wgmma-mn-major-b-256", [](const char* n) { mn_major_b<256>(n, 128); }},
+  };
+  for (const Product& one : products) apart(one.name, [&] { one.run(one.name); });
+  apart("wgmma-mn-major-a", [] {
+    int wrong = 0;
+    const std::string seen = run<64, 1, 0>({64, 64, 1, 64 * 128, 1024, 16, 1024, 0, 64, true, false}, &wrong);
+    check("wgmma-mn-major-a", wrong == 0, seen, "exact: SBO 1024, K step 2048 bytes");
+  });
+  apart("wgmma-a-in-registers", a_in_registers);
   return failures != 0;
 }

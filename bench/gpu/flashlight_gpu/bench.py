@@ -1,150 +1,130 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Times the emitted kernels beside their rivals, in one process on the same tensors, and checks them as it goes."""
+"""Times the emitted kernels beside their rivals: all of a case in one process on the same tensors. This is the supervisor, which
+knows no tensors: it builds, watches the process that times (worker.py), starts it anew where something ended it, and keeps the record."""
 
 import argparse
-import ctypes
 import json
 import os
 import pathlib
+import selectors
+import subprocess
 import sys
 import time
 
-from . import build, cases, devices, entries, machine, rivals
+from . import build, cases, devices, machine, process, rivals, worker
 
-REFERENCE_ELEMENTS = 1 << 28  # scores of one slice of the reference: 1 GiB of float32
-ALLOWED = 1.5  # our error may be this many times that of the naive bfloat16 program
-
-
-def reference(variant, size, device, tensors, narrow=False):
-    """The naive program in float32, or in bfloat16, a slice of queries at a time."""
-    rows = max(1, min(size.length, REFERENCE_ELEMENTS // (size.batch * size.rows * size.heads * size.length)))
-    given = tensors if narrow else {n: device.float32(t) for n, t in tensors.items()}
-    parts = []
-    for first in range(0, size.length, rows):
-        one = lambda: cases.naive(variant, size, device.x, device, given, slice(first, min(size.length, first + rows)))  # noqa: E731,B023
-        parts.append(device.narrowly(one) if narrow else one())
-    return device.cat_rows(parts)
-
-
-def load_entry(variant, manifest, libraries):
-    """The variant's C entry. Raises Absent with the translator's words where there is none."""
-    for program in manifest["programs"]:
-        for entry in program["entries"]:
-            if entry["function"] == variant.program:
-                if program["name"] not in libraries:
-                    raise RuntimeError("the kernel does not build")
-                return entries.Entry(ctypes.CDLL(str(libraries[program["name"]])), entry)
-        for unfused in program.get("unfused", []):
-            if unfused["function"] == variant.program:
-                raise rivals.Absent(f"not fused: {unfused['reason']}")
-    failed = [p["failed"].splitlines()[0] for p in manifest["programs"] if "failed" in p]
-    raise rivals.Absent("no such entry" + (f"; not translated: {failed[0]}" if failed else ""))
-
-
-def ours(variant, device, tensors, like, manifest, libraries):
-    entry = load_entry(variant, manifest, libraries)
-    result = device.poisoned(like)
-    call = entry.prepare({n: device.dl(t) for n, t in tensors.items()}, variant.scalars, [device.dl(result)])
-    workspace = device.workspace(call.workspace_bytes)
-
-    def run():
-        call(device.stream(), device.pointer(workspace))
-        return result
-
-    try:
-        run()
-        device.synchronize()
-    except entries.EntryError as error:
-        if "no kernel for" in str(error):  # the file was not translated for this head dim: honest, and no failure
-            raise rivals.Absent(str(error)) from None
-        raise
-    return rivals.Rival(run)
-
-
-def first_line(error):
-    return (str(error).strip().splitlines() or ["no text"])[0][:300]
+GRACE_SECONDS = 30  # beyond the budget, for what has begun
+EMULATED = 20  # times as long may a step take on the emulated device
+NAMES = [*worker.OURS, *rivals.RIVALS]
 
 
 class Bench:
-    def __init__(self, options, device, manifest, libraries, record):
-        self.options, self.device, self.manifest, self.libraries, self.record = options, device, manifest, libraries, record
+    def __init__(self, options, manifest, libraries, record):
+        self.options, self.manifest, self.libraries, self.record = options, manifest, libraries, record
         self.deadline = time.monotonic() + options.budget_seconds
+        self.absent = {}  # case -> name -> why it is not tried again
 
     def save(self):
-        temporary = self.options.out.with_suffix(".partial")
-        temporary.write_text(json.dumps(self.record, indent=1) + "\n")
-        os.replace(temporary, self.options.out)
+        machine.save(self.options.out, self.record)
 
-    def left(self):
-        return self.deadline - time.monotonic()
-
-    def make_ready(self, variant, size, tensors, like):
-        """name -> Rival or Absent, ours first."""
-        makers = {"flashlight": lambda: ours(variant, self.device, tensors, like, self.manifest, self.libraries)}
-        for name in self.options.rival:
-            makers[name] = lambda make=rivals.RIVALS[name]: make(variant, size, self.device, tensors)
-        ready = {}
-        for name, make in makers.items():
-            try:
-                ready[name] = make() if self.left() > 0 else rivals.Absent("out of time")
-            except rivals.Absent as absent:
-                ready[name] = absent
-            except Exception as error:  # whatever a rival throws, the others are still to be timed
-                ready[name] = rivals.Absent(f"{type(error).__name__}: {first_line(error)}")
-                if name == "flashlight":
-                    self.record["failed"].append(f"{variant.name} {size.label}: {first_line(error)}")
-                self.device.trim()
-        return ready
-
-    def judge(self, name, rival, expected, bar):
-        """Error against float32. Only our own decides the run's exit code; a rival's wrong result is named with its time."""
-        error = self.device.largest_difference(rival.call(), expected)
-        return {"error": error if error < float("inf") else None, "correct": error <= bar}  # None: NaN or infinity somewhere
-
-    def run_case(self, variant, size):
-        device = self.device
-        tensors = cases.make_inputs(variant, size, device)
-        expected = reference(variant, size, device, tensors)
-        eager_error = device.largest_difference(reference(variant, size, device, tensors, narrow=True), expected)
-        case = {
-            "variant": variant.name, "title": variant.title, "size": vars(size), "flops": variant.flops(size),
-            "attended": variant.attended(size), "eager_bf16_error": eager_error, "allowed_error": ALLOWED * eager_error, "results": [],
+    def order(self, chosen):
+        o = self.options
+        return {
+            "kind": o.device, "stand_in": o.stand_in, "seconds": self.deadline - time.monotonic(), "measures": o.device == "cuda",
+            "cases": [(v.name, vars(s)) for v, s in chosen], "names": o.names, "absent": self.absent, "ceilings": not self.record["ceilings"],
+            "manifest": self.manifest, "libraries": {n: str(p) for n, p in self.libraries.items()},
         }
-        self.record["cases"].append(case)
-        ready = self.make_ready(variant, size, tensors, expected)
-        present = {n: r for n, r in ready.items() if isinstance(r, rivals.Rival)}
-        checked = {}
-        for name in list(present):
-            try:
-                checked[name] = self.judge(name, present[name], expected, ALLOWED * eager_error)
-            except Exception as error:  # out of memory, say
-                ready[name] = rivals.Absent(f"{type(error).__name__}: {first_line(error)}")
-                if name == "flashlight":
-                    self.record["failed"].append(f"{variant.name} {size.label}: {first_line(error)}")
-                del present[name]
-                self.device.trim()
-        del expected
-        times = device.time({n: r.call for n, r in present.items()}) if present else {}
-        for name, rival in ready.items():
-            if name not in present:
-                case["results"].append({"name": name, "absent": str(rival)})
-                continue
-            tflops = case["flops"] / times[name]["ms"] / 1e9
-            case["results"].append({"name": name, **times[name], "tflops": round(tflops, 2), **checked[name], **rival.facts})
+
+    def take(self, event):
+        """Adds what the worker told to the record. Returns the case that is done with it, or None."""
+        for what in ("tensors", "ceilings"):
+            if what in event:
+                self.record[what] = event[what]
+        if "ceilings" in event:
+            print(json.dumps(event["ceilings"]), flush=True)
+        for what in ("failed", "left_out"):
+            if what in event:
+                self.record[what].append(event[what])
+                print(event[what], flush=True)
+        if "result" in event:
+            self.record["cases"].append(event["result"])
+            show(event["result"])
         self.save()
-        return case
+        return event.get("case_done")
+
+    def watch(self, chosen):
+        """Runs a worker on these cases. Returns the labels of those that are done, and the step that ended it: None, or
+        {"case", "name", "why"}."""
+        reading, writing = os.pipe()
+        with open(self.options.out.with_suffix(".log"), "ab") as log:
+            child = subprocess.Popen([sys.executable, "-B", str(build.BUNDLE / "gpu-bench"), "--worker", str(writing)], pass_fds=[writing],
+                                     stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True)
+        os.close(writing)
+        done, step, why, rest = [], {"step": "start", "seconds": 300}, None, b""
+        begin = time.monotonic()
+        try:
+            child.stdin.write(json.dumps(self.order(chosen)).encode())
+            child.stdin.close()
+            with selectors.DefaultSelector() as selector:
+                selector.register(reading, selectors.EVENT_READ)
+                while True:
+                    limit = begin + step["seconds"] * (1 if self.options.device == "cuda" else EMULATED)
+                    last = self.deadline + GRACE_SECONDS
+                    if not selector.select(max(0, min(limit, last) - time.monotonic())):
+                        why = "out of time" if last <= limit else f"hangs: killed after {step['seconds']} s"
+                        break
+                    data = os.read(reading, 1 << 16)
+                    if not data:
+                        break
+                    *lines, rest = (rest + data).split(b"\n")
+                    for line in lines:
+                        event = json.loads(line)
+                        if "step" in event:
+                            step, begin = event, time.monotonic()
+                        elif "poisoned" in event:
+                            why = f"ended the process: {event['poisoned']}"
+                        elif case := self.take(event):
+                            done.append(case)
+        except BrokenPipeError:
+            pass
+        finally:
+            os.close(reading)
+            if why:
+                process.kill(child)
+            try:
+                code = child.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill(child)
+                code = "stuck"
+            process.kill(child)  # compilers that it started
+        if not why and code == 0:
+            return done, None
+        return done, {"case": step.get("case"), "name": step.get("name"), "step": step["step"], "why": why or f"the process ended with {code}"}
 
     def run(self, chosen):
-        for variant, size in chosen:
-            if self.left() <= 0:
-                self.record["left_out"].append(f"{variant.name} {size.label}: out of time")
+        todo = list(chosen)
+        while todo:
+            done, ended = self.watch(todo)
+            todo = [(v, s) for v, s in todo if f"{v.name} {s.label}" not in done]
+            if not ended:
+                break
+            if ended["why"] == "out of time":
+                self.record["left_out"] += [f"{v.name} {s.label}: out of time" + (f" in {ended['step']}, {ended['name'] or 'all'}" if k == 0 else "")
+                                            for k, (v, s) in enumerate(todo)]
+                break
+            text = f"{ended['case'] or 'the process'}, {ended['name'] or 'all'}, {ended['step']}: {ended['why']}"
+            print(text, flush=True)
+            if ended["case"] is None:  # before the first case, or between two: the next worker would end there too
+                self.record["failed"].append(text)
+                self.record["left_out"] += [f"{v.name} {s.label}: no process to time it" for v, s in todo]
+                break
+            if ended["name"] is None:
+                self.record["failed"].append(text)
+                todo = [(v, s) for v, s in todo if f"{v.name} {s.label}" != ended["case"]]
                 continue
-            try:
-                show(self.run_case(variant, size))
-            except Exception as error:  # one case's failure leaves the others
-                self.record["failed"].append(f"{variant.name} {size.label}: {type(error).__name__}: {first_line(error)}")
-                print(self.record["failed"][-1], flush=True)
-            self.device.free()
+            if ended["name"] in worker.OURS:
+                self.record["failed"].append(text)
+            self.absent.setdefault(ended["case"], {})[ended["name"]] = f"{ended['step']}: {ended['why']}"
         self.record["finished"] = True
         self.save()
 
@@ -158,7 +138,8 @@ def show(case):
         wrong = "" if r["correct"] else f"  WRONG: {case['allowed_error']:.2e} is allowed"
         error = "not finite" if r["error"] is None else f"{r['error']:.1e}"
         more = f"  + block mask {r['block_mask_ms']:.3f} ms" if r.get("block_mask_ms") else ""
-        print(f"  {r['name']:<15} {r['ms']:>10.4f} ms {r['tflops']:>8.1f} TFLOP/s  error {error}{more}{wrong}")
+        more += f"  {', '.join(r['kernels'])}" if r.get("kernels") else ""
+        print(f"  {r['name']:<15} {r['ms']:>10.4f} ms {r['tflops']:>8.1f} TFLOP/s {r['tb_s']:>6.2f} TB/s  error {error}{more}{wrong}", flush=True)
 
 
 def choose(options):
@@ -172,15 +153,17 @@ def choose(options):
         return [(v, cases.dry_size(v)) for v in variants]
     if not options.size:
         return [(v, v.sizes[-1]) for v in variants]
-    return [(v, s) for v in variants for s in v.sizes if s.label in options.size or "all" in options.size]
+    chosen = [(v, s) for v in variants for s in v.sizes if s.label in options.size or "all" in options.size]
+    return chosen or sys.exit(f"gpu-bench: none of these variants has a size {' or '.join(options.size)}")
 
 
 def wrong_kernels(record):
     """Cases whose kernel failed or differs from the reference by more than is allowed."""
-    return record["failed"] + [f"{c['variant']} {c['size']['label']}" for c in record["cases"] for r in c["results"] if r["name"] == "flashlight" and r.get("correct") is False]
+    return record["failed"] + [f"{c['variant']} {c['size']['label']} {r['name']}" for c in record["cases"] for r in c["results"]
+                               if r["name"] in worker.OURS and r.get("correct") is False]
 
 
-def main(argv=None):
+def parse(argv):
     parser = argparse.ArgumentParser(prog="gpu-bench", description="Times the emitted kernels beside PyTorch's attention. Exit: 0 done, "
                                      "1 one of our results is wrong or a build failed, 77 no GPU or no PyTorch.")
     parser.add_argument("--device", choices=("cuda", "emulated"), default="cuda", help="emulated: a dry run; its times mean nothing")
@@ -188,21 +171,28 @@ def main(argv=None):
     parser.add_argument("--arch", help="sm_90a, ..; the GPU's own unless given")
     parser.add_argument("--variant", action="append", help=", ".join(cases.VARIANTS))
     parser.add_argument("--size", action="append", help="512, 1k .. 16k, b1 .. b32 or all; the largest unless given")
-    parser.add_argument("--rival", action="append", choices=[*rivals.RIVALS, "none"], help="all unless given")
+    parser.add_argument("--rival", action="append", choices=[*NAMES[1:], "none"], help="all unless given; flashlight-sm80: our kernels for sm_80")
     parser.add_argument("--budget-seconds", type=float, default=540)
     parser.add_argument("-j", dest="jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("-o", dest="out", type=pathlib.Path, default=pathlib.Path("gpu-bench.json"))
+    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
-    options.rival = [r for r in options.rival or rivals.RIVALS if r != "none"]
+    options.names = ["flashlight"] + [r for r in NAMES[1:] if r in (options.rival or NAMES)]
+    return options
+
+
+def main(argv=None):
+    options = parse(argv)
+    if options.worker is not None:
+        return worker.main(options.worker, json.load(sys.stdin))
+    begin = time.monotonic()
     chosen = choose(options)
     gpu = machine.cuda_device() if options.device == "cuda" else None
     if options.device == "cuda" and not gpu:
         print("skipped: no GPU answers here (nvidia-smi); --device emulated makes a dry run")
         return machine.SKIPPED
-    try:
-        device = devices.choose(options.device, options.stand_in)
-    except ImportError as error:
-        print(f"skipped: {error}")
+    if missing := devices.missing(options.device, options.stand_in):
+        print(f"skipped: {missing}")
         return machine.SKIPPED
 
     manifest = build.load_manifest()
@@ -216,10 +206,11 @@ def main(argv=None):
     for name, text in made.failed.items():
         print(f"{name} does not build:\n{text}", file=sys.stderr)
     about = machine.describe(options.device, manifest)
-    record = {"kind": "bench", **about, "tensors": device.name, "ceilings": device.ceilings(), "cases": [], "left_out": [], "failed": [], "finished": False}
-    print(f"{about['device']}, {device.name}" + (" -- DRY RUN: times mean nothing" if about["dry_run"] else ""))
-    print(json.dumps(record["ceilings"]), flush=True)
-    Bench(options, device, manifest, libraries, record).run(chosen)
+    record = {"kind": "bench", **about, "tensors": "", "ceilings": {}, "cases": [], "left_out": [], "failed": [], "finished": False}
+    print(about["device"] + (" -- DRY RUN: times mean nothing" if about["dry_run"] else "") + f"; built in {time.monotonic() - begin:.0f} s", flush=True)
+    options.budget_seconds -= time.monotonic() - begin
+    options.out.with_suffix(".log").unlink(missing_ok=True)
+    Bench(options, manifest, libraries, record).run(chosen)
     wrong = wrong_kernels(record)
     print(f"\n{options.out}: {len(record['cases'])} cases" + (f"; WRONG RESULTS: {', '.join(wrong)}" if wrong else ""))
     return 1 if wrong else 0

@@ -6,11 +6,12 @@ import json
 import os
 import pathlib
 import shlex
-import subprocess
 import time
 
 from . import machine
+from .process import run
 
+COMPILE_SECONDS = 400  # a step that takes longer hangs
 BUNDLE = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -61,9 +62,11 @@ class Build:
         if target.exists() and target.stat().st_mtime > max([self.newest_header] + [p.stat().st_mtime for p in inputs]):
             return target
         begin = time.monotonic()
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-        if done.returncode != 0:
-            raise BuildError(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+        code, text, _ = run(command, COMPILE_SECONDS)
+        if code != 0:
+            target.unlink(missing_ok=True)
+            ended = "" if code is not None else f"killed after {COMPILE_SECONDS} s\n"
+            raise BuildError(f"{' '.join(map(str, command))}\n{ended}{text}")
         self.times[target.name] = round(time.monotonic() - begin, 2)
         return target
 
@@ -99,7 +102,8 @@ class Build:
         """Returns two dictionaries of paths: programs' shared libraries and samples' executables, by name. An emitted file that
         does not compile or link is in `failed` instead; the others are built. Raises BuildError where the library fails."""
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
-            emitted = {n: pool.submit(self._compile_kernels, n) for n in [*programs, *samples]}  # the longest first
+            size = lambda name: (self.kernels / f"{name}.cu").stat().st_size  # noqa: E731
+            emitted = {n: pool.submit(self._compile_kernels, n) for n in sorted([*programs, *samples], key=size, reverse=True)}  # the longest first
             objects = [pool.submit(self._compile_host, p) for p in self._library_sources()]
             self._link(self.folder / "libflashlight.so", [o.result() for o in objects], shared=True)
 

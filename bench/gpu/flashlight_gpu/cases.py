@@ -7,8 +7,10 @@ same lines. The kernel is made from bench/programs.
 """
 
 import dataclasses
+import math
 
 WINDOW, PREFIX, CAP, DOCUMENTS, LAMBDA = 256, 256, 30.0, 12, 0.5
+POINTS, VALUE_POINTS, PAIR_FEATURES = 4, 8, 128  # of invariant point attention
 LENGTHS = ((32, 512), (16, 1024), (8, 2048), (4, 4096), (2, 8192), (1, 16384))  # batch, sequence: 16k tokens each
 
 
@@ -33,7 +35,7 @@ class Variant:
     mods: object = None  # (x, p) -> score_mod or None, mask_mod or None
     seen: object = None  # (i, S) -> keys that query i attends to; None: all
     scalars: dict = dataclasses.field(default_factory=dict)
-    form: str = "attention"  # or "differential", "evoformer"
+    form: str = "attention"  # or "differential", "evoformer", "invariant_point"
     sdpa: bool = False  # PyTorch's scaled_dot_product_attention expresses it
     contiguous: bool = True  # in FlexAttention's sense: what a row of blocks attends to has no gaps
 
@@ -44,10 +46,19 @@ class Variant:
         return sum(self.seen(i, size.length) for i in range(size.length)) / size.length
 
     def flops(self, size):
-        """Two products: 2 Sq mean(keys) (d + dv) a head; differential attention has two heads' worth."""
+        """Two products: 2 Sq mean(keys) (d + dv) a head; differential attention has two heads' worth; points are features."""
         streams = 2 if self.form == "differential" else 1
-        each = 2 * size.length * self.attended(size) * (size.depth + size.value_depth)
+        depth = size.depth + size.value_depth
+        if self.form == "invariant_point":
+            depth += 3 * (POINTS + VALUE_POINTS) + PAIR_FEATURES
+        each = 2 * size.length * self.attended(size) * depth
         return each * size.batch * size.rows * size.heads * streams
+
+    def least_bytes(self, size):
+        """What must be moved: every input read once, every result written once."""
+        shapes = [*shapes_of(self, size).values(), *result_shapes(self, size)]
+        tokens = 8 * size.batch * size.length if self.program == "document_causal" else 0
+        return 2 * sum(math.prod(s) for s in shapes) + tokens
 
 
 def document_starts(length):
@@ -128,8 +139,10 @@ def _variants():
         heads = 2048 // (2 * depth)
         yield Variant(f"differential-hd{depth}", "differential", f"differential, {heads} pairs of heads of {depth}",
                       _lengths(heads, heads, depth, 2 * depth), scalars={"lambda": LAMBDA}, form="differential")
-        yield Variant(f"evoformer-hd{depth}", "evoformer", f"Evoformer rows with pair bias, heads of {depth}", _evoformer(depth),
-                      form="evoformer")
+        for name, what in (("evoformer", "pair bias"), ("evoformer_gated", "pair bias and gate")):
+            yield Variant(f"{name}-hd{depth}", name, f"Evoformer rows with {what}, heads of {depth}", _evoformer(depth), form="evoformer")
+    sizes = tuple(Size(f"{n // 1024}k" if n >= 1024 else str(n), 1, 12, 12, n, 16, 16) for n in (256, 512, 1024, 2048))
+    yield Variant("invariant-point", "invariant_point", "invariant point attention, 12 heads of 16", sizes, form="invariant_point")
 
 
 VARIANTS = {v.name: v for v in _variants()}
@@ -138,39 +151,76 @@ VARIANTS = {v.name: v for v in _variants()}
 def dry_size(variant):
     """A size that the emulated device runs in seconds; longer than a window or a prefix, where there is one."""
     usual = variant.sizes[0]
-    length = 300 if variant.scalars.keys() & {"window", "prefix"} else 80
+    length = 300 if variant.scalars.keys() & {"window", "prefix"} else 9 if variant.form == "invariant_point" else 80
     if variant.form != "attention":
         return Size("dry", 1, 2, 2, length, usual.depth, usual.value_depth, rows=min(usual.rows, 3))
     return Size("dry", 1, 4, max(1, 4 * usual.kv_heads // usual.heads), length, usual.depth, usual.value_depth)
 
 
-def make_inputs(variant, size, device):
-    """The tensors by the program's parameter names, from seeds that their order fixes: bfloat16, standard normal."""
+def shapes_of(variant, size):
+    """The floating tensors by the program's parameter names, in the order of their seeds."""
     b, h, g, s, d, dv = size.batch, size.heads, size.kv_heads, size.length, size.depth, size.value_depth
-    shapes = {"q": (b, h, s, d), "k": (b, g, s, d), "v": (b, g, s, dv)}
     if variant.form == "differential":
-        shapes = {"q1": (b, h, s, d), "k1": (b, h, s, d), "q2": (b, h, s, d), "k2": (b, h, s, d), "v": (b, h, s, dv)}
+        return {"q1": (b, h, s, d), "k1": (b, h, s, d), "q2": (b, h, s, d), "k2": (b, h, s, d), "v": (b, h, s, dv)}
     if variant.form == "evoformer":
         n = size.rows
-        shapes = {x: (b, n, h, s, d) for x in ("q", "k", "v", "gate")}
-        shapes.update(mask_bias=(b, n, 1, 1, s), pair_bias=(b, 1, h, s, s))
-    tensors = {name: device.randn(shape, seed) for seed, (name, shape) in enumerate(shapes.items(), 1)}
+        whole = ("q", "k", "v", "gate") if variant.program == "evoformer_gated" else "qkv"
+        return {**{x: (b, n, h, s, d) for x in whole}, "mask_bias": (b, n, 1, 1, s), "pair_bias": (b, 1, h, s, s)}
+    if variant.form == "invariant_point":
+        return {
+            **{x: (b, h, s, d) for x in "qkv"}, "q_points": (b, h, s, POINTS, 3), "k_points": (b, h, s, POINTS, 3),
+            "v_points": (b, h, s, VALUE_POINTS, 3), "pair_bias": (b, h, s, s), "pairs": (b, s, s, PAIR_FEATURES), "weight": (h,),
+            "frames.rotation": (b, s, 3, 3), "frames.translation": (b, s, 3),
+        }
+    return {"q": (b, h, s, d), "k": (b, g, s, d), "v": (b, g, s, dv)}
+
+
+def result_shapes(variant, size):
+    b, h, s, dv = size.batch, size.heads, size.length, size.value_depth
+    if variant.form == "evoformer":
+        return [(b, size.rows, h, s, dv)]
+    if variant.form == "invariant_point":
+        return [(b, h, s, dv), (b, h, s, VALUE_POINTS, 3), (b, h, s, PAIR_FEATURES)]
+    return [(b, h, s, dv)]
+
+
+def make_inputs(variant, size, device):
+    """The tensors by the program's parameter names, from seeds that their order fixes: bfloat16, standard normal. Any matrix is a
+    frame to the arithmetic; a small one keeps distances moderate."""
+    small = lambda name: 0.25 if name.startswith("frames.") else 1.0  # noqa: E731
+    tensors = {name: device.randn(shape, seed, small(name)) for seed, (name, shape) in enumerate(shapes_of(variant, size).items(), 1)}
     if variant.program == "document_causal":
-        tensors["document"] = device.integers([document_of(s)] * b)
+        tensors["document"] = device.integers([document_of(size.length)] * size.batch)
     return tensors
 
 
+def _invariant_point(size, device, t, rows):
+    common = lambda points, some: device.einsum("bnxy,bhnpy->bhnpx", t["frames.rotation"][:, some], points) \
+        + t["frames.translation"][:, some][:, None, :, None]  # noqa: E731
+    everything = slice(0, size.length)
+    apart = common(t["q_points"][:, :, rows], rows)[:, :, :, None] - common(t["k_points"], everything)[:, :, None]
+    distance = (apart * apart).sum(-1).sum(-1)
+    scores = device.matmul(t["q"][..., rows, :], device.mT(t["k"])) * size.depth ** -0.5 + t["pair_bias"][..., rows, :]
+    weights = device.softmax(scores - 0.5 * device.softplus(t["weight"]).reshape(-1, 1, 1) * distance)
+    points = device.einsum("bhij,bhjpx->bhipx", weights, common(t["v_points"], everything)) - t["frames.translation"][:, rows][:, None, :, None]
+    own = device.einsum("bnyx,bhnpy->bhnpx", t["frames.rotation"][:, rows], points)
+    return [device.matmul(weights, t["v"]), own, device.einsum("bhij,bijc->bhic", weights, t["pairs"][:, rows])]
+
+
 def naive(variant, size, x, device, tensors, rows=None):
-    """The program as a person writes it, in the tensors' dtype. rows: only these queries (a slice), for large references."""
+    """The program as a person writes it, in the tensors' dtype: its results. rows: only these queries (a slice), for large references."""
     t, rows = tensors, rows or slice(0, size.length)
+    if variant.form == "invariant_point":
+        return _invariant_point(size, device, t, rows)
     if variant.form == "differential":
         scale = size.depth ** -0.5
         maps = [device.softmax(device.matmul(t[q][..., rows, :], device.mT(t[k])) * scale) for q, k in (("q1", "k1"), ("q2", "k2"))]
-        return device.matmul(maps[0] - LAMBDA * maps[1], t["v"])
+        return [device.matmul(maps[0] - LAMBDA * maps[1], t["v"])]
     if variant.form == "evoformer":
         scores = device.matmul(t["q"][..., rows, :], device.mT(t["k"])) * size.depth ** -0.5
         scores = scores + t["mask_bias"] + t["pair_bias"][..., rows, :]
-        return device.sigmoid(t["gate"][..., rows, :]) * device.matmul(device.softmax(scores), t["v"])
+        result = device.matmul(device.softmax(scores), t["v"])
+        return [device.sigmoid(t["gate"][..., rows, :]) * result if "gate" in t else result]
     k, v = (device.repeat_heads(t[n], size.heads // size.kv_heads) for n in ("k", "v"))
     b = device.arange(size.batch).reshape(-1, 1, 1, 1)
     h = device.arange(size.heads).reshape(-1, 1, 1)
@@ -182,4 +232,4 @@ def naive(variant, size, x, device, tensors, rows=None):
         scores = score_mod(scores, b, h, i, j)
     if mask_mod:
         scores = x.where(mask_mod(b, h, i, j), scores, -float("inf"))
-    return device.matmul(device.softmax(scores), v)
+    return [device.matmul(device.softmax(scores), v)]

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tensors and clocks: PyTorch on a GPU; for dry runs PyTorch on the CPU, or NumPy, beside the emulated device."""
 
+import concurrent.futures
+import importlib.util
 import statistics
 import time
 
@@ -10,6 +12,30 @@ WARM_UPS, REPEATS, ROUNDS = 10, 20, 3
 GRAPH_BELOW_MS = 0.05  # below, launches are replayed from a graph: the host cannot keep up
 GRAPH_LAUNCHES = 20
 FLUSH_BYTES = 256 << 20  # several times the L2 of any device
+SLOW_MS, SLOW_REPEATS = 10, 7  # a round of calls slower than that: all rounds together still make more than 20
+
+
+def as_list(results):
+    """What an implementation returns, as a list of tensors."""
+    return list(results) if isinstance(results, (list, tuple)) else [results]
+
+
+class Device:
+    """What both kinds share."""
+
+    def largest_difference(self, a, b):
+        """max |a - b| over all results; infinite where either is not finite."""
+        return max(self._difference(x, y) for x, y in zip(as_list(a), as_list(b), strict=True))
+
+    def largest(self, a):
+        return max(self._largest(x) for x in as_list(a))
+
+    def time_one(self, call):
+        """Its median in milliseconds."""
+        result = self.time({"one": call})["one"]
+        if isinstance(result, Exception):
+            raise result
+        return result["ms"]
 
 
 def summarise(rounds, graph=False):
@@ -21,7 +47,7 @@ def summarise(rounds, graph=False):
     }
 
 
-class TorchDevice:
+class TorchDevice(Device):
     """kind: "cuda", or "cpu" where the kernels run on the emulated device and nothing is measured."""
 
     def __init__(self, kind):
@@ -37,12 +63,14 @@ class TorchDevice:
                 setattr(torch._dynamo.config, limit, 1024)
         if hasattr(torch._dynamo.config, "fail_on_recompile_limit_hit"):
             torch._dynamo.config.fail_on_recompile_limit_hit = True
+        self.of_case = {}  # what rivals keep until free()
+        self._host_ms = {}  # by id of a call that is timed
         self._flush = torch.empty(FLUSH_BYTES // 4, dtype=torch.int32, device=kind) if kind == "cuda" else None
 
     # Tensors
-    def randn(self, shape, seed):
+    def randn(self, shape, seed, scale=1.0):
         generator = self.torch.Generator(self.kind).manual_seed(seed)
-        return self.torch.randn(shape, generator=generator, device=self.kind, dtype=self.torch.bfloat16)
+        return self.torch.randn(shape, generator=generator, device=self.kind, dtype=self.torch.bfloat16) * scale
 
     def integers(self, values):
         return self.torch.tensor(values, device=self.kind)
@@ -68,22 +96,29 @@ class TorchDevice:
     def sigmoid(self, t):
         return self.torch.sigmoid(t)
 
+    def softplus(self, t):
+        return self.torch.nn.functional.softplus(t)
+
+    def einsum(self, formula, a, b):
+        return self.torch.einsum(formula, a, b)
+
     def repeat_heads(self, t, times):
         return t.repeat_interleave(times, 1) if times > 1 else t
 
-    def cat_rows(self, parts):
-        return self.torch.cat(parts, -2)
+    def cat(self, parts, axis):
+        return self.torch.cat(parts, axis)
 
-    def poisoned(self, like):
+    def poisoned(self, shape):
         """A bfloat16 result tensor full of NaN."""
-        return self.torch.full_like(like, float("nan"), dtype=self.torch.bfloat16, memory_format=self.torch.contiguous_format)
+        return self.torch.full(shape, float("nan"), dtype=self.torch.bfloat16, device=self.kind)
 
-    def largest_difference(self, a, b):
-        """max |a - b|; infinite where either is not finite."""
+    def _difference(self, a, b):
+        if a.shape != b.shape:
+            raise ValueError(f"a result is {tuple(a.shape)} where {tuple(b.shape)} is expected")
         difference = (a.float() - b.float()).abs()
         return float("inf") if not bool(self.torch.isfinite(difference).all()) else float(difference.max())
 
-    def largest(self, a):
+    def _largest(self, a):
         return float(a.float().abs().max())
 
     def dl(self, t):
@@ -111,14 +146,22 @@ class TorchDevice:
 
     def free(self):
         """Between cases: compiled functions and cached memory of the last one."""
+        self.of_case.clear()
         self.torch._dynamo.reset()
         self.trim()
 
     # Clocks
+    def _hold(self, milliseconds):
+        """Keeps the stream busy for about so long, so that the host is ahead of the device: else a call's launch overhead counts
+        as its time."""
+        if hasattr(self.torch.cuda, "_sleep"):
+            self.torch.cuda._sleep(int(2e6 * min(milliseconds, 50)))
+
     def _events(self, call, repeats):
         """Milliseconds of each of `repeats` calls, the L2 flushed before each."""
         event = lambda: self.torch.cuda.Event(enable_timing=True)  # noqa: E731
         pairs = []
+        self._hold(1 + repeats * self._host_ms.get(id(call), 0.3))
         for _ in range(repeats):
             self._flush.zero_()
             begin, end = event(), event()
@@ -155,27 +198,46 @@ class TorchDevice:
             times.append(1e3 * (time.perf_counter() - begin))
         return times
 
-    def time(self, calls):
-        """Times implementations side by side, round after round. calls: name -> function. Returns name -> summary."""
-        if self.kind != "cuda":
-            rounds = [{n: self._wall(c, self.repeats) for n, c in calls.items()} for _ in range(self.rounds)]
-            return {n: summarise([r[n] for r in rounds]) for n in calls}
-        graphs = {}
+    def _warm_up(self, call):
+        """Returns what is timed instead, a replay of a graph or None, and how often a round."""
+        for _ in range(self.warm_ups):
+            call()
+        self.torch.cuda.synchronize()
+        self._host_ms[id(call)] = min(self._wall(call, 3))  # what enqueueing takes, where the call does not wait
+        usual = statistics.median(self._events(call, 5))
+        replay = self._graph(call) if usual < GRAPH_BELOW_MS else None
+        return replay, self.repeats if usual < SLOW_MS else min(SLOW_REPEATS, self.repeats)
+
+    def _round(self, call, replay, repeats):
+        self._events(call, 2)  # the clock and the caches as the others left them
+        if replay:
+            return [t / GRAPH_LAUNCHES for t in self._events(replay, repeats)]
+        return self._events(call, repeats)
+
+    def time(self, calls, before=lambda name: None):
+        """Times implementations side by side, round after round. calls: name -> function. before(name): called ahead of each one's
+        turn. Returns name -> summary, or the exception that one threw."""
+        found, ways, rounds = {}, {}, {name: [] for name in calls}
+
+        def turn(name, work):
+            if name in found:
+                return
+            try:
+                before(name)
+                work()
+            except Exception as error:  # the others go on, where the device still answers
+                found[name] = error
+                self.synchronize()
+
         for name, call in calls.items():
-            for _ in range(self.warm_ups):
-                call()
-            if statistics.median(self._events(call, 5)) < GRAPH_BELOW_MS and (replay := self._graph(call)):
-                graphs[name] = replay
-        rounds = []
+            if self.kind == "cuda":
+                turn(name, lambda: ways.update({name: self._warm_up(call)}))  # noqa: B023
         for _ in range(self.rounds):
-            rounds.append({})
             for name, call in calls.items():
-                self._events(call, 2)  # the clock and the caches as the others left them
-                if name in graphs:
-                    rounds[-1][name] = [t / GRAPH_LAUNCHES for t in self._events(graphs[name], self.repeats)]
-                else:
-                    rounds[-1][name] = self._events(call, self.repeats)
-        return {n: summarise([r[n] for r in rounds], n in graphs) for n in calls}
+                once = lambda: self._round(call, *ways[name]) if self.kind == "cuda" else self._wall(call, self.repeats)  # noqa: E731,B023
+                turn(name, lambda: rounds[name].append(once()))  # noqa: B023
+        self._host_ms.clear()
+        return {n: found[n] if n in found else summarise(rounds[n], bool(ways.get(n, (None,))[0])) for n in calls}
 
     def ceilings(self):
         """What this device reaches in this run: a large product of bfloat16 matrices, a large copy, and the clock then."""
@@ -188,16 +250,22 @@ class TorchDevice:
         source = torch.randint(0, 255, (count,), dtype=torch.uint8, device=self.kind)
         target = torch.empty_like(source)
         product = summarise([self._events(lambda: torch.matmul(a, b), 30)[10:]])["ms"]
-        clocks = machine.query(["clocks.sm", "clocks.mem", "clocks.max.sm", "power.draw", "temperature.gpu"])
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:  # nvidia-smi looks while products run: a clock falls at once
+            seen = pool.submit(machine.query, ["clocks.sm", "clocks.mem", "clocks.max.sm", "power.draw", "temperature.gpu"])
+            while not seen.done():
+                for _ in range(20):
+                    torch.matmul(a, b)
+                torch.cuda.synchronize()
+            clocks = seen.result()
         copy = summarise([self._events(lambda: target.copy_(source), 30)[10:]])["ms"]
         return {
             "matmul_tflops": round(2 * n**3 / product / 1e9, 1), "matmul": f"{n}x{n}x{n} bfloat16, standard normal",
             "copy_tb_s": round(2 * count / copy / 1e9, 3), "copy": f"{count >> 20} MiB, bytes read and written",
-            "clocks_after_matmul": clocks,
+            "clocks_in_matmul": clocks,
         }
 
 
-class NumpyDevice:
+class NumpyDevice(Device):
     """Stands in where there is no PyTorch: float32 arrays that hold bfloat16 values, uint16 where kernels read them."""
 
     def __init__(self):
@@ -215,8 +283,8 @@ class NumpyDevice:
     def _widen(self, t):
         return (t.astype(self.np.uint32) << 16).view(self.np.float32)
 
-    def randn(self, shape, seed):
-        return self._widen(self._round(self.np.random.default_rng(seed).standard_normal(shape)))
+    def randn(self, shape, seed, scale=1.0):
+        return self._widen(self._round(self.np.random.default_rng(seed).standard_normal(shape) * scale))
 
     def integers(self, values):
         return self.np.array(values, self.np.int64)
@@ -250,23 +318,31 @@ class NumpyDevice:
     def sigmoid(self, t):
         return 1 / (1 + self.np.exp(-t))
 
+    def softplus(self, t):
+        return self.np.log1p(self.np.exp(t))
+
+    def einsum(self, formula, a, b):
+        if not self._narrow_products:
+            return self.np.einsum(formula, a, b)
+        return self._widen(self._round(self.np.einsum(formula, self._widen(self._round(a)), self._widen(self._round(b)))))
+
     def repeat_heads(self, t, times):
         return self.np.repeat(t, times, 1)
 
-    def cat_rows(self, parts):
-        return self.np.concatenate(parts, -2)
+    def cat(self, parts, axis):
+        return self.np.concatenate(parts, axis)
 
-    def poisoned(self, like):
-        return self.np.full(like.shape, 0xFFFF, self.np.uint16)
+    def poisoned(self, shape):
+        return self.np.full(shape, 0xFFFF, self.np.uint16)
 
     def _value(self, t):
         return self._widen(t) if t.dtype == self.np.uint16 else self.np.float32(t)
 
-    def largest_difference(self, a, b):
+    def _difference(self, a, b):
         difference = self.np.abs(self._value(a) - self._value(b))
         return float(difference.max()) if self.np.isfinite(difference).all() else float("inf")
 
-    def largest(self, a):
+    def _largest(self, a):
         return float(self.np.abs(self._value(a)).max())
 
     def dl(self, t):
@@ -296,12 +372,20 @@ class NumpyDevice:
 
     _wall = TorchDevice._wall
 
-    def time(self, calls):
-        rounds = [{n: self._wall(c, 2) for n, c in calls.items()} for _ in range(2)]
+    def time(self, calls, before=lambda name: None):
+        rounds = [{n: (before(n), self._wall(c, 2))[1] for n, c in calls.items()} for _ in range(2)]
         return {n: summarise([r[n] for r in rounds]) for n in calls}
 
     def ceilings(self):
         return {"stand_in": "no GPU: nothing was measured"}
+
+
+def missing(kind, stand_in=None):
+    """What choose() needs and is not installed; None."""
+    there = lambda name: importlib.util.find_spec(name) is not None  # noqa: E731
+    if kind == "cuda" or stand_in == "torch":
+        return None if there("torch") else "PyTorch is not installed"
+    return None if there("numpy") or (stand_in is None and there("torch")) else "neither PyTorch nor NumPy is installed"
 
 
 def choose(kind, stand_in=None):

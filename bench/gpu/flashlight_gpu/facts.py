@@ -8,7 +8,7 @@ import os
 import pathlib
 
 from . import build, machine
-from .check import run
+from .process import run
 
 SECONDS = 60  # a program that runs longer hangs
 
@@ -83,7 +83,7 @@ def main(argv=None):
     for f in facts:
         print(f"{f['verdict']:<5} {f['fact']:<42} {f['observed']}")
     about = machine.describe("cuda", build.load_manifest() if (build.BUNDLE / "manifest.json").exists() else {})
-    options.out.write_text(json.dumps({"kind": "facts", **about, "compiled_only": options.compile_only, "facts": facts}, indent=1) + "\n")
+    machine.save(options.out, {"kind": "facts", **about, "compiled_only": options.compile_only, "facts": facts})
     failed = [f["fact"] for f in facts if f["verdict"] == "FAIL"]
     ran = "compiled only, nothing ran" if options.compile_only else f"{len(facts)} facts"
     print(f"{options.out}: {len(programs)} programs, {ran}" + (f"; FAILED: {', '.join(failed)}" if failed else ""))

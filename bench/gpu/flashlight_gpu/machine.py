@@ -4,6 +4,7 @@
 import datetime
 import glob
 import importlib.util
+import json
 import os
 import platform
 import re
@@ -18,7 +19,7 @@ def find_tool(name):
     if found := shutil.which(name):
         return found
     home = os.environ.get("CUDA_HOME", "/usr/local/cuda")
-    usual = [f"{home}/bin", f"{home}/compute-sanitizer", "/usr/local/nvidia/bin", *sorted(glob.glob("/opt/nvidia/nsight-compute/*"), reverse=True)]
+    usual = [f"{home}/bin", f"{home}/compute-sanitizer", *sorted(glob.glob("/usr/local/cuda-*/bin"), reverse=True), "/usr/local/nvidia/bin", *sorted(glob.glob("/opt/nvidia/nsight-compute/*"), reverse=True)]
     return next((f"{folder}/{name}" for folder in usual if os.path.isfile(f"{folder}/{name}")), None)
 
 
@@ -28,6 +29,13 @@ def output_of(command, timeout=60):
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=timeout).stdout
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def save(path, record):
+    """Writes JSON so that the file is whole at any moment."""
+    temporary = path.with_suffix(".partial")
+    temporary.write_text(json.dumps(record, indent=1) + "\n")
+    os.replace(temporary, path)
 
 
 def query(fields):

@@ -5,14 +5,13 @@ stage done twice or left out."""
 import argparse
 import csv
 import io
-import json
 import os
 import pathlib
 import re
 import sys
 
-from . import bench, build, cases, devices, machine, rivals
-from .check import run
+from . import build, cases, devices, machine, rivals, worker
+from .process import run
 
 SECTIONS = ("SpeedOfLight", "ComputeWorkloadAnalysis", "MemoryWorkloadAnalysis", "WarpStateStats", "Occupancy", "LaunchStats")
 # What is shown of the several hundred counters; all of them go to the JSON file.
@@ -101,8 +100,8 @@ def counters_of(options):
     # The clock is left as it is; the first launch only warms up.
     command = [ncu, "--clock-control", "none", "--kernel-name", "regex:_sm[0-9]+", "--launch-skip", 1, "--launch-count", 1, "--page", "raw",
                "--csv", *[w for s in SECTIONS for w in ("--section", s)], sys.executable, sys.argv[0], "--launch", "--variant", options.variant,
-               "--size", options.size]
-    code, text, _ = run(command, options.budget_seconds)
+               "--size", options.size, *(["--arch", options.arch] if options.arch else [])]
+    code, text, _ = run(command, options.budget_seconds / 2)  # the other half is for stages
     counters = read_counters(text)
     if counters:
         return counters, ""
@@ -110,16 +109,13 @@ def counters_of(options):
     return {}, f"ncu: {refused[0]}" if refused else f"ncu ended with {code}: {text.strip()[-300:]}"
 
 
-def set_up(options, manifest, made):
+def set_up(options, manifest):
     """The chosen case and its tensors, and a maker of Rivals from a dictionary of libraries."""
     variant = cases.VARIANTS[options.variant]
     size = cases.dry_size(variant) if options.device != "cuda" else next(s for s in variant.sizes if s.label == options.size)
     device = devices.choose(options.device, options.stand_in)
     tensors = cases.make_inputs(variant, size, device)
-    shape = (size.batch, size.rows, size.heads, size.length, size.value_depth) if variant.form == "evoformer" else \
-        (size.batch, size.heads, size.length, size.value_depth)
-    like = device.randn(shape, 99)
-    return device, lambda libraries: bench.ours(variant, device, tensors, like, manifest, libraries)
+    return device, lambda libraries: worker.ours(variant, size, device, tensors, manifest, libraries)
 
 
 def program_of(variant, manifest):
@@ -154,9 +150,13 @@ def time_stages(options, arch, manifest):
     os.environ["FLASHLIGHT_EMULATOR_CHECKS"] = "off"  # a stage done twice is a race, one left out reads what nobody wrote
     program = program_of(options.variant, manifest)
     libraries, left_out = build_stages(options, arch, program)
-    device, make = set_up(options, manifest, None)
+    device, make = set_up(options, manifest)
     times = device.time({stage: make(paths).call for stage, paths in libraries.items()})
+    if isinstance(times["as it is"], Exception):
+        raise times["as it is"]
     usual = times["as it is"]["ms"]
+    left_out.update({stage: f"{type(t).__name__}: {t}" for stage, t in times.items() if isinstance(t, Exception)})
+    times = {stage: t for stage, t in times.items() if stage not in left_out}
     for stage, t in times.items():
         t["difference_ms"] = round(t["ms"] - usual, 6)
         print(f"  {stage:<14} {t['ms']:>10.4f} ms  {t['difference_ms']:>+10.4f} ms")
@@ -169,11 +169,38 @@ def launch_only(options, arch, manifest):
     program = program_of(options.variant, manifest)
     made = build.Build(options.device, arch, options.jobs)
     libraries, _ = made.build(programs=[program])
-    device, make = set_up(options, manifest, made)
+    device, make = set_up(options, manifest)
     call = make(libraries).call  # launches once
     for _ in range(2):
         call()
     device.synchronize()
+
+
+def look(options, gpu, arch, manifest):
+    """Reads counters, or times stages; prints and writes what it found."""
+    if gpu:
+        build.Build("cuda", arch, options.jobs).build(programs=[program_of(options.variant, manifest)])
+    counters, reason = ({}, "--stages was given") if options.stages else counters_of(options)
+    record = {"kind": "profile", **machine.describe(options.device, manifest), "variant": options.variant, "size": options.size}
+    if counters:
+        print(f"{options.variant} {options.size}: counters read by ncu")
+        print("\n".join(explain(counters)))
+        record.update(method="ncu", counters={n: {"value": v, "unit": u} for n, (v, u) in counters.items()})
+    else:
+        print(f"{options.variant} {options.size}: no counters ({reason}); times of the kernel with a stage changed"
+              + (" -- DRY RUN: times mean nothing" if not gpu else ""), flush=True)
+        record.update(method="stages", why_no_counters=reason, stages=time_stages(options, arch, manifest))
+    machine.save(options.out, record)
+    print(f"{options.out}: by {record['method']}")
+
+
+def watched(options, argv):
+    """The same in a process that is killed when the time is up: a kernel with a stage left out may hang."""
+    code, text, _ = run([sys.executable, "-B", build.BUNDLE / "gpu-profile", "--inside", *argv], options.budget_seconds)
+    print(text, end="")
+    if code is None:
+        print(f"gpu-profile: killed after {options.budget_seconds:.0f} s", file=sys.stderr)
+    return code if code in (0, 1, machine.SKIPPED) else 1
 
 
 def main(argv=None):
@@ -183,6 +210,7 @@ def main(argv=None):
     parser.add_argument("--stages", action="store_true", help="time kernels with a stage changed although ncu may be permitted")
     parser.add_argument("--stage", action="append", choices=list(STAGES), help="only this one; may be repeated")
     parser.add_argument("--launch", action="store_true", help="only launch the kernel a few times, for a profiler")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--device", choices=("cuda", "emulated"), default="cuda", help="emulated: a dry run; its times mean nothing")
     parser.add_argument("--stand-in", choices=("torch", "numpy"), help="whose tensors a dry run uses")
     parser.add_argument("--arch", help="sm_90a, ..; the GPU's own unless given")
@@ -196,27 +224,16 @@ def main(argv=None):
     if options.device == "cuda" and not gpu:
         print("skipped: no GPU answers here (nvidia-smi); --device emulated makes a dry run")
         return machine.SKIPPED
+    if not options.launch and not options.inside:
+        return watched(options, sys.argv[1:] if argv is None else argv)
     manifest = build.load_manifest()
     arch = (options.arch or machine.arch_of(gpu["compute_cap"])) if gpu else None
     try:
         if options.launch:
             launch_only(options, arch, manifest)
-            return 0
-        if gpu:
-            build.Build("cuda", arch, options.jobs).build(programs=[program_of(options.variant, manifest)])
-        counters, reason = ({}, "--stages was given") if options.stages else counters_of(options)
-        record = {"kind": "profile", **machine.describe(options.device, manifest), "variant": options.variant, "size": options.size}
-        if counters:
-            print(f"{options.variant} {options.size}: counters read by ncu")
-            print("\n".join(explain(counters)))
-            record.update(method="ncu", counters={n: {"value": v, "unit": u} for n, (v, u) in counters.items()})
         else:
-            print(f"{options.variant} {options.size}: no counters ({reason}); times of the kernel with a stage changed"
-                  + (" -- DRY RUN: times mean nothing" if not gpu else ""))
-            record.update(method="stages", why_no_counters=reason, stages=time_stages(options, arch, manifest))
+            look(options, gpu, arch, manifest)
+        return 0
     except (build.BuildError, rivals.Absent, RuntimeError) as error:
         print(f"gpu-profile: {error}", file=sys.stderr)
         return 1
-    options.out.write_text(json.dumps(record, indent=1) + "\n")
-    print(f"{options.out}: by {record['method']}")
-    return 0

@@ -9,6 +9,8 @@ from . import svg
 
 BEGIN, END = "<!-- results: written by scripts/gpu-report -->", "<!-- end of results -->"
 NOTHING = "No run on a GPU has been recorded yet. All figures that this page could show are still to be measured.\n"
+README_NOTHING = "No run on a GPU has been recorded yet: no kernel has been timed.\n"
+OWN = ("flashlight", "flashlight-sm80")  # ours, by the architecture of the kernels
 
 
 def load(folder):
@@ -36,7 +38,7 @@ def merge(runs):
 
 def best_rival(case):
     """The fastest correct implementation that is not ours; None."""
-    rivals = [r for r in case["results"] if r["name"] != "flashlight" and r.get("ms") and r.get("correct", True)]
+    rivals = [r for r in case["results"] if r["name"] not in OWN and r.get("ms") and r.get("correct", True)]
     return min(rivals, key=lambda r: r["ms"]) if rivals else None
 
 
@@ -56,18 +58,28 @@ def table(headings, rows):
     return "\n".join(lines + ["| " + " | ".join(r) + " |" for r in rows]) + "\n"
 
 
-def cases_table(cases):
-    """A row a case: ours, the fastest rival, how many times as fast, and the errors."""
+def of_ceilings(case, result, run):
+    """How near a result comes to the run's own large product or large copy, whichever is nearer."""
+    c = run["ceilings"]
+    if not c.get("matmul_tflops") or "tb_s" not in result:
+        return "-"
+    parts = {"product": result["tflops"] / c["matmul_tflops"], "copy": result["tb_s"] / c["copy_tb_s"]}
+    what = max(parts, key=parts.get)
+    return f"{100 * parts[what]:.0f} % of {what}"
+
+
+def cases_table(cases, run):
+    """A row a case: ours, the fastest rival, how many times as fast, how near the ceilings, and the errors."""
     rows = []
     for case in cases:
         mine, rival = ours(case), best_rival(case)
         timed = mine and "ms" in mine and mine["correct"] and rival
         rows.append([
             case["variant"], case["size"]["label"], cell(mine), f"{rival['name']}: {cell(rival)}" if rival else "none",
-            f"{rival['ms'] / mine['ms']:.2f}" if timed else "-",
+            f"{rival['ms'] / mine['ms']:.2f}" if timed else "-", of_ceilings(case, mine, run) if timed else "-",
             f"{mine['error']:.1e} ({case['allowed_error']:.1e})" if mine and mine.get("error") is not None else "-",
         ])
-    return table(["variant", "size", "flashlight: time, TFLOP/s", "fastest rival", "times as fast", "error (allowed)"], rows)
+    return table(["variant", "size", "flashlight: time, TFLOP/s", "fastest rival", "times as fast", "of this run's ceilings", "error (allowed)"], rows)
 
 
 def rivals_table(cases):
@@ -101,7 +113,7 @@ def ceilings(run):
     c = run["ceilings"]
     if "matmul_tflops" not in c:
         return "No ceilings were measured in this run.\n"
-    clock = (c.get("clocks_after_matmul") or {}).get("clocks.sm", "unknown")
+    clock = (c.get("clocks_in_matmul") or {}).get("clocks.sm", "unknown")
     return f"Ceilings of the same run: {c['matmul_tflops']} TFLOP/s ({c['matmul']}), {c['copy_tb_s']} TB/s ({c['copy']}), SM clock {clock} MHz.\n"
 
 
@@ -135,12 +147,50 @@ def section(run, pictures):
     if run.get("dry_run"):
         parts.append("**Dry run on the emulated device: the times mean nothing.**\n")
     parts += [f"![{name.removesuffix('.svg')}]({pictures}/{name})\n" for name in drawn]
-    parts += [cases_table(cases), rivals_table(cases)]
+    parts += [cases_table(cases, run), rivals_table(cases)]
     for heading, text in (("FlexAttention's block masks, made apart from the times above:", masks_table(cases)),
                           ("Absent:", absences(cases)), ("Left out:", "".join(f"- {t}\n" for t in run["left_out"]))):
         if text:
             parts += [heading + "\n", text]
     return "\n".join(parts), drawn
+
+
+def folder_of(number):
+    """Where the plots of a merged run lie, beside the page."""
+    return "performance" if number == 0 else f"performance-{number + 1}"
+
+
+def check_section(run):
+    """How many samples passed, by what was run, and all that did not."""
+    counts, bad = {}, []
+    for name, sample in run["samples"].items():
+        tools = {f"{tool}, {kind}": r for tool, kinds in sample["sanitizer"].items() for kind, r in kinds.items()}
+        for what, record in {**sample["results"], **tools}.items():
+            verdict = record["verdict"]
+            counts.setdefault(what, {}).setdefault(verdict, []).append(name)
+            if verdict not in ("pass", "skipped"):
+                bad.append(f"- {name}, {what}: {verdict}" + (f": {record['why']}" if record.get("why") else ""))
+    bad += [f"- {name}: failed before it ran" for name in run.get("failed_before", {})]
+    rows = [[what, ", ".join(f"{len(names)} {verdict}" for verdict, names in verdicts.items())] for what, verdicts in counts.items()]
+    head = f"### Samples checked, {run['device']}, {run['date'][:10]}, commit {run['commit'][:12]}\n"
+    return "\n".join([head, table(["what was run", "samples"], rows), *(["Not passed:\n", "\n".join(bad) + "\n"] if bad else [])])
+
+
+def readme_block(runs):
+    """The README's part: a line a variant of the last run that timed."""
+    timed = merge([r for r in runs if r["kind"] == "bench"])
+    if not timed:
+        return README_NOTHING
+    run, rows = timed[-1], []
+    last = {case["variant"]: case for case in run["cases"].values()}
+    for case in last.values():
+        mine, rival = ours(case), best_rival(case)
+        if mine and "ms" in mine and mine["correct"]:
+            rows.append([case["title"], case["size"]["label"], cell(mine), f"{rival['name']}: {cell(rival)}" if rival else "none",
+                         f"{rival['ms'] / mine['ms']:.2f}" if rival else "-"])
+    head = f"Forward on {run['device']}, {run['date'][:10]}, commit {run['commit'][:12]}; docs/performance.md has all sizes and rivals.\n"
+    picture = f"![TFLOP/s by program](docs/{folder_of(len(timed) - 1)}/variants.svg)\n"
+    return "\n".join([head, picture, table(["program", "size", "time, TFLOP/s", "fastest of PyTorch's", "times as fast"], rows)])
 
 
 def facts_section(run):
@@ -154,34 +204,39 @@ def render(runs):
         return NOTHING, {}
     parts, files = [], {}
     for k, run in enumerate(merge([r for r in runs if r["kind"] == "bench"])):
-        folder = "performance" if k == 0 else f"performance-{k + 1}"
+        folder = folder_of(k)
         text, drawn = section(run, folder)
         parts.append(text)
         files.update({f"{folder}/{name}": picture for name, picture in drawn.items()})
     latest = {}
     for run in runs:
-        if run["kind"] == "facts" and not run.get("compiled_only"):
-            latest[run["device"]] = run
-    return "\n".join(parts + [facts_section(r) for r in latest.values()]), files
+        if run["kind"] in SECTIONS and not run.get("compiled_only"):
+            latest[run["kind"], run["device"]] = run
+    return "\n".join(parts + [SECTIONS[kind](r) for (kind, _), r in sorted(latest.items())]), files
+
+
+SECTIONS = {"check": check_section, "facts": facts_section}
 
 
 def replace_block(page, block):
     head, begin, rest = page.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not begin or not end:
-        raise SystemExit(f"the page lacks the lines {BEGIN} and {END}")
+        raise SystemExit(f"a page lacks the lines {BEGIN} and {END}")
     return f"{head}{BEGIN}\n{block}{END}{tail}"
 
 
 def main(argv, root):
-    parser = argparse.ArgumentParser(prog="gpu-report", description="Writes the tables and plots of docs/performance.md from the runs "
-                                     "recorded in bench/results.")
+    parser = argparse.ArgumentParser(prog="gpu-report", description="Writes the tables and plots of docs/performance.md, and the README's "
+                                     "table, from the runs recorded in bench/results.")
     parser.add_argument("--results", type=pathlib.Path, default=root / "bench/results")
     parser.add_argument("--page", type=pathlib.Path, default=root / "docs/performance.md")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where the page is not up to date")
     options = parser.parse_args(argv)
-    block, files = render(load(options.results))
-    wanted = {options.page: replace_block(options.page.read_text(), block), **{options.page.parent / n: t for n, t in files.items()}}
+    runs = load(options.results)
+    block, files = render(runs)
+    readme = root / "README.md"
+    wanted = {readme: replace_block(readme.read_text(), readme_block(runs)), options.page: replace_block(options.page.read_text(), block), **{options.page.parent / n: t for n, t in files.items()}}
     stale = [p for p, text in wanted.items() if not p.exists() or p.read_text() != text]
     for path in stale:
         if options.check:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Other implementations of a case, each with the reason where it is absent."""
 
-import itertools
 import time
 
 from . import cases
@@ -67,6 +66,8 @@ def sdpa(backend):
 
 
 def _flex_parts(variant, size, device, tensors):
+    """flex_attention, its score_mod, its block mask and the milliseconds that making the mask takes each time; made once a case, since
+    FlexAttention is compiled anew for other functions. None of the masks depends on the head."""
     torch = _torch(device)
     if variant.form != "attention":
         raise Absent("FlexAttention cannot express it")
@@ -74,74 +75,66 @@ def _flex_parts(variant, size, device, tensors):
         from torch.nn.attention.flex_attention import create_block_mask, flex_attention
     except ImportError:
         raise Absent("this PyTorch has no FlexAttention") from None
-    score_mod, mask_mod = variant.mods(torch, {"heads": size.heads, **tensors})
-    return torch, flex_attention, create_block_mask, score_mod, mask_mod
+    if "flex" not in device.of_case:
+        score_mod, mask_mod = variant.mods(torch, {"heads": size.heads, **tensors})
+        mask = mask_ms = None
+        if mask_mod is not None:
+            batch = size.batch if variant.program == "document_causal" else None
+            create = torch.compile(create_block_mask) if device.kind == "cuda" else create_block_mask
+            make = lambda: create(mask_mod, batch, None, size.length, size.length, device=device.kind)  # noqa: E731
+            mask = make()
+            mask_ms = device.time_one(make)
+        device.of_case["flex"] = flex_attention, score_mod, mask, mask_ms
+    return device.of_case["flex"]
 
 
-def _block_mask(torch, create_block_mask, variant, mask_mod, size, device):
-    """The mask, and the milliseconds that making it takes each time. None of the masks depends on the head."""
-    if mask_mod is None:
-        return None, None
-    batch = size.batch if variant.program == "document_causal" else None
-    create = torch.compile(create_block_mask) if device.kind == "cuda" else create_block_mask
-    make = lambda: create(mask_mod, batch, None, size.length, size.length, device=device.kind)  # noqa: E731
-    mask = make()
-    return mask, device.time({"block mask": make})["block mask"]["ms"]
+def flex(mode=None, **options):
+    """Compiled FlexAttention. options: kernel_options of the first call."""
 
-
-def flex(mode=None):
     def make(variant, size, device, tensors):
-        torch, flex_attention, create, score_mod, mask_mod = _flex_parts(variant, size, device, tensors)
-        mask, mask_ms = _block_mask(torch, create, variant, mask_mod, size, device)
-        function = torch.compile(flex_attention, dynamic=False, **({"mode": mode} if mode else {}))
+        flex_attention, score_mod, mask, mask_ms = _flex_parts(variant, size, device, tensors)
+        function = device.torch.compile(flex_attention, dynamic=False, **({"mode": mode} if mode else {}))
         q, k, v = (tensors[n] for n in "qkv")
 
         def call(**options):
             return function(q, k, v, score_mod=score_mod, block_mask=mask, enable_gqa=size.heads != size.kv_heads, **options)
 
-        return Rival(call, ready_seconds=_warm(call), block_mask_ms=mask_ms)
+        return Rival(call, ready_seconds=_warm(lambda: call(**options)), block_mask_ms=mask_ms)
 
     return make
 
 
-def kernel_options(variant, device):
-    """Settings of FlexAttention's kernel that are right for the variant: every query sees a key in all of them."""
+def kernel_options(variant):
+    """Settings of FlexAttention's kernel that are right for the variant: every query sees a key in all of them. Tiles, warps and stages
+    are left to the autotuner."""
     always = {"PRESCALE_QK": True, "ROWS_GUARANTEED_SAFE": True}
     if variant.contiguous:
         always["BLOCKS_ARE_CONTIGUOUS"] = True
-    tiles = [(128, 64, 4), (128, 128, 8), (64, 64, 4), (128, 64, 8)]
-    for tma, (m, n, warps), stages in itertools.product((False, True), tiles, (3, 2)):
-        yield {**always, "USE_TMA": tma, "BLOCK_M": m, "BLOCK_N": n, "num_warps": warps, "num_stages": stages}
+    return [always, {**always, "USE_TMA": True}]
 
 
-def flex_options(seconds=90):
-    """The fastest of kernel_options(), as far as `seconds` reach; those that fail or differ from the default are dropped."""
-
-    def make(variant, size, device, tensors):
-        if device.kind != "cuda":
-            raise Absent("kernel_options are for the GPU's kernel")
-        begin = time.monotonic()
-        base = flex()(variant, size, device, tensors)
-        good = base.call()
-        best, tried, dropped = (device.time({"x": base.call})["x"]["ms"], {}), 0, 0
-        for options in kernel_options(variant, device):
-            if time.monotonic() - begin > seconds:
-                break
-            tried += 1
-            try:
-                same = device.largest_difference(base.call(kernel_options=options), good) <= 0.05 * max(1.0, device.largest(good))
-                ms = device.time({"x": lambda: base.call(kernel_options=options)})["x"]["ms"] if same else float("inf")
-            except Exception:  # a setting that this compiler, device or size refuses, in whatever way
-                ms = float("inf")
-            dropped += ms == float("inf")
-            best = min(best, (ms, options), key=lambda pair: pair[0])
-        options = {"kernel_options": best[1]} if best[1] else {}
-        call = lambda: base.call(**options)  # noqa: E731
-        _warm(call)
-        return Rival(call, ready_seconds=round(time.monotonic() - begin, 1), block_mask_ms=base.facts["block_mask_ms"],
-                     note=f"{best[1] or 'default settings'}; best of {tried}, {dropped} refused or wrong")
-
-    return make
+def flex_options(variant, size, device, tensors):
+    """The fastest of kernel_options(), each autotuned; those that fail or differ from the default are dropped."""
+    if device.kind != "cuda":
+        raise Absent("kernel_options are for the GPU's kernel")
+    begin = time.monotonic()
+    good = flex()(variant, size, device, tensors).call()
+    base = flex("max-autotune-no-cudagraphs", kernel_options=kernel_options(variant)[0])(variant, size, device, tensors)
+    found, dropped = [], []
+    for options in kernel_options(variant):
+        try:
+            same = device.largest_difference(base.call(kernel_options=options), good) <= 0.05 * max(1.0, device.largest(good))
+            if not same:
+                raise ValueError("another result")
+            found.append((device.time_one(lambda: base.call(kernel_options=options)), options))
+        except Exception as error:  # a setting that this compiler, device or size refuses, in whatever way
+            device.synchronize()  # raises where it was worse than a refusal
+            dropped.append(f"{options}: {str(error).splitlines()[0][:120] if str(error) else type(error).__name__}")
+    if not found:
+        raise Absent("no setting works: " + "; ".join(dropped))
+    options = min(found, key=lambda pair: pair[0])[1]
+    return Rival(lambda: base.call(kernel_options=options), ready_seconds=round(time.monotonic() - begin, 1),
+                 block_mask_ms=base.facts["block_mask_ms"], note=f"{options}, autotuned" + (f"; dropped {'; '.join(dropped)}" if dropped else ""))
 
 
 def flex_flash(variant, size, device, tensors):
@@ -173,6 +166,6 @@ RIVALS = {
     "compile": compiled,
     "flex": flex(),
     "flex-flash": flex_flash,
-    "flex-options": flex_options(),
+    "flex-options": flex_options,
     "flex-autotune": flex("max-autotune-no-cudagraphs"),
 }
