@@ -126,7 +126,7 @@ TEST(Plan, ADifferenceOfPositionsStaysOneValue) {
   const bool kept = std::any_of(planned.kernel().made_of.begin(), planned.kernel().made_of.end(), [](const auto& made) {
     return algebra::collect(made.second, {algebra::Op::kLeaf}).size() == 2 && made.second.is(algebra::Op::kAdd);
   });
-  EXPECT_TRUE(kept) << planned.plan.kernels[0].plan.explanation;
+  EXPECT_TRUE(kept) << planned.plan.steps[0].plan.explanation;
 }
 
 TEST(Plan, MaxSweepsIsRespected) {
