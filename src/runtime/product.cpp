@@ -138,6 +138,7 @@ class Planner {
     tensor.base = reserve_(context_, static_cast<std::size_t>(elements) * element_size(type_));
     tensor.type = type_;
     packing.target = tensor.base;
+    packing.elements = elements;
     long long stride = 1;
     for (std::size_t k = order.size(); k-- > 0;) {
       order[k]->*s = stride;

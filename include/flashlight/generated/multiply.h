@@ -12,9 +12,9 @@ namespace flashlight::generated {
 namespace {
 
 // An element a thread, read where it lies and written one behind the other.
-inline FL_KERNEL(256) pack_sm80(FL_PARAMS(Packing) p) {
+FL_KERNEL(256) pack_sm80(FL_PARAMS(Packing) p) {
   const long long at = static_cast<long long>(device::block_index()) * 256 + device::thread_index();
-  if (at >= p.elements()) return;
+  if (at >= p.elements) return;
   long long rest = at, offset = 0;
   for (int k = p.axes; k-- > 0;) {
     offset += rest % p.size[k] * p.stride[k];
@@ -29,7 +29,7 @@ inline void run(const Launch& launch, const Product& product) {
   emulator::set_allocation_lookup(find_emulated_allocation);
 #endif
   for (const Packing& packing : product.packings) {
-    if (device::launch(pack_sm80, launch.grid((packing.elements() + 255) / 256), 256, 0, current_stream(),
+    if (device::launch(pack_sm80, launch.grid((packing.elements + 255) / 256), 256, 0, current_stream(),
                        packing, "pack_sm80") != 0)
       launch.fail(std::string(device::last_error_text()) + " (kernel pack_sm80)");
   }

@@ -42,11 +42,7 @@ struct Packing {
   int axes = 0;
   long long size[kMostAxes] = {},
             stride[kMostAxes] = {};  // outermost first; strides of the source in elements
-  long long elements() const {
-    long long result = 1;
-    for (int k = 0; k < axes; ++k) result *= size[k];
-    return result;
-  }
+  long long elements = 1;
 };
 
 // What a product comes down to: first the copies, then the calls.
