@@ -41,24 +41,27 @@ void rewrite_graphs(Unit& unit) {
     }
 }
 
-// A function is fused only as a whole: all its variants, or it stays as it was.
+// A function is translated only as a whole: all its variants, or it stays as it was.
 void plan(Unit& unit) {
   for (FusedFunction& f : unit.functions) {
+    Status status = f.source->variants.empty() ? Status::Unfused : Status::Fused;  // the worst of the variants'
     for (const frontend::Variant& v : f.source->variants) {
       fusion::PlanOptions how;
       how.strict_nan = unit.options->strict_nan;
       f.plans.push_back(fusion::plan_fusion(v.function, how));
-      if (f.plans.back().reason && !f.reason) f.reason = f.plans.back().reason;
+      status = std::max(status, f.plans.back().status);
+      if (f.plans.back().reason && (!f.reason || f.plans.back().status == Status::Unfused)) f.reason = f.plans.back().reason;
       for (const std::string& n : v.function.numerics)
         if (std::find(f.numerics.begin(), f.numerics.end(), n) == f.numerics.end()) f.numerics.push_back(n);
     }
-    bool fused = !f.plans.empty() && !f.reason;
-    if (fused && !f.source->in_main_file)
+    if (status != Status::Unfused && !f.source->in_main_file) {
       f.reason = fusion::Reason{"not-in-main-file",
                                 "the function is defined in an included file, which is not rewritten",
                                 "translate the file that defines it",
                                 {}};
-    f.status = fused && !f.reason ? Status::Fused : Status::Unfused;
+      status = Status::Unfused;
+    }
+    f.status = status;
   }
 }
 
@@ -102,8 +105,8 @@ std::string print_kernels(const Unit& unit) {
   return for_each_variant(unit, [](auto& f, std::size_t i) {
     std::string out;
     try {
-      for (const fusion::PlannedKernel& part : f.plans[i].kernels)
-        out += kernel::to_string(kernel::build_program(*part.function, part.plan));
+      for (const fusion::Step& part : f.plans[i].steps)
+        if (part.kind == fusion::StepKind::Kernel) out += kernel::to_string(kernel::build_program(*part.function, part.plan));
     } catch (const fusion::Refused& refused) {
       out += "no kernel, " + refused.reason.id + ": " + refused.reason.text + "\n";
     }

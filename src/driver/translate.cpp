@@ -84,7 +84,7 @@ class Judge {
   // Functions that fused callers have inlined: what becomes of them by themselves is no loss.
   void inlined(const Unit& unit) {
     for (const FusedFunction& f : unit.functions)
-      if (f.status == Status::Fused)
+      if (f.status != Status::Unfused)
         for (const frontend::Location& at : f.source->inlined) inlined_.insert({at.file, at.line, at.column});
   }
 
@@ -98,6 +98,10 @@ class Judge {
     }
     if (why->source_line.empty() && why->where.file == unit.path)
       why->source_line = line_of(unit.program.text, why->where.line);
+    if (f.status == Status::Partial) {
+      if (wanted(options_.pass_missed, !options_.no_pass_missed)) partial(f, *why);
+      return;
+    }
     bool must = f.source->must_fuse, attention = why->id != "no-attention";
     if (must || (options_.fail_on_unfused && attention)) unmet(unit, f, *why, must);
     else if (wanted(options_.pass_missed, attention && !options_.no_pass_missed)) missed(f, *why);
@@ -117,9 +121,22 @@ class Judge {
     d.id = "-Rpass=flashlight";
     d.where = f.source->location;
     std::size_t kernels = 0;  // each counts once, for however many architectures it is written
-    for (const fusion::FusionPlan& plan : f.plans) kernels += plan.kernels.size();
+    for (const fusion::FusionPlan& plan : f.plans) kernels += plan.steps.size();
     d.text = "'" + name_of(f) + "' became " + std::to_string(kernels) + (kernels == 1 ? " kernel" : " kernels");
     say(std::move(d));
+  }
+  // Runs on the device as a whole: no mark is unmet.
+  void partial(const FusedFunction& f, Diagnostic why) {
+    std::size_t counts[3] = {};
+    for (const fusion::FusionPlan& plan : f.plans)
+      for (const fusion::Step& step : plan.steps) ++counts[static_cast<int>(step.kind)];
+    const auto some = [](std::size_t n, const std::string& what) { return std::to_string(n) + " " + what + (n == 1 ? "" : "s"); };
+    why.severity = Severity::Remark;
+    why.id += ",-Rpass-missed=flashlight";
+    why.text = "'" + name_of(f) + "' is partial, " + some(counts[0], "fused kernel") + ", " + some(counts[1], "matrix product") + " and " +
+               some(counts[2], "generated kernel") + ", not one kernel: " + why.text;
+    why.hint.clear();
+    say(std::move(why));
   }
   void missed(const FusedFunction& f, Diagnostic why) {
     why.severity = Severity::Remark;

@@ -34,7 +34,9 @@ std::string line(const std::string& what, const std::string& value) {
 }
 
 std::string kernel(const KernelFacts& k) {
-  std::string out = "  Kernel " + k.name + " for " + k.arch + "\n";
+  const bool product = k.kind == "product";
+  std::string out = product ? "  Matrix product by cuBLASLt\n"
+                            : "  " + std::string(k.kind == "group" ? "Generated kernel " : "Kernel ") + k.name + " for " + k.arch + "\n";
   out += line("folds", joined(k.ops));
   out += line("tiles", k.tile);
   out += line("shared memory", k.smem_bytes.empty() ? "" : k.smem_bytes + " bytes a block");
@@ -58,6 +60,9 @@ std::string explain(const FusedFunction& f) {
     if (!why->hint.empty()) out += "  What would help: " + why->hint + "\n";
   }
   for (const KernelFacts& k : f.kernels) out += kernel(k);
+  if (f.totals.kernels_fused > 1)
+    out += "  In all " + std::to_string(f.totals.kernels_fused) + " kernels instead of " + std::to_string(f.totals.kernels_unfused) + ", and " +
+           f.totals.bytes_fused + " bytes instead of " + f.totals.bytes_unfused + "\n";
   if (f.status == fusion::Status::Unfused) return out;  // what was rewritten on the way is of no use to it
   for (const RuleUse& r : f.rules)
     out += "  Rule " + r.name + " (" + r.location + ") applied " +

@@ -4,18 +4,12 @@
 
 #include <algorithm>
 
+#include "emit/facts_text.h"
 #include "fusion/describe.h"
 
 namespace flashlight::emit {
 
 namespace {
-
-std::string size_text(const graph::Function& f, const graph::Sym& size) {
-  const std::string text = fusion::describe(f, size);
-  return text.find(' ') == std::string::npos ? text : "(" + text + ")";
-}
-
-std::string times(const std::vector<std::string>& factors) { return join(factors, " * "); }
 
 struct Sizes {
   std::vector<std::string> batch;
@@ -49,66 +43,6 @@ std::string flops_of(const kernel::Program& program) {
   factors.push_back(s.keys);
   factors.push_back("(" + join(dims, " + ") + ")");
   return times(factors);
-}
-
-std::string numel(const graph::Function& f, const graph::Shape& shape, bool pack) {
-  std::vector<std::string> factors;
-  for (std::size_t a = 0; a < shape.size(); ++a) factors.push_back(pack && a == 0 ? "batch" : size_text(f, shape[a]));
-  return factors.empty() ? "1" : times(factors);
-}
-
-// Elements read and written once; `e` is the size of an element in bytes.
-std::string fused_bytes(const kernel::Program& program, const Parameters& parameters) {
-  const graph::Function& f = *program.function;
-  std::vector<std::string> terms;
-  for (int t : parameters.tensors()) terms.push_back(numel(f, f.tensors[t].shape, f.tensors[t].pack));
-  for (const kernel::Store& store : program.stores) terms.push_back(numel(f, f.outputs[store.output].value.shape, f.outputs[store.output].value.pack));
-  return "e * (" + join(terms, " + ") + ")";
-}
-
-// A contraction's product is never stored, not even by the eager program.
-bool is_contraction(const graph::Graph& graph, const graph::Node& node) {
-  if (node.op != graph::Op::Reduce || node.reduce != graph::ReduceKind::Sum) return false;
-  const graph::Node& body = graph[node.operands[0].node];
-  return body.op == graph::Op::Map && body.fn == graph::Fn::Mul;
-}
-
-// Every Graph value of more than one element written once and read by each of its users once, as the eager program does.
-std::string unfused_bytes(const kernel::Program& program) {
-  const graph::Function& f = *program.function;
-  std::map<std::string, int> counts;
-  std::vector<bool> product(static_cast<std::size_t>(f.graph.size()), false);
-  for (int n = 0; n < f.graph.size(); ++n) {
-    if (is_contraction(f.graph, f.graph[n])) product[static_cast<std::size_t>(f.graph[n].operands[0].node)] = true;
-  }
-  auto count = [&](graph::NodeId id) {
-    const graph::Node& node = f.graph[id];
-    if (!node.shape.empty() && !product[static_cast<std::size_t>(id)]) ++counts[numel(f, node.shape, false)];
-  };
-  for (int n = 0; n < f.graph.size(); ++n) {
-    if (f.graph[n].op != graph::Op::Input) count(n);
-    for (const graph::Operand& operand : f.graph[n].operands) count(operand.node);
-  }
-  std::vector<std::string> terms;
-  for (const auto& [size, times] : counts) terms.push_back((times > 1 ? std::to_string(times) + " * " : "") + size);
-  return "e * (" + join(terms, " + ") + ")";
-}
-
-bool is_product(const graph::Graph& graph, graph::NodeId id) {
-  for (int n = id + 1; n < graph.size(); ++n) {
-    if (is_contraction(graph, graph[n]) && graph[n].operands[0].node == id) return true;
-  }
-  return false;
-}
-
-std::string op_name(const graph::Graph& graph, const graph::Node& node) {
-  switch (node.op) {
-    case graph::Op::Map: return graph::name_of(node.fn);
-    case graph::Op::Reduce:
-      if (is_contraction(graph, node)) return "contract";
-      return std::string("reduce ") + graph::name_of(node.reduce);
-    default: return graph::name_of(node.op);
-  }
 }
 
 // Spelled for a reader: the planner's exp2 and its constant.
@@ -158,6 +92,7 @@ std::string why_on_hopper(const PartText& v, const std::vector<Instance>& instan
 }  // namespace
 
 KernelFacts facts_of(const PartText& v, const EmitOptions& options) {
+  if (!v.is_kernel()) return leftover_facts(v);
   KernelFacts facts;
   facts.name = v.kernel.name;
   facts.arch = "sm_80";
@@ -171,21 +106,17 @@ KernelFacts facts_of(const PartText& v, const EmitOptions& options) {
   facts.smem_bytes = join(bytes, "; ");
   facts.why = why_on_hopper(v, instances);
   const graph::Function& f = *v.program->function;
-  for (int n = 0; n < f.graph.size(); ++n) {
-    const graph::Node& node = f.graph[n];
-    if (node.op == graph::Op::Input || node.op == graph::Op::Scalar || node.op == graph::Op::Iota) continue;
-    if (node.op == graph::Op::Map && node.fn == graph::Fn::Mul && is_product(f.graph, n)) continue;
-    facts.ops.push_back(op_name(f.graph, node) + (f.graph.label(n).empty() ? "" : " (" + f.graph.label(n) + ")"));
-  }
+  facts.ops = ops_of(f);
   facts.flops = flops_of(*v.program);
-  facts.bytes_fused = fused_bytes(*v.program, *v.parameters);
-  facts.bytes_unfused = unfused_bytes(*v.program);
+  facts.bytes_fused = fused_bytes(f, v.parameters->tensors());
+  facts.bytes_unfused = unfused_bytes(f);
   facts.sparsity = v.kernel.sparsity;
   facts.explanation = v.program->plan->explanation;
   return facts;
 }
 
 std::optional<KernelFacts> hopper_facts_of(const PartText& v, const EmitOptions& options) {
+  if (!v.is_kernel()) return std::nullopt;
   std::vector<std::string> tiles, bytes, budgets;
   for (const Instance& instance : instances_of(v, options)) {
     if (!instance.wgmma.shape) continue;

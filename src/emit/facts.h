@@ -8,7 +8,12 @@ namespace flashlight::emit {
 KernelFacts facts_of(const PartText& part, const EmitOptions& options);
 // Of the kernel for sm_90a, where some instance has one.
 std::optional<KernelFacts> hopper_facts_of(const PartText& part, const EmitOptions& options);
+// The whole function, of the first of its variants.
+Totals totals_of(const VariantText& variant);
 // The row program in words: what is streamed, which states are kept, how the result is made.
+// The graph of a group, a line a node.
+std::vector<std::string> value_comment(const PartText& v);
+
 std::vector<std::string> formula_comment(const kernel::Program& program);
 
 }  // namespace flashlight::emit

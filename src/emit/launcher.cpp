@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "emit/host.h"
+#include "emit/launch_leftovers.h"
 #include "fusion/describe.h"
 
 namespace flashlight::emit {
@@ -14,12 +15,6 @@ using graph::Sym;
 using graph::SymbolId;
 
 namespace {
-
-std::string initializer(const std::vector<int>& values) {
-  std::vector<std::string> texts;
-  for (int v : values) texts.push_back(std::to_string(v));
-  return "{" + join(texts, ", ") + "}";
-}
 
 // Size symbols in order of first appearance in the parameters' shapes; an axis of a derived size gets a slot of its own.
 class Symbols {
@@ -153,12 +148,6 @@ std::string target_of(const PartText& v, std::size_t store) {
   return "launch.tensor_of(" + std::to_string(target.number) + ")";
 }
 
-std::vector<std::string> host_sizes(const Function& f, const graph::TensorView& view) {
-  std::vector<std::string> sizes;
-  for (std::size_t a = view.pack; a < view.shape.size(); ++a) sizes.push_back(host_code(f, view.shape[a]).text);
-  return sizes;
-}
-
 // Makes the results, in the types that the kernel's products and the arguments' promotion give.
 void write_results(const Function& whole, const PartText& v, const std::string& type, Writer& w) {
   const Function& f = *v.program->function;
@@ -184,12 +173,7 @@ void write_params(const PartText& v, Writer& w) {
   w.line("p.pack = launch.pack();");
   w.line("p.n_row = launch.narrow(" + host_code(f, plan.loops[plan.row].size).text + ");");
   w.line("p.n_key = launch.narrow(" + host_code(f, plan.loops[plan.stream].size).text + ");");
-  for (const auto& [value, field] : v.parameters->scalars()) {
-    const std::string text = host_code(f, value).text;
-    w.line("p." + field + " = " + (value.type() == graph::SymType::Real ? "static_cast<float>(" + text + ")" : value.type() == graph::SymType::Boolean ? "static_cast<int>(" + text + ")" : "launch.narrow(" + text + ")") + ";");
-  }
-  for (const Sym& divisor : v.parameters->divisors())
-    w.line("launch.check(" + wrap(host_code(f, divisor), kSum) + " != 0, \"an integer is divided by " + fusion::describe(f, divisor) + ", which is 0\");");
+  write_scalars(v, w);
   for (std::size_t s = 0; s < v.program->stores.size(); ++s) {
     const graph::TensorView& view = f.outputs[v.program->stores[s].output].value;
     const fusion::Target& target = v.part->targets[static_cast<std::size_t>(v.program->stores[s].output)];
@@ -296,20 +280,26 @@ std::vector<std::string> argument_list(const Signature& f) {
   return args;
 }
 
-// What kernels leave for later ones; behind it, a call that only measures has ended.
+// What steps leave for later ones; behind it, a call that only measures has ended.
 void write_intermediates(const VariantText& v, Writer& w) {
-  std::map<int, const PartText*> made_by;
-  for (const PartText& part : v.parts)
-    for (const fusion::Target& target : part.part->targets)
-      if (target.intermediate) made_by[target.number] = &part;
-  for (const auto& [number, part] : made_by) {
-    const Function& f = *part->program->function;
-    const graph::TensorParam& tensor = f.tensors[static_cast<std::size_t>(number)];
-    std::vector<std::string> sizes;
-    for (std::size_t a = tensor.pack; a < tensor.shape.size(); ++a) sizes.push_back(host_code(f, tensor.shape[a]).text);
-    w.line("launch.intermediate(\"" + tensor.name + "\", " + (tensor.pack ? "true" : "false") + ", {" + join(sizes, ", ") + "}, DType::kFloat32);");
+  std::map<int, const graph::TensorView*> made;
+  const Function* f = nullptr;
+  for (const PartText& part : v.parts) {
+    f = part.part->function.get();
+    for (std::size_t o = 0; o < part.part->targets.size(); ++o)
+      if (part.part->targets[o].intermediate) made[part.part->targets[o].number] = &f->outputs[o].value;
   }
-  if (!made_by.empty()) w.line("if (launch.measuring()) return {};");
+  for (const auto& [number, view] : made) {
+    const graph::TensorParam& tensor = f->tensors[static_cast<std::size_t>(number)];
+    std::vector<std::string> sizes;
+    for (std::size_t a = tensor.pack; a < tensor.shape.size(); ++a) sizes.push_back(host_code(*f, tensor.shape[a]).text);
+    const bool exact = view->dtype.inputs.empty();  // a statistic
+    w.line("launch.intermediate(\"" + tensor.name + "\", " + (tensor.pack ? "true" : "false") + ", {" + join(sizes, ", ") + "}, " +
+           (exact ? "DType::kFloat32" : "launch.float_result(" + rule_arguments(view->dtype) + ")") + ");");
+  }
+  for (std::size_t k = 0; k < v.parts.size(); ++k)
+    if (v.parts[k].part->kind == fusion::StepKind::Product) write_product(v.parts[k], k + 1, w);
+  if (!made.empty()) w.line("if (launch.measuring()) return {};");
 }
 
 // Nothing is started before every kernel's arguments are known to have an instantiation.
@@ -321,19 +311,29 @@ void write_parts(const VariantText& v, const EmitOptions& options, Writer& w) {
   for (std::size_t k = 0; k < v.parts.size(); ++k) {
     const PartText& part = v.parts[k];
     types.push_back(several ? "type" + std::to_string(k + 1) : "type");
-    instances.push_back(instances_of(part, options));
+    instances.push_back(part.is_kernel() ? instances_of(part, options) : std::vector<Instance>{});
+    if (!part.is_kernel()) continue;
     w.line("const DType " + types[k] + " = " + storage_type_of(part) + ";");
     write_support(part, types[k], instances[k], w);
   }
   for (std::size_t k = 0; k < v.parts.size(); ++k) {
-    write_results(v.variant->function, v.parts[k], types[k], w);
+    if (v.parts[k].is_kernel()) write_results(v.variant->function, v.parts[k], types[k], w);
+    else write_group_result(v.variant->function, v.parts[k], w);
     for (const fusion::Target& target : v.parts[k].part->targets)
       if (!target.intermediate) results[target.number] = "out" + std::to_string(target.number);
   }
   for (std::size_t k = 0; k < v.parts.size(); ++k) {
+    if (v.parts[k].part->kind == fusion::StepKind::Product) {
+      w.line("run(launch, product" + std::to_string(k + 1) + ");");
+      continue;
+    }
     if (several) w.open("{");
-    write_params(v.parts[k], w);
-    write_dispatch(v.parts[k], types[k], instances[k], w);
+    if (v.parts[k].is_kernel()) {
+      write_params(v.parts[k], w);
+      write_dispatch(v.parts[k], types[k], instances[k], w);
+    } else {
+      write_group_start(v.parts[k], w);
+    }
     if (several) w.close();
   }
   std::vector<std::string> names;

@@ -35,9 +35,7 @@ std::string number(double x) {
 
 bool contains(const std::vector<std::string>& all, const std::string& one) { return std::find(all.begin(), all.end(), one) != all.end(); }
 
-}  // namespace
-
-std::vector<std::string> numerics_of(const kernel::Program& program, const EmitOptions& options) {
+std::vector<std::string> of_kernel(const kernel::Program& program, const EmitOptions& options) {
   std::vector<std::string> remarks;
   if (const std::string narrow = narrow_types(options); !narrow.empty()) {
     remarks.push_back(narrow + ": between load and store everything is float32, where the eager program rounds each operation's result" +
@@ -53,6 +51,26 @@ std::vector<std::string> numerics_of(const kernel::Program& program, const EmitO
                                ", where the eager program gives NaN; --strict-nan keeps the NaN";
     if (!contains(remarks, remark)) remarks.push_back(remark);
   }
+  return remarks;
+}
+
+// Handed on in a type that arguments give, not as a statistic of rows.
+bool hands_on_narrow(const fusion::Step& step) {
+  for (std::size_t o = 0; o < step.targets.size(); ++o)
+    if (step.targets[o].intermediate && !step.function->outputs[o].value.dtype.inputs.empty()) return true;
+  return false;
+}
+
+}  // namespace
+
+std::vector<std::string> numerics_of(const PartText& part, const EmitOptions& options) {
+  std::vector<std::string> remarks;
+  if (part.is_kernel()) remarks = of_kernel(*part.program, options);
+  if (part.part->kind == fusion::StepKind::Product) remarks.push_back("matrix products by cuBLASLt sum in float32 and round once");
+  if (part.part->kind == fusion::StepKind::Group) remarks.push_back("generated kernels compute in float32 and round once");
+  if (hands_on_narrow(*part.part))
+    remarks.push_back("what one kernel hands to the next is stored in the promotion of the arguments' types that it is made of, as the eager program "
+                      "stores it; numbers of a row or a key alone in float32");
   return remarks;
 }
 

@@ -4,11 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "emit/unit.h"
-#include "kernel/program.h"
+#include "emit/variant.h"
 
 namespace flashlight::emit {
 
-std::vector<std::string> numerics_of(const kernel::Program& program, const EmitOptions& options);
+std::vector<std::string> numerics_of(const PartText& part, const EmitOptions& options);
 
 }  // namespace flashlight::emit

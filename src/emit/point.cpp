@@ -213,8 +213,8 @@ Code PointPrinter::value(graph::NodeId id, const Index& at) {
   }
 }
 
-// A loop over the bound axes, by one lane, or by a quad for a row that its four lanes share.
-Code PointPrinter::reduce(const graph::Node& node, const Index& at, bool by_quad) {
+// A loop over the bound axes, by one lane, or by several for a row that they share.
+Code PointPrinter::reduce(const graph::Node& node, const Index& at, bool jointly) {
   Index iteration = at;
   const int first = bound_;
   for (std::size_t r = 0; r < node.reduced.size(); ++r) iteration.push_back(Sym::axis(bound_++));
@@ -233,9 +233,9 @@ Code PointPrinter::reduce(const graph::Node& node, const Index& at, bool by_quad
     case graph::ReduceKind::ArgMax: refuse("argmax");
   }
   for (std::size_t r = node.reduced.size(); r-- > 0;) {
-    const bool outer = r == 0 && by_quad;
+    const bool outer = r == 0 && jointly;
     const std::string result = outer || type == CType::Bool ? "" : type == CType::Float ? "<float>" : "<long long>";
-    text = std::string(outer ? "quad_" : "") + kind + result + "(" + index(node.reduced[r]).text + ", [&](int " +
+    text = (outer ? together : "") + kind + result + "(" + index(node.reduced[r]).text + ", [&](int " +
            loop_name(first + static_cast<int>(r)) + ") FL_INLINE { return " + text + "; })";
   }
   return {text, kAtom, type};

@@ -64,8 +64,10 @@ class PointPrinter {
   // Tensors whose rows are at hand in shared memory: what to print for one read at `index`; nothing where it is not.
   std::function<std::optional<std::string>(int input, const fusion::Index& index)> staged;
 
-  // Declarations of the reductions inside values, each computed by the four lanes of a quad that stand at one row together,
-  // and known from then on until forget(). `except`: reductions that vary with this loop stay where they are.
+  // Who computes the reductions that are declared: the four lanes of a quad that stand at one row, or a warp ("warp_").
+  std::string together = "quad_";
+  // Declarations of the reductions inside values, each computed by those lanes together, and known from then on until
+  // forget(). `except`: reductions that vary with this loop stay where they are.
   std::vector<std::string> declare_reductions(const std::vector<fusion::Access>& values, int except = -1);
   void forget() { known.clear(); }
 
@@ -73,7 +75,7 @@ class PointPrinter {
   Code map(const graph::Node& node, const fusion::Index& index);
   Code multiply(const graph::Node& node, std::vector<Code> factors, CType type);
   Code power(const graph::Node& node, const std::vector<Code>& args);
-  Code reduce(const graph::Node& node, const fusion::Index& index, bool by_quad);
+  Code reduce(const graph::Node& node, const fusion::Index& index, bool jointly);
   Code segment(const graph::Node& node, const fusion::Index& index);
   Code load(const graph::Node& node, const fusion::Index& index, const std::vector<Code>& data);
   const graph::Function& function_;

@@ -46,6 +46,7 @@ json location(const frontend::Location& at) {
 
 json kernel(const KernelFacts& k) {
   json out = {{"name", k.name},
+              {"kind", k.kind},
               {"arch", k.arch},
               {"tile", k.tile},
               {"smem_bytes", k.smem_bytes},
@@ -68,6 +69,11 @@ json function(const FusedFunction& f) {
         {"id", why->id}, {"text", why->text}, {"location", location(why->where)}, {"hint", why->hint}};
   out["kernels"] = json::array();
   for (const KernelFacts& k : f.kernels) out["kernels"].push_back(kernel(k));
+  if (f.totals.kernels_fused > 0)
+    out["totals"] = {{"kernels_unfused", f.totals.kernels_unfused},
+                     {"kernels_fused", f.totals.kernels_fused},
+                     {"bytes_unfused", f.totals.bytes_unfused},
+                     {"bytes_fused", f.totals.bytes_fused}};
   out["rules"] = json::array();
   for (const RuleUse& r : f.rules)
     out["rules"].push_back({{"name", r.name}, {"location", r.location}, {"count", r.count}});

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "emit/facts.h"
+#include "emit/group_text.h"
 #include "emit/launcher.h"
 #include "emit/numerics.h"
 #include "fusion/roles.h"
@@ -31,7 +32,7 @@ struct Lowered {
 std::string kernel_name(const FusedFunction& function, const std::string& name, std::size_t variant, std::size_t part) {
   std::string result = name;
   if (function.plans.size() > 1) result += "v" + std::to_string(variant + 1);
-  if (function.plans[variant].kernels.size() > 1) result += static_cast<char>('a' + part);
+  if (function.plans[variant].steps.size() > 1) result += static_cast<char>('a' + part);
   return result;
 }
 
@@ -43,6 +44,18 @@ void add_hopper(PartText& text, const std::string& name, Parameters& parameters)
   text.kernel.hopper = std::move(hopper);
 }
 
+void lower_kernel(PartText& text, const std::string& called, Lowered& into, const EmitOptions& options) {
+  into.programs.push_back(std::make_unique<kernel::Program>(kernel::build_program(*text.part->function, text.part->plan)));
+  text.program = into.programs.back().get();
+  kernel::verify(*text.program);
+  Parameters& parameters = *into.parameters.back();
+  text.kernel = write_kernel(*text.program, called, parameters);
+  const std::vector<Instance> instances = instances_of(text, options);
+  if (std::any_of(instances.begin(), instances.end(), [](const Instance& i) { return i.shape.parts > 1; }))
+    text.kernel = write_kernel(*text.program, called, parameters, true);
+  if (std::find(options.archs.begin(), options.archs.end(), "sm_90a") != options.archs.end()) add_hopper(text, called, parameters);
+}
+
 Lowered lower(FusedFunction& function, const std::string& name, const EmitOptions& options) {
   Lowered result;
   result.function = &function;
@@ -50,22 +63,15 @@ Lowered lower(FusedFunction& function, const std::string& name, const EmitOption
   for (std::size_t v = 0; v < function.plans.size(); ++v) {
     VariantText variant;
     variant.variant = &function.source->variants[v];
-    const std::vector<fusion::PlannedKernel>& parts = function.plans[v].kernels;
+    const std::vector<fusion::Step>& parts = function.plans[v].steps;
     for (std::size_t k = 0; k < parts.size(); ++k) {
-      result.programs.push_back(std::make_unique<kernel::Program>(kernel::build_program(*parts[k].function, parts[k].plan)));
-      kernel::verify(*result.programs.back());
-      result.parameters.push_back(std::make_unique<Parameters>(*parts[k].function, parts[k].plan));
       PartText text;
       text.part = &parts[k];
-      text.program = result.programs.back().get();
+      result.parameters.push_back(std::make_unique<Parameters>(*parts[k].function, parts[k].plan));
       text.parameters = result.parameters.back().get();
       const std::string called = kernel_name(function, name, v, k);
-      text.kernel = write_kernel(*text.program, called, *result.parameters.back());
-      const std::vector<Instance> instances = instances_of(text, options);
-      if (std::any_of(instances.begin(), instances.end(), [](const Instance& i) { return i.shape.parts > 1; })) {
-        text.kernel = write_kernel(*text.program, called, *result.parameters.back(), true);
-      }
-      if (std::find(options.archs.begin(), options.archs.end(), "sm_90a") != options.archs.end()) add_hopper(text, called, *result.parameters.back());
+      if (parts[k].kind == fusion::StepKind::Kernel) lower_kernel(text, called, result, options);
+      if (parts[k].kind == fusion::StepKind::Group) text.kernel = write_group(parts[k], called, *result.parameters.back());
       variant.parts.push_back(std::move(text));
     }
     result.variants.push_back(std::move(variant));
@@ -148,8 +154,9 @@ void write_function(const Lowered& f, const frontend::Program& program, const Em
   };
   for (const VariantText& v : f.variants) {
     for (const PartText& part : v.parts) {
+      if (part.part->kind == fusion::StepKind::Product) continue;
       w.line();
-      for (const std::string& line : formula_comment(*part.program)) w.line("// " + line);
+      for (const std::string& line : part.is_kernel() ? formula_comment(*part.program) : value_comment(part)) w.line("// " + line);
       lines(part.kernel.declaration);
       w.line();
       lines(part.kernel.body);
@@ -208,14 +215,15 @@ void inline_headers(const ReadHeader& read, std::string& head, std::string& body
 std::string render_unit(const frontend::Program& program, std::vector<FusedFunction>& functions, const EmitOptions& options) {
   std::vector<Lowered> lowered;
   for (FusedFunction& function : functions) {
-    if (function.status != fusion::Status::Fused || !function.source->in_main_file) continue;
+    if (function.status == fusion::Status::Unfused || !function.source->in_main_file) continue;
     try {
       lowered.push_back(lower(function, emitted_name(*function.source) + "_" + std::to_string(lowered.size() + 1), options));
+      function.totals = totals_of(lowered.back().variants[0]);
       for (const VariantText& v : lowered.back().variants)
         for (const PartText& part : v.parts) {
           function.kernels.push_back(facts_of(part, options));
           if (auto hopper = hopper_facts_of(part, options)) function.kernels.push_back(std::move(*hopper));
-          for (const std::string& remark : numerics_of(*part.program, options))
+          for (const std::string& remark : numerics_of(part, options))
             if (std::find(function.numerics.begin(), function.numerics.end(), remark) == function.numerics.end()) function.numerics.push_back(remark);
         }
     } catch (const fusion::Refused& refused) {
@@ -236,10 +244,16 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
       return std::any_of(v.parts.begin(), v.parts.end(), [&](const PartText& part) { return uses_hopper(part, options); });
     });
   });
+  const bool products = std::any_of(lowered.begin(), lowered.end(), [](const Lowered& f) {
+    return std::any_of(f.variants.begin(), f.variants.end(), [](const VariantText& v) {
+      return std::any_of(v.parts.begin(), v.parts.end(), [](const PartText& part) { return part.part->kind == fusion::StepKind::Product; });
+    });
+  });
   // The device's headers too come before the program's text, whose macros may be called D or T.
   head += std::string("#include <flashlight/flashlight.h>\n") +
           (hopper ? "#include <flashlight/device/hopper.h>\n" : "#include <flashlight/device/device.h>\n") +
           "#include <flashlight/generated/c_entry.h>\n#include <flashlight/generated/launch.h>\n" +
+          (products ? "#include <flashlight/generated/multiply.h>\n" : "") +
           (hopper ? "#include <flashlight/generated/tile_source.h>\n#include <flashlight/generated/works.h>\n" : "") + "\n#include <cmath>\n" +
           (tagged ? "#include <type_traits>\n" : "") + "\nnamespace flashlight::generated {\nnamespace {\n";
   for (const Lowered& f : lowered) head += launcher_signature(signature_of(f.variants), f.name) + ";\n";

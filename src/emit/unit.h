@@ -17,7 +17,8 @@ struct RuleUse {
   int count = 0;
 };
 
-struct KernelFacts {  // one emitted kernel, for the report
+struct KernelFacts {  // one step of a function, for the report: a kernel for one architecture, or a product by a library
+  std::string kind = "fused";  // product, group
   std::string name;   // causal_attention_sm80
   std::string arch;   // sm_80, sm_90a
   std::string tile;   // "128x64, 4 warps" per head dim
@@ -27,6 +28,12 @@ struct KernelFacts {  // one emitted kernel, for the report
   std::string sparsity;            // how tiles are skipped, in words
   std::string explanation;         // states and fix-ups, in words
   std::string why;                 // which calls take it rather than another kernel, or what its shape rests on
+};
+
+// What a call of the function launches and moves, as formulas: with every operation a kernel of its own, and as translated.
+struct Totals {
+  int kernels_unfused = 0, kernels_fused = 0;
+  std::string bytes_unfused, bytes_fused;
 };
 
 // The function's C entry: its symbol, and the names of what it takes, in order.
@@ -43,6 +50,7 @@ struct FusedFunction {
   std::vector<fusion::FusionPlan> plans;  // one per variant, parallel to source->variants
   std::vector<RuleUse> rules;
   std::vector<KernelFacts> kernels;       // filled by render_unit
+  Totals totals;                          // filled by render_unit
   std::vector<std::string> numerics;
   CEntry c_entry;                         // filled by render_unit
 };

@@ -6,12 +6,13 @@
 
 namespace flashlight::emit {
 
-// One kernel of a variant.
+// One step of a variant. A fused kernel has a program; a group has the text of its kernel only; a product has neither.
 struct PartText {
-  const fusion::PlannedKernel* part = nullptr;
+  const fusion::Step* part = nullptr;
   const kernel::Program* program = nullptr;
   const Parameters* parameters = nullptr;
   KernelText kernel;
+  bool is_kernel() const { return part->kind == fusion::StepKind::Kernel; }
 };
 struct VariantText {
   const frontend::Variant* variant = nullptr;

@@ -65,22 +65,43 @@ graph::SourceRange source_of(const KernelPlan& plan, algebra::Expr root) {
   return {};
 }
 
+namespace {
+
+std::string kernel_text(const Step& step) {
+  static const char* const kRoles[] = {"batch", "row", "stream", "column", "feature"};
+  std::string text = "kernel\n";
+  for (std::size_t l = 0; l < step.plan.loops.size(); ++l) {
+    const Loop& loop = step.plan.loops[l];
+    text += "  loop " + std::to_string(l) + ": " + kRoles[static_cast<int>(loop.role)] + (loop.pack ? " pack" : "") + " [" +
+            describe(*step.function, loop.size) + "]\n";
+  }
+  return text + step.plan.explanation;
+}
+
+// The graph's nodes and results, without the signature and the checks, which are those of the whole function.
+std::string graph_text(const graph::Function& function) {
+  const std::string text = graph::to_string(function);
+  std::string out;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string line = text.substr(begin, end - begin);
+    if (line.rfind("  %", 0) == 0 || line.rfind("  result", 0) == 0) out += line + "\n";
+    begin = end + 1;
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string to_string(const FusionPlan& plan, const graph::Function& function) {
   std::string text = "function " + function.name + ": ";
   if (plan.status == Status::Unfused) {
     return text + "unfused, " + plan.reason->id + ": " + plan.reason->text + "\n";
   }
-  static const char* const kRoles[] = {"batch", "row", "stream", "column", "feature"};
-  text += "fused\n";
-  for (const PlannedKernel& part : plan.kernels) {
-    const KernelPlan& kernel = part.plan;
-    text += "kernel\n";
-    for (std::size_t l = 0; l < kernel.loops.size(); ++l) {
-      const Loop& loop = kernel.loops[l];
-      text += "  loop " + std::to_string(l) + ": " + kRoles[static_cast<int>(loop.role)] + (loop.pack ? " pack" : "") + " [" +
-              describe(*part.function, loop.size) + "]\n";
-    }
-    text += kernel.explanation;
+  text += plan.status == Status::Fused ? "fused\n" : "partial\n";
+  for (const Step& step : plan.steps) {
+    if (step.kind == StepKind::Kernel) text += kernel_text(step);
+    else text += (step.kind == StepKind::Product ? "product\n" : "group\n") + graph_text(*step.function);
   }
   return text;
 }

@@ -94,18 +94,40 @@ struct Target {
   int first = 0, merged = 0;
 };
 
-// One kernel. `function` is what it computes: its outputs are the kernel's, its tensor parameters those of the whole
-// function and then all intermediates.
-struct PlannedKernel {
-  std::shared_ptr<const graph::Function> function;
-  KernelPlan plan;
-  std::vector<Target> targets;  // of each output
+// One side of a matrix product: a tensor parameter, read at `index` over the product's axes, in which it is affine.
+struct ProductSide {
+  int tensor = -1;
+  std::vector<graph::Sym> index;
 };
 
+// result[axes of the output] = sum over the others of left * right, of plain tensors.
+struct ProductPlan {
+  graph::Shape extents;               // the output's axes, then those summed over
+  std::vector<graph::Sym> result;     // where the output's tensor has its element, over these axes
+  ProductSide left, right;
+};
+
+enum class StepKind : std::uint8_t {
+  Kernel,   // fused: sweeps over keys, derived by algebra
+  Product,  // a matrix product, made by a library
+  Group,    // maps and small reductions, element by element: a generated kernel without a sweep
+};
+
+// `function` is what the step computes: its outputs are the step's, its tensor parameters those of the whole function and
+// then all intermediates.
+struct Step {
+  StepKind kind = StepKind::Kernel;
+  std::shared_ptr<const graph::Function> function;
+  KernelPlan plan;              // of a Product nothing; of a Group the loops
+  ProductPlan product = {};
+  std::vector<Target> targets = {};  // of each output
+};
+
+// Fused: all of the function runs in fused kernels. Partial: all of it runs on the device, not all in such kernels.
 struct FusionPlan {
   Status status = Status::Unfused;
-  std::vector<PlannedKernel> kernels;     // in the order in which they run
-  std::optional<Reason> reason;  // unless Fused
+  std::vector<Step> steps;       // in the order in which they run
+  std::optional<Reason> reason;  // unless Fused; of a partial one, why it is not one kernel
 };
 
 struct PlanOptions {
@@ -116,7 +138,8 @@ struct PlanOptions {
 // The function as one kernel. Throws Refused (roles.h).
 KernelPlan plan_kernel(const graph::Function&, const PlanOptions& = {});
 
-// Partitions a function into fused kernels (partition.cpp). Never throws for a program it cannot fuse: the reason is in the
+// Partitions a function into fused kernels; where that cannot be, into these, matrix products and groups of what is left, if
+// there is attention in it (partition.cpp). Never throws for a program it cannot fuse: the reason is in the
 // result.
 FusionPlan plan_fusion(const graph::Function&, const PlanOptions& = {});
 

@@ -13,7 +13,7 @@ Operand Rebuild::kept(Node node) {
   return {builder_.add(node), identity_index(node.shape.size())};
 }
 
-Function Rebuild::run(std::vector<Output> outputs, const Replacement& replacement) {
+void Rebuild::copy(const Replacement& replacement) {
   for (NodeId id = 0; id < f_.graph.size(); ++id) {
     builder_.at(f_.graph.source(id));
     const std::optional<Operand> other = replacement(id);
@@ -21,12 +21,16 @@ Function Rebuild::run(std::vector<Output> outputs, const Replacement& replacemen
     at = other ? *other : kept(f_.graph[id]);
     if (const std::string& name = f_.graph.label(id); !name.empty()) builder_.label(at.node, name);
   }
+}
+
+Function Rebuild::run(std::vector<Output> outputs, const Replacement& replacement) {
+  copy(replacement);
   for (Output& out : outputs) {
     const Operand value = moved({out.value.node, out.value.index});
     out.value.node = value.node;
     out.value.index = value.index;
   }
-  return builder_.finish(f_.name, std::move(outputs));
+  return finish(std::move(outputs));
 }
 
 }  // namespace flashlight::graph

@@ -171,8 +171,23 @@ void Launch::workspace(void* memory, std::size_t bytes) {
   workspace_size_ = bytes;
 }
 
-void Launch::intermediate(const char* name, bool pack, std::initializer_list<long long> sizes, DType dtype) {
+void* Launch::reserve(std::size_t bytes) {
   constexpr std::size_t kAlignment = 256;
+  const std::size_t at = workspace_used_;
+  workspace_used_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  if (measuring_ || bytes == 0) return nullptr;
+  if (!workspace_) {
+    reserved_.push_back(empty({static_cast<std::int64_t>(bytes)}, DType::kUInt8, Device::kCUDA));
+    return const_cast<void*>(reserved_.back().raw());
+  }
+  if (workspace_used_ > workspace_size_) {
+    fail("the workspace has " + std::to_string(workspace_size_) + " bytes, which are not enough; ask for them by the function's _workspace_size");
+  }
+  borrow(workspace_ + at, {static_cast<std::int64_t>(bytes)}, {1}, DType::kUInt8);
+  return workspace_ + at;
+}
+
+void Launch::intermediate(const char* name, bool pack, std::initializer_list<long long> sizes, DType dtype) {
   Sizes all, strides;
   if (pack) {
     for (std::int64_t size : pack_sizes_) all.push_back(size);
@@ -184,22 +199,36 @@ void Launch::intermediate(const char* name, bool pack, std::initializer_list<lon
     strides.data()[k] = elements;
     elements *= all[k];
   }
-  const std::size_t bytes = static_cast<std::size_t>(elements) * element_size(dtype);
-  const std::size_t at = workspace_used_;
-  workspace_used_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  Tensor tensor;
-  if (workspace_ && !measuring_) {
-    if (workspace_used_ > workspace_size_) {
-      fail("the workspace has " + std::to_string(workspace_size_) + " bytes, which are not enough; ask for them by the function's _workspace_size");
-    }
-    if (bytes > 0) borrow(workspace_ + at, all, strides, dtype);
-    tensor = Tensor::wrap(workspace_ + at, all, strides, dtype, Device::kCUDA);
-  } else if (!measuring_) {
-    tensor = empty(all, dtype, Device::kCUDA);
-  }
+  void* const memory = reserve(static_cast<std::size_t>(elements) * element_size(dtype));
   std::vector<Axis> axes;
   for (long long size : sizes) axes.push_back({-1, size});
-  bound_.push_back({name, tensor, pack, std::move(axes)});
+  bound_.push_back({name, Tensor::wrap(memory, all, strides, dtype, Device::kCUDA), pack, std::move(axes)});
+}
+
+long long Launch::stride(int parameter, int axis) const {
+  const Bound& b = bound_[static_cast<std::size_t>(parameter)];
+  const auto at = static_cast<std::size_t>(axis);
+  return b.size(at) != 1 ? b.tensor.stride(b.position(at)) : 0;
+}
+
+Product Launch::product(int c, int a, long long a_start, int b, long long b_start, std::initializer_list<ProductAxis> given) {
+  const auto strides = [&](int parameter) {
+    const Bound& bound = bound_[static_cast<std::size_t>(parameter)];
+    return bound.pack ? arg<0>(parameter) : TensorArg<0>{};
+  };
+  const TensorArg<0> of_c = strides(c), of_a = strides(a), of_b = strides(b);
+  std::vector<ProductAxis> axes;
+  for (int k = 0; k < kPackAxes; ++k)
+    if (bound_[static_cast<std::size_t>(c)].pack) axes.push_back({pack_.size[k], of_c.pack[k], of_a.pack[k], of_b.pack[k]});
+  axes.insert(axes.end(), given.begin(), given.end());
+  const auto tensor = [&](int parameter, long long start) {
+    const Tensor& t = bound_[static_cast<std::size_t>(parameter)].tensor;
+    return ProductTensor{static_cast<char*>(const_cast<void*>(t.raw())) + start * static_cast<long long>(element_size(t.dtype())), t.dtype()};
+  };
+  try {
+    return plan_product(std::move(axes), tensor(c, 0), tensor(a, a_start), tensor(b, b_start), dtype(c),
+                        [](void* launch, std::size_t bytes) { return static_cast<Launch*>(launch)->reserve(bytes); }, this);
+  } catch (const Error& error) { fail(error.what()); }
 }
 
 void Launch::conditions(std::initializer_list<int> parameters) const {

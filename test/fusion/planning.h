@@ -14,7 +14,7 @@ struct Planned {
   graph::Function function;
   FusionPlan plan;
 
-  const KernelPlan& kernel() const { return plan.kernels.at(0).plan; }
+  const KernelPlan& kernel() const { return plan.steps.at(0).plan; }
   // Roles of a result's axes in order: b batch, p batch pack, i row, c column; then '|' and the roles of the
   // other loops.
   std::string roles(std::size_t result = 0) const {
@@ -47,7 +47,7 @@ inline Planned plan(int params, const graph::Body& body, PlanOptions options = {
 inline Reason reason_of(int params, const graph::Body& body, PlanOptions options = {}) {
   const Planned planned = plan(params, body, options);
   EXPECT_EQ(planned.plan.status, Status::Unfused) << to_string(planned.plan, planned.function);
-  EXPECT_TRUE(planned.plan.kernels.empty());
+  EXPECT_TRUE(planned.plan.steps.empty());
   return planned.plan.reason.value_or(Reason{});
 }
 

@@ -7,7 +7,7 @@ namespace {
 
 void expect_fused(const Planned& planned) {
   ASSERT_EQ(planned.plan.status, Status::Fused) << to_string(planned.plan, planned.function);
-  ASSERT_EQ(planned.plan.kernels.size(), 1u);
+  ASSERT_EQ(planned.plan.steps.size(), 1u);
 }
 
 Sym extent(const Planned& planned, Role role) {

@@ -34,7 +34,7 @@ inline std::unique_ptr<Lowered> lower(graph::Function function, bool strict_nan 
   result->plan = fusion::plan_fusion(result->function, options);
   if (result->plan.status != fusion::Status::Fused) throw NotLowered(*result->plan.reason);
   try {
-    for (const fusion::PlannedKernel& kernel : result->plan.kernels)
+    for (const fusion::Step& kernel : result->plan.steps)
       result->programs.push_back(build_program(*kernel.function, kernel.plan));
   } catch (const fusion::Refused& refused) { throw NotLowered(refused.reason); }
   for (const Program& program : result->programs) verify(program);
@@ -50,7 +50,7 @@ inline std::unique_ptr<Lowered> lower(int params, const graph::Body& body, bool 
 // The function's results by its kernels, one after the other.
 inline std::vector<graph::Array> interpret_all(const Lowered& lowered, std::vector<graph::Array> tensors,
                                                const std::vector<double>& scalars, const InterpretOptions& options) {
-  const auto& kernels = lowered.plan.kernels;
+  const auto& kernels = lowered.plan.steps;
   const graph::Binding binding(lowered.function, tensors, scalars);
   const auto& declared = kernels[0].function->tensors;
   for (std::size_t t = tensors.size(); t < declared.size(); ++t) {

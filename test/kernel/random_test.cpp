@@ -30,7 +30,7 @@ std::string disagreement(const Lowered& lowered, std::uint64_t seed, const Reach
   const bool compares = made.contains("above the mean");
   // What an infinity in the data hides is known in the sweep that meets it.
   const bool settled = maxima(lowered.program) == 1 && !(made.contains("rows hidden by a bias") && lowered.program.sweeps.size() > 1);
-  const bool strict = lowered.plan.kernels[0].plan.strict_nan;
+  const bool strict = lowered.plan.steps[0].plan.strict_nan;
   Choices choose(seed + 77);
   const std::int64_t sizes[] = {1, 2, 3, 5, 8, 13, 17};
   const double relative = has_large_scores(seed) ? 1e-7 : 1e-10;

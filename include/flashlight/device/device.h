@@ -4,6 +4,7 @@
 
 #include "flashlight/device/aux.h"
 #include "flashlight/device/base.h"
+#include "flashlight/device/element.h"
 #include "flashlight/device/exchange.h"
 #include "flashlight/device/fragment.h"
 #include "flashlight/device/launch.h"

@@ -9,6 +9,7 @@
 
 #include "flashlight/device/launch.h"
 #include "flashlight/flashlight.h"
+#include "flashlight/generated/product.h"
 #include "flashlight/generated/tensor_arg.h"
 #include "flashlight/runtime.h"
 
@@ -71,6 +72,12 @@ class Launch {
   void bind();
   // Declares, after bind(), the next tensor parameter: one that a kernel of this call writes and later ones read.
   void intermediate(const char* name, bool pack, std::initializer_list<long long> sizes, DType dtype);
+  // Declares, after the intermediates, a product of tensor parameters: `axes` are those of the result behind the batch pack,
+  // then the summed ones. `a_start` and `b_start`: where the operands begin (elements). What has to be packed for it takes
+  // part of the workspace.
+  Product product(int c, int a, long long a_start, int b, long long b_start, std::initializer_list<ProductAxis> axes);
+  // The distance in memory of the parameter's neighbours along an axis, counted behind the pack; 0 where it broadcasts.
+  long long stride(int parameter, int axis) const;
   Tensor& tensor_of(int parameter) { return bound_[static_cast<std::size_t>(parameter)].tensor; }
   // What the program does with these parameters' values: conditions are kBool, integers are not floats. What the kernel would
   // otherwise read is not what the eager program computes.
@@ -135,6 +142,8 @@ class Launch {
     std::int64_t position(std::size_t axis) const;  // of axes[axis] in the tensor; negative where the tensor lacks it
     long long size(std::size_t axis) const;         // 1 where the tensor lacks it
   };
+  // The next piece of the workspace, or memory of its own.
+  void* reserve(std::size_t bytes);
   void bind_pack();
   void check_apart() const;
   void bind_size(const Bound& bound, std::size_t axis);
@@ -144,6 +153,7 @@ class Launch {
   const char* function_;
   std::vector<Bound> bound_;
   TensorList given_;
+  std::vector<Tensor> reserved_;
   char* workspace_ = nullptr;
   std::size_t workspace_size_ = 0, workspace_used_ = 0;
   bool measuring_ = false;

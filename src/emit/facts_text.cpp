@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// See facts_text.h; and the facts of steps that are no fused kernels.
+#include "emit/facts_text.h"
+
+#include <algorithm>
+#include <map>
+
+#include "fusion/describe.h"
+
+namespace flashlight::emit {
+
+std::string size_text(const graph::Function& f, const graph::Sym& size) {
+  const std::string text = fusion::describe(f, size);
+  return text.find(' ') == std::string::npos ? text : "(" + text + ")";
+}
+
+std::string times(const std::vector<std::string>& factors) { return join(factors, " * "); }
+
+namespace {
+
+std::string numel(const graph::Function& f, const graph::Shape& shape, bool pack) {
+  std::vector<std::string> factors;
+  for (std::size_t a = 0; a < shape.size(); ++a)
+    factors.push_back(pack && a == 0 ? "batch" : size_text(f, shape[a]));
+  return factors.empty() ? "1" : times(factors);
+}
+
+// A contraction's product is never stored, not even by the eager program.
+bool is_contraction(const graph::Graph& graph, const graph::Node& node) {
+  if (node.op != graph::Op::Reduce || node.reduce != graph::ReduceKind::Sum) return false;
+  const graph::Node& body = graph[node.operands[0].node];
+  return body.op == graph::Op::Map && body.fn == graph::Fn::Mul;
+}
+
+bool is_product(const graph::Graph& graph, graph::NodeId id) {
+  for (int n = id + 1; n < graph.size(); ++n) {
+    if (is_contraction(graph, graph[n]) && graph[n].operands[0].node == id) return true;
+  }
+  return false;
+}
+
+std::string op_name(const graph::Graph& graph, const graph::Node& node) {
+  switch (node.op) {
+    case graph::Op::Map: return graph::name_of(node.fn);
+    case graph::Op::Reduce:
+      if (is_contraction(graph, node)) return "contract";
+      return std::string("reduce ") + graph::name_of(node.reduce);
+    default: return graph::name_of(node.op);
+  }
+}
+
+}  // namespace
+
+std::string fused_bytes(const graph::Function& f, const std::set<int>& tensors) {
+  std::vector<std::string> terms;
+  for (int t : tensors) terms.push_back(numel(f, f.tensors[t].shape, f.tensors[t].pack));
+  for (const graph::Output& out : f.outputs) terms.push_back(numel(f, out.value.shape, out.value.pack));
+  return "e * (" + join(terms, " + ") + ")";
+}
+
+std::string unfused_bytes(const graph::Function& f) {
+  std::map<std::string, int> counts;
+  std::vector<bool> product(static_cast<std::size_t>(f.graph.size()), false);
+  for (int n = 0; n < f.graph.size(); ++n) {
+    if (is_contraction(f.graph, f.graph[n]))
+      product[static_cast<std::size_t>(f.graph[n].operands[0].node)] = true;
+  }
+  auto count = [&](graph::NodeId id) {
+    const graph::Node& node = f.graph[id];
+    if (!node.shape.empty() && !product[static_cast<std::size_t>(id)]) ++counts[numel(f, node.shape, false)];
+  };
+  for (int n = 0; n < f.graph.size(); ++n) {
+    if (f.graph[n].op != graph::Op::Input) count(n);
+    for (const graph::Operand& operand : f.graph[n].operands) count(operand.node);
+  }
+  std::vector<std::string> terms;
+  for (const auto& [size, times] : counts)
+    terms.push_back((times > 1 ? std::to_string(times) + " * " : "") + size);
+  return "e * (" + join(terms, " + ") + ")";
+}
+
+std::vector<std::string> ops_of(const graph::Function& f) {
+  std::vector<std::string> ops;
+  for (int n = 0; n < f.graph.size(); ++n) {
+    const graph::Node& node = f.graph[n];
+    if (node.op == graph::Op::Input || node.op == graph::Op::Scalar || node.op == graph::Op::Iota) continue;
+    if (node.op == graph::Op::Map && node.fn == graph::Fn::Mul && is_product(f.graph, n)) continue;
+    ops.push_back(op_name(f.graph, node) + (f.graph.label(n).empty() ? "" : " (" + f.graph.label(n) + ")"));
+  }
+  return ops;
+}
+
+// Of a library's product there is no name, tile or shared memory to tell.
+KernelFacts leftover_facts(const PartText& v) {
+  const graph::Function& f = *v.part->function;
+  KernelFacts facts;
+  const bool product = v.part->kind == fusion::StepKind::Product;
+  facts.kind = product ? "product" : "group";
+  facts.ops = ops_of(f);
+  facts.name = product ? "cublasLtMatmul" : v.kernel.name;
+  facts.arch = "sm_80";
+  facts.smem_bytes = "0";
+  std::set<int> tensors = v.parameters->tensors();
+  if (product) {
+    std::vector<std::string> factors{"2"};
+    for (const graph::Sym& size : v.part->product.extents) factors.push_back(size_text(f, size));
+    facts.flops = times(factors);
+    tensors = {v.part->product.left.tensor, v.part->product.right.tensor};
+  } else {
+    facts.tile = "a warp a row";
+    facts.flops = "0";
+  }
+  facts.bytes_fused = fused_bytes(f, tensors);
+  facts.bytes_unfused = product ? facts.bytes_fused : unfused_bytes(f);
+  return facts;
+}
+
+std::vector<std::string> value_comment(const PartText& v) {
+  std::vector<std::string> lines;
+  std::string text = graph::to_string(*v.part->function);
+  for (std::size_t begin = text.find('\n') + 1; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    lines.push_back(fusion::readable(text.substr(begin, end - begin), 240));
+    begin = end + 1;
+  }
+  return lines;
+}
+
+Totals totals_of(const VariantText& v) {
+  const graph::Function& f = v.variant->function;
+  Totals totals;
+  totals.kernels_unfused = static_cast<int>(ops_of(f).size());
+  totals.bytes_unfused = unfused_bytes(f);
+  std::vector<std::string> terms;
+  for (const PartText& part : v.parts) {
+    ++totals.kernels_fused;
+    std::set<int> tensors = part.parameters->tensors();
+    if (part.part->kind == fusion::StepKind::Product)
+      tensors = {part.part->product.left.tensor, part.part->product.right.tensor};
+    terms.push_back(fused_bytes(*part.part->function, tensors));
+  }
+  totals.bytes_fused = join(terms, " + ");
+  return totals;
+}
+
+}  // namespace flashlight::emit

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The launcher's part in what is no fused kernel: products by a library, and groups. And what all steps
+// share.
+#pragma once
+#include "emit/variant.h"
+
+namespace flashlight::emit {
+
+std::string initializer(const std::vector<int>& values);
+// "{0, 1}, -1": parameters whose types are promoted, and a storage type that joins them (-1: none).
+std::string rule_arguments(const graph::DTypeRule& rule);
+// Sizes of a view's axes behind the pack.
+std::vector<std::string> host_sizes(const graph::Function& f, const graph::TensorView& view);
+// p.n0 = ..: the host values that a kernel reads.
+void write_scalars(const PartText& v, Writer& w);
+
+// const Product product3 = launch.product(..);
+void write_product(const PartText& v, std::size_t number, Writer& w);
+// Makes the result of a group that is one of the function's.
+void write_group_result(const graph::Function& whole, const PartText& v, Writer& w);
+void write_group_start(const PartText& v, Writer& w);
+
+}  // namespace flashlight::emit

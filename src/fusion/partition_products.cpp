@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// Takes a function apart around its matrix products. A product's result is a tensor, and so are its sides,
+// unless they are plain already: a norm that several projections read is written once. What is between
+// products becomes kernels or groups.
+#include <algorithm>
+
+#include "fusion/partition.h"
+
+namespace flashlight::fusion {
+
+namespace {
+
+using graph::Function;
+using graph::Operand;
+using graph::Output;
+using graph::Sym;
+using graph::TensorView;
+
+// A product in a function that has a node for each side.
+struct Sided {
+  TensorView node, left, right;
+  std::vector<Operand> taken_back;
+  std::vector<int> left_axes, right_axes;  // the product's axes that the sides' axes stand for
+  graph::Shape extents;
+};
+
+// The axes that a side varies with, the batch pack first.
+std::vector<int> axes_of(Dependence& dependence, const std::vector<Access>& side,
+                         const graph::Shape& extents) {
+  LoopSet loops = 0;
+  for (const Access& factor : side) loops |= dependence(factor);
+  std::vector<int> axes;
+  for (int a = 0; a < static_cast<int>(extents.size()); ++a) {
+    if (!(loops & bit(a))) continue;
+    axes.insert(is_pack(extents[static_cast<std::size_t>(a)]) ? axes.begin() : axes.end(), a);
+  }
+  return axes;
+}
+
+// The product of the factors as a value over those axes, in the new function.
+TensorView add_side(graph::Rebuild& rebuild, const std::vector<Access>& side, const std::vector<int>& axes,
+                    const graph::Shape& extents) {
+  TensorView view;
+  std::vector<Sym> place(extents.size(), Sym(0));
+  for (std::size_t k = 0; k < axes.size(); ++k) {
+    place[static_cast<std::size_t>(axes[k])] = Sym::axis(static_cast<int>(k));
+    view.shape.push_back(extents[static_cast<std::size_t>(axes[k])]);
+  }
+  std::vector<Operand> factors;
+  for (const Access& factor : side)
+    factors.push_back(graph::seen_through(rebuild.moved({factor.node, factor.index}), place));
+  view.node =
+      rebuild.builder().map(factors.size() == 1 ? graph::Fn::Add : graph::Fn::Mul, view.shape, factors);
+  view.index = graph::identity_index(view.shape.size());
+  view.pack = !view.shape.empty() && is_pack(view.shape[0]);
+  return view;
+}
+
+Output output_of(TensorView view) { return {std::move(view), {}}; }
+
+// The function with the products' sides as nodes, behind its own outputs: per product its value, its factors,
+// its sides.
+Function with_sides(const Function& whole, const std::vector<MatrixProduct>& products,
+                    std::vector<Sided>& sided) {
+  Dependence dependence(whole.graph);
+  graph::Rebuild rebuild(whole);
+  rebuild.copy();
+  std::vector<Output> outputs;
+  const auto moved = [&](TensorView view) {
+    const Operand value = rebuild.moved({view.node, view.index});
+    view.node = value.node;
+    view.index = value.index;
+    return view;
+  };
+  for (const Output& out : whole.outputs) outputs.push_back({moved(out.value), out.path});
+  for (const MatrixProduct& p : products) {
+    Sided s;
+    s.extents = p.extents;
+    s.left_axes = axes_of(dependence, p.left, p.extents);
+    s.right_axes = axes_of(dependence, p.right, p.extents);
+    outputs.push_back(output_of(moved(view_of(whole.graph, p.node))));
+    for (const Operand& factor : p.taken_back) {
+      TensorView view;
+      view.node = factor.node;
+      view.index = factor.index;
+      view.shape = whole.graph[p.node].shape;
+      outputs.push_back(output_of(moved(view)));
+    }
+    outputs.push_back(output_of(add_side(rebuild, p.left, s.left_axes, p.extents)));
+    outputs.push_back(output_of(add_side(rebuild, p.right, s.right_axes, p.extents)));
+    sided.push_back(std::move(s));
+  }
+  Function f = rebuild.finish(std::move(outputs));
+  auto at = f.outputs.begin() + static_cast<std::ptrdiff_t>(whole.outputs.size());
+  for (std::size_t k = 0; k < products.size(); ++k) {
+    sided[k].node = (at++)->value;
+    for (std::size_t n = 0; n < products[k].taken_back.size(); ++n, ++at)
+      sided[k].taken_back.push_back({at->value.node, at->value.index});
+    sided[k].left = (at++)->value;
+    sided[k].right = (at++)->value;
+  }
+  f.outputs.resize(whole.outputs.size());
+  return f;
+}
+
+// Steps by the same distance along each axis, wherever it is.
+bool is_affine(const std::vector<Sym>& index, std::size_t axes) {
+  for (Sym e : index) {
+    for (std::size_t a = 0; a < axes; ++a) {
+      const auto parts = graph::affine_in(e, static_cast<int>(a));
+      if (!parts || graph::contains(parts->first, graph::SymOp::Axis)) return false;
+      e = parts->second;
+    }
+    if (graph::contains(e, graph::SymOp::Datum)) return false;
+  }
+  return true;
+}
+
+// The pack of a tensor is read as a whole, along the pack.
+bool keeps_pack(const Function& f, int tensor, const std::vector<Sym>& index, const TensorView& side) {
+  return !f.tensors[static_cast<std::size_t>(tensor)].pack || (side.pack && index[0] == Sym::axis(0));
+}
+
+std::vector<Sym> along(const std::vector<Sym>& index, const std::vector<int>& axes) {
+  std::vector<Sym> place, result;
+  for (const int axis : axes) place.push_back(Sym::axis(axis));
+  for (const Sym& e : index) result.push_back(graph::substitute_axes(e, place));
+  return result;
+}
+
+}  // namespace
+
+void Partition::around_products(const Function& whole) {
+  Dependence dependence(whole.graph);
+  std::vector<Sided> products;
+  const Function f = with_sides(whole, find_products(whole, dependence), products);
+  Cuts cuts;
+  for (const Sided& p : products) {
+    ProductPlan plan;
+    plan.extents = p.extents;
+    plan.left = side_of(f, p.left, p.left_axes, cuts);
+    plan.right = side_of(f, p.right, p.right_axes, cuts);
+    Output result = output_of(view_of(f.graph, p.node.node));
+    result.value.dtype = eager_type(f, p.node.node);
+    const int tensor = intermediate(f, result.value);
+    add_product(f, std::move(plan), std::move(result), f.graph[p.node.node].shape.size(), tensor);
+    cuts[p.node.node] = {tensor, p.taken_back};
+  }
+  Piece rest = whole_of(f);
+  rest.function.tensors = tensors_;
+  rest.function = rebuilt(rest.function, f.outputs, cuts);
+  split(rest);
+}
+
+ProductSide Partition::side_of(const Function& f, const TensorView& side, const std::vector<int>& axes,
+                               const Cuts& cuts) {
+  for (const auto& [view, tensor] : stored_)
+    if (view.node == side.node && view.index == side.index && view.shape == side.shape)
+      return {tensor, along(graph::identity_index(side.shape.size()), axes)};
+  Output out = output_of(side);
+  out.value.dtype = eager_type(f, side.node);
+  Function whole = f;
+  whole.tensors = tensors_;
+  Piece piece{rebuilt(whole, {out}, cuts), {}};
+  const TensorView& value = piece.function.outputs[0].value;
+  const graph::Node& node = piece.function.graph[value.node];
+  if (node.op == graph::Op::Input && node.type == graph::Type::Float &&
+      is_affine(value.index, side.shape.size()) && keeps_pack(piece.function, node.input, value.index, side))
+    return {node.input, along(value.index, axes)};
+  const int tensor = intermediate(f, side);
+  piece.function.tensors = tensors_;
+  piece.targets = {{true, tensor}};
+  split(piece);
+  stored_.emplace_back(side, tensor);
+  return {tensor, along(graph::identity_index(side.shape.size()), axes)};
+}
+
+void Partition::add_product(const Function& f, ProductPlan product, Output result, std::size_t rank,
+                            int tensor) {
+  Function whole = f;
+  whole.tensors = tensors_;
+  graph::Builder builder(whole);
+  const auto read = [&](const ProductSide& side) {
+    graph::Node input;
+    input.op = graph::Op::Input;
+    input.input = side.tensor;
+    input.shape = tensors_[static_cast<std::size_t>(side.tensor)].shape;
+    return Operand{builder.add(input), side.index};
+  };
+  builder.at(f.graph.source(result.value.node));
+  const graph::NodeId body =
+      builder.map(graph::Fn::Mul, product.extents, {read(product.left), read(product.right)});
+  const auto own = product.extents.begin() + static_cast<std::ptrdiff_t>(rank);
+  product.result = result.value.index;
+  result.value.node =
+      builder.reduce(graph::ReduceKind::Sum, {product.extents.begin(), own}, {own, product.extents.end()},
+                     {body, graph::identity_index(product.extents.size())});
+  Piece piece{builder.finish(f.name, {std::move(result)}), {{true, tensor}}};
+  planned_.push_back({std::move(piece), StepKind::Product, {}, std::move(product)});
+}
+
+}  // namespace flashlight::fusion

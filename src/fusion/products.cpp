@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+// See products.h.
+#include "fusion/products.h"
+
+#include <algorithm>
+#include <set>
+
+#include "fusion/local.h"
+
+namespace flashlight::fusion {
+
+namespace {
+
+using graph::Fn;
+using graph::Graph;
+using graph::NodeId;
+using graph::Op;
+using graph::Operand;
+using graph::Sym;
+using graph::SymOp;
+
+LoopSet below(std::size_t count) { return (LoopSet{1} << count) - 1; }
+
+bool is_sum(const graph::Node& node) {
+  return node.op == Op::Reduce && node.reduce == graph::ReduceKind::Sum && node.type == graph::Type::Float;
+}
+
+bool is_linear(Fn fn) { return fn == Fn::Add || fn == Fn::Mul || fn == Fn::ToFloat; }
+
+// A sum of a product, and which of its own axes the factors of each side have.
+struct Sides {
+  std::vector<Access> left, right;  // over the node's own axes and the reduced ones
+  LoopSet left_axes = 0, right_axes = 0;
+  LoopSet shared() const { return left_axes & right_axes; }
+};
+
+class Search {
+ public:
+  Search(const graph::Function& function, Dependence& dependence)
+      : function_(function), graph_(function.graph), dependence_(dependence) {}
+
+  std::vector<NodeId> products() {
+    for (const bool lenient : {false, true}) {
+      if (lenient && !scores_.empty()) break;
+      lenient_ = lenient;
+      for (NodeId id = 0; id < graph_.size(); ++id)
+        if (graph_[id].op == Op::Reduce) find_scores(id);
+    }
+    std::vector<NodeId> result;
+    for (NodeId id = 0; id < graph_.size(); ++id)
+      if (!scores_.contains(id) && !streams_.contains(id) && sides_of(id)) result.push_back(id);
+    return result;
+  }
+
+  // The factors of a sum of products as two sides with axes that the other lacks; nothing where they have
+  // none.
+  std::optional<Sides> sides_of(NodeId id) {
+    const graph::Node& node = graph_[id];
+    const std::size_t rank = node.shape.size(), total = rank + node.reduced.size();
+    if (!is_sum(node) || total > 30) return std::nullopt;
+    if (std::all_of(node.reduced.begin(), node.reduced.end(), is_handful)) return std::nullopt;
+    const std::vector<Access> factors =
+        factors_of(graph_, compose(node.operands[0], graph::identity_index(total)));
+    for (std::size_t p = 0; p < factors.size(); ++p)
+      for (std::size_t q = p + 1; q < factors.size(); ++q)
+        if (auto sides = around(factors, p, q, rank)) return sides;
+    return std::nullopt;
+  }
+
+ private:
+  static bool is_handful(const Sym& size) {
+    const auto n = size.as_integer();
+    return n && *n <= kHandful;
+  }
+
+  // The sides that grow from two factors which both vary with what is summed over. A factor joins the side
+  // that has all its axes, and where both have them the one that is computed anyway.
+  std::optional<Sides> around(const std::vector<Access>& factors, std::size_t p, std::size_t q,
+                              std::size_t rank) {
+    const LoopSet own = below(rank);
+    const LoopSet first = dependence_(factors[p]), second = dependence_(factors[q]);
+    if (!(first & ~own) || !(second & ~own)) return std::nullopt;
+    if (!(first & own & ~second) || !(second & own & ~first)) return std::nullopt;
+    Sides sides{{factors[p]}, {factors[q]}, first & own, second & own};
+    std::vector<Access> open;
+    for (std::size_t k = 0; k < factors.size(); ++k) {
+      if (k == p || k == q) continue;
+      const LoopSet axes = dependence_(factors[k]) & own;
+      const bool fits_left = !(axes & ~sides.left_axes), fits_right = !(axes & ~sides.right_axes);
+      if (fits_left && fits_right) open.push_back(factors[k]);
+      else if (!fits_right && !(axes & sides.right_axes & ~sides.left_axes))
+        join(sides.left, sides.left_axes, factors[k], axes);
+      else if (!fits_left && !(axes & sides.left_axes & ~sides.right_axes))
+        join(sides.right, sides.right_axes, factors[k], axes);
+      else return std::nullopt;
+    }
+    if (!(sides.left_axes & ~sides.right_axes) || !(sides.right_axes & ~sides.left_axes)) return std::nullopt;
+    for (const Access& factor : open)
+      (is_plain(sides.left) && !is_plain(sides.right) ? sides.right : sides.left).push_back(factor);
+    return sides;
+  }
+
+  static void join(std::vector<Access>& side, LoopSet& axes, const Access& factor, LoopSet its) {
+    side.push_back(factor);
+    axes |= its;
+  }
+
+  bool is_plain(const std::vector<Access>& side) const {
+    return side.size() == 1 && graph_[side[0].node].op == Op::Input;
+  }
+
+  // ---- scores
+
+  void find_scores(NodeId id) {
+    const graph::Node& node = graph_[id];
+    const std::size_t rank = node.shape.size(), total = rank + node.reduced.size();
+    if (total > 30) return;
+    const std::vector<Access> factors =
+        factors_of(graph_, compose(node.operands[0], graph::identity_index(total)));
+    for (std::size_t r = rank; r < total; ++r) {
+      for (const Access& factor : factors) {
+        seen_.clear();
+        found_.clear();
+        collect(factor, static_cast<int>(r), below(rank), static_cast<int>(total), false);
+        for (const auto& [scores, bent] : found_)
+          if (is_of_stream(node, factors, factor, static_cast<int>(r), bent)) {
+            scores_.insert(scores);
+            streams_.insert(id);
+          }
+      }
+    }
+  }
+
+  // What is summed along the stream is weighed by the scores: another factor has columns that they have not.
+  // Scores that only multiply it are found among sides that are computed: see products.h.
+  bool is_of_stream(const graph::Node& node, const std::vector<Access>& factors, const Access& weight,
+                    int stream, bool bent) {
+    if (!is_sum(node)) return false;
+    if (!bent && factors.size() < 2) return false;
+    const LoopSet own = below(node.shape.size()), mine = dependence_(weight);
+    return std::any_of(factors.begin(), factors.end(), [&](const Access& other) {
+      const LoopSet loops = dependence_(other);
+      return (loops & bit(stream)) && (loops & own & ~mine);
+    });
+  }
+
+  // Contractions below `access` between a side that varies with loop `stream` and one that does not but with
+  // an axis of `rows`. `bent`: inside of a function that is not linear. True where there is one.
+  bool collect(const Access& access, int stream, LoopSet rows, int bound, bool bent) {
+    if (!(dependence_(access) & bit(stream)) || !dependence_.has_reduction(access.node) || bound > 50)
+      return false;
+    if (const auto [at, fresh] = seen_.try_emplace({access, bent}, false); !fresh) return at->second;
+    const graph::Node& node = graph_[access.node];
+    Index iteration = access.index;
+    const int inner = bound + static_cast<int>(node.reduced.size());
+    for (int loop = bound; loop < inner; ++loop) iteration.push_back(Sym::axis(loop));
+    const auto sides = node.op == Op::Reduce ? sides_of(access.node) : std::nullopt;
+    if (sides) {
+      const Meeting meeting = meeting_of(*sides, iteration, stream, rows, bent);
+      if (meeting == Meeting::Scores) found_.emplace_back(access.node, bent);
+      if (meeting == Meeting::Scores || meeting == Meeting::Batch) return meeting == Meeting::Scores;
+    }
+    if (node.op == Op::Reduce) bent = bent || node.reduce != graph::ReduceKind::Sum;
+    bool any = false;
+    for (std::size_t k = 0; k < node.operands.size(); ++k) {
+      const bool through = node.op != Op::Map || is_linear(node.fn) || (node.fn == Fn::Where && k > 0);
+      any = collect(compose(node.operands[k], iteration), stream, rows, inner, bent || !through) || any;
+    }
+    if (any && sides) streams_.insert(access.node);  // mixes scores, of several heads
+    seen_[{access, bent}] = any;
+    return any;
+  }
+
+  // How a contraction's sides meet along a stream.
+  enum class Meeting { Scores, Batch, Other };
+
+  Meeting meeting_of(const Sides& sides, const Index& iteration, int stream, LoopSet rows, bool bent) {
+    const auto loops = [&](const std::vector<Access>& side) {
+      LoopSet all = 0;
+      for (const Access& factor : side) all |= dependence_(compose({factor.node, factor.index}, iteration));
+      return all;
+    };
+    const LoopSet left = loops(sides.left), right = loops(sides.right);
+    const bool by_left = left & bit(stream), by_right = right & bit(stream);
+    if (by_left && by_right) return Meeting::Batch;
+    const LoopSet keys = by_left ? left : right, queries = by_left ? right : left;
+    if (!(queries & rows & ~keys)) return Meeting::Other;
+    const bool weights = is_weight(sides.left, sides.left_axes, sides.right_axes, bent) ||
+                         is_weight(sides.right, sides.right_axes, sides.left_axes, bent);
+    return weights ? Meeting::Other : Meeting::Scores;
+  }
+
+  // Made of tensors without reductions, which have no axis of the other side but those that may broadcast.
+  // Where nothing else is found, keys inside of a softmax may look like that too, unless the other side has
+  // batch axes.
+  bool is_weight(const std::vector<Access>& side, LoopSet mine, LoopSet others, bool bent) {
+    for (const Access& factor : side)
+      if (dependence_.has_reduction(factor.node) || shares_surely(factor, others)) return false;
+    const LoopSet only_others = others & ~mine;
+    const bool has_batch = only_others & (only_others - 1);
+    return !lenient_ || !bent || (has_batch && !(mine & others));
+  }
+
+  // Has one of these axes for certain.
+  bool shares_surely(const Access& access, LoopSet axes) {
+    const graph::Node& node = graph_[access.node];
+    if (node.op == Op::Input) {
+      const graph::TensorParam& tensor = function_.tensors[static_cast<std::size_t>(node.input)];
+      for (std::size_t a = 0; a < access.index.size(); ++a) {
+        const bool may_lack =
+            (tensor.pack && a == 0) || (a < tensor.may_broadcast.size() && tensor.may_broadcast[a]);
+        if (!may_lack && (loops_of(access.index[a]) & axes)) return true;
+      }
+      return false;
+    }
+    return std::any_of(node.operands.begin(), node.operands.end(), [&](const Operand& operand) {
+      return shares_surely(compose(operand, access.index), axes);
+    });
+  }
+
+  const graph::Function& function_;
+  const Graph& graph_;
+  Dependence& dependence_;
+  std::set<NodeId> scores_, streams_;
+  std::map<std::pair<Access, bool>, bool> seen_;
+  bool lenient_ = false;
+  std::vector<std::pair<NodeId, bool>> found_;
+};
+
+// ---- factors that were taken out
+
+// `other`, a factor beside the product seen at `at`, over the product's own axes; nothing where it varies
+// with more.
+std::optional<Operand> over_axes(const Operand& other, const std::vector<Sym>& at) {
+  Operand result{other.node, {}};
+  for (const Sym& index : other.index) {
+    const auto found = std::find(at.begin(), at.end(), index);
+    if (found == at.end()) return std::nullopt;
+    result.index.push_back(Sym::axis(static_cast<int>(found - at.begin())));
+  }
+  return result;
+}
+
+// The factors that stand beside the product in each of its uses.
+std::vector<Operand> common_factors(const graph::Function& f, Dependence& dependence, NodeId product) {
+  for (const graph::Output& out : f.outputs)
+    if (out.value.node == product) return {};
+  std::optional<std::vector<Operand>> common;
+  for (NodeId user = 0; user < f.graph.size(); ++user) {
+    const graph::Node& node = f.graph[user];
+    for (const Operand& use : node.operands) {
+      if (use.node != product) continue;
+      if (node.op != Op::Map || node.fn != Fn::Mul) return {};
+      std::vector<Operand> here;
+      for (const Operand& other : node.operands) {
+        if (other.node == product || !dependence.has_reduction(other.node)) continue;
+        const auto factor = over_axes(other, use.index);
+        if (factor && (!common || std::find(common->begin(), common->end(), *factor) != common->end()))
+          here.push_back(*factor);
+      }
+      common = std::move(here);
+    }
+  }
+  return common.value_or(std::vector<Operand>{});
+}
+
+// ---- axes that are read in two parts
+
+// The D of axis / D and axis % D where the index has such parts.
+void find_parts(const Sym& index, int axis, std::set<Sym>& parts) {
+  if ((index.op() == SymOp::FloorDiv || index.op() == SymOp::Mod) && index.args()[0] == Sym::axis(axis)) {
+    parts.insert(index.args()[1]);
+    return;
+  }
+  for (const Sym& arg : index.args()) find_parts(arg, axis, parts);
+}
+
+struct Split {
+  Sym outer, inner;  // sizes
+};
+
+std::optional<Split> split_of(const Graph& graph, const std::vector<Access>& factors, int axis) {
+  std::set<Sym> parts;
+  std::optional<Sym> outer;
+  for (const Access& factor : factors) {
+    for (std::size_t a = 0; a < factor.index.size(); ++a) {
+      find_parts(factor.index[a], axis, parts);
+      const Sym& index = factor.index[a];
+      if (index.op() == SymOp::FloorDiv && index.args()[0] == Sym::axis(axis))
+        outer = graph[factor.node].shape[a];
+    }
+  }
+  if (parts.size() != 1 || !outer) return std::nullopt;
+  return Split{*outer, *parts.begin()};
+}
+
+void split_axis(MatrixProduct& product, std::size_t axis, const Split& split) {
+  std::vector<Sym> place = graph::identity_index(axis);
+  place.push_back(split.inner * Sym::axis(static_cast<int>(axis)) + Sym::axis(static_cast<int>(axis) + 1));
+  for (std::size_t a = axis + 1; a < product.extents.size(); ++a)
+    place.push_back(Sym::axis(static_cast<int>(a) + 1));
+  product.extents[axis] = split.outer;
+  product.extents.insert(product.extents.begin() + static_cast<std::ptrdiff_t>(axis) + 1, split.inner);
+  for (std::vector<Access>* side : {&product.left, &product.right})
+    for (Access& factor : *side)
+      for (Sym& index : factor.index)
+        index = graph::simplify_index(graph::substitute_axes(index, place), product.extents);
+}
+
+}  // namespace
+
+bool is_matrix_product(const graph::Function& f, Dependence& dependence, NodeId node) {
+  return Search(f, dependence).sides_of(node).has_value();
+}
+
+std::vector<MatrixProduct> find_products(const graph::Function& f, Dependence& dependence) {
+  Search search(f, dependence);
+  std::vector<MatrixProduct> result;
+  for (const NodeId id : search.products()) {
+    const graph::Node& node = f.graph[id];
+    const auto sides = search.sides_of(id);
+    MatrixProduct product{id, sides->left, sides->right, graph::iteration_of(node), {}};
+    for (const Operand& factor : common_factors(f, dependence, id)) {
+      const LoopSet axes = dependence({factor.node, factor.index});
+      const bool of_left = !(axes & ~sides->left_axes), of_right = !(axes & ~sides->right_axes);
+      if (of_left == of_right) continue;
+      (of_left ? product.left : product.right).push_back({factor.node, factor.index});
+      product.taken_back.push_back(factor);
+    }
+    for (std::size_t axis = node.shape.size(); axis < product.extents.size(); ++axis) {
+      std::vector<Access> all = product.left;
+      all.insert(all.end(), product.right.begin(), product.right.end());
+      if (const auto split = split_of(f.graph, all, static_cast<int>(axis)))
+        split_axis(product, axis++, *split);
+    }
+    result.push_back(std::move(product));
+  }
+  return result;
+}
+
+}  // namespace flashlight::fusion

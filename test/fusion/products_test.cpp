@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Functions around their matrix products: which contractions a library makes, what is stored between steps,
+// and that the steps compute the function.
+#include <cmath>
+#include <random>
+
+#include "graph/evaluate.h"
+#include "planning.h"
+
+namespace flashlight::fusion {
+namespace {
+
+using graph::Array;
+using graph::softmax;
+
+std::string kinds(const FusionPlan& plan) {
+  std::string text;
+  for (const Step& step : plan.steps) text += "kpg"[static_cast<int>(step.kind)];
+  return text;
+}
+
+T norm(const T& x) {
+  const T mean = T(T(x * x).op("mean", Sym(-1), graph::flag(true)));
+  return x * T(T(mean + Sym(1e-6)).op("rsqrt"));
+}
+
+Array random_array(std::vector<std::int64_t> shape, std::mt19937& random) {
+  std::int64_t count = 1;
+  for (const std::int64_t size : shape) count *= size;
+  std::normal_distribution<double> normal;
+  Array array{std::move(shape), {}};
+  for (std::int64_t k = 0; k < count; ++k) array.data.push_back(normal(random));
+  return array;
+}
+
+// The results by the steps' functions, one after the other, in float64.
+std::vector<Array> run(const Planned& planned, std::vector<Array> tensors) {
+  std::vector<Array> results(planned.function.outputs.size());
+  for (const Step& step : planned.plan.steps) {
+    graph::verify(*step.function);
+    std::vector<Array> given = tensors;
+    given.resize(step.function->tensors.size());
+    // Tensors that later steps write stand there with no more than their rank.
+    for (std::size_t t = tensors.size(); t < given.size(); ++t)
+      if (given[t].shape.empty()) given[t] = Array{{}, {0}};
+    graph::Function f = *step.function;
+    std::vector<bool> read(f.tensors.size(), false);
+    for (graph::NodeId id = 0; id < f.graph.size(); ++id)
+      if (f.graph[id].op == graph::Op::Input) read[static_cast<std::size_t>(f.graph[id].input)] = true;
+    for (std::size_t t = planned.function.tensors.size(); t < f.tensors.size(); ++t)
+      if (!read[t])
+        f.tensors[t].shape.clear(), f.tensors[t].may_broadcast.clear(), f.tensors[t].pack = false,
+                                                                        given[t] = Array{{}, {0}};
+    const std::vector<Array> made = graph::evaluate(f, given, {});
+    for (std::size_t o = 0; o < made.size(); ++o) {
+      const Target& target = step.targets[o];
+      const auto number = static_cast<std::size_t>(target.number);
+      if (!target.intermediate) results[number] = made[o];
+      else {
+        if (tensors.size() <= number) tensors.resize(number + 1);
+        tensors[number] = made[o];
+      }
+    }
+  }
+  return results;
+}
+
+void expect_same(const Planned& planned, const std::vector<std::vector<std::int64_t>>& shapes) {
+  std::mt19937 random(7);
+  std::vector<Array> tensors;
+  for (const auto& shape : shapes) tensors.push_back(random_array(shape, random));
+  const std::vector<Array> expected = graph::evaluate(planned.function, tensors, {});
+  const std::vector<Array> actual = run(planned, tensors);
+  ASSERT_EQ(actual.size(), expected.size());
+  for (std::size_t r = 0; r < expected.size(); ++r) {
+    ASSERT_EQ(actual[r].data.size(), expected[r].data.size());
+    for (std::size_t k = 0; k < expected[r].data.size(); ++k)
+      EXPECT_NEAR(actual[r].data[k], expected[r].data[k], 1e-9 * (1 + std::abs(expected[r].data[k])));
+  }
+}
+
+TEST(Products, AProjectionOfTheKeysIsMadeBefore) {
+  const Planned planned = plan(4, [](const Tensors& t) -> Tensors {
+    return {graph::matmul(softmax(scores_of(t[0], graph::matmul(t[1], t[3]))), t[2])};
+  });
+  ASSERT_EQ(planned.plan.status, Status::Partial);
+  EXPECT_EQ(planned.plan.reason->id, "unsupported-contraction");
+  EXPECT_EQ(kinds(planned.plan), "pk");
+  expect_same(planned, {{2, 3, 4}, {2, 5, 6}, {2, 5, 7}, {6, 4}});
+}
+
+TEST(Products, ANormThatThreeProjectionsReadIsWrittenOnce) {
+  const Planned planned = plan(4, [](const Tensors& t) -> Tensors {
+    const T x = norm(t[0]);
+    return {graph::matmul(softmax(scores_of(graph::matmul(x, t[1]), graph::matmul(x, t[2]))),
+                          graph::matmul(x, t[3]))};
+  });
+  ASSERT_EQ(planned.plan.status, Status::Partial);
+  EXPECT_EQ(kinds(planned.plan), "gpppk");
+  for (const Step& step : planned.plan.steps) {
+    if (step.kind != StepKind::Product) continue;
+    EXPECT_EQ(step.product.left.tensor == 4 || step.product.right.tensor == 4,
+              true);  // what the norm has left
+  }
+  expect_same(planned, {{2, 5, 6}, {6, 4}, {6, 4}, {6, 3}});
+}
+
+TEST(Products, WhatComesBehindTheAttentionReadsItsHeadsUnflattened) {
+  const Planned planned = plan(4, [](const Tensors& t) -> Tensors {
+    T heads = attention(t);  // [.., H, S, D]
+    T flat = T(T(heads.op("transpose", Sym(-3), Sym(-2))).op("flatten", Sym(-2), Sym(-1)));
+    return {t[0].op("sum", Sym(-1), graph::flag(false))
+                .op("sum", Sym(-2), graph::flag(false))
+                .op("unsqueeze", Sym(-1)) +
+            graph::matmul(flat, t[3])};
+  });
+  ASSERT_EQ(planned.plan.status, Status::Partial) << planned.plan.reason->text;
+  EXPECT_EQ(kinds(planned.plan), "kpg");
+  EXPECT_EQ(planned.plan.steps[1].product.extents.size(),
+            5u);  // pack, rows, columns; heads and their columns
+  expect_same(planned, {{2, 3, 5, 4}, {2, 3, 6, 4}, {2, 3, 6, 4}, {12, 7}});
+}
+
+TEST(Products, ScoresAreNeverStored) {  // between computed queries and plain keys
+  const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
+    return {graph::matmul(softmax(scores_of(attention(t), t[1])), t[2])};
+  });
+  for (const Step& step : planned.plan.steps) EXPECT_EQ(step.kind, StepKind::Kernel);
+}
+
+TEST(Products, WithoutAttentionAFunctionStaysAsItWas) {
+  EXPECT_EQ(reason_of(2, [](const Tensors& t) -> Tensors { return {graph::matmul(norm(t[0]), t[1])}; }).id,
+            "no-attention");
+}
+
+TEST(Products, AnOpWithoutALawStaysUnfused) {
+  const Reason reason = reason_of(4, [](const Tensors& t) -> Tensors {
+    T sorted = std::get<graph::ArgList>(graph::call("sort", graph::matmul(t[0], t[3]), Sym(-1)))[0];
+    return {graph::matmul(softmax(scores_of(sorted, t[1])), t[2])};
+  });
+  EXPECT_EQ(reason.id, "opaque");
+}
+
+}  // namespace
+}  // namespace flashlight::fusion
