@@ -202,10 +202,15 @@ void HopperWriter::write_row_fills(Writer& w) {
       w.line(derived(o, "_ring") + ".wait(" + derived(o, "_at") + ");");
 }
 
-// After the last contraction: the loader may bring the next rows.
+// After the last contraction: the loader may bring the next rows. Where there was no key to contract, nothing has made sure
+// that all of the warpgroup have seen these.
 void HopperWriter::write_row_releases(Writer& w) const {
+  const auto waits = [&](std::size_t o) { return operands_[o].row && is_copied(o); };
+  bool any = false;
+  for (std::size_t o = 0; o < operands_.size(); ++o) any = any || waits(o);
+  if (any) w.line("sync_warpgroup(warpgroup);");
   for (std::size_t o = 0; o < operands_.size(); ++o) {
-    if (!operands_[o].row || !is_copied(o)) continue;
+    if (!waits(o)) continue;
     w.line(derived(o, "_ring") + ".release(" + derived(o, "_at") + ");");
     w.line(derived(o, "_at") + ".advance();");
   }

@@ -29,7 +29,9 @@ std::string disagreement(const Lowered& lowered, std::uint64_t seed, const Reach
   // Where a comparison with NaN leaves every key out, the program gives 0, and factors that have left its sum NaN.
   const bool compares = made.contains("above the mean");
   // What an infinity in the data hides is known in the sweep that meets it.
-  const bool settled = maxima(lowered.program) == 1 && !(made.contains("rows hidden by a bias") && lowered.program.sweeps.size() > 1);
+  const bool settled = std::all_of(lowered.programs.begin(), lowered.programs.end(), [&](const Program& program) {
+    return maxima(program) == 1 && !(made.contains("rows hidden by a bias") && program.sweeps.size() > 1);
+  });
   const bool strict = lowered.plan.steps[0].plan.strict_nan;
   Choices choose(seed + 77);
   const std::int64_t sizes[] = {1, 2, 3, 5, 8, 13, 17};
