@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // AlphaFold's invariant point attention: residues attend by features, by the distances of points in their
 // frames and by a pair bias; results are features, points in the own frame, and pair features.
+// gpu-bundle: --head-dims 32
 #include <flashlight/flashlight.h>
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // AlphaFold's invariant point attention as gpu-bench times it: 12 heads of 16 features, 4 points, pair features of 128.
-// gpu-bundle: --head-dims 32,64,128
+// gpu-bundle: --head-dims 32,128
 #include <flashlight/flashlight.h>
 using namespace flashlight;
 

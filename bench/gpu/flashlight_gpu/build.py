@@ -48,6 +48,8 @@ class Build:
         self.nvcc = machine.find_tool("nvcc") if device == "cuda" else None
         if device == "cuda" and not self.nvcc:
             raise BuildError("nvcc is not on PATH, in $CUDA_HOME/bin or in /usr/local/cuda/bin")
+        # Kernels of one file side by side, where nvcc can: one file of many instances would else outlast all others.
+        self.split = ["--split-compile=0"] if self.nvcc and "--split-compile " in (machine.output_of([self.nvcc, "--help"]) or "") else []
         self.cxx = shlex.split(os.environ.get("FLASHLIGHT_CXX", "g++"))
         self.times = {}  # seconds, by output
         self.failed = {}  # the compiler's words, by emitted file
@@ -78,7 +80,7 @@ class Build:
 
     def nvcc_command(self, path, target, *more):
         number = self.arch.removeprefix("sm_")
-        return [self.nvcc, "-std=c++20", "-O3", f"-gencode=arch=compute_{number},code=sm_{number}", "-Xcompiler", "-fPIC",
+        return [self.nvcc, "-std=c++20", "-O3", f"-gencode=arch=compute_{number},code=sm_{number}", "-Xcompiler", "-fPIC", *self.split,
                 *self.includes, *more, path, "-o", target]
 
     def _compile_kernels(self, name):
