@@ -131,10 +131,8 @@ void KernelWriter::place_operands() {
       contracts(node.input);
     }
     if (place.input < 0) place.parts = parts_of(operand);
-    if (const std::string& label = function_.graph.label(access.node);
-        !place.parts.empty() && !label.empty()) {
-      place.name = fresh_tile(identifier(label));
-    }
+    if (const std::string& label = function_.graph.label(access.node); !place.parts.empty())
+      place.name = fresh_tile(label.empty() ? "joined" : identifier(label));
     if (place.input < 0 && place.parts.empty() && !scatter(place, operand)) note_filled(operand);
     (place.row ? text_.row_operands : text_.key_operands).push_back(operand.cols);
     operands_.push_back(place);

@@ -6,6 +6,7 @@
 
 #include "emit/host.h"
 #include "emit/launch_leftovers.h"
+#include "emit/thresholds.h"
 #include "fusion/describe.h"
 
 namespace flashlight::emit {
@@ -68,19 +69,6 @@ bool is_read(const Function& f, int tensor) {
   return false;
 }
 
-// A check's text with sizes as the program calls them: q.size(-1) for size(0,2).
-std::string with_names(const Function& f, std::string text) {
-  for (std::size_t t = 0; t < f.tensors.size(); ++t) {
-    const int axes = static_cast<int>(f.tensors[t].shape.size());
-    for (int a = 0; a < axes; ++a) {
-      const std::string symbol = "size(" + std::to_string(t) + "," + std::to_string(a) + ")";
-      const std::string name = f.tensors[t].name + ".size(" + std::to_string(a - axes) + ")";
-      for (std::size_t at = text.find(symbol); at != std::string::npos; at = text.find(symbol, at + name.size())) text.replace(at, symbol.size(), name);
-    }
-  }
-  return text;
-}
-
 // "{0, 1}, -1": parameters whose types are promoted, and a storage type that joins them (-1: none).
 std::string rule_arguments(const graph::DTypeRule& rule) {
   return initializer(rule.inputs) + ", " + (rule.constant ? std::to_string(static_cast<int>(*rule.constant)) : "-1");
@@ -120,8 +108,12 @@ void write_binding(const Function& f, Writer& w) {
   symbols.write(w);
   for (const graph::Check& check : f.checks) {
     std::string text;
-    for (char c : with_names(f, check.text) + " (" + fusion::describe(f, check.condition) + ")") text += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+    for (char c : graph::with_names(f, check.text) + " (" + fusion::describe(f, check.condition) + ")") text += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
     w.line("launch.check(" + host_code(f, check.condition).text + ", \"" + text + "\");");
+  }
+  for (int t : thresholds(f)) {
+    const std::string name = identifier(f.scalars[static_cast<std::size_t>(t)].name);
+    w.line(name + " = launch.threshold(" + name + ");");
   }
 }
 

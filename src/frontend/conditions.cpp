@@ -112,7 +112,7 @@ void Interpreter::assume(const Expr* e, bool holds) {
   builder_.at(text_.range(where_));
   try {
     builder_.assume(condition);
-  } catch (const graph::LoweringError& error) { refuse(error.id, error.what(), error.hint); }
+  } catch (const graph::LoweringError& error) { refuse(error.id, builder_.named(error.what()), error.hint); }
 }
 
 }  // namespace flashlight::frontend

@@ -112,7 +112,7 @@ Cell Interpreter::apply(std::string_view op, const std::vector<Cell>& args) {
   try {
     result = graph::apply_op(builder_, op, list);
   } catch (const graph::LoweringError& error) {
-    refuse(error.id, error.what(), error.hint);
+    refuse(error.id, builder_.named(error.what()), error.hint);
   } catch (graph::NeedRank& question) {
     question_ = where_;
     question.name = tensor_access_.at(static_cast<std::size_t>(question.param)).text;

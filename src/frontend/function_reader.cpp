@@ -141,6 +141,7 @@ FunctionReader::Attempt FunctionReader::attempt(const clang::FunctionDecl* f, gr
       graph::verify(out.variant->function);
       out.coincidences = coincidences(out.variant->function) + builder.signs().odd;
       out.unusual = builder.signs().unusual;
+      out.unusual_operands = builder.signs().unusual_operands;
       out.multiplied = builder.signs().multiplied;
       out.result_expression = interpreter.result_expression();
       out.facts = facts;
@@ -151,7 +152,7 @@ FunctionReader::Attempt FunctionReader::attempt(const clang::FunctionDecl* f, gr
     } catch (const graph::LoweringError& e) {
       if (learn(facts, builder)) continue;
       try {
-        throw Refusal{e.id, interpreter.where(), e.what(), e.hint};
+        throw Refusal{e.id, interpreter.where(), builder.named(e.what()), e.hint};
       } catch (const Refusal& r) { return failed(r.id); }
     } catch (const graph::NeedRank& question) {
       return choose(f, question, interpreter.question());
@@ -192,12 +193,19 @@ FunctionReader::Attempt FunctionReader::choose(const clang::FunctionDecl* f, con
     if (rank == usual && now.coincidences == 0 && now.multiplied.count(question.param))
       return std::move(attempts.back());
   }
+  if (best.size() > 1 && !(best[0] == 0 && attempts[0].multiplied.count(question.param))) {
+    // What becomes an operand of a product by way of views, and what broadcasts, has the usual number of axes there.
+    auto misfit = [&](std::size_t k) { return attempts[k].unusual_operands + attempts[k].unusual; };
+    const int least = misfit(*std::min_element(best.begin(), best.end(), [&](auto x, auto y) { return misfit(x) < misfit(y); }));
+    std::erase_if(best, [&](std::size_t k) { return misfit(k) != least; });
+  }
   if (best.size() == 1) return std::move(attempts[best[0]]);
   if (!best.empty()) {
     if (best[0] == 0 && attempts[0].multiplied.count(question.param)) return std::move(attempts[0]);
     Attempt out(attempts[best[0]].reading);
     out.coincidences = attempts[best[0]].coincidences;
     out.unusual = attempts[best[0]].unusual;
+    out.unusual_operands = attempts[best[0]].unusual_operands;
     out.multiplied = attempts[best[0]].multiplied;
     out.settled = false;
     std::vector<int> likely;

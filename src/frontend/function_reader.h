@@ -28,7 +28,7 @@ class FunctionReader {
     bool fits = true;      // false: these ranks are wrong, since the program would throw
     bool settled = true;   // false: it has a result with several ranks, and `failure` asks for them
     int coincidences = 0;  // axes that are equal only because of these ranks
-    int unusual = 0;
+    int unusual = 0, unusual_operands = 0;
     std::set<int> multiplied;
     graph::Facts facts;            // as known in the end
     std::string result_expression;

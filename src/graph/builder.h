@@ -54,6 +54,7 @@ struct NeedRank : NeedFacts {
 struct RankSigns {
   int odd = 0;               // parameters that are indexed by fewer indices than they have dims
   int unusual = 0;           // axes by which views that broadcast together miss the common rank
+  int unusual_operands = 0;  // axes by which operands of matrix products miss the usual number
   std::set<int> multiplied;  // parameters that are operands of a matrix product as they are
 };
 
@@ -90,6 +91,8 @@ class Builder {
   void check(Sym condition, std::string text);
   void assume(const Sym& condition);  // the program's assume(): a fact and a launch check
 
+  // A message about sizes, in the program's terms.
+  std::string named(const std::string& text) const { return with_names(function_, text); }
   void at(SourceRange where) { where_ = std::move(where); }
   void label(NodeId, const std::string& name);  // the first label stays
 

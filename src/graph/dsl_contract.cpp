@@ -3,6 +3,7 @@
 #include "graph/dsl_contract.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "graph/dsl_einsum.h"
 #include "graph/dsl_ops.h"
@@ -110,6 +111,7 @@ bool is_regrouped(const TensorView& v) {
 
 // Parameters that are operands as they are, alone or joined to others.
 void note_multiplied(Builder& b, const TensorView& v) {
+  if (!v.pack) b.signs().unusual_operands += std::abs(rank_of(v) - kUsualRank);
   if (is_regrouped(v)) return;
   if (int param = raw_parameter(b, v); param >= 0) b.signs().multiplied.insert(param);
   const Node& n = b.node(v.node);

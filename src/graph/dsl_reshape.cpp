@@ -179,7 +179,7 @@ std::vector<Group> cut(Builder& b, const Sizes& s, const Sizes& t, const Args& a
     Sym ps = product(part(s, g.s0, g.s1)), pt = product(part(t, g.t0, g.t1));
     b.unify(ps, pt, what + ": the number of elements");
     if (g.s1 - g.s0 > 1 && g.t1 - g.t0 > 1 && !(ps == pt))
-      a.fail("unaligned-view", what + ": these sizes do not split or merge dims one by one",
+      a.fail("unaligned-view", what.substr(a.op().size() + 4) + ": these sizes do not split or merge dims one by one",
              "reshape in two steps, or state the sizes: assume(x.size(-1) == h * d), assume(x.dim() == 3)");
     groups.push_back(g);
   }

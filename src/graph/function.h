@@ -79,6 +79,8 @@ struct Function {
 
 // Prints the Graph reachable from the outputs in index notation, one node a line; names only here.
 std::string to_string(const Function&);
+// A message with sizes and scalars as the program calls them: q.size(-1) for size(0,2).
+std::string with_names(const Function&, std::string text);
 // Throws std::logic_error naming the node that breaks an invariant of graph.h (operand order, index arity, types, bounds of axes).
 void verify(const Function&);
 

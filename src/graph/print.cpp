@@ -274,6 +274,20 @@ std::string to_string(const Sym& e, const std::function<std::string(const Sym&)>
   return ExpressionText(name).at(e, kSelect);
 }
 
+std::string with_names(const Function& f, std::string text) {
+  auto replace = [&](const std::string& symbol, const std::string& name) {
+    for (std::size_t at = text.find(symbol); at != std::string::npos; at = text.find(symbol, at + name.size()))
+      text.replace(at, symbol.size(), name);
+  };
+  for (std::size_t t = 0; t < f.tensors.size(); ++t) {
+    const int axes = static_cast<int>(f.tensors[t].shape.size());
+    for (int a = 0; a < axes; ++a)
+      replace("size(" + std::to_string(t) + "," + std::to_string(a) + ")", f.tensors[t].name + ".size(" + std::to_string(a - axes) + ")");
+  }
+  for (std::size_t s = 0; s < f.scalars.size(); ++s) replace("scalar(" + std::to_string(s) + ")", f.scalars[s].name);
+  return text;
+}
+
 std::string to_string(const Function& f) { return FunctionText(f).print(); }
 
 }  // namespace flashlight::graph

@@ -264,6 +264,13 @@ int Launch::narrow(long long value) const {
   return static_cast<int>(value);
 }
 
+long long Launch::threshold(long long value) const {
+  // Beside it stand two sizes and a constant of a million at most, and against it two positions; all sums fit narrow().
+  constexpr long long kMost = 1ll << 28, kLongest = 1ll << 24;
+  const bool short_enough = std::all_of(sizes_.begin(), sizes_.end(), [](long long size) { return size <= kLongest; });
+  return short_enough ? std::clamp(value, -kMost, kMost) : value;
+}
+
 int Launch::grid(long long ctas) const {
   if (ctas > std::numeric_limits<int>::max()) fail(std::to_string(ctas) + " CTAs are more than a grid holds");
   return static_cast<int>(ctas);

@@ -2,6 +2,8 @@
 // See arguments.h.
 #include "arguments.h"
 
+#include <algorithm>
+
 using namespace flashlight;
 
 static Tensor scores_of(const Tensor& q, const Tensor& k) {
@@ -92,4 +94,21 @@ FLASHLIGHT_FUSE Tensor paged(const Tensor& q, const Tensor& k, const Tensor& v, 
 
 FLASHLIGHT_FUSE Tensor numbered(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& id) {
   return attended(where(id * 20 + 5 < arange(k.size(-2)), scores_of(q, k), -INFINITY), v);
+}
+
+FLASHLIGHT_FUSE Tensor near(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t width, int ahead) {
+  const Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));
+  return attended(where((abs(i - j) < width) & (j <= i + ahead), scores_of(q, k), -INFINITY), v);
+}
+
+FLASHLIGHT_FUSE Tensor within_least(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t width) {
+  const std::int64_t most = std::max<std::int64_t>(0, std::min({width, k.size(-2), std::int64_t{11}}));
+  const Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));
+  return attended(where(abs(i - j) <= most, scores_of(q, k), -INFINITY), v);
+}
+
+FLASHLIGHT_FUSE Tensor with_memory(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& memory) {
+  assume(k.dim() == 3 && v.dim() == 3 && memory.dim() == 2);
+  const auto grown = [&](const Tensor& x) { return cat({memory.unsqueeze(0).expand({x.size(0), -1, -1}), x}, 1); };
+  return attended(scores_of(q, grown(k)), grown(v));
 }

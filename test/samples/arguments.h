@@ -64,3 +64,12 @@ flashlight::Tensor paged(const flashlight::Tensor& q, const flashlight::Tensor& 
 // id: integers [Sk].
 flashlight::Tensor numbered(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
                             const flashlight::Tensor& id);
+// Keys less than `width` positions away, and no more than `ahead`.
+flashlight::Tensor near(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
+                        std::int64_t width, int ahead);
+// Keys up to the least of `width`, the number of keys and 11 positions away.
+flashlight::Tensor within_least(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                                const flashlight::Tensor& v, std::int64_t width);
+// memory: [M, D], keys and values of all batch elements before their own.
+flashlight::Tensor with_memory(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
+                               const flashlight::Tensor& memory);

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <climits>
 #include <string>
 
 namespace {
@@ -202,6 +203,23 @@ TEST(Arguments, DivisionByZeroIsAnErrorAsInTheEagerProgram) {
   EXPECT_NE(error_of([&] { paged(a.q, a.k, a.v, wrong); }), "");
   const std::string text = error_of([&] { paged(on(a.q), on(a.k), on(a.v), on(wrong)); });
   EXPECT_NE(text.find("an integer is divided by 0"), std::string::npos) << text;
+}
+
+// The largest integers stand for no limit at all, whatever the kernel's own integers hold.
+TEST(Arguments, WindowsMayBeAsWideAsIntegersAre) {
+  const Arguments a;
+  for (const std::int64_t width : {std::int64_t{3}, std::int64_t{1} << 29, std::int64_t{1} << 30, std::int64_t{INT_MAX},
+                                   std::int64_t{1} << 40, std::int64_t{LLONG_MAX}})
+    for (const int ahead : {2, -4, 1 << 30, INT_MAX})
+      expect_near(near(on(a.q), on(a.k), on(a.v), width, ahead), near(a.q, a.k, a.v, width, ahead), 0.02);
+  for (const std::int64_t width : {5, 12, -3, 1 << 20})
+    expect_near(within_least(on(a.q), on(a.k), on(a.v), width), within_least(a.q, a.k, a.v, width), 0.02);
+}
+
+TEST(Arguments, JoinedKeysNeedNoName) {
+  const Arguments a;
+  const Tensor memory = randint(-2, 3, {5, 40}, 7).to(kFloat16);
+  expect_near(with_memory(on(a.q), on(a.k), on(a.v), on(memory)), with_memory(a.q, a.k, a.v, memory), 0.02);
 }
 
 }  // namespace

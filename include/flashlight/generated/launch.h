@@ -89,6 +89,8 @@ class Launch {
   void check(bool condition, const char* text) const;
   // A size or scalar as the kernels' 32-bit integer.
   int narrow(long long value) const;
+  // A number that positions are only compared with: one beyond all of them stands for any other, also where narrow() refuses it.
+  long long threshold(long long value) const;
   int grid(long long ctas) const;
 
   const PackShape& pack() const { return pack_; }
