@@ -40,16 +40,16 @@ class Search {
       : function_(function), graph_(function.graph), dependence_(dependence) {}
 
   std::vector<NodeId> products() {
-    for (const bool lenient : {false, true}) {
-      if (lenient && !scores_.empty()) break;
-      lenient_ = lenient;
-      for (NodeId id = 0; id < graph_.size(); ++id)
-        if (graph_[id].op == Op::Reduce) find_scores(id);
-    }
+    find_all_scores();
     std::vector<NodeId> result;
     for (NodeId id = 0; id < graph_.size(); ++id)
       if (!scores_.contains(id) && !streams_.contains(id) && sides_of(id)) result.push_back(id);
     return result;
+  }
+
+  const std::set<NodeId>& attended() {
+    find_all_scores();
+    return attended_;
   }
 
   // The factors of a sum of products as two sides with axes that the other lacks; nothing where they have
@@ -111,6 +111,15 @@ class Search {
 
   // ---- scores
 
+  void find_all_scores() {
+    for (const bool lenient : {false, true}) {
+      if (lenient && !scores_.empty()) break;
+      lenient_ = lenient;
+      for (NodeId id = 0; id < graph_.size(); ++id)
+        if (graph_[id].op == Op::Reduce) find_scores(id);
+    }
+  }
+
   void find_scores(NodeId id) {
     const graph::Node& node = graph_[id];
     const std::size_t rank = node.shape.size(), total = rank + node.reduced.size();
@@ -126,6 +135,7 @@ class Search {
           if (is_of_stream(node, factors, factor, static_cast<int>(r), bent)) {
             scores_.insert(scores);
             streams_.insert(id);
+            attended_.insert(id);
           }
       }
     }
@@ -155,7 +165,7 @@ class Search {
     const int inner = bound + static_cast<int>(node.reduced.size());
     for (int loop = bound; loop < inner; ++loop) iteration.push_back(Sym::axis(loop));
     const auto sides = node.op == Op::Reduce ? sides_of(access.node) : std::nullopt;
-    if (sides) {
+    if (sides && !streams_.contains(access.node)) {
       const Meeting meeting = meeting_of(*sides, iteration, stream, rows, bent);
       if (meeting == Meeting::Scores) found_.emplace_back(access.node, bent);
       if (meeting == Meeting::Scores || meeting == Meeting::Batch) return meeting == Meeting::Scores;
@@ -221,7 +231,7 @@ class Search {
   const graph::Function& function_;
   const Graph& graph_;
   Dependence& dependence_;
-  std::set<NodeId> scores_, streams_;
+  std::set<NodeId> scores_, streams_, attended_;
   std::map<std::pair<Access, bool>, bool> seen_;
   bool lenient_ = false;
   std::vector<std::pair<NodeId, bool>> found_;
@@ -308,6 +318,13 @@ void split_axis(MatrixProduct& product, std::size_t axis, const Split& split) {
 }
 
 }  // namespace
+
+std::optional<AttendedSum> first_attended(const graph::Function& f, Dependence& dependence) {
+  Search search(f, dependence);
+  if (search.attended().empty()) return std::nullopt;
+  const NodeId node = *search.attended().begin();
+  return AttendedSum{node, common_factors(f, dependence, node)};
+}
 
 bool is_matrix_product(const graph::Function& f, Dependence& dependence, NodeId node) {
   return Search(f, dependence).sides_of(node).has_value();

@@ -2,6 +2,8 @@
 // Finds the matrix products of a function that a library makes better than a kernel of attention would:
 // projections.
 #pragma once
+#include <optional>
+
 #include "fusion/access.h"
 #include "graph/function.h"
 
@@ -28,6 +30,15 @@ struct MatrixProduct {
 // neither side is a weight. A weight is made of tensors without reductions that share no axis with the other
 // side but one that may broadcast.
 std::vector<MatrixProduct> find_products(const graph::Function& function, Dependence& dependence);
+
+// A sum of values along keys, weighed by what scores are made into, and what multiplies it wherever it is used (over its own
+// axes): what an attention leaves.
+struct AttendedSum {
+  graph::NodeId node = -1;
+  std::vector<graph::Operand> factors;
+};
+// The one that no other one is made of; nothing where there is none.
+std::optional<AttendedSum> first_attended(const graph::Function& function, Dependence& dependence);
 
 // Whether the node is a sum of products, over more than a handful of elements, of two sides that each have an
 // axis of their own.
