@@ -242,55 +242,22 @@ bool Partition::is_taken(const Function& f, const std::string& name) const {
 }
 
 bool Partition::cut_attention(const Piece& piece) {
+  Dependence dependence(piece.function.graph);
+  const std::vector<NodeId> nodes = attended_values(piece.function, dependence);
+  const auto is_last = [&](const graph::Output& out) { return std::find(nodes.begin(), nodes.end(), out.value.node) != nodes.end(); };
+  if (nodes.empty() || std::any_of(piece.function.outputs.begin(), piece.function.outputs.end(), is_last)) return false;
+  Cuts cuts;
+  Piece before;
+  for (const NodeId node : nodes) {
+    cuts[node] = {intermediate(piece.function, view_of(piece.function.graph, node))};
+    before.targets.push_back({true, cuts[node].tensor});
+  }
   Function whole = piece.function;
   whole.tensors = tensors_;
-  Dependence dependence(whole.graph);
-  const std::optional<AttendedSum> sum = first_attended(whole, dependence);
-  if (!sum) return false;
-  // The sum times what always multiplies it, as an output beside the piece's own.
-  graph::Rebuild rebuild(whole);
-  rebuild.copy();
-  std::vector<graph::Output> outputs;
-  const auto add = [&](graph::TensorView view) {
-    const Operand value = rebuild.moved({view.node, view.index});
-    view.node = value.node;
-    view.index = value.index;
-    outputs.push_back({std::move(view), {}});
-  };
-  for (const graph::Output& out : whole.outputs) add(out.value);
-  graph::TensorView view = view_of(whole.graph, sum->node);
-  add(view);
-  for (const Operand& factor : sum->factors) {
-    graph::TensorView beside;
-    beside.node = factor.node;
-    beside.index = factor.index;
-    beside.shape = whole.graph[sum->node].shape;
-    add(std::move(beside));
-  }
-  std::vector<Operand> factors{rebuild.moved({sum->node, view.index})};
-  for (const Operand& factor : sum->factors) factors.push_back(rebuild.moved(graph::seen_through(factor, view.index)));
-  if (factors.size() > 1) view.node = rebuild.builder().map(graph::Fn::Mul, view.shape, factors), view.index = graph::identity_index(view.shape.size());
-  else view.node = factors[0].node, view.index = factors[0].index;
-  outputs.push_back({view, {}});
-  Function f = rebuild.finish(std::move(outputs));
-  const std::size_t own = whole.outputs.size();
-  const graph::Output made = f.outputs.back();
-  const NodeId node = f.outputs[own].value.node;
-  Cut cut;
-  for (std::size_t k = own + 1; k + 1 < f.outputs.size(); ++k)
-    cut.factors.push_back({f.outputs[k].value.node, f.outputs[k].value.index});
-  f.outputs.resize(own);
-  for (const graph::Output& out : f.outputs)
-    if (out.value.node == made.value.node) return false;
-  graph::Output handed = made;
-  handed.value.dtype = eager_type(f, made.value.node);
-  cut.tensor = intermediate(f, handed.value);
-  const Target target{true, cut.tensor};
-  Piece before{rebuilt(f, {handed}, {}), {target}};
-  f.tensors = tensors_;
-  Piece rest{rebuilt(f, f.outputs, {{node, cut}}), piece.targets};
-  plan_one(std::move(before));
-  split(rest);
+  before.function = rebuilt(whole, outputs_of(whole, nodes), {});
+  split(before);
+  whole.tensors = tensors_;
+  split({rebuilt(whole, whole.outputs, cuts), piece.targets});
   return true;
 }
 

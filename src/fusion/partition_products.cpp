@@ -3,6 +3,7 @@
 // unless they are plain already: a norm that several projections read is written once. What is between
 // products becomes kernels or groups.
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "fusion/partition.h"
@@ -23,6 +24,7 @@ struct Sided {
   std::vector<Operand> taken_back;
   std::vector<int> left_axes, right_axes;  // the product's axes that the sides' axes stand for
   graph::Shape extents;
+  std::vector<int> order;
 };
 
 // The axes that a side varies with, the batch pack first.
@@ -77,6 +79,7 @@ Function with_sides(const Function& whole, const std::vector<MatrixProduct>& pro
   for (const MatrixProduct& p : products) {
     Sided s;
     s.extents = p.extents;
+    s.order = p.order;
     s.left_axes = axes_of(dependence, p.left, p.extents);
     s.right_axes = axes_of(dependence, p.right, p.extents);
     outputs.push_back(output_of(moved(view_of(whole.graph, p.node))));
@@ -122,21 +125,43 @@ bool keeps_pack(const Function& f, int tensor, const std::vector<Sym>& index, co
   return !f.tensors[static_cast<std::size_t>(tensor)].pack || (side.pack && index[0] == Sym::axis(0));
 }
 
-// The result that is the product's value as it is, where nothing else reads that; -1: none.
+// The product as the result's tensor has it, where that is all that reads it: the product's value, or that times the
+// factors that have come back into it.
+std::optional<TensorView> as_result(const Function& f, const Sided& p, const TensorView& result) {
+  const graph::NodeId product = p.node.node;
+  const graph::Node& node = f.graph[result.node];
+  TensorView view = result;
+  if (result.node != product) {
+    if (p.taken_back.empty() || node.op != graph::Op::Map || node.fn != graph::Fn::Mul || node.operands.size() != p.taken_back.size() + 1)
+      return std::nullopt;
+    const auto use = std::find_if(node.operands.begin(), node.operands.end(), [&](const Operand& o) { return o.node == product; });
+    if (use == node.operands.end()) return std::nullopt;
+    view.node = product;
+    view.index = graph::seen_through(*use, result.index).index;
+  } else if (!p.taken_back.empty()) {
+    return std::nullopt;
+  }
+  const std::set<Sym> axes(view.index.begin(), view.index.end());
+  const bool whole = axes.size() == view.shape.size() && view.index.size() == view.shape.size() &&
+                     std::all_of(axes.begin(), axes.end(), [](const Sym& e) { return e.op() == graph::SymOp::Axis; });
+  return whole ? std::optional(view) : std::nullopt;
+}
+
+// The result that is made of the product like that, and nothing else is; -1: none.
 int result_of(const Function& f, const Sided& p) {
   int found = -1;
   for (std::size_t o = 0; o < f.outputs.size(); ++o) {
-    const TensorView& view = f.outputs[o].value;
-    if (view.node != p.node.node) continue;
-    std::set<Sym> axes(view.index.begin(), view.index.end());
-    const bool whole = axes.size() == view.shape.size() && view.index.size() == view.shape.size() &&
-                       std::all_of(axes.begin(), axes.end(), [](const Sym& e) { return e.op() == graph::SymOp::Axis; });
-    if (!whole || found >= 0) return -1;
+    if (!as_result(f, p, f.outputs[o].value)) continue;
+    if (found >= 0) return -1;
     found = static_cast<int>(o);
   }
+  if (found < 0) return -1;
+  const graph::NodeId through = f.outputs[static_cast<std::size_t>(found)].value.node;
   for (graph::NodeId id = 0; id < f.graph.size(); ++id)
     for (const Operand& o : f.graph[id].operands)
-      if (o.node == p.node.node) return -1;
+      if (o.node == through || (o.node == p.node.node && id != through)) return -1;
+  for (std::size_t o = 0; o < f.outputs.size(); ++o)
+    if (static_cast<int>(o) != found && (f.outputs[o].value.node == through || f.outputs[o].value.node == p.node.node)) return -1;
   return found;
 }
 
@@ -161,17 +186,18 @@ void Partition::around_products(const Function& whole) {
     plan.extents = p.extents;
     plan.left = side_of(f, p.left, p.left_axes, cuts);
     plan.right = side_of(f, p.right, p.right_axes, cuts);
-    Output result = output_of(view_of(f.graph, p.node.node));
+    Output result = output_of(view_of(f.graph, p.node.node, p.order));
     result.value.dtype = eager_type(f, p.node.node);
-    if (const int number = result_of(f, p); number >= 0 && p.taken_back.empty()) {
+    if (const int number = result_of(f, p); number >= 0) {
       results.insert(number);
       Output stored = f.outputs[static_cast<std::size_t>(number)];
+      stored.value = *as_result(f, p, stored.value);
       add_product(f, std::move(plan), std::move(stored), rank, {false, number});
       continue;
     }
     const int tensor = intermediate(f, result.value);
     add_product(f, std::move(plan), std::move(result), rank, {true, tensor});
-    cuts[p.node.node] = {tensor, p.taken_back};
+    cuts[p.node.node] = {tensor, p.taken_back, p.order};
   }
   Piece rest;
   Function whole_with_tensors = f;

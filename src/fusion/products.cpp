@@ -47,9 +47,32 @@ class Search {
     return result;
   }
 
-  const std::set<NodeId>& attended() {
-    find_all_scores();
-    return attended_;
+  // Batches, rows, columns: a side that is a tensor as it is has the columns, and where both are the later argument.
+  std::vector<int> order_of(NodeId id, const Sides& sides) const {
+    const auto input_of = [&](const std::vector<Access>& side) { return is_plain(side) ? graph_[side[0].node].input : -1; };
+    const LoopSet columns = input_of(sides.left) > input_of(sides.right) ? sides.left_axes : sides.right_axes;
+    const LoopSet rows = input_of(sides.left) > input_of(sides.right) ? sides.right_axes : sides.left_axes;
+    std::vector<int> order;
+    for (const LoopSet part : {rows & columns, rows & ~columns, columns & ~rows})
+      for (std::size_t a = 0; a < graph_[id].shape.size(); ++a)
+        if (part & bit(static_cast<int>(a))) order.push_back(static_cast<int>(a));
+    return order;
+  }
+
+  // Runs along the keys of scores.
+  bool reduces_scores(NodeId id) {
+    if (scores_.empty()) find_all_scores();
+    const graph::Node& node = graph_[id];
+    if (node.op != Op::Reduce) return false;
+    const std::size_t rank = node.shape.size(), total = rank + node.reduced.size();
+    if (total > 30) return false;
+    const Access body = compose(node.operands[0], graph::identity_index(total));
+    for (std::size_t r = rank; r < total; ++r) {
+      seen_.clear();
+      found_.clear();
+      if (collect(body, static_cast<int>(r), below(rank), static_cast<int>(total), node.reduce != graph::ReduceKind::Sum)) return true;
+    }
+    return false;
   }
 
   // The factors of a sum of products as two sides with axes that the other lacks; nothing where they have
@@ -135,7 +158,6 @@ class Search {
           if (is_of_stream(node, factors, factor, static_cast<int>(r), bent)) {
             scores_.insert(scores);
             streams_.insert(id);
-            attended_.insert(id);
           }
       }
     }
@@ -231,7 +253,7 @@ class Search {
   const graph::Function& function_;
   const Graph& graph_;
   Dependence& dependence_;
-  std::set<NodeId> scores_, streams_, attended_;
+  std::set<NodeId> scores_, streams_;
   std::map<std::pair<Access, bool>, bool> seen_;
   bool lenient_ = false;
   std::vector<std::pair<NodeId, bool>> found_;
@@ -319,11 +341,23 @@ void split_axis(MatrixProduct& product, std::size_t axis, const Split& split) {
 
 }  // namespace
 
-std::optional<AttendedSum> first_attended(const graph::Function& f, Dependence& dependence) {
+std::vector<NodeId> attended_values(const graph::Function& f, Dependence& dependence) {
   Search search(f, dependence);
-  if (search.attended().empty()) return std::nullopt;
-  const NodeId node = *search.attended().begin();
-  return AttendedSum{node, common_factors(f, dependence, node)};
+  std::vector<NodeId> open, result;
+  for (const graph::Output& out : f.outputs) open.push_back(out.value.node);
+  std::set<NodeId> seen;
+  while (!open.empty()) {
+    const NodeId id = open.back();
+    open.pop_back();
+    if (!seen.insert(id).second) continue;
+    if (search.reduces_scores(id)) {
+      result.push_back(id);
+      continue;
+    }
+    for (const Operand& operand : f.graph[id].operands) open.push_back(operand.node);
+  }
+  std::sort(result.begin(), result.end());
+  return result;
 }
 
 bool is_matrix_product(const graph::Function& f, Dependence& dependence, NodeId node) {
@@ -336,7 +370,7 @@ std::vector<MatrixProduct> find_products(const graph::Function& f, Dependence& d
   for (const NodeId id : search.products()) {
     const graph::Node& node = f.graph[id];
     const auto sides = search.sides_of(id);
-    MatrixProduct product{id, sides->left, sides->right, graph::iteration_of(node), {}};
+    MatrixProduct product{id, sides->left, sides->right, graph::iteration_of(node), search.order_of(id, *sides), {}};
     for (const Operand& factor : common_factors(f, dependence, id)) {
       const LoopSet axes = dependence({factor.node, factor.index});
       const bool of_left = !(axes & ~sides->left_axes), of_right = !(axes & ~sides->right_axes);

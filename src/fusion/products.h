@@ -2,8 +2,6 @@
 // Finds the matrix products of a function that a library makes better than a kernel of attention would:
 // projections.
 #pragma once
-#include <optional>
-
 #include "fusion/access.h"
 #include "graph/function.h"
 
@@ -17,6 +15,7 @@ struct MatrixProduct {
   graph::NodeId node = -1;
   std::vector<Access> left, right;
   graph::Shape extents;
+  std::vector<int> order;  // the node's axes as they are stored: batches, rows, and the columns that the weight has
   // What multiplies the product wherever it is used and varies with one side's rows only: it stands among
   // that side's factors too, so that `node` times these (over the node's own axes) is what the product
   // computes. Rules take such factors, the statistic of a norm, out of the sum; a kernel before writes them
@@ -31,14 +30,9 @@ struct MatrixProduct {
 // side but one that may broadcast.
 std::vector<MatrixProduct> find_products(const graph::Function& function, Dependence& dependence);
 
-// A sum of values along keys, weighed by what scores are made into, and what multiplies it wherever it is used (over its own
-// axes): what an attention leaves.
-struct AttendedSum {
-  graph::NodeId node = -1;
-  std::vector<graph::Operand> factors;
-};
-// The one that no other one is made of; nothing where there is none.
-std::optional<AttendedSum> first_attended(const graph::Function& function, Dependence& dependence);
+// The reductions along keys, of what scores are made into, that something else than such a reduction reads: what an
+// attention leaves.
+std::vector<graph::NodeId> attended_values(const graph::Function& function, Dependence& dependence);
 
 // Whether the node is a sum of products, over more than a handful of elements, of two sides that each have an
 // axis of their own.
