@@ -261,6 +261,19 @@ bool Partition::cut_attention(const Piece& piece) {
   return true;
 }
 
+namespace {
+
+// Why a function around products is not one kernel.
+std::optional<Reason> reason_of_products(const std::vector<Step>& steps) {
+  const auto first = std::find_if(steps.begin(), steps.end(), [](const Step& step) { return step.kind == StepKind::Product; });
+  if (first == steps.end()) return std::nullopt;
+  const Function& f = *first->function;
+  return Reason{"matrix-product", "a matrix product with a weight is made once, by a library, not again for every tile of a kernel", "",
+                f.graph.source(f.outputs[0].value.node)};
+}
+
+}  // namespace
+
 FusionPlan plan_fusion(const Function& function, const PlanOptions& options) {
   Dependence dependence(function.graph);
   const bool has_products = !find_products(function, dependence).empty();
@@ -277,6 +290,7 @@ FusionPlan plan_fusion(const Function& function, const PlanOptions& options) {
       result.steps = std::move(steps);
       result.status = fused ? Status::Fused : Status::Partial;
       if (fused) result.reason.reset();
+      else if (auto reason = reason_of_products(result.steps)) result.reason = std::move(reason);
       return result;
     } catch (const Refused& refused) {  // with products out of the way another reason may count
       if (!result.reason || (has_products && means.leftovers && result.reason->id != "no-attention")) result.reason = refused.reason;
