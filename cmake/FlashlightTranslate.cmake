@@ -3,7 +3,8 @@
 # Adds the C++ files to the target as what flashlight-translate makes of them. Where the project has enabled the language
 # CUDA, nvcc compiles them, with kernels for CUDA tensors on a GPU; otherwise the C++ compiler does, and CUDA tensors live
 # on the emulated device. Call it in the folder that made the target, after its include folders and definitions are known
-# or before: they are read when the build files are written. OPTIONS go to flashlight-translate (--dtypes fp32, ...).
+# or before: they are read when the build files are written. With CUDA the target links cuBLASLt if it calls it. OPTIONS
+# go to flashlight-translate (--dtypes fp32, ...).
 function(flashlight_translate)
   cmake_parse_arguments(PARSE_ARGV 0 ARG "" "TARGET" "SOURCES;OPTIONS")
   if(NOT TARGET "${ARG_TARGET}" OR NOT ARG_SOURCES OR ARG_UNPARSED_ARGUMENTS)
@@ -45,4 +46,8 @@ function(flashlight_translate)
     target_sources(${ARG_TARGET} PRIVATE ${emitted})
   endforeach()
   target_link_libraries(${ARG_TARGET} PRIVATE Flashlight::flashlight)
+  if(CMAKE_CUDA_COMPILER)  # what matrix products are made by, where an emitted file has any
+    find_package(CUDAToolkit REQUIRED)
+    target_link_libraries(${ARG_TARGET} PRIVATE -Wl,--as-needed CUDA::cublasLt)
+  endif()
 endfunction()

@@ -17,8 +17,8 @@ struct Projections {
 };
 
 // msa: [B, N, S, C]   pair: [B, S, S, P]   mask: [B, N, S], 0 where there is no residue   ->   [B, N, S, C]
-Tensor row_attention(const Tensor& msa, const Tensor& pair, const Tensor& mask, const Norm& msa_norm,
-                     const Norm& pair_norm, const Projections& w) {
+FLASHLIGHT_FUSE Tensor row_attention(const Tensor& msa, const Tensor& pair, const Tensor& mask,
+                                     const Norm& msa_norm, const Norm& pair_norm, const Projections& w) {
   const int64_t heads = w.bias.size(-1);
   Tensor x = layer_norm(msa, msa_norm.scale, msa_norm.offset);
   auto split = [&](const Tensor& weight) {

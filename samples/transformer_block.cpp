@@ -18,7 +18,8 @@ struct Weights {
 };
 
 // x: [B, S, E]   cosine, sine: [S, D / 2]   ->   [B, S, E]
-Tensor transformer_block(const Tensor& x, const Weights& w, const Tensor& cosine, const Tensor& sine) {
+FLASHLIGHT_FUSE Tensor transformer_block(const Tensor& x, const Weights& w, const Tensor& cosine,
+                                         const Tensor& sine) {
   assume(x.dim() == 3 && w.norm.dim() == 1 && cosine.dim() == 2 && sine.dim() == 2);
   assume(w.q.dim() == 2 && w.k.dim() == 2 && w.v.dim() == 2 && w.o.dim() == 2);
   const int64_t depth = 2 * cosine.size(-1), length = x.size(1);

@@ -48,6 +48,7 @@ void plan(Unit& unit) {
     for (const frontend::Variant& v : f.source->variants) {
       fusion::PlanOptions how;
       how.strict_nan = unit.options->strict_nan;
+      how.accept = [](const graph::Function& function, const fusion::KernelPlan& kernel) { kernel::build_program(function, kernel); };
       f.plans.push_back(fusion::plan_fusion(v.function, how));
       status = std::max(status, f.plans.back().status);
       if (f.plans.back().reason && (!f.reason || f.plans.back().status == Status::Unfused)) f.reason = f.plans.back().reason;

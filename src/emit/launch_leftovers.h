@@ -16,8 +16,8 @@ void write_scalars(const PartText& v, Writer& w);
 
 // const Product product3 = launch.product(..);
 void write_product(const PartText& v, std::size_t number, Writer& w);
-// Makes the result of a group that is one of the function's.
-void write_group_result(const graph::Function& whole, const PartText& v, Writer& w);
+// Makes the step's result where it is one of the function's.
+void write_leftover_result(const graph::Function& whole, const PartText& v, Writer& w);
 void write_group_start(const PartText& v, Writer& w);
 
 }  // namespace flashlight::emit

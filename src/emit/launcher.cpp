@@ -289,8 +289,11 @@ void write_intermediates(const VariantText& v, Writer& w) {
     w.line("launch.intermediate(\"" + tensor.name + "\", " + (tensor.pack ? "true" : "false") + ", {" + join(sizes, ", ") + "}, " +
            (exact ? "DType::kFloat32" : "launch.float_result(" + rule_arguments(view->dtype) + ")") + ");");
   }
-  for (std::size_t k = 0; k < v.parts.size(); ++k)
-    if (v.parts[k].part->kind == fusion::StepKind::Product) write_product(v.parts[k], k + 1, w);
+  for (std::size_t k = 0; k < v.parts.size(); ++k) {
+    if (v.parts[k].part->kind != fusion::StepKind::Product) continue;
+    write_leftover_result(v.variant->function, v.parts[k], w);
+    write_product(v.parts[k], k + 1, w);
+  }
   if (!made.empty()) w.line("if (launch.measuring()) return {};");
 }
 
@@ -310,7 +313,7 @@ void write_parts(const VariantText& v, const EmitOptions& options, Writer& w) {
   }
   for (std::size_t k = 0; k < v.parts.size(); ++k) {
     if (v.parts[k].is_kernel()) write_results(v.variant->function, v.parts[k], types[k], w);
-    else write_group_result(v.variant->function, v.parts[k], w);
+    else if (v.parts[k].part->kind == fusion::StepKind::Group) write_leftover_result(v.variant->function, v.parts[k], w);
     for (const fusion::Target& target : v.parts[k].part->targets)
       if (!target.intermediate) results[target.number] = "out" + std::to_string(target.number);
   }

@@ -82,7 +82,7 @@ graph::TensorView merged(const graph::TensorView& view, int first, int count) {
 }  // namespace
 
 std::vector<Step> Partition::run(const Function& whole) {
-  if (leftovers_) {
+  if (means_.leftovers) {
     around_products(whole);
   } else {
     split(whole_of(whole));
@@ -103,7 +103,7 @@ Piece Partition::whole_of(const Function& f) {
 }
 
 void Partition::split(const Piece& piece) {
-  if (!leftovers_ && planned_.size() > kMostKernels)
+  if (!means_.leftovers && planned_.size() > kMostKernels)
     throw Refused{{"outputs-differ",
                    "the results would take more than eight kernels",
                    "return them from different functions",
@@ -114,12 +114,13 @@ void Partition::split(const Piece& piece) {
     const std::size_t known = planned_.size(), intermediates = tensors_.size();
     try {
       if (piece.targets.size() > 1 && split_results(piece)) return;
-      if (leftovers_ && refused.reason.id == "no-attention" && piece.targets.size() == 1) {
+      if (means_.leftovers && refused.reason.id == "no-attention" && piece.targets.size() == 1) {
         KernelPlan plan = plan_group(piece.function);
         planned_.push_back({piece, StepKind::Group, std::move(plan)});
         return;
       }
-      if (refused.cut >= 0) return cut(piece, refused);
+      if (means_.cuts && refused.cut >= 0) return cut(piece, refused);
+      if (means_.leftovers && cut_attention(piece)) return;
     } catch (const Refused&) {  // the reason to give is the first one
       planned_.resize(known);
       tensors_.resize(intermediates);
@@ -128,9 +129,16 @@ void Partition::split(const Piece& piece) {
   }
 }
 
-void Partition::plan_one(Piece piece) {
+KernelPlan Partition::plan_of(Piece& piece) const {
   merge_columns(piece);
+  piece.function.tensors = tensors_;
   KernelPlan plan = plan_kernel(piece.function, options_);
+  options_.accept(piece.function, plan);
+  return plan;
+}
+
+void Partition::plan_one(Piece piece) {
+  KernelPlan plan = plan_of(piece);
   planned_.push_back({std::move(piece), StepKind::Kernel, std::move(plan)});
 }
 
@@ -159,8 +167,7 @@ Piece Partition::part_of(const Piece& piece, const std::vector<std::size_t>& out
 
 bool Partition::is_one_kernel(Piece piece) const {
   try {
-    merge_columns(piece);
-    plan_kernel(piece.function, options_);
+    plan_of(piece);
     return true;
   } catch (const Refused&) { return false; }
 }
@@ -202,8 +209,7 @@ void Partition::cut(const Piece& piece, Refused refused) {
     function.tensors = tensors_;
     rest = {rebuilt(function, function.outputs, tensors), piece.targets};
     try {
-      merge_columns(rest);
-      plan = plan_kernel(rest.function, options_);
+      plan = plan_of(rest);
     } catch (const Refused& next) {
       refused = next;
       origin = origins(function, rest.function, tensors);
@@ -235,22 +241,60 @@ bool Partition::is_taken(const Function& f, const std::string& name) const {
          std::any_of(f.scalars.begin(), f.scalars.end(), [&](const auto& s) { return s.name == name; });
 }
 
+bool Partition::cut_attention(const Piece& piece) {
+  Dependence dependence(piece.function.graph);
+  const std::vector<NodeId> nodes = attended_values(piece.function, dependence);
+  const auto is_last = [&](const graph::Output& out) { return std::find(nodes.begin(), nodes.end(), out.value.node) != nodes.end(); };
+  if (nodes.empty() || std::any_of(piece.function.outputs.begin(), piece.function.outputs.end(), is_last)) return false;
+  Cuts cuts;
+  Piece before;
+  for (const NodeId node : nodes) {
+    cuts[node] = {intermediate(piece.function, view_of(piece.function.graph, node))};
+    before.targets.push_back({true, cuts[node].tensor});
+  }
+  Function whole = piece.function;
+  whole.tensors = tensors_;
+  before.function = rebuilt(whole, outputs_of(whole, nodes), {});
+  split(before);
+  whole.tensors = tensors_;
+  split({rebuilt(whole, whole.outputs, cuts), piece.targets});
+  return true;
+}
+
+namespace {
+
+// Why a function around products is not one kernel.
+std::optional<Reason> reason_of_products(const std::vector<Step>& steps) {
+  const auto first = std::find_if(steps.begin(), steps.end(), [](const Step& step) { return step.kind == StepKind::Product; });
+  if (first == steps.end()) return std::nullopt;
+  const Function& f = *first->function;
+  return Reason{"matrix-product", "a matrix product with a weight is made once, by a library, not again for every tile of a kernel", "",
+                f.graph.source(f.outputs[0].value.node)};
+}
+
+}  // namespace
+
 FusionPlan plan_fusion(const Function& function, const PlanOptions& options) {
+  Dependence dependence(function.graph);
+  const bool has_products = !find_products(function, dependence).empty();
+  // One kernel, or one for each group of results; then around products; then with values that kernels hand to each other.
+  std::vector<Partition::Means> ways{{}, {true, false}, {true, true}};
+  if (has_products) std::swap(ways[1], ways[2]);
   FusionPlan result;
-  try {
-    result.steps = Partition(function, options, false).run(function);
-    result.status = Status::Fused;
-    return result;
-  } catch (const Refused& refused) { result.reason = refused.reason; }
-  try {
-    std::vector<Step> steps = Partition(function, options, true).run(function);
-    const auto is_kernel = [](const Step& step) { return step.kind == StepKind::Kernel; };
-    if (std::any_of(steps.begin(), steps.end(), is_kernel)) {
+  for (const Partition::Means& means : ways) {
+    try {
+      std::vector<Step> steps = Partition(function, options, means).run(function);
+      const auto is_kernel = [](const Step& step) { return step.kind == StepKind::Kernel; };
+      if (std::none_of(steps.begin(), steps.end(), is_kernel)) continue;
+      const bool fused = std::all_of(steps.begin(), steps.end(), is_kernel);
       result.steps = std::move(steps);
-      result.status = Status::Partial;
+      result.status = fused ? Status::Fused : Status::Partial;
+      if (fused) result.reason.reset();
+      else if (auto reason = reason_of_products(result.steps)) result.reason = std::move(reason);
+      return result;
+    } catch (const Refused& refused) {  // with products out of the way another reason may count
+      if (!result.reason || (has_products && means.leftovers && result.reason->id != "no-attention")) result.reason = refused.reason;
     }
-  } catch (const Refused& refused) {  // what stands in the way once products are no obstacle
-    if (result.reason->id != "no-attention") result.reason = refused.reason;
   }
   return result;
 }

@@ -3,6 +3,8 @@
 // unless they are plain already: a norm that several projections read is written once. What is between
 // products becomes kernels or groups.
 #include <algorithm>
+#include <optional>
+#include <set>
 
 #include "fusion/partition.h"
 
@@ -22,6 +24,7 @@ struct Sided {
   std::vector<Operand> taken_back;
   std::vector<int> left_axes, right_axes;  // the product's axes that the sides' axes stand for
   graph::Shape extents;
+  std::vector<int> order;
 };
 
 // The axes that a side varies with, the batch pack first.
@@ -76,6 +79,7 @@ Function with_sides(const Function& whole, const std::vector<MatrixProduct>& pro
   for (const MatrixProduct& p : products) {
     Sided s;
     s.extents = p.extents;
+    s.order = p.order;
     s.left_axes = axes_of(dependence, p.left, p.extents);
     s.right_axes = axes_of(dependence, p.right, p.extents);
     outputs.push_back(output_of(moved(view_of(whole.graph, p.node))));
@@ -121,6 +125,46 @@ bool keeps_pack(const Function& f, int tensor, const std::vector<Sym>& index, co
   return !f.tensors[static_cast<std::size_t>(tensor)].pack || (side.pack && index[0] == Sym::axis(0));
 }
 
+// The product as the result's tensor has it, where that is all that reads it: the product's value, or that times the
+// factors that have come back into it.
+std::optional<TensorView> as_result(const Function& f, const Sided& p, const TensorView& result) {
+  const graph::NodeId product = p.node.node;
+  const graph::Node& node = f.graph[result.node];
+  TensorView view = result;
+  if (result.node != product) {
+    if (p.taken_back.empty() || node.op != graph::Op::Map || node.fn != graph::Fn::Mul || node.operands.size() != p.taken_back.size() + 1)
+      return std::nullopt;
+    const auto use = std::find_if(node.operands.begin(), node.operands.end(), [&](const Operand& o) { return o.node == product; });
+    if (use == node.operands.end()) return std::nullopt;
+    view.node = product;
+    view.index = graph::seen_through(*use, result.index).index;
+  } else if (!p.taken_back.empty()) {
+    return std::nullopt;
+  }
+  const std::set<Sym> axes(view.index.begin(), view.index.end());
+  const bool whole = axes.size() == view.shape.size() && view.index.size() == view.shape.size() &&
+                     std::all_of(axes.begin(), axes.end(), [](const Sym& e) { return e.op() == graph::SymOp::Axis; });
+  return whole ? std::optional(view) : std::nullopt;
+}
+
+// The result that is made of the product like that, and nothing else is; -1: none.
+int result_of(const Function& f, const Sided& p) {
+  int found = -1;
+  for (std::size_t o = 0; o < f.outputs.size(); ++o) {
+    if (!as_result(f, p, f.outputs[o].value)) continue;
+    if (found >= 0) return -1;
+    found = static_cast<int>(o);
+  }
+  if (found < 0) return -1;
+  const graph::NodeId through = f.outputs[static_cast<std::size_t>(found)].value.node;
+  for (graph::NodeId id = 0; id < f.graph.size(); ++id)
+    for (const Operand& o : f.graph[id].operands)
+      if (o.node == through || (o.node == p.node.node && id != through)) return -1;
+  for (std::size_t o = 0; o < f.outputs.size(); ++o)
+    if (static_cast<int>(o) != found && (f.outputs[o].value.node == through || f.outputs[o].value.node == p.node.node)) return -1;
+  return found;
+}
+
 std::vector<Sym> along(const std::vector<Sym>& index, const std::vector<int>& axes) {
   std::vector<Sym> place, result;
   for (const int axis : axes) place.push_back(Sym::axis(axis));
@@ -135,20 +179,37 @@ void Partition::around_products(const Function& whole) {
   std::vector<Sided> products;
   const Function f = with_sides(whole, find_products(whole, dependence), products);
   Cuts cuts;
+  std::set<int> results;
   for (const Sided& p : products) {
+    const std::size_t rank = f.graph[p.node.node].shape.size();
     ProductPlan plan;
     plan.extents = p.extents;
     plan.left = side_of(f, p.left, p.left_axes, cuts);
     plan.right = side_of(f, p.right, p.right_axes, cuts);
-    Output result = output_of(view_of(f.graph, p.node.node));
+    Output result = output_of(view_of(f.graph, p.node.node, p.order));
     result.value.dtype = eager_type(f, p.node.node);
+    if (const int number = result_of(f, p); number >= 0) {
+      results.insert(number);
+      Output stored = f.outputs[static_cast<std::size_t>(number)];
+      stored.value = *as_result(f, p, stored.value);
+      add_product(f, std::move(plan), std::move(stored), rank, {false, number});
+      continue;
+    }
     const int tensor = intermediate(f, result.value);
-    add_product(f, std::move(plan), std::move(result), f.graph[p.node.node].shape.size(), tensor);
-    cuts[p.node.node] = {tensor, p.taken_back};
+    add_product(f, std::move(plan), std::move(result), rank, {true, tensor});
+    cuts[p.node.node] = {tensor, p.taken_back, p.order};
   }
-  Piece rest = whole_of(f);
-  rest.function.tensors = tensors_;
-  rest.function = rebuilt(rest.function, f.outputs, cuts);
+  Piece rest;
+  Function whole_with_tensors = f;
+  whole_with_tensors.tensors = tensors_;
+  std::vector<Output> outputs;
+  for (std::size_t o = 0; o < f.outputs.size(); ++o) {
+    if (results.contains(static_cast<int>(o))) continue;
+    outputs.push_back(f.outputs[o]);
+    rest.targets.push_back({false, static_cast<int>(o)});
+  }
+  if (outputs.empty()) return;
+  rest.function = rebuilt(whole_with_tensors, std::move(outputs), cuts);
   split(rest);
 }
 
@@ -176,7 +237,7 @@ ProductSide Partition::side_of(const Function& f, const TensorView& side, const 
 }
 
 void Partition::add_product(const Function& f, ProductPlan product, Output result, std::size_t rank,
-                            int tensor) {
+                            Target target) {
   Function whole = f;
   whole.tensors = tensors_;
   graph::Builder builder(whole);
@@ -191,11 +252,14 @@ void Partition::add_product(const Function& f, ProductPlan product, Output resul
   const graph::NodeId body =
       builder.map(graph::Fn::Mul, product.extents, {read(product.left), read(product.right)});
   const auto own = product.extents.begin() + static_cast<std::ptrdiff_t>(rank);
-  product.result = result.value.index;
-  result.value.node =
-      builder.reduce(graph::ReduceKind::Sum, {product.extents.begin(), own}, {own, product.extents.end()},
-                     {body, graph::identity_index(product.extents.size())});
-  Piece piece{builder.finish(f.name, {std::move(result)}), {{true, tensor}}};
+  // Where each axis of the stored tensor stands among the product's: the inverse of the view.
+  product.result.resize(result.value.shape.size());
+  for (std::size_t a = 0; a < result.value.index.size(); ++a)
+    product.result[static_cast<std::size_t>(result.value.index[a].integer())] = Sym::axis(static_cast<int>(a));
+  result.value.node = builder.reduce(graph::ReduceKind::Sum, {product.extents.begin(), own},
+                                     {own, product.extents.end()},
+                                     {body, graph::identity_index(product.extents.size())});
+  Piece piece{builder.finish(f.name, {std::move(result)}), {target}};
   planned_.push_back({std::move(piece), StepKind::Product, {}, std::move(product)});
 }
 

@@ -16,11 +16,15 @@ bool is_pack(const Sym& size) {
   return size.op() == graph::SymOp::Symbol && size.symbol_id().kind == graph::SymbolId::Pack;
 }
 
-graph::TensorView view_of(const graph::Graph& graph, NodeId id) {
+graph::TensorView view_of(const graph::Graph& graph, NodeId id, std::vector<int> given) {
   const graph::Node& node = graph[id];
+  if (given.empty())
+    for (std::size_t a = 0; a < node.shape.size(); ++a) given.push_back(static_cast<int>(a));
   std::vector<std::size_t> order;
-  for (std::size_t a = 0; a < node.shape.size(); ++a)
+  for (const int axis : given) {
+    const auto a = static_cast<std::size_t>(axis);
     order.insert(is_pack(node.shape[a]) ? order.begin() : order.end(), a);
+  }
   graph::TensorView view;
   view.node = id;
   view.index.resize(order.size());
@@ -74,7 +78,7 @@ Function rebuilt(const Function& f, std::vector<graph::Output> outputs, const Cu
       std::any_of(cuts.begin(), cuts.end(), [](const auto& cut) { return !cut.second.factors.empty(); });
   return rebuild.run(std::move(outputs), [&](NodeId id) -> std::optional<Operand> {
     if (const auto cut = cuts.find(id); cut != cuts.end())
-      return read_from(rebuild.builder(), view_of(f.graph, id), cut->second.tensor);
+      return read_from(rebuild.builder(), view_of(f.graph, id, cut->second.order), cut->second.tensor);
     const graph::Node& node = f.graph[id];
     if (!factored || node.op != graph::Op::Map || node.fn != graph::Fn::Mul) return std::nullopt;
     graph::Node rest = without_factors(node, cuts);

@@ -19,13 +19,14 @@ struct Piece {
 struct Cut {
   int tensor = -1;
   std::vector<graph::Operand> factors = {};
+  std::vector<int> order = {};  // of the node's axes in the tensor; empty: as view_of has them
 };
 using Cuts = std::map<graph::NodeId, Cut>;
 
 bool is_pack(const graph::Sym& size);
 
-// A node as a tensor of float32: its axes in order, the batch pack in front.
-graph::TensorView view_of(const graph::Graph& graph, graph::NodeId id);
+// A node as a tensor of float32: its axes in their order or in the given one, the batch pack in front.
+graph::TensorView view_of(const graph::Graph& graph, graph::NodeId id, std::vector<int> order = {});
 
 // A tensor as an operand over a node's axes, of which the view that it was stored by says where each stands.
 graph::Operand read_from(graph::Builder& builder, const graph::TensorView& stored, int tensor);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is fused and how: loops with roles, a row program, and the sweeps the algebra derived from it.
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -133,6 +134,8 @@ struct FusionPlan {
 struct PlanOptions {
   int max_sweeps = 4;
   bool strict_nan = false;  // rows without keys keep the eager program's NaN; otherwise they give 0
+  // What later stages say to a kernel: throws Refused where they cannot make it, and the function is taken apart otherwise.
+  std::function<void(const graph::Function&, const KernelPlan&)> accept = [](const graph::Function&, const KernelPlan&) {};
 };
 
 // The function as one kernel. Throws Refused (roles.h).

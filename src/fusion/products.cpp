@@ -40,16 +40,39 @@ class Search {
       : function_(function), graph_(function.graph), dependence_(dependence) {}
 
   std::vector<NodeId> products() {
-    for (const bool lenient : {false, true}) {
-      if (lenient && !scores_.empty()) break;
-      lenient_ = lenient;
-      for (NodeId id = 0; id < graph_.size(); ++id)
-        if (graph_[id].op == Op::Reduce) find_scores(id);
-    }
+    find_all_scores();
     std::vector<NodeId> result;
     for (NodeId id = 0; id < graph_.size(); ++id)
       if (!scores_.contains(id) && !streams_.contains(id) && sides_of(id)) result.push_back(id);
     return result;
+  }
+
+  // Batches, rows, columns: a side that is a tensor as it is has the columns, and where both are the later argument.
+  std::vector<int> order_of(NodeId id, const Sides& sides) const {
+    const auto input_of = [&](const std::vector<Access>& side) { return is_plain(side) ? graph_[side[0].node].input : -1; };
+    const LoopSet columns = input_of(sides.left) > input_of(sides.right) ? sides.left_axes : sides.right_axes;
+    const LoopSet rows = input_of(sides.left) > input_of(sides.right) ? sides.right_axes : sides.left_axes;
+    std::vector<int> order;
+    for (const LoopSet part : {rows & columns, rows & ~columns, columns & ~rows})
+      for (std::size_t a = 0; a < graph_[id].shape.size(); ++a)
+        if (part & bit(static_cast<int>(a))) order.push_back(static_cast<int>(a));
+    return order;
+  }
+
+  // Runs along the keys of scores.
+  bool reduces_scores(NodeId id) {
+    if (scores_.empty()) find_all_scores();
+    const graph::Node& node = graph_[id];
+    if (node.op != Op::Reduce) return false;
+    const std::size_t rank = node.shape.size(), total = rank + node.reduced.size();
+    if (total > 30) return false;
+    const Access body = compose(node.operands[0], graph::identity_index(total));
+    for (std::size_t r = rank; r < total; ++r) {
+      seen_.clear();
+      found_.clear();
+      if (collect(body, static_cast<int>(r), below(rank), static_cast<int>(total), node.reduce != graph::ReduceKind::Sum)) return true;
+    }
+    return false;
   }
 
   // The factors of a sum of products as two sides with axes that the other lacks; nothing where they have
@@ -111,6 +134,15 @@ class Search {
 
   // ---- scores
 
+  void find_all_scores() {
+    for (const bool lenient : {false, true}) {
+      if (lenient && !scores_.empty()) break;
+      lenient_ = lenient;
+      for (NodeId id = 0; id < graph_.size(); ++id)
+        if (graph_[id].op == Op::Reduce) find_scores(id);
+    }
+  }
+
   void find_scores(NodeId id) {
     const graph::Node& node = graph_[id];
     const std::size_t rank = node.shape.size(), total = rank + node.reduced.size();
@@ -155,7 +187,7 @@ class Search {
     const int inner = bound + static_cast<int>(node.reduced.size());
     for (int loop = bound; loop < inner; ++loop) iteration.push_back(Sym::axis(loop));
     const auto sides = node.op == Op::Reduce ? sides_of(access.node) : std::nullopt;
-    if (sides) {
+    if (sides && !streams_.contains(access.node)) {
       const Meeting meeting = meeting_of(*sides, iteration, stream, rows, bent);
       if (meeting == Meeting::Scores) found_.emplace_back(access.node, bent);
       if (meeting == Meeting::Scores || meeting == Meeting::Batch) return meeting == Meeting::Scores;
@@ -309,6 +341,25 @@ void split_axis(MatrixProduct& product, std::size_t axis, const Split& split) {
 
 }  // namespace
 
+std::vector<NodeId> attended_values(const graph::Function& f, Dependence& dependence) {
+  Search search(f, dependence);
+  std::vector<NodeId> open, result;
+  for (const graph::Output& out : f.outputs) open.push_back(out.value.node);
+  std::set<NodeId> seen;
+  while (!open.empty()) {
+    const NodeId id = open.back();
+    open.pop_back();
+    if (!seen.insert(id).second) continue;
+    if (search.reduces_scores(id)) {
+      result.push_back(id);
+      continue;
+    }
+    for (const Operand& operand : f.graph[id].operands) open.push_back(operand.node);
+  }
+  std::sort(result.begin(), result.end());
+  return result;
+}
+
 bool is_matrix_product(const graph::Function& f, Dependence& dependence, NodeId node) {
   return Search(f, dependence).sides_of(node).has_value();
 }
@@ -319,7 +370,7 @@ std::vector<MatrixProduct> find_products(const graph::Function& f, Dependence& d
   for (const NodeId id : search.products()) {
     const graph::Node& node = f.graph[id];
     const auto sides = search.sides_of(id);
-    MatrixProduct product{id, sides->left, sides->right, graph::iteration_of(node), {}};
+    MatrixProduct product{id, sides->left, sides->right, graph::iteration_of(node), search.order_of(id, *sides), {}};
     for (const Operand& factor : common_factors(f, dependence, id)) {
       const LoopSet axes = dependence({factor.node, factor.index});
       const bool of_left = !(axes & ~sides->left_axes), of_right = !(axes & ~sides->right_axes);

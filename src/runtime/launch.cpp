@@ -39,6 +39,17 @@ DType promote(DType a, DType b) {
   return width(a) > width(b) ? a : b;
 }
 
+// Device memory as a tensor whose elements lie one behind the other.
+Tensor contiguous(void* memory, const Sizes& sizes, DType dtype) {
+  Sizes strides = sizes;
+  std::int64_t stride = 1;
+  for (std::size_t k = sizes.size(); k-- > 0;) {
+    strides.data()[k] = stride;
+    stride *= sizes[k];
+  }
+  return Tensor::wrap(memory, sizes, strides, dtype, Device::kCUDA);
+}
+
 }  // namespace
 
 void Launch::fail(const std::string& text) const { throw Error((std::string(function_) + ": " + text).c_str()); }
@@ -188,21 +199,17 @@ void* Launch::reserve(std::size_t bytes) {
 }
 
 void Launch::intermediate(const char* name, bool pack, std::initializer_list<long long> sizes, DType dtype) {
-  Sizes all, strides;
+  Sizes all;
   if (pack) {
     for (std::int64_t size : pack_sizes_) all.push_back(size);
   }
   for (long long size : sizes) all.push_back(size);
   std::int64_t elements = 1;
-  for (std::size_t k = 0; k < all.size(); ++k) strides.push_back(0);
-  for (std::size_t k = all.size(); k-- > 0;) {
-    strides.data()[k] = elements;
-    elements *= all[k];
-  }
+  for (std::int64_t size : all) elements *= size;
   void* const memory = reserve(static_cast<std::size_t>(elements) * element_size(dtype));
   std::vector<Axis> axes;
   for (long long size : sizes) axes.push_back({-1, size});
-  bound_.push_back({name, Tensor::wrap(memory, all, strides, dtype, Device::kCUDA), pack, std::move(axes)});
+  bound_.push_back({name, contiguous(memory, all, dtype), pack, std::move(axes)});
 }
 
 long long Launch::stride(int parameter, int axis) const {
@@ -211,23 +218,25 @@ long long Launch::stride(int parameter, int axis) const {
   return b.size(at) != 1 ? b.tensor.stride(b.position(at)) : 0;
 }
 
-Product Launch::product(int c, int a, long long a_start, int b, long long b_start, std::initializer_list<ProductAxis> given) {
-  const auto strides = [&](int parameter) {
-    const Bound& bound = bound_[static_cast<std::size_t>(parameter)];
-    return bound.pack ? arg<0>(parameter) : TensorArg<0>{};
+Product Launch::product(const Tensor& c, int c_axes, int a, long long a_start, int b, long long b_start,
+                        std::initializer_list<ProductAxis> given) {
+  const auto pack_strides = [&](int parameter) {
+    return bound_[static_cast<std::size_t>(parameter)].pack ? arg<0>(parameter) : TensorArg<0>{};
   };
-  const TensorArg<0> of_c = strides(c), of_a = strides(a), of_b = strides(b);
+  const TensorArg<0> of_a = pack_strides(a), of_b = pack_strides(b);
   std::vector<ProductAxis> axes;
-  for (int k = 0; k < kPackAxes; ++k)
-    if (bound_[static_cast<std::size_t>(c)].pack) axes.push_back({pack_.size[k], of_c.pack[k], of_a.pack[k], of_b.pack[k]});
+  for (std::int64_t axis = 0; axis < c.dim() - c_axes; ++axis) {
+    const auto k = static_cast<std::size_t>(kPackAxes - (c.dim() - c_axes) + axis);
+    axes.push_back({c.size(axis), c.stride(axis), of_a.pack[k], of_b.pack[k]});
+  }
   axes.insert(axes.end(), given.begin(), given.end());
-  const auto tensor = [&](int parameter, long long start) {
-    const Tensor& t = bound_[static_cast<std::size_t>(parameter)].tensor;
-    return ProductTensor{static_cast<char*>(const_cast<void*>(t.raw())) + start * static_cast<long long>(element_size(t.dtype())), t.dtype()};
+  const auto tensor = [](const Tensor& t, long long start) {
+    char* const data = static_cast<char*>(const_cast<void*>(t.raw()));
+    return ProductTensor{data + start * static_cast<long long>(element_size(t.dtype())), t.dtype()};
   };
+  const auto reserve_for = [](void* launch, std::size_t bytes) { return static_cast<Launch*>(launch)->reserve(bytes); };
   try {
-    return plan_product(std::move(axes), tensor(c, 0), tensor(a, a_start), tensor(b, b_start), dtype(c),
-                        [](void* launch, std::size_t bytes) { return static_cast<Launch*>(launch)->reserve(bytes); }, this);
+    return plan_product(std::move(axes), tensor(c, 0), tensor(tensor_of(a), a_start), tensor(tensor_of(b), b_start), c.dtype(), reserve_for, this);
   } catch (const Error& error) { fail(error.what()); }
 }
 
@@ -380,7 +389,7 @@ Tensor Launch::result(int number, bool pack, std::initializer_list<long long> si
     if (given.dtype() != dtype) fail(name + " is " + type_name(given.dtype()) + " where the function returns " + type_name(dtype));
     return given;
   }
-  return empty(all, dtype, Device::kCUDA);
+  return measuring_ ? contiguous(nullptr, all, dtype) : empty(all, dtype, Device::kCUDA);
 }
 
 Tensor Launch::merged(const Tensor& tensor, int count, int behind) const {

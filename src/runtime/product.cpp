@@ -108,43 +108,47 @@ class Planner {
       call.b = {static_cast<char*>(b_.base), k.b, n.b, 0};
       if (!settle(call.a, m.size, k.size)) pack(a_, &ProductAxis::a);
       else if (!settle(call.b, k.size, n.size)) pack(b_, &ProductAxis::b);
-      else if (!settle(call.c, m.size, n.size))
-        throw Error("a product's result has no axis along which its elements lie side by side");
+      else if (!settle(call.c, m.size, n.size)) pack(c_, &ProductAxis::c);
       else return g;
     }
   }
 
-  bool packed(Step s) const { return s == &ProductAxis::a ? a_packed_ : b_packed_; }
+  bool packed(Step s) const { return packed_[s == &ProductAxis::a ? 0 : s == &ProductAxis::b ? 1 : 2]; }
 
-  // The tensor's own axes, summed ones last, one behind the other.
+  // The tensor becomes a copy in the type of the product: its own axes one behind the other, summed ones last. An operand is
+  // copied before the calls, the result behind them.
   void pack(ProductTensor& tensor, Step s) {
-    if (packed(s)) throw Error("a product's operand cannot be addressed");
-    (s == &ProductAxis::a ? a_packed_ : b_packed_) = true;
-    Packing packing;
-    packing.source = tensor.base;
-    packing.from = tensor.type;
-    packing.to = type_;
+    const bool result = s == &ProductAxis::c;
+    if (packed(s)) throw Error("a product's tensor cannot be addressed");
+    packed_[s == &ProductAxis::a ? 0 : s == &ProductAxis::b ? 1 : 2] = true;
     std::vector<ProductAxis*> order;
     for (const bool summed : {false, true})
       for (ProductAxis& axis : axes_)
-        if ((axis.c == 0) == summed && (axis.*s != 0 || summed) && axis.size != 1) order.push_back(&axis);
-    if (order.size() > Packing::kMostAxes) throw Error("a product's operand has too many axes");
-    long long elements = 1;
-    for (const ProductAxis* axis : order) {
-      packing.size[packing.axes] = axis->size;
-      packing.stride[packing.axes++] = axis->*s;
-      elements *= axis->size;
-    }
-    tensor.base = reserve_(context_, static_cast<std::size_t>(elements) * element_size(type_));
-    tensor.type = type_;
-    packing.target = tensor.base;
-    packing.elements = elements;
+        if ((axis.c == 0) == summed && (axis.*s != 0 || (summed && !result)) && axis.size != 1) order.push_back(&axis);
+    if (order.size() > Packing::kMostAxes) throw Error("a product's tensor has too many axes");
+    Packing packing;
+    packing.axes = static_cast<int>(order.size());
     long long stride = 1;
     for (std::size_t k = order.size(); k-- > 0;) {
+      packing.size[k] = order[k]->size;
+      packing.source_stride[k] = order[k]->*s;
+      packing.target_stride[k] = stride;
       order[k]->*s = stride;
       stride *= std::max(order[k]->size, 1ll);
+      packing.elements *= order[k]->size;
     }
-    if (elements > 0) product_.packings.push_back(packing);
+    void* const copy = reserve_(context_, static_cast<std::size_t>(packing.elements) * element_size(type_));
+    packing.source = tensor.base;
+    packing.target = copy;
+    packing.from = tensor.type;
+    packing.to = type_;
+    if (result) {
+      std::swap(packing.source_stride, packing.target_stride);
+      packing.source = copy;
+      packing.target = tensor.base;
+    }
+    tensor = {copy, type_};
+    if (packing.elements > 0) (result ? product_.unpackings : product_.packings).push_back(packing);
   }
 
   // The library's batch is the innermost of the batch axes; the host loops over all others, rows and columns
@@ -181,7 +185,7 @@ class Planner {
   DType type_;
   Reserve reserve_;
   void* context_;
-  bool a_packed_ = false, b_packed_ = false;
+  bool packed_[3] = {};
   Product product_;
 };
 

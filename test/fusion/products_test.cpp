@@ -84,7 +84,7 @@ TEST(Products, AProjectionOfTheKeysIsMadeBefore) {
     return {graph::matmul(softmax(scores_of(t[0], graph::matmul(t[1], t[3]))), t[2])};
   });
   ASSERT_EQ(planned.plan.status, Status::Partial);
-  EXPECT_EQ(planned.plan.reason->id, "unsupported-contraction");
+  EXPECT_EQ(planned.plan.reason->id, "matrix-product");
   EXPECT_EQ(kinds(planned.plan), "pk");
   expect_same(planned, {{2, 3, 4}, {2, 5, 6}, {2, 5, 7}, {6, 4}});
 }

@@ -94,7 +94,8 @@ class Build:
         here = ["-Xlinker", "-rpath", "-Xlinker", "$ORIGIN"]
         more = [] if target.name == "libflashlight.so" else ["-L", self.folder, "-lflashlight"]
         if self.device == "cuda":
-            command = [self.nvcc, *(["-shared"] if shared else []), *inputs, *more, *here, "-o", target]
+            products = ["-Xlinker", "--as-needed", "-lcublasLt"]  # of the samples that have any
+            command = [self.nvcc, *(["-shared"] if shared else []), *inputs, *more, *products, *here, "-o", target]
         else:
             more += ["-lboost_context", "-pthread"] if target.name == "libflashlight.so" else []
             command = [*self.cxx, *(["-shared"] if shared else []), *inputs, *more, *here, "-o", target]

@@ -72,10 +72,10 @@ class Launch {
   void bind();
   // Declares, after bind(), the next tensor parameter: one that a kernel of this call writes and later ones read.
   void intermediate(const char* name, bool pack, std::initializer_list<long long> sizes, DType dtype);
-  // Declares, after the intermediates, a product of tensor parameters: `axes` are those of the result behind the batch pack,
-  // then the summed ones. `a_start` and `b_start`: where the operands begin (elements). What has to be packed for it takes
-  // part of the workspace.
-  Product product(int c, int a, long long a_start, int b, long long b_start, std::initializer_list<ProductAxis> axes);
+  // Declares, after the intermediates, a product of tensor parameters that goes to `c`, which has `c_axes` axes behind the
+  // batch pack's. `axes` are those of the result, then the summed ones. `a_start` and `b_start`: where the operands begin
+  // (elements). What has to be packed for it takes part of the workspace.
+  Product product(const Tensor& c, int c_axes, int a, long long a_start, int b, long long b_start, std::initializer_list<ProductAxis> axes);
   // The distance in memory of the parameter's neighbours along an axis, counted behind the pack; 0 where it broadcasts.
   long long stride(int parameter, int axis) const;
   Tensor& tensor_of(int parameter) { return bound_[static_cast<std::size_t>(parameter)].tensor; }

@@ -11,28 +11,33 @@
 namespace flashlight::generated {
 namespace {
 
-// An element a thread, read where it lies and written one behind the other.
+// An element a thread.
 FL_KERNEL(256) pack_sm80(FL_PARAMS(Packing) p) {
   const long long at = static_cast<long long>(device::block_index()) * 256 + device::thread_index();
   if (at >= p.elements) return;
-  long long rest = at, offset = 0;
+  long long rest = at, from = 0, to = 0;
   for (int k = p.axes; k-- > 0;) {
-    offset += rest % p.size[k] * p.stride[k];
+    from += rest % p.size[k] * p.source_stride[k];
+    to += rest % p.size[k] * p.target_stride[k];
     rest /= p.size[k];
   }
-  device::store_float(p.target, static_cast<int>(p.to), at,
-                      device::load_float({p.source, static_cast<int>(p.from)}, offset));
+  const float x = device::load_float({p.source, static_cast<int>(p.from)}, from);
+  device::store_float(p.target, static_cast<int>(p.to), to, x);
+}
+
+inline void run(const Launch& launch, const std::vector<Packing>& packings) {
+  for (const Packing& packing : packings) {
+    const int grid = launch.grid((packing.elements + 255) / 256);
+    if (device::launch(pack_sm80, grid, 256, 0, current_stream(), packing, "pack_sm80") != 0)
+      launch.fail(std::string(device::last_error_text()) + " (kernel pack_sm80)");
+  }
 }
 
 inline void run(const Launch& launch, const Product& product) {
 #if !defined(__CUDACC__)
   emulator::set_allocation_lookup(find_emulated_allocation);
 #endif
-  for (const Packing& packing : product.packings) {
-    if (device::launch(pack_sm80, launch.grid((packing.elements + 255) / 256), 256, 0, current_stream(),
-                       packing, "pack_sm80") != 0)
-      launch.fail(std::string(device::last_error_text()) + " (kernel pack_sm80)");
-  }
+  run(launch, product.packings);
   for (const Gemm& gemm : product.calls) {
 #if defined(__CUDACC__)
     cublaslt::multiply(gemm, current_stream());
@@ -40,6 +45,7 @@ inline void run(const Launch& launch, const Product& product) {
     multiply_on_host(gemm);
 #endif
   }
+  run(launch, product.unpackings);
 }
 
 }  // namespace

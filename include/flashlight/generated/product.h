@@ -32,23 +32,23 @@ struct Gemm {
   DType type = DType::kFloat32;
 };
 
-// A tensor that no library call can address, or of another type: it is copied to `target`, its axes one
-// behind the other.
+// A copy of a tensor element by element, for one that no library call can address, or of another type.
 struct Packing {
   static constexpr int kMostAxes = 12;
   const void* source = nullptr;
-  DType from = DType::kFloat32, to = DType::kFloat32;
   void* target = nullptr;
+  DType from = DType::kFloat32, to = DType::kFloat32;
   int axes = 0;
-  long long size[kMostAxes] = {},
-            stride[kMostAxes] = {};  // outermost first; strides of the source in elements
   long long elements = 1;
+  // Outermost axis first; strides in elements.
+  long long size[kMostAxes] = {}, source_stride[kMostAxes] = {}, target_stride[kMostAxes] = {};
 };
 
-// What a product comes down to: first the copies, then the calls.
+// What a product comes down to: copies of operands, the calls, a copy of the result.
 struct Product {
   std::vector<Packing> packings;
   std::vector<Gemm> calls;
+  std::vector<Packing> unpackings;
 };
 
 // A tensor of a product by its first element.
@@ -62,7 +62,7 @@ using Reserve = void* (*)(void* context, std::size_t bytes);
 
 // Brings the product to library calls in the type `type`. Axes that lie in memory as one become one; those of
 // which both a and b have steps are batches, of which the library takes one and the host loops over the
-// others. Throws Error where C cannot be addressed, which is never packed.
+// others.
 Product plan_product(std::vector<ProductAxis> axes, const ProductTensor& c, const ProductTensor& a,
                      const ProductTensor& b, DType type, Reserve reserve, void* context);
 
