@@ -41,6 +41,11 @@ LaunchObserver launch_observer();
 // Hopper GPU shall run the kernels that every file has; sm_90a or nothing is the default, another value an Error.
 bool takes_hopper_kernels();
 
+// In how many runs keys are swept where a kernel for few queries can: the value of FLASHLIGHT_KEY_RUNS in the environment, read
+// at every launch. Unset: -1, the launcher chooses. 0: no such kernel runs. n > 0: it runs, with that many, however many queries
+// there are. Another value is an Error.
+int key_runs();
+
 // A live allocation of the emulated device. Fresh memory is filled with 0xFF bytes, a NaN in every floating
 // dtype.
 struct AllocationInfo {

@@ -157,21 +157,31 @@ CoverText::Range CoverText::range(const Cover& cover) {
   return result;
 }
 
-void CoverText::write_bounds(Writer& w) {
+void CoverText::write_bounds(Writer& w, const std::string& run) {
   const Range r = range(covers_.live);
   const bool spans = kernel::has_intervals(covers_.live);
   const std::string skip = spans || kernel::is_interval(covers_.live) ? "false" : none(covers_.live);
   tested_ = spans || skip.find("col0") != std::string::npos || skip.find("row") != std::string::npos;
   bounded_below_ = !r.begin.empty();
   bounded_ = bounded_below_ || !r.end.empty();
-  w.line("[[maybe_unused]] const int row_last = least_of(row0 + M, p.n_row) - 1;");
+  begins_ = bounded_below_ || !run.empty();
+  const RowNames rows = points_.rows();
+  w.line("[[maybe_unused]] const int row_last = " +
+         (rows.group.empty() ? "least_of(row0 + M, p.n_row) - 1;" : "(least_of(slot0 + M, p.n_row) - 1) / " + rows.group + ";"));
   for (std::size_t k = 0; k < covers_.data.uniform.size(); ++k) {
     const fusion::Access& access = covers_.data.uniform[k];
     w.line("const long long data" + std::to_string(k) + " = " + points_.value(access.node, access.index).text + ";");
   }
   const std::string end = r.end.empty() ? "p.n_key" : "greatest_of(0, least_of(p.n_key, " + r.end + "))";
-  w.line("const int tiles = (" + (bets_ && bounded_ ? "(bets ? " + end + " : p.n_key)" : end) + " + N - 1) / N;");
-  if (bounded_below_) w.line("const int first_tile = greatest_of(0, " + r.begin + ") / N;");
+  const std::string last = bets_ && bounded_ ? "(bets ? " + end + " : p.n_key)" : end;
+  const std::string count = "(" + last + " + N - 1) / N", first = bounded_below_ ? "greatest_of(0, " + r.begin + ") / N" : "0";
+  if (run.empty()) {
+    w.line("const int tiles = " + count + ";");
+    if (bounded_below_) w.line("const int first_tile = " + first + ";");
+  } else {
+    w.line("const RunTiles mine = p.states.tiles(" + first + ", " + count + ", " + run + ");");
+    w.line("const int first_tile = mine.begin, tiles = mine.end;");
+  }
   write_functions(w);
   if (spans) return write_search(w);
   if (tested_) {
@@ -222,7 +232,7 @@ void CoverText::write_tile(Writer& w) {
 }
 
 std::string CoverText::first() const {
-  const std::string begin = bounded_below_ ? "first_tile" : "0";
+  const std::string begin = begins_ ? "first_tile" : "0";
   const std::string at = tested_ ? "live_from(" + begin + ")" : begin;
   return bets_ && at != "0" ? "bets ? " + at + " : 0" : at;
 }

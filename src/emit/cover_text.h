@@ -12,7 +12,8 @@ class CoverText {
 
   // Declares `tiles`, one past the last tile to visit, and what the tests below need. Needs `row0`; what it declares is the
   // same in every warp, and warps do not wait for each other in it.
-  void write_bounds(Writer& w);
+  // With `run`, the number of one of p.states.runs runs of keys, of its share of the tiles.
+  void write_bounds(Writer& w, const std::string& run = {});
   std::string first() const;  // the first tile to visit
   std::string next() const;   // the tile to visit after `tile`
   bool searches() const { return tested_; }  // the next tile is searched for
@@ -50,6 +51,7 @@ class CoverText {
   SpanText spans_;
   std::vector<std::pair<kernel::Cover, std::string>> functions_;  // what decides a cover by spans
   bool bets_ = false;
+  bool begins_ = false;  // at a first_tile
   bool bounded_below_ = false, bounded_ = false, tested_ = false, marked_ = false;
 };
 

@@ -20,7 +20,7 @@ Sizes sizes_of(const kernel::Program& program) {
   const graph::Function& f = *program.function;
   Sizes s;
   for (const fusion::Loop& loop : program.plan->loops) {
-    if (loop.role == fusion::Role::Batch) s.batch.push_back(loop.pack ? "batch" : size_text(f, loop.size));
+    if (loop.role == fusion::Role::Batch || loop.role == fusion::Role::Packed) s.batch.push_back(loop.pack ? "batch" : size_text(f, loop.size));
   }
   s.rows = size_text(f, program.plan->loops[program.plan->row].size);
   s.keys = size_text(f, program.plan->loops[program.plan->stream].size);
@@ -136,6 +136,50 @@ std::optional<KernelFacts> hopper_facts_of(const PartText& v, const EmitOptions&
   facts.explanation.clear();  // the other kernel's
   facts.why = "a consumer's values take " + join(budgets, "; ") + " registers";
   return facts;
+}
+
+namespace {
+
+// When the launcher takes the kernel for few queries: Launch::runs_of in words.
+std::string why_few(const PartText& few) {
+  const auto& packing = few.program->plan->packing;
+  std::vector<std::string> reasons;
+  if (packing)
+    reasons.push_back("the queries of the " + size_text(*few.program->function, packing->group) +
+                      " heads that share keys are rows of one tile, where tiles of 16 such rows are fewer than those heads");
+  if (few.combine)
+    reasons.push_back("where there are at most 64 rows for the same keys and their tiles of 16, at 4 a multiprocessor, fill less than half of "
+                      "the device, keys are split into runs of 256 or more, as many as fill it; otherwise they are one run");
+  else
+    reasons.push_back("its keys are one run, since " + few.program->in_one_run);
+  return "for few queries: " + join(reasons, "; ");
+}
+
+}  // namespace
+
+std::vector<KernelFacts> few_facts_of(const PartText& part, const EmitOptions& options) {
+  if (!part.few) return {};
+  const PartText& few = *part.few;
+  const std::vector<Instance> instances = instances_of(few, options);
+  KernelFacts facts = facts_of(few, options);
+  facts.explanation.clear();  // the first kernel's
+  facts.why = why_few(few);
+  std::vector<KernelFacts> result{facts};
+  if (!few.combine) return result;
+  std::vector<std::string> tiles, bytes;
+  for (const Instance& instance : instances) {
+    tiles.push_back(instance_name(few, instance) + ": " + std::to_string(instance.combining.m) + " rows, " + std::to_string(instance.combining.parts) + " warps");
+    bytes.push_back(std::to_string(instance.combining_shared_bytes));
+  }
+  facts.name = few.combine->name;
+  facts.tile = join(tiles, "; ");
+  facts.smem_bytes = join(bytes, "; ");
+  facts.sparsity.clear();
+  facts.flops = "0";
+  facts.ops = {"combine"};
+  facts.why = "joins the states that " + few.kernel.name + " leaves of each run of keys, in the order of the keys, by the laws that rescale them inside of a sweep";
+  result.push_back(facts);
+  return result;
 }
 
 std::vector<std::string> formula_comment(const kernel::Program& program) {

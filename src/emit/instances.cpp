@@ -62,6 +62,16 @@ void choose_hopper(const PartText& v, const StorageType& type, Instance& instanc
   if (instance.wgmma.shape) instance.wgmma_shared_bytes = target::shared_bytes(demand, *instance.wgmma.shape);
 }
 
+// The shape of the kernel that combines runs, for the same dimensions; false where there is none.
+bool choose_combining(const PartText& v, const StorageType& type, Instance& instance) {
+  if (!v.kernel.few || !v.combine) return true;
+  const auto shape = target::choose_combining(demand_for(*v.combine, type.bytes, instance.padded));
+  if (!shape) return false;
+  instance.combining = *shape;
+  instance.combining_shared_bytes = v.combine->exchanges ? 4 * shape->m * shape->parts : 0;
+  return true;
+}
+
 // The instance for `head`, or where no shape holds it for the next larger head dimension: 192 columns do not divide where 256 do.
 std::optional<Instance> instance_of(const PartText& v, const StorageType& type, int head) {
   for (int size : kPaddedSizes) {
@@ -71,10 +81,11 @@ std::optional<Instance> instance_of(const PartText& v, const StorageType& type, 
     instance.dtype = type.dtype;
     instance.padded = padded_to(v, size);
     const target::Demand demand = demand_for(v.kernel, type.bytes, instance.padded);
-    if (const auto shape = target::choose_tile(demand)) {
+    if (const auto shape = v.kernel.few ? target::choose_few_tile(demand) : target::choose_tile(demand)) {
       instance.shape = *shape;
       instance.shared_bytes = target::shared_bytes(demand, *shape);
       choose_hopper(v, type, instance);
+      if (!choose_combining(v, type, instance)) return std::nullopt;
       return instance;
     }
     if (!has_open_dimension(v)) break;

@@ -14,6 +14,8 @@ struct Instance {
   int shared_bytes = 0;
   target::WgmmaChoice wgmma;     // for sm_90a, where that is asked for
   int wgmma_shared_bytes = 0;
+  target::TileShape combining;   // of a kernel for few queries: the one that combines its runs
+  int combining_shared_bytes = 0;
 };
 // Throws fusion::Refused ("no-tile") where no shape fits.
 std::vector<Instance> instances_of(const PartText& part, const EmitOptions& options);

@@ -20,21 +20,29 @@ void KernelWriter::write_load(std::size_t o, const std::string& first, Writer& w
   std::vector<Code> factors;
   for (const graph::Operand& factor : operand.factors)
     factors.push_back(points_.value(factor.node, factor.index));
-  const std::string row = place.row ? "i" : "j", col = points_.loop_name(operand.cols),
+  const std::string row = row_number(place), col = points_.loop_name(operand.cols),
                     rows = place.row ? "p.n_row" : "p.n_key";
   w.open("fill_tile(" + place.name + ", kThreads, [&](int tile_row, int " + col + ") FL_INLINE {");
-  w.line("const int " + row + " = " + first + " + tile_row;");
+  declare_tile_row(place, first + " + tile_row", w);
   w.line("return " + row + " < " + rows + " && " + col + " < " + loop_extent(operand.cols) + " ? " +
          wrap(product(factors, CType::Float), kOr) + " : 0.0f;");
   w.close("});");
 }
 
+// What counts the operand's rows: a query's number, its row's where heads are among the rows, or a key's.
+std::string KernelWriter::row_number(const Placement& place) const { return !place.row ? "j" : plan_.packing ? "slot" : "i"; }
+
+void KernelWriter::declare_tile_row(const Placement& place, const std::string& number, Writer& w) {
+  if (!place.row) return w.line("const int j = " + number + ";");
+  for (const std::string& line : row_declarations(number, points_.rows())) w.line(line);
+}
+
 // Each row is looked up by the threads that copy it.
 void KernelWriter::write_scattered(std::size_t o, const std::string& first, Writer& w) {
   const Placement& place = operands_[o];
-  const std::string row = place.row ? "i" : "j", rows = place.row ? "p.n_row" : "p.n_key";
+  const std::string row = row_number(place), rows = place.row ? "p.n_row" : "p.n_key";
   w.open("load_rows_async(" + place.name + ", " + matrix_name(o) + ", kThreads, [&](int tile_row) FL_INLINE -> long long {");
-  w.line("const int " + row + " = " + first + " + tile_row;");
+  declare_tile_row(place, first + " + tile_row", w);
   w.line("return " + row + " < " + rows + " ? " + place.row_start + " : -1;");
   w.close("});");
 }
@@ -48,8 +56,7 @@ bool KernelWriter::reduces(const kernel::Operand& operand) {
 void KernelWriter::write_row_fill(std::size_t o, const std::string& first, Writer& w) {
   const Placement& place = operands_[o];
   const kernel::Operand& operand = program_.operands[o];
-  const std::string row = place.row ? "i" : "j", col = points_.loop_name(operand.cols),
-                    rows = place.row ? "p.n_row" : "p.n_key";
+  const std::string col = points_.loop_name(operand.cols), rows = place.row ? "p.n_row" : "p.n_key";
   std::vector<fusion::Access> accesses;
   for (const graph::Operand& factor : operand.factors) accesses.push_back({factor.node, factor.index});
   const std::vector<std::string> declarations = points_.declare_reductions(accesses, operand.cols);
@@ -58,7 +65,7 @@ void KernelWriter::write_row_fill(std::size_t o, const std::string& first, Write
   points_.forget();
   w.open("for_each_tile_row<" + std::string(place.row ? "M" : "N") +
          ">(kThreads, [&](int tile_row) FL_INLINE {");
-  w.line("const int " + row + " = least_of(" + first + " + tile_row, " + rows + " - 1);");
+  declare_tile_row(place, "least_of(" + first + " + tile_row, " + rows + " - 1)", w);
   for (const std::string& declaration : declarations) w.line(declaration);
   w.open("fill_row(" + place.name + ", tile_row, [&](int " + col + ") FL_INLINE {");
   w.line("return " + first + " + tile_row < " + rows + " && " + col + " < " + loop_extent(operand.cols) +

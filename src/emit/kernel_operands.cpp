@@ -122,7 +122,8 @@ void KernelWriter::place_operands() {
     const graph::Operand& access = operand.factors[0];
     const graph::Node& node = function_.graph[access.node];
     place.name = "tile" + std::to_string(o);
-    if (operand.factors.size() == 1 && node.op == graph::Op::Input && node.type == graph::Type::Float &&
+    const bool strided = !plan_.packing || !place.row;  // heads among the rows are looked up
+    if (strided && operand.factors.size() == 1 && node.op == graph::Op::Input && node.type == graph::Type::Float &&
         is_affine(access, operand.rows, operand.cols)) {
       place.input = node.input;
       place.access = access;
@@ -130,7 +131,7 @@ void KernelWriter::place_operands() {
       place.converts = !function_.tensors[node.input].conversions.empty();
       contracts(node.input);
     }
-    if (place.input < 0) place.parts = parts_of(operand);
+    if (place.input < 0 && strided) place.parts = parts_of(operand);
     if (const std::string& label = function_.graph.label(access.node); !place.parts.empty())
       place.name = fresh_tile(label.empty() ? "joined" : identifier(label));
     if (place.input < 0 && place.parts.empty() && !scatter(place, operand)) note_filled(operand);

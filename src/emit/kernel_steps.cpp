@@ -11,7 +11,7 @@ void KernelWriter::element_loop(const std::string& columns, const std::string& n
   std::string extent;
   for (const Dimension& d : text_.dimensions)
     if (d.name == columns.substr(0, columns.find(' '))) extent = loop_extent(d.loop);
-  std::vector<std::string> lines = index_declarations(needs, true, extent, first_column);
+  std::vector<std::string> lines = index_declarations(needs, true, points_.rows(), extent, first_column);
   lines.insert(lines.end(), body.begin(), body.end());
   w.block("for_each_element<MI, " + columns + ">([&](const Element& e) FL_INLINE {", lines, "});");
 }
@@ -50,6 +50,7 @@ void KernelWriter::write_step(const kernel::Sweep& sweep, const kernel::Step& st
       return;
     }
     case StepKind::Product: return write_product(sweep, step, w);
+    case StepKind::Join: return write_join(sweep.states[step.index], sweep.states[step.operand], w);
   }
 }
 
@@ -98,7 +99,7 @@ void KernelWriter::declare_row(const std::string& name, Writer& w) const {
 void KernelWriter::write_row(const std::string& name, const std::string& op, Expr value, Writer& w) {
   std::vector<std::string> reductions;
   const std::string text = values_.together(hoisted(value, kernel::kRow, w), "r", reductions);
-  std::vector<std::string> lines = index_declarations(join(reductions, " ") + text, false);
+  std::vector<std::string> lines = index_declarations(join(reductions, " ") + text, false, points_.rows());
   lines.insert(lines.end(), reductions.begin(), reductions.end());
   lines.push_back(name + "[r] " + op + " " + text + ";");
   w.block("for_each_row<MI>([&](const Row& r) FL_INLINE {", lines, "});");
@@ -115,6 +116,16 @@ void KernelWriter::write_shift(const kernel::Sweep& sweep, const kernel::Step& s
                                               : name_of(sweep.states[step.operand].node) + "[" + at + "]";
   const std::string statement = name_of(state.node) + "[" + at + "] += " + by + " * " + source + ";";
   if (!rows) return element_loop(held(state.columns), by, {statement}, w, first_held(state.columns));
+  w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { " + statement + " });");
+}
+
+void KernelWriter::write_join(const kernel::State& state, const kernel::State& other, Writer& w) {
+  const std::string at = state.columns < 0 ? "[r]" : "[e]", mine = name_of(state.node) + at, theirs = name_of(other.node) + at;
+  std::string statement = mine + " += " + theirs + ";";
+  if (state.kind == StateKind::Prod) statement = mine + " *= " + theirs + ";";
+  if (state.kind == StateKind::Max) statement = mine + " = greatest(" + mine + ", " + theirs + ");";
+  if (state.kind == StateKind::Min) statement = mine + " = least(" + mine + ", " + theirs + ");";
+  if (state.columns >= 0) return element_loop(held(state.columns), "", {statement}, w, first_held(state.columns));
   w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { " + statement + " });");
 }
 

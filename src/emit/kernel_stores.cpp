@@ -12,6 +12,11 @@ void KernelWriter::write_finals(const kernel::Sweep& sweep, Writer& w) {
                       over = state.kind == StateKind::Sum ? "quad_sum(" : "quad_prod(";
     w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { " + name + "[r] = " + over + name + "[r]); });");
   }
+  write_left(sweep, w);
+  write_final_steps(sweep, w);
+}
+
+void KernelWriter::write_final_steps(const kernel::Sweep& sweep, Writer& w) {
   for (const kernel::Step& final : sweep.finals) {
     values_.forget_rows();
     if (final.kind == StepKind::Fold) {
@@ -93,7 +98,7 @@ void KernelWriter::write_result(std::size_t s, const std::string& function, cons
   const bool tile = function == "store_tile";
   const std::string first = tile && split_ ? ", " + first_held(program_.stores[s].columns) : "";
   const std::string once = !tile && split_ ? "if (part == 0) " : "";
-  const std::string statement = once + function + "(" + matrix + ", " + value + ", row0, warp" + first + ");";
+  const std::string statement = once + function + "(" + matrix + ", " + value + ", " + points_.rows().first + ", warp" + first + ");";
   if (text_.output_types[s] != "S") return w.line(statement);
   w.line("with_result(p.out" + std::to_string(s) + ".dtype, [&](auto type) FL_INLINE {");
   w.line("  using S = decltype(type);");
@@ -124,17 +129,24 @@ std::string KernelWriter::output_matrix(const kernel::Store& store, std::size_t 
   const std::string field = "p.out" + std::to_string(s);
   const graph::TensorView& view = function_.outputs[store.output].value;
   std::vector<std::string> at{view.pack ? "pack" : "PackIndex{}"};
-  std::string rows = "0", cols = "0";
+  std::string rows = "0", cols = "0", heads;
   for (std::size_t a = view.pack; a < store.axis_loops.size(); ++a) {
     const int loop = store.axis_loops[a];
     const std::string stride = field + ".stride[" + std::to_string(a - view.pack) + "]";
     if (loop == plan_.row) rows = stride;
     if (loop == store.columns) cols = stride;
-    at.push_back(loop == plan_.row || loop == store.columns ? "0" : points_.loop_name(loop));
+    const bool packed = plan_.packing && loop == plan_.packing->heads;
+    if (packed) heads = stride;
+    at.push_back(loop == plan_.row || loop == store.columns ? "0"
+                 : packed ? points_.loop_name(loop) + " * " + points_.rows().group
+                          : points_.loop_name(loop));
   }
-  return field + ".template matrix<" + text_.output_types[s] + ">(" + field + ".offset(" + join(at, ", ") +
-         "), " + rows + ", " + cols + ", p.n_row, " + (store.columns < 0 ? "1" : loop_extent(store.columns)) +
-         ")";
+  const std::string columns = store.columns < 0 ? "1" : loop_extent(store.columns);
+  const std::string start = field + ".offset(" + join(at, ", ") + "), ";
+  if (plan_.packing)
+    return field + ".template grouped<" + text_.output_types[s] + ">(" + start + points_.rows().group + ", " + rows + ", " + heads +
+           ", " + cols + ", p.n_row, " + columns + ")";
+  return field + ".template matrix<" + text_.output_types[s] + ">(" + start + rows + ", " + cols + ", p.n_row, " + columns + ")";
 }
 
 }  // namespace flashlight::emit

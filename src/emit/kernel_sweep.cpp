@@ -53,11 +53,11 @@ void KernelWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, W
     w.line("// Tiles that the mask fills are left out; where a row has nothing else, once more with all of them.");
     w.open("for (bool bets = true;; bets = false) {");
   }
-  cover.write_bounds(w);
+  write_bounds(cover, w);
   note_sparsity(cover, number);
   if (number > 0) w.line("sync_threads();  // the tiles of the sweep before are no longer read");
   for (std::size_t o = 0; o < operands_.size(); ++o) {
-    if (number == 0 && operands_[o].row) write_load(o, "row0", w);
+    if (number == 0 && operands_[o].row) write_load(o, points_.rows().first, w);
   }
   write_key_loads(true, "tile * N", sweep, w, "int tile = " + cover.first() + ";", "tile < tiles");
   w.line("commit_group();");

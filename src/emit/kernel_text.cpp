@@ -84,10 +84,15 @@ void KernelWriter::write_kernel(const Writer& sweeps) {
 void KernelWriter::write_place(Writer& w, const std::string& tile, const std::string& batch) {
   if (earlier_rows_first_) {
     w.line("// Earlier rows come first: under this mask they have the most to do.");
-    w.line("const int row0 = " + tile + " * M;");
+    w.line("const int " + points_.rows().first + " = " + tile + " * M;");
   } else {
     w.line("// Later rows come first: under a causal mask they have the most to do.");
-    w.line("const int row0 = (p.row_tiles - 1 - " + tile + ") * M;");
+    w.line("const int " + points_.rows().first + " = (p.row_tiles - 1 - " + tile + ") * M;");
+  }
+  if (plan_.packing) {
+    const std::string group = points_.rows().group;
+    w.line("// A row is a query of one of the heads that share keys, those of one query behind each other.");
+    w.line("[[maybe_unused]] const int row0 = slot0 / " + group + ";");
   }
   w.line("[[maybe_unused]] int batch = " + batch + ";");
   for (std::size_t l = plan_.loops.size(); l-- > 0;) {

@@ -26,6 +26,8 @@ struct KernelText {
   std::vector<std::string> output_types;                      // per store: "T", "float", or "S": the promotion at launch
   std::string sparsity;              // how tiles are skipped, in words
   bool split = false;                // the template's last parameter is PARTS
+  bool few = false;                  // for few queries: small tiles of rows
+  bool exchanges = false;            // of a combination: its warps meet in shared memory
   std::string obstacle;              // of a kernel for sm_90a: why it cannot be; empty: it can
   std::shared_ptr<const KernelText> hopper;  // the same program for sm_90a, where that is asked for
 };
@@ -35,6 +37,11 @@ KernelText write_kernel(const kernel::Program& program, const std::string& name,
 
 // The kernel for sm_90a, with what starts it; its parameters begin with those of the kernel above.
 KernelText write_hopper_kernel(const kernel::Program& program, const std::string& name, Parameters& parameters);
+
+// The kernel for few queries, whose keys may be split into runs, and with its parameters the one that combines those. The
+// second is for programs with a Combine.
+KernelText write_few_kernel(const kernel::Program& program, const std::string& name, Parameters& parameters);
+KernelText write_combine_kernel(const kernel::Program& program, const std::string& name, Parameters& parameters);
 
 // The demand with the loops' padded sizes filled in.
 target::Demand demand_for(const KernelText& kernel, int element_bytes, const std::map<int, int>& padded);

@@ -88,6 +88,8 @@ class KernelWriter {
   // kernel_loads.cpp
   void write_load(std::size_t o, const std::string& first, Writer& w);
   void write_scattered(std::size_t o, const std::string& first, Writer& w);
+  std::string row_number(const Placement& place) const;
+  void declare_tile_row(const Placement& place, const std::string& number, Writer& w);
   bool reduces(const kernel::Operand& operand);
   void write_row_fill(std::size_t o, const std::string& first, Writer& w);
   bool is_used(std::size_t operand, const kernel::Sweep& sweep) const;
@@ -103,6 +105,9 @@ class KernelWriter {
   void declare(const kernel::Sweep& sweep, Writer& w);
   std::string name_of(Expr node);
   virtual void write_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w);
+  // Which tiles there are, and what a sweep does with its states before anything else does.
+  virtual void write_bounds(CoverText& cover, Writer& w) { cover.write_bounds(w); }
+  virtual void write_left(const kernel::Sweep&, Writer&) {}
   void note_sparsity(const CoverText& cover, std::size_t number);
   void open_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w);
   void close_bet(const kernel::Sweep& sweep, Writer& w);
@@ -129,10 +134,12 @@ class KernelWriter {
   void declare_row(const std::string& name, Writer& w) const;
   void write_row(const std::string& name, const std::string& op, Expr value, Writer& w);
   void write_shift(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w);
+  void write_join(const kernel::State& state, const kernel::State& other, Writer& w);
   void write_rescale(const kernel::State& state, Expr value, Writer& w);
 
   // kernel_stores.cpp
   void write_finals(const kernel::Sweep& sweep, Writer& w);
+  void write_final_steps(const kernel::Sweep& sweep, Writer& w);
   void write_fold(const kernel::Step& fold, Writer& w);
   void write_stores(Writer& w);
   void write_out(const kernel::Store& store, std::size_t s, Writer& w);

@@ -155,6 +155,27 @@ void write_results(const Function& whole, const PartText& v, const std::string& 
   }
 }
 
+std::string batch_of(const PartText& v) {
+  std::vector<std::string> batch;
+  for (const fusion::Loop& loop : v.program->plan->loops) {
+    if (loop.role == fusion::Role::Batch)
+      batch.push_back(loop.pack ? "launch.batch()" : wrap(host_code(*v.program->function, loop.size), kProduct));
+  }
+  return batch.empty() ? "1" : join(batch, " * ");
+}
+
+// The queries that share keys.
+std::string rows_of(const PartText& v) {
+  const fusion::KernelPlan& plan = *v.program->plan;
+  const Sym& rows = plan.loops[plan.row].size;
+  return host_code(*v.program->function, plan.packing ? rows * plan.packing->group : rows).text;
+}
+
+std::string heads_of(const PartText& v) {
+  const auto& packing = v.program->plan->packing;
+  return packing ? host_code(*v.program->function, packing->group).text : "1";
+}
+
 void write_params(const PartText& v, Writer& w) {
   const Function& f = *v.program->function;
   const fusion::KernelPlan& plan = *v.program->plan;
@@ -163,7 +184,7 @@ void write_params(const PartText& v, Writer& w) {
     w.line("p." + v.parameters->tensor_field(t) + " = launch.arg<" + std::to_string(f.tensors[t].shape.size() - f.tensors[t].pack) + ">(" + std::to_string(t) + ");");
   }
   w.line("p.pack = launch.pack();");
-  w.line("p.n_row = launch.narrow(" + host_code(f, plan.loops[plan.row].size).text + ");");
+  w.line("p.n_row = launch.narrow(" + rows_of(v) + ");");
   w.line("p.n_key = launch.narrow(" + host_code(f, plan.loops[plan.stream].size).text + ");");
   write_scalars(v, w);
   for (std::size_t s = 0; s < v.program->stores.size(); ++s) {
@@ -177,11 +198,7 @@ void write_params(const PartText& v, Writer& w) {
     w.line("p.out" + std::to_string(s) + " = launch.result_arg<" + std::to_string(view.shape.size() - view.pack) + ">(" + tensor + ", " +
            (view.pack ? "true" : "false") + ");");
   }
-  std::vector<std::string> batch;
-  for (const fusion::Loop& loop : plan.loops) {
-    if (loop.role == fusion::Role::Batch) batch.push_back(loop.pack ? "launch.batch()" : wrap(host_code(f, loop.size), kProduct));
-  }
-  w.line("const long long batch = " + (batch.empty() ? "1" : join(batch, " * ")) + ";");
+  w.line("const long long batch = " + batch_of(v) + ";");
 }
 
 std::string instance_call(const PartText& v, const Instance& instance) {
@@ -202,6 +219,26 @@ std::string hopper_call(const PartText& v, const Instance& instance) {
   for (const Dimension& d : v.kernel.dimensions) args.push_back(std::to_string(instance.padded.at(d.loop)));
   for (int value : {shape.m(), shape.n, shape.stages}) args.push_back(std::to_string(value));
   return "start_" + v.kernel.hopper->name + "<" + join(args, ", ") + ">(launch, p, batch, " + std::to_string(instance.wgmma_shared_bytes) + ")";
+}
+
+// "start_runs(attention_1_few_sm80<..>, attention_1_combine_sm80<..>, launch, p, batch, {..}, {..}, ..)".
+std::string few_call(const PartText& v, const Instance& instance) {
+  std::vector<std::string> types{instance.type};
+  for (const Dimension& d : v.kernel.dimensions) types.push_back(std::to_string(instance.padded.at(d.loop)));
+  const auto kernel = [&](const std::string& name, std::initializer_list<int> values) {
+    std::vector<std::string> args = types;
+    for (int value : values) args.push_back(std::to_string(value));
+    return name + "<" + join(args, ", ") + ">";
+  };
+  const auto cta = [](const target::TileShape& shape, int bytes) {
+    return "{.rows = " + std::to_string(shape.m) + ", .threads = " + std::to_string(shape.threads()) + ", .shared_bytes = " + std::to_string(bytes) + "}";
+  };
+  const target::TileShape &shape = instance.shape, &combining = instance.combining;
+  const std::string few = kernel(v.kernel.name, {shape.m, shape.n, shape.warps, shape.parts});
+  if (!v.combine) return "start(" + few + ", launch, p, batch, " + cta(shape, instance.shared_bytes) + ", \"" + v.kernel.name + "\")";
+  return "start_runs(" + few + ", " + kernel(v.combine->name, {combining.m, combining.warps, combining.parts}) + ", launch, p, batch, " +
+         cta(shape, instance.shared_bytes) + ", " + cta(combining, instance.combining_shared_bytes) + ", \"" + v.kernel.name + "\", \"" +
+         v.combine->name + "\")";
 }
 
 std::vector<std::string> unique(std::vector<std::string> texts) {
@@ -240,8 +277,8 @@ void write_dispatch(const PartText& v, const std::string& type, const std::vecto
       if (!size.is_constant()) conditions.push_back(wrap(host_code(f, size), kSum) + " <= " + std::to_string(instance.padded.at(d.loop)));
     }
     w.line((&instance == &instances.front() ? "if (" : "else if (") + join(conditions, " && ") + ")");
-    if (!instance.wgmma.shape) {
-      w.line("  " + instance_call(v, instance) + ";");
+    if (v.kernel.few || !instance.wgmma.shape) {
+      w.line("  " + (v.kernel.few ? few_call(v, instance) : instance_call(v, instance)) + ";");
       continue;
     }
     w.line("{");
@@ -272,6 +309,50 @@ std::vector<std::string> argument_list(const Signature& f) {
   return args;
 }
 
+std::string part_suffix(const VariantText& v, std::size_t part) { return v.parts.size() > 1 ? std::to_string(part + 1) : ""; }
+
+// Hands something on from kernel to kernel.
+bool has_memory(const VariantText& v) {
+  return std::any_of(v.parts.begin(), v.parts.end(), [](const PartText& part) {
+    const auto& targets = part.part->targets;
+    return (part.few && part.few->combine) ||
+           std::any_of(targets.begin(), targets.end(), [](const fusion::Target& t) { return t.intermediate; });
+  });
+}
+
+// Whether the kernel for few queries runs, in how many runs of keys, and the memory for their states.
+void write_runs(const PartText& few, const std::string& suffix, Writer& w) {
+  const Function& f = *few.program->function;
+  const fusion::KernelPlan& plan = *few.program->plan;
+  const std::string rows = rows_of(few), batch = batch_of(few), runs = "runs" + suffix;
+  std::string divides;  // the group, the heads
+  if (const auto& packing = plan.packing) {
+    const Sym& heads = few.part->plan.loops[static_cast<std::size_t>(packing->heads)].size;
+    if (!(heads == packing->group))
+      divides = "!divides(" + heads_of(few) + ", " + host_code(f, heads).text + ") ? 0 : ";
+  }
+  w.line("const int " + runs + " = " + divides + "launch.runs_of({.rows = " + rows + ", .heads = " + heads_of(few) + ", .batch = " + batch + ", .keys = " +
+         host_code(f, plan.loops[plan.stream].size).text + ", .splits = " + (few.combine ? "true" : "false") + "}, multiprocessors());");
+  if (!few.combine) return;
+  int row_states = 0;
+  std::vector<std::string> floats;
+  for (const kernel::State& state : few.program->sweeps[0].states) {
+    if (state.columns < 0) ++row_states;
+    else floats.push_back(wrap(host_code(f, plan.loops[state.columns].size), kSum));
+  }
+  if (row_states > 0 || floats.empty()) floats.insert(floats.begin(), std::to_string(row_states));
+  const std::string count = floats.size() == 1 ? floats[0] : "(" + join(floats, " + ") + ")";
+  w.line("float* const states" + suffix + " = launch.scratch(" + runs + " > 1 ? " + runs + " * (" + rows + ") * (" + batch + ") * " + count + " : 0);");
+}
+
+void write_few(const PartText& part, const std::string& suffix, const std::string& type, const EmitOptions& options, Writer& w) {
+  w.open("if (runs" + suffix + " > 0) {");
+  write_params(*part.few, w);
+  if (part.few->combine) w.line("p.states = {states" + suffix + ", batch * p.n_row, runs" + suffix + "};");
+  write_dispatch(*part.few, type, instances_of(*part.few, options), w);
+  w.close();
+}
+
 // What steps leave for later ones; behind it, a call that only measures has ended.
 void write_intermediates(const VariantText& v, Writer& w) {
   std::map<int, const graph::TensorView*> made;
@@ -294,7 +375,9 @@ void write_intermediates(const VariantText& v, Writer& w) {
     write_leftover_result(v.variant->function, v.parts[k], w);
     write_product(v.parts[k], k + 1, w);
   }
-  if (!made.empty()) w.line("if (launch.measuring()) return {};");
+  for (std::size_t k = 0; k < v.parts.size(); ++k)
+    if (v.parts[k].few) write_runs(*v.parts[k].few, part_suffix(v, k), w);
+  if (has_memory(v)) w.line("if (launch.measuring()) return {};");
 }
 
 // Nothing is started before every kernel's arguments are known to have an instantiation.
@@ -318,18 +401,24 @@ void write_parts(const VariantText& v, const EmitOptions& options, Writer& w) {
       if (!target.intermediate) results[target.number] = "out" + std::to_string(target.number);
   }
   for (std::size_t k = 0; k < v.parts.size(); ++k) {
-    if (v.parts[k].part->kind == fusion::StepKind::Product) {
+    const PartText& part = v.parts[k];
+    if (part.part->kind == fusion::StepKind::Product) {
       w.line("run(launch, product" + std::to_string(k + 1) + ");");
       continue;
     }
-    if (several) w.open("{");
-    if (v.parts[k].is_kernel()) {
-      write_params(v.parts[k], w);
-      write_dispatch(v.parts[k], types[k], instances[k], w);
-    } else {
-      write_group_start(v.parts[k], w);
+    if (part.few) {
+      write_few(part, part_suffix(v, k), types[k], options, w);
+      w.open("else {");
+    } else if (several) {
+      w.open("{");
     }
-    if (several) w.close();
+    if (part.is_kernel()) {
+      write_params(part, w);
+      write_dispatch(part, types[k], instances[k], w);
+    } else {
+      write_group_start(part, w);
+    }
+    if (several || part.few) w.close();
   }
   std::vector<std::string> names;
   for (const auto& [number, name] : results) names.push_back(name);
@@ -353,13 +442,6 @@ void write_run(const std::string& name, const std::vector<VariantText>& variants
   w.close();
 }
 
-bool has_intermediates(const std::vector<VariantText>& variants) {
-  for (const VariantText& v : variants)
-    for (const PartText& part : v.parts)
-      for (const fusion::Target& target : part.part->targets)
-        if (target.intermediate) return true;
-  return false;
-}
 
 }  // namespace
 
@@ -396,7 +478,7 @@ void write_c_entry(const std::string& name, const std::string& function_name, co
     const graph::SymType type = f.scalars[s].type;
     args.push_back(type == graph::SymType::Real ? value : type == graph::SymType::Integer ? "integer_scalar(" + value + ", \"" + f.scalars[s].name + "\")" : value + " != 0");
   }
-  const bool works = has_intermediates(variants);
+  const bool works = std::any_of(variants.begin(), variants.end(), has_memory);
   const std::string given = "in, {" + join(names, ", ") + "}, scalars, " + std::to_string(f.scalars.size()) + ", ";
   const std::string body = "  run_" + name + "(" + join(args, ", ") + ");";
   w.line();

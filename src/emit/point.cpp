@@ -89,6 +89,11 @@ void Parameters::divides(const Sym& value) {
   if (scalar && std::find(divisors_.begin(), divisors_.end(), value) == divisors_.end()) divisors_.push_back(value);
 }
 
+RowNames PointPrinter::rows() {
+  if (!plan_.packing) return {};
+  return {"slot0", index(plan_.packing->group).text};
+}
+
 std::string PointPrinter::loop_name(int loop) const {
   if (loop == plan_.row) return "i";
   if (loop == plan_.stream) return "j";
@@ -96,6 +101,7 @@ std::string PointPrinter::loop_name(int loop) const {
   switch (plan_.loops[loop].role) {
     case fusion::Role::Column: return "c";
     case fusion::Role::Feature: return "d";
+    case fusion::Role::Packed: return "g";
     default: return "b" + std::to_string(loop);
   }
 }

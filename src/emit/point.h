@@ -42,6 +42,11 @@ class Parameters {
   std::vector<graph::Sym> divisors_;
 };
 
+// What the rows of a tile are called: the first of them, and where they are the queries of several heads, how many those are.
+struct RowNames {
+  std::string first = "row0", group = {};
+};
+
 // Prints Graph nodes at indices over the plan's loops. Loop variables: `i` (row), `j` (stream), `b<k>` (other batch loops),
 // `c` (output column), `d` (feature); the pack is `pack`, a PackIndex.
 class PointPrinter {
@@ -58,6 +63,7 @@ class PointPrinter {
   // "p.q.offset(pack, b1, i, d)": the element offset of a tensor parameter.
   std::string offset(int input, const fusion::Index& index, const std::vector<Code>& data = {});
   std::string loop_name(int loop) const;
+  RowNames rows();
 
   // Values that have a variable, reductions above all; printed by its name.
   std::map<fusion::Access, Code> known;

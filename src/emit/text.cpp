@@ -144,14 +144,14 @@ std::string float_literal(double value) {
 }
 
 std::string identifier(const std::string& name) {
-  static const std::set<std::string> kOwn{"batch", "launch", "n_key", "n_row", "p", "pack", "row_tiles", "start", "type"};
+  static const std::set<std::string> kOwn{"batch", "launch", "n_key", "n_row", "p", "pack", "row_tiles", "runs", "start", "states", "type"};
   std::string result = name;
   for (char& c : result) {
     if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
   }
   const bool numbered = result.size() > 1 && result.find_last_not_of("0123456789") + 1 < result.size();
   const std::string letters = result.substr(0, result.find_last_not_of("0123456789") + 1);
-  const bool own = kOwn.contains(result) || (numbered && (letters == "n" || letters == "c" || letters == "out"));
+  const bool own = kOwn.contains(result) || (numbered && (letters == "n" || letters == "c" || letters == "out" || letters == "runs" || letters == "states"));
   return own ? result + "_" : result;
 }
 

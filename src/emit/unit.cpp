@@ -13,6 +13,7 @@
 #include "emit/launcher.h"
 #include "emit/numerics.h"
 #include "fusion/roles.h"
+#include "kernel/pack.h"
 #include "kernel/verify.h"
 
 namespace flashlight::emit {
@@ -24,6 +25,7 @@ struct Lowered {
   FusedFunction* function = nullptr;
   std::string name;  // causal_attention_1
   std::vector<std::unique_ptr<kernel::Program>> programs;
+  std::vector<std::unique_ptr<fusion::KernelPlan>> plans;  // that programs have of their own
   std::vector<std::unique_ptr<Parameters>> parameters;
   std::vector<VariantText> variants;
 };
@@ -44,6 +46,64 @@ void add_hopper(PartText& text, const std::string& name, Parameters& parameters)
   text.kernel.hopper = std::move(hopper);
 }
 
+bool covers(const std::vector<Instance>& few, const std::vector<Instance>& all) {
+  return std::all_of(all.begin(), all.end(), [&](const Instance& instance) {
+    return std::any_of(few.begin(), few.end(), [&](const Instance& other) {
+      return other.type == instance.type && std::all_of(instance.padded.begin(), instance.padded.end(), [&](const auto& at) {
+        return other.padded.at(at.first) >= at.second;
+      });
+    });
+  });
+}
+
+constexpr int kMostFewRows = 64;  // of what the launcher takes for few: see Launch::runs_of
+
+// As many queries as keys are never few; nor is a number of them that the program states.
+bool may_have_few_rows(const fusion::KernelPlan& plan) {
+  const graph::Sym &rows = plan.loops[plan.row].size, &keys = plan.loops[plan.stream].size;
+  const auto stated = rows.as_integer();
+  return !(rows == keys) && (!stated || *stated <= kMostFewRows);
+}
+
+// The program with the heads that share keys in one tile; null where none do.
+kernel::Program* packed_program(const PartText& part, Lowered& all) {
+  const int reserved = static_cast<int>(part.program->temporaries.size());
+  auto plan = kernel::pack_heads(*part.program->function, *part.program->plan, reserved);
+  if (!plan) return nullptr;
+  all.plans.push_back(std::make_unique<fusion::KernelPlan>(std::move(*plan)));
+  try {
+    all.programs.push_back(std::make_unique<kernel::Program>(kernel::build_program(*part.program->function, *all.plans.back())));
+  } catch (const fusion::Refused&) { return nullptr; }
+  kernel::verify(*all.programs.back());
+  return all.programs.back().get();
+}
+
+// A second kernel for few queries: heads that share keys in one tile, keys in several runs. Null where nothing is to be gained, or no tile shape holds it.
+std::shared_ptr<const PartText> few_of(const PartText& part, const std::string& name, Lowered& all, const EmitOptions& options) {
+  if (!may_have_few_rows(*part.program->plan)) return nullptr;
+  auto few = std::make_shared<PartText>();
+  few->part = part.part;
+  kernel::Program* program = packed_program(part, all);
+  if (!program) {
+    all.programs.push_back(std::make_unique<kernel::Program>(*part.program));
+    program = all.programs.back().get();
+  }
+  for (kernel::Sweep& sweep : program->sweeps) sweep.bet.reset();  // of a run alone it would be lost too often
+  few->program = program;
+  if (!few->program->plan->packing && !few->program->combine) return nullptr;
+  all.parameters.push_back(std::make_unique<Parameters>(*few->program->function, *few->program->plan));
+  few->parameters = all.parameters.back().get();
+  few->kernel = write_few_kernel(*few->program, name, *all.parameters.back());
+  if (few->program->combine) {
+    few->combine = std::make_shared<const KernelText>(write_combine_kernel(*few->program, name, *all.parameters.back()));
+    few->kernel = write_few_kernel(*few->program, name, *all.parameters.back());  // the combination may have met more parameters
+  }
+  try {
+    if (!covers(instances_of(*few, options), instances_of(part, options))) return nullptr;
+  } catch (const fusion::Refused&) { return nullptr; }
+  return few;
+}
+
 void lower_kernel(PartText& text, const std::string& called, Lowered& into, const EmitOptions& options) {
   into.programs.push_back(std::make_unique<kernel::Program>(kernel::build_program(*text.part->function, text.part->plan)));
   text.program = into.programs.back().get();
@@ -54,6 +114,7 @@ void lower_kernel(PartText& text, const std::string& called, Lowered& into, cons
   if (std::any_of(instances.begin(), instances.end(), [](const Instance& i) { return i.shape.parts > 1; }))
     text.kernel = write_kernel(*text.program, called, parameters, true);
   if (std::find(options.archs.begin(), options.archs.end(), "sm_90a") != options.archs.end()) add_hopper(text, called, parameters);
+  text.few = few_of(text, called, into, options);
 }
 
 Lowered lower(FusedFunction& function, const std::string& name, const EmitOptions& options) {
@@ -160,6 +221,13 @@ void write_function(const Lowered& f, const frontend::Program& program, const Em
       lines(part.kernel.declaration);
       w.line();
       lines(part.kernel.body);
+      if (part.few) {
+        w.line();
+        lines(part.few->kernel.declaration);
+        w.line();
+        lines(part.few->kernel.body);
+        if (part.few->combine) w.line(), lines(part.few->combine->body);
+      }
       if (!uses_hopper(part, options)) continue;
       w.line();
       lines(part.kernel.hopper->declaration);
@@ -223,6 +291,7 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
         for (const PartText& part : v.parts) {
           function.kernels.push_back(facts_of(part, options));
           if (auto hopper = hopper_facts_of(part, options)) function.kernels.push_back(std::move(*hopper));
+          for (KernelFacts& few : few_facts_of(part, options)) function.kernels.push_back(std::move(few));
           for (const std::string& remark : numerics_of(part, options))
             if (std::find(function.numerics.begin(), function.numerics.end(), remark) == function.numerics.end()) function.numerics.push_back(remark);
         }
@@ -244,16 +313,18 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
       return std::any_of(v.parts.begin(), v.parts.end(), [&](const PartText& part) { return uses_hopper(part, options); });
     });
   });
-  const bool products = std::any_of(lowered.begin(), lowered.end(), [](const Lowered& f) {
-    return std::any_of(f.variants.begin(), f.variants.end(), [](const VariantText& v) {
-      return std::any_of(v.parts.begin(), v.parts.end(), [](const PartText& part) { return part.part->kind == fusion::StepKind::Product; });
+  const auto any_part = [&](auto is) {
+    return std::any_of(lowered.begin(), lowered.end(), [&](const Lowered& f) {
+      return std::any_of(f.variants.begin(), f.variants.end(), [&](const VariantText& v) { return std::any_of(v.parts.begin(), v.parts.end(), is); });
     });
-  });
+  };
+  const bool products = any_part([](const PartText& part) { return part.part->kind == fusion::StepKind::Product; });
+  const bool runs = any_part([](const PartText& part) { return part.few && part.few->combine; });
   // The device's headers too come before the program's text, whose macros may be called D or T.
   head += std::string("#include <flashlight/flashlight.h>\n") +
           (hopper ? "#include <flashlight/device/hopper.h>\n" : "#include <flashlight/device/device.h>\n") +
           "#include <flashlight/generated/c_entry.h>\n#include <flashlight/generated/launch.h>\n" +
-          (products ? "#include <flashlight/generated/multiply.h>\n" : "") +
+          (products ? "#include <flashlight/generated/multiply.h>\n" : "") + (runs ? "#include <flashlight/generated/runs.h>\n" : "") +
           (hopper ? "#include <flashlight/generated/tile_source.h>\n#include <flashlight/generated/works.h>\n" : "") + "\n#include <cmath>\n" +
           (tagged ? "#include <type_traits>\n" : "") + "\nnamespace flashlight::generated {\nnamespace {\n";
   for (const Lowered& f : lowered) head += launcher_signature(signature_of(f.variants), f.name) + ";\n";

@@ -173,7 +173,7 @@ Expr ValuePrinter::name_part(Expr e, Writer& uniform, Writer& rows) {
     std::vector<std::string> declarations;
     const std::string name = "r" + std::to_string(rows_++), text = together(body, "r", declarations);
     rows.line("RowVec<MI> " + name + ";");
-    std::vector<std::string> lines = index_declarations(join(declarations, " ") + text, false);
+    std::vector<std::string> lines = index_declarations(join(declarations, " ") + text, false, points_.rows());
     lines.insert(lines.end(), declarations.begin(), declarations.end());
     lines.push_back(name + "[r] = " + text + ";");
     rows.block("for_each_row<MI>([&](const Row& r) FL_INLINE {", lines, "});");
@@ -213,8 +213,14 @@ Expr ValuePrinter::hoist(Expr e, Space loop, Writer& uniform, Writer& rows) {
   return e.arena().make(e.op(), args, e.node().numbers, e.node().id_or_flag);
 }
 
-std::vector<std::string> index_declarations(const std::string& text, bool element, const std::string& columns,
-                                            const std::string& first_column) {
+std::vector<std::string> row_declarations(const std::string& slot, const RowNames& rows) {
+  if (rows.group.empty()) return {"const int i = " + slot + ";"};
+  return {"const int slot = " + slot + ";",
+          "[[maybe_unused]] const int i = slot / " + rows.group + ", g = slot % " + rows.group + ";"};
+}
+
+std::vector<std::string> index_declarations(const std::string& text, bool element, const RowNames& rows,
+                                            const std::string& columns, const std::string& first_column) {
   auto mentions = [&](char name) {
     for (std::size_t k = 0; k < text.size(); ++k) {
       if (text[k] != name) continue;
@@ -227,7 +233,8 @@ std::vector<std::string> index_declarations(const std::string& text, bool elemen
   std::vector<std::string> result;
   const std::string at = element ? "e" : "r";
   // Rows, keys and columns past the end repeat the last one: their values are never used, and their loads stay inside the tensors.
-  if (mentions('i')) result.push_back("const int i = least_of(row0 + row_of<MI>(warp, " + at + "), p.n_row - 1);");
+  if (mentions('i') || (!rows.group.empty() && mentions('g')))
+    result = row_declarations("least_of(" + rows.first + " + row_of<MI>(warp, " + at + "), p.n_row - 1)", rows);
   if (element && mentions('j')) result.push_back("const int j = least_of(col0 + col_of(e), p.n_key - 1);");
   if (element && mentions('c'))
     result.push_back("const int c = least_of(" + (first_column.empty() ? "" : first_column + " + ") + "col_of(e), " + columns + " - 1);");

@@ -45,7 +45,9 @@ class ValuePrinter {
 
 // The loop variables an expression's text needs, as declarations in front of it: "const int i = ...;". `columns`: how
 // many columns there are, where the element's column is one of a result; `first_column`: where the accumulator's begin.
-std::vector<std::string> index_declarations(const std::string& text, bool element, const std::string& columns = {},
-                                            const std::string& first_column = {});
+std::vector<std::string> index_declarations(const std::string& text, bool element, const RowNames& rows,
+                                            const std::string& columns = {}, const std::string& first_column = {});
+// Those of a row's query and head, of the row's own number "slot"; without heads of the query alone.
+std::vector<std::string> row_declarations(const std::string& slot, const RowNames& rows);
 
 }  // namespace flashlight::emit

@@ -13,6 +13,8 @@ struct PartText {
   const Parameters* parameters = nullptr;
   KernelText kernel;
   bool is_kernel() const { return part->kind == fusion::StepKind::Kernel; }
+  std::shared_ptr<const KernelText> combine;  // of a kernel for few queries: what combines its runs of keys; null: one run
+  std::shared_ptr<const PartText> few;        // the same for few queries, where that may pay
 };
 struct VariantText {
   const frontend::Variant* variant = nullptr;

@@ -68,7 +68,7 @@ graph::SourceRange source_of(const KernelPlan& plan, algebra::Expr root) {
 namespace {
 
 std::string kernel_text(const Step& step) {
-  static const char* const kRoles[] = {"batch", "row", "stream", "column", "feature"};
+  static const char* const kRoles[] = {"batch", "row", "stream", "column", "feature", "packed"};
   std::string text = "kernel\n";
   for (std::size_t l = 0; l < step.plan.loops.size(); ++l) {
     const Loop& loop = step.plan.loops[l];

@@ -21,6 +21,7 @@ enum class Role : std::uint8_t {
   Stream,   // j: swept in tiles of N
   Column,   // dv: only results have it
   Feature,  // d: reduced inside a score contraction
+  Packed,   // a head of a group that shares keys, among the rows: see KernelPlan::Packing
 };
 struct Loop {
   Role role = Role::Batch;
@@ -59,9 +60,18 @@ struct Fold {
 };
 
 struct KernelPlan {
+  // Rows of a tile are (i, g), row i * group + g: head g of the `group` ones that share keys is head `heads` * group + g of
+  // the tensors, where `heads`, as a loop, counts the groups. A result's axis along `heads` is that of all heads.
+  struct Packing {
+    int heads = -1, inner = -1;  // loops
+    graph::Sym group;
+  };
+
   std::vector<Loop> loops;
   int row = -1, stream = -1;     // loop numbers
   std::vector<Leaf> leaves;      // by leaf id of the arena
+  int reserved = 0;              // ids behind them that stand for other things in the arena
+  std::optional<Packing> packing;
   std::shared_ptr<algebra::Arena> arena;
   // Composite leaves, which the laws take as one value, by what they are made of.
   std::map<algebra::Expr, algebra::Expr> made_of;

@@ -28,7 +28,7 @@ void Lowering::refuse(std::string id, std::string text, std::string hint, Expr a
 }
 
 Expr Lowering::temporary(Space space, const std::string& name) {
-  const int id = static_cast<int>(program_.plan->leaves.size() + program_.temporaries.size());
+  const int id = static_cast<int>(program_.plan->leaves.size() + program_.temporaries.size()) + program_.plan->reserved;
   program_.temporaries[id] = space;
   alg::LeafInfo info;
   info.streamed = space & kKey;

@@ -15,7 +15,8 @@ class CoverReader {
         plan_(*program.plan),
         graph_(program.function->graph),
         dependence_(graph_),
-        both_(fusion::bit(plan_.row) | fusion::bit(plan_.stream)) {}
+        both_(fusion::bit(plan_.row) | fusion::bit(plan_.stream)),
+        inner_(plan_.packing ? fusion::bit(plan_.packing->inner) : 0) {}
 
   Cover of(Expr condition, bool negated);
   static Cover combine(bool conjunction, std::vector<Cover> args);
@@ -47,7 +48,11 @@ class CoverReader {
   static Cover negated_if(bool negated, Cover cover);
 
   // cover_values.cpp
-  fusion::LoopSet tile_loops(const fusion::Access& at) { return dependence_(at) & both_; }
+  // What varies from head to head of a tile is of neither rows nor keys alone.
+  fusion::LoopSet tile_loops(const fusion::Access& at) {
+    const fusion::LoopSet loops = dependence_(at);
+    return loops & inner_ ? both_ : loops & both_;
+  }
   bool reads_tensor(graph::NodeId node) const;
   std::optional<fusion::Access> magnitude(const fusion::Access& at) const;
   std::optional<graph::Sym> integer(const fusion::Access& at);
@@ -75,6 +80,7 @@ class CoverReader {
   const graph::Graph& graph_;
   fusion::Dependence dependence_;
   const fusion::LoopSet both_;  // rows and keys
+  const fusion::LoopSet inner_;  // heads that share a tile
 };
 
 }  // namespace flashlight::kernel

@@ -101,7 +101,7 @@ std::optional<Sym> CoverReader::formula(const Access& at) {
   }
 }
 
-bool CoverReader::is_uniform(const Sym& e) const { return !(fusion::loops_of(e) & both_); }
+bool CoverReader::is_uniform(const Sym& e) const { return !(fusion::loops_of(e) & (both_ | inner_)); }
 
 // a * i + b * j + the rest, with integer a and b.
 std::optional<Interval> CoverReader::affine(const Sym& e) const {
@@ -110,7 +110,7 @@ std::optional<Interval> CoverReader::affine(const Sym& e) const {
   const auto by_key = graph::affine_in(by_row->second, plan_.stream);
   const auto a = by_row->first.as_integer();
   const auto b = by_key ? by_key->first.as_integer() : std::nullopt;
-  if (!a || !b) return std::nullopt;
+  if (!a || !b || !is_uniform(by_key->second)) return std::nullopt;
   Interval result = make(Interval::Form, {}, by_key->second);
   result.a = *a;
   result.b = *b;

@@ -33,7 +33,12 @@ class Interpretation {
       extents_.push_back(static_cast<std::int64_t>(binding_.value(plan_.loops[l].size)));
       values_.column_extent(static_cast<int>(l), extents_.back());
     }
-    rows_ = extents_[plan_.row];
+    place_.row_loop = plan_.row;
+    if (plan_.packing) {
+      place_.inner_loop = plan_.packing->inner;
+      place_.group = extents_[static_cast<std::size_t>(place_.inner_loop)];
+    }
+    rows_ = extents_[plan_.row] * place_.group;
     keys_ = extents_[plan_.stream];
     for (const Sweep& sweep : program.sweeps) covers_.push_back(covers_of(program, sweep, true));
     place_.loops.assign(kLoops, 0);
@@ -114,8 +119,9 @@ class Interpretation {
     for (const graph::Operand& factor : operand.factors) {
       const PointCode& code = points_.compile({factor.node, factor.index});
       for (std::int64_t r = 0; r < count; ++r) {
-        place_.loops[operand.rows] = first + r;
-        for (std::int64_t c = 0; c < result.columns && first + r < extents_[operand.rows]; ++c) {
+        if (by_row) place_.stand_at(first + r);
+        else place_.loops[operand.rows] = first + r;
+        for (std::int64_t c = 0; c < result.columns && first + r < (by_row ? rows_ : keys_); ++c) {
           place_.loops[operand.cols] = c;
           const double x = code.run(place_.loops.data());
           result.at(r, c) = &factor == &operand.factors[0] ? x : result.at(r, c) * x;
@@ -173,7 +179,7 @@ class Interpretation {
   // ---- covers
 
   std::int64_t row_last() const { return std::min(place_.row0 + place_.rows, rows_) - 1; }
-  TileBox box() const { return {place_.row0, row_last(), place_.col0, place_.keys, keys_}; }
+  TileBox box() const { return {place_.query_of(place_.row0), place_.query_of(row_last()), place_.col0, place_.keys, keys_}; }
 
   bool is_full(std::size_t index) {
     if (place_.col0 + place_.keys > keys_) return false;
@@ -266,7 +272,7 @@ class Interpretation {
   }
 
   void join(const Step& step) {
-    const State &state = sweep_->states[step.index], &other = program_.combine->other[step.operand];
+    const State &state = sweep_->states[step.index], &other = sweep_->states[step.operand];
     TileValues& mine = variables_[state.node];
     const TileValues& theirs = variables_[other.node];
     for (std::size_t k = 0; k < mine.data.size(); ++k) {
@@ -279,6 +285,11 @@ class Interpretation {
 
   void run(const Sweep& sweep, const SweepCovers& covers, int part, int parts) {
     sweep_ = &sweep;
+    if (parts > 1 && sweep.bet) {  // runs bet on nothing: a row may have what wins in another one
+      walk(sweep, covers_of(program_, sweep), part, parts);
+      sweep_ = nullptr;
+      return;
+    }
     walk(sweep, covers, part, parts);
     if (sweep.bet && !is_won(*sweep.bet)) walk(sweep, covers_of(program_, sweep), part, parts);
     sweep_ = nullptr;  // what holds for a tile is out of scope
@@ -303,7 +314,7 @@ class Interpretation {
           TileValues(state.kind == StateKind::Accumulator ? kOut : kRow, place_.rows, columns, state.initial);
     }
     const TileCover live(covers.live, covers.data, values);
-    TileWalk tiles(covers.live, live, place_.row0, row_last(), keys_, place_.keys);
+    TileWalk tiles(covers.live, live, place_.query_of(place_.row0), place_.query_of(row_last()), keys_, place_.keys);
     std::int64_t all = (keys_ + place_.keys - 1) / place_.keys, next = 0;
     if (parts > 1) {
       if (part > 0) next = std::min(all, tiles.begin_of(part, parts));
@@ -444,7 +455,10 @@ class Interpretation {
         std::int64_t offset = 0;
         for (std::size_t a = 0; a < store.axis_loops.size(); ++a) {
           const int loop = store.axis_loops[a];
-          const std::int64_t at = loop == plan_.row       ? place_.row0 + i
+          const std::int64_t row = place_.row0 + i;
+          const std::int64_t at = loop == plan_.row       ? place_.query_of(row)
+                                  : plan_.packing && loop == plan_.packing->heads
+                                      ? place_.loops[loop] * place_.group + row % place_.group
                                   : loop == store.columns ? c
                                                           : place_.loops[loop];
           offset += at * strides[a];

@@ -85,7 +85,7 @@ TileValues TileEvaluator::value(Expr e, int column_loop) {
 double TileEvaluator::point(const PointCode& code, Space space, std::int64_t row, std::int64_t column,
                             int column_loop) {
   std::vector<std::int64_t>& at = place_.loops;
-  if (space & kRow) at[program_.plan->row] = std::min(place_.row0 + row, place_.row_end - 1);
+  if (space & kRow) place_.stand_at(std::min(place_.row0 + row, place_.row_end - 1));
   if (space & kKey) at[program_.plan->stream] = std::min(place_.col0 + column, place_.key_end - 1);
   if (space & kColumn) at[column_loop] = column;
   return code.run(at.data());

@@ -33,6 +33,14 @@ struct TilePlace {
   std::vector<std::int64_t> loops;  // by loop; row, key, column and feature are set while values are computed
   std::int64_t row0 = 0, rows = 0, row_end = 0;  // rows of the tile, and one past the last row there is
   std::int64_t col0 = 0, keys = 0, key_end = 0;
+  int row_loop = -1, inner_loop = -1;  // of the rows, and of the heads among them
+  std::int64_t group = 1;              // of how many heads each query has its rows
+
+  void stand_at(std::int64_t row) {
+    loops[static_cast<std::size_t>(row_loop)] = row / group;
+    if (inner_loop >= 0) loops[static_cast<std::size_t>(inner_loop)] = row % group;
+  }
+  std::int64_t query_of(std::int64_t row) const { return row / group; }
 };
 
 // Values of expressions at a place. Variables (states, temporaries, masked values, contractions) are looked

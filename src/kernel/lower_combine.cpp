@@ -56,7 +56,7 @@ void Lowering::lower_combine(const alg::Sweep& sweep) {
   for (int group = -1; group < groups; ++group) join_group(sweep, group, c);
   for (std::size_t s = 0; s < out_->states.size(); ++s) {
     if (set.contains(s)) continue;
-    c.out.steps.push_back({StepKind::Join, static_cast<int>(s), static_cast<int>(s), {}, {}, {}});
+    c.out.steps.push_back({StepKind::Join, static_cast<int>(s), static_cast<int>(s + out_->states.size()), {}, {}, {}});
   }
   c.out.steps.insert(c.out.steps.end(), c.later.begin(), c.later.end());
   program_.combine = std::move(c.out);

@@ -80,6 +80,7 @@ class ProgramText {
         case Role::Stream: loops_.push_back("j"); break;
         case Role::Column: loops_.push_back(numbered("c", columns)); break;
         case Role::Feature: loops_.push_back(numbered("d", features)); break;
+        case Role::Packed: loops_.push_back("g"); break;
       }
     }
   }
@@ -241,7 +242,7 @@ class ProgramText {
   // ---- parts
 
   void loop(std::size_t l) {
-    static const char* const kRoles[] = {"batch", "row", "stream", "column", "feature"};
+    static const char* const kRoles[] = {"batch", "row", "stream", "column", "feature", "packed"};
     const fusion::Loop& loop = plan_.loops[l];
     line("  loop " + loops_[l] + ": " + kRoles[static_cast<int>(loop.role)] + " < " + host(loop.size));
   }

@@ -61,7 +61,7 @@ enum class StepKind : std::uint8_t {
   Add,        // state `index` += sum of `value` (score) over the tile's keys; a product is multiplied by theirs
   Fold,       // temporary `target` (row) = `value` (out) reduced over column loop `index`, per `reduce`; a final only
   Product,    // state `index` (accumulator) += value (score) x operand `operand` (key, column)
-  Join,       // state `index` joined with state `operand` of the later run, per their kind; in a Combine only
+  Join,       // state `index` joined with state `operand`, the later run's, as their kind says; in a Combine only
 };
 
 struct Step {
@@ -109,8 +109,8 @@ struct Store {
 };
 
 // How a sweep over a run of keys goes together with one over the keys behind it: `steps` (Let, Scale, Shift, Join, Set) make
-// of the sweep's states and of `other`, the later run's in the same order, those of both. Scale and Shift count the later
-// run's states behind the sweep's. Runs are combined from the first on, so that the same runs give the same bits.
+// of the sweep's states and of `other`, the later run's in the same order, those of both. The later run's states are
+// counted behind the sweep's. Runs are combined from the first on, so that the same runs give the same bits.
 struct Combine {
   std::vector<State> other;
   std::vector<Step> steps;

@@ -11,7 +11,7 @@ Space space_of_loops(const fusion::KernelPlan& plan, unsigned loops) {
   Space space = kUniform;
   for (std::size_t l = 0; l < plan.loops.size(); ++l) {
     if (!(loops >> l & 1)) continue;
-    if (static_cast<int>(l) == plan.row) space |= kRow;
+    if (static_cast<int>(l) == plan.row || plan.loops[l].role == Role::Packed) space |= kRow;
     if (static_cast<int>(l) == plan.stream) space |= kKey;
     if (plan.loops[l].role == Role::Column) space |= kColumn;
   }

@@ -77,7 +77,8 @@ class Verification {
       for (std::size_t l = 0; l < 64; ++l) {
         if (!(loops >> l & 1)) continue;
         const int loop = static_cast<int>(l);
-        need(loop == operand.rows || loop == operand.cols || loop_is(loop, Role::Batch),
+        const bool packed = loop_is(loop, Role::Packed) && operand.rows == program_.plan->row;
+        need(loop == operand.rows || loop == operand.cols || loop_is(loop, Role::Batch) || packed,
              "a factor varies with another axis of the tile");
       }
     }
@@ -397,7 +398,7 @@ class Verification {
       const Step& step = combine.steps[s];
       need(step.kind == StepKind::Let || in_range(step.index, all), "has no such state");
       if (step.kind == StepKind::Join) {
-        need(step.index < count && step.operand == step.index, "joins what are no states of one kind");
+        need(step.index < count && step.operand == step.index + count, "joins what are no states of one kind");
         need(all[step.index]->kind != StateKind::Value, "joins what only a value could be set to");
         whole[step.index] = true;
         continue;

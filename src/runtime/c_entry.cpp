@@ -180,6 +180,8 @@ int run_c_entry(const CCall& call, CBody body, const void* context) {
 std::size_t measure_c_entry(const CCall& call, CBody body, const void* context) {
   try {
     const std::vector<Tensor> in = arguments_of(call);
+    Scope scope;
+    scope.enter(device_of(call), current_stream());  // its number of SMs counts
     Launch launch(call.function);
     launch.measure();
     body(context, launch, in.data());

@@ -258,6 +258,29 @@ void Launch::check_width(const std::vector<int>& parameters, int constant, DType
        ", a type in which the function's integers may wrap around; convert it: x.to(kInt64)");
 }
 
+float* Launch::scratch(long long floats) {
+  if (floats == 0) return nullptr;
+  void* const memory = reserve(static_cast<std::size_t>(floats) * sizeof(float));
+  return static_cast<float*>(memory);
+}
+
+// The kernel for few queries has tiles of kTileRows rows. It runs where
+//  - those tiles are fewer than the heads that share their keys, each of which would load the keys for itself; or where
+//  - keys are split: there are at most kMostRows queries for each of them, the tiles' CTAs would fill less than half of the
+//    device, at kCtasPerSm, and each run has kLeastKeys keys.
+// Runs are as many as fill the device.
+int Launch::runs_of(const Few& few, int multiprocessors) const {
+  constexpr long long kTileRows = 16, kMostRows = 64, kCtasPerSm = 4, kLeastKeys = 256, kMostRuns = 128;
+  const int asked = key_runs();
+  if (asked == 0 || few.rows <= 0 || few.batch <= 0) return 0;
+  if (asked > 0) return few.splits ? asked : 1;
+  const long long tiles = (few.rows + kTileRows - 1) / kTileRows, ctas = tiles * few.batch, room = kCtasPerSm * multiprocessors;
+  long long runs = 1;
+  const bool memory = given_.empty() || workspace_;
+  if (few.splits && memory && few.rows <= kMostRows && 2 * ctas <= room) runs = std::clamp(std::min(room / ctas, few.keys / kLeastKeys), 1ll, kMostRuns);
+  return runs > 1 || tiles < few.heads ? static_cast<int>(runs) : 0;
+}
+
 long long Launch::size(int symbol) const { return sizes_[symbol]; }
 
 void Launch::check(bool condition, const char* text) const {

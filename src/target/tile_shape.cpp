@@ -2,6 +2,7 @@
 // See tile_shape.h.
 #include "target/tile_shape.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace flashlight::target {
@@ -43,19 +44,45 @@ int value_registers(const Demand& d, const TileShape& s) {
   return mi * (total(d.accumulators) / (2 * s.parts) + d.score_fragments * s.n / 2 + 2 * d.row_vectors);
 }
 
+namespace {
+
+template <std::size_t N> std::optional<TileShape> first_of(const TileShape (&shapes)[N], const Demand& demand) {
+  for (int limit : kSharedLimits) {
+    for (const TileShape& shape : shapes) {
+      if (shared_bytes(demand, shape) > limit || value_registers(demand, shape) > value_limit(demand)) continue;
+      if (splits_evenly(demand, shape)) return shape;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<TileShape> choose_few_tile(const Demand& demand) {
+  static const TileShape kShapes[] = {
+      {kFewRows, 64, 1, 4}, {kFewRows, 64, 1, 2}, {kFewRows, 64, 1}, {kFewRows, 32, 1, 4}, {kFewRows, 32, 1, 2},
+      {kFewRows, 32, 1},    {kFewRows, 16, 1, 2}, {kFewRows, 16, 1},
+  };
+  return first_of(kShapes, demand);
+}
+
+std::optional<TileShape> choose_combining(const Demand& demand) {
+  for (int parts : {4, 2, 1}) {
+    const bool even = std::all_of(demand.accumulators.begin(), demand.accumulators.end(),
+                                  [&](int columns) { return columns % (8 * parts) == 0; });
+    const TileShape shape{kFewRows, 0, 1, parts};
+    if (even && value_registers(demand, shape) <= value_limit(demand)) return shape;
+  }
+  return std::nullopt;
+}
+
 std::optional<TileShape> choose_tile(const Demand& demand) {
   static const TileShape kShapes[] = {
       {128, 64, 4}, {128, 64, 8},   {128, 32, 4},   {128, 32, 8},   {64, 64, 4},    {64, 32, 4},
       {64, 16, 4},  {32, 32, 2},    {32, 16, 2},    {16, 16, 1},    {128, 32, 8, 2}, {64, 32, 4, 2},
       {64, 16, 4, 2}, {32, 32, 2, 2}, {32, 16, 2, 2}, {16, 16, 1, 2}, {64, 32, 4, 4}, {32, 32, 2, 4}, {16, 32, 1, 4},
   };
-  for (int limit : kSharedLimits) {
-    for (const TileShape& shape : kShapes) {
-      if (shared_bytes(demand, shape) > limit || value_registers(demand, shape) > value_limit(demand)) continue;
-      if (splits_evenly(demand, shape)) return shape;
-    }
-  }
-  return std::nullopt;
+  return first_of(kShapes, demand);
 }
 
 }  // namespace flashlight::target

@@ -33,6 +33,11 @@ struct Demand {
 // The largest shape that fits 255 registers a thread (with room for addresses) and the shared memory of every device of the
 // family; where there is none, of its larger devices. None: the kernel needs more than any shape has.
 std::optional<TileShape> choose_tile(const Demand& demand);
+// The same of 16 rows, for kernels of few queries: as many warps to the rows as their columns divide into.
+inline constexpr int kFewRows = 16;
+std::optional<TileShape> choose_few_tile(const Demand& demand);
+// For the kernel that combines what those leave, whose accumulators it holds twice; its `n` is 0.
+std::optional<TileShape> choose_combining(const Demand& demand);
 int shared_bytes(const Demand& demand, const TileShape& shape);
 // Registers a thread that values occupy: accumulators, score fragments, row vectors.
 int value_registers(const Demand& demand, const TileShape& shape);

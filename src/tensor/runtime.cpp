@@ -84,6 +84,17 @@ bool takes_hopper_kernels() {
   throw Error(("FLASHLIGHT_ARCH is '" + std::string(arch) + "'; sm_80 and sm_90a are known").c_str());
 }
 
+int key_runs() {
+  const char* const given = std::getenv("FLASHLIGHT_KEY_RUNS");
+  if (!given || !*given) return -1;
+  constexpr long kMost = 1024;
+  char* end = nullptr;
+  const long runs = std::strtol(given, &end, 10);
+  if (*end || runs < 0 || runs > kMost)
+    throw Error(("FLASHLIGHT_KEY_RUNS is '" + std::string(given) + "'; a number from 0 to 1024 is expected").c_str());
+  return static_cast<int>(runs);
+}
+
 bool find_allocation(const void* address, AllocationInfo* info) {
   const std::byte* byte = static_cast<const std::byte*>(address);
   Allocations& all = allocations();

@@ -50,6 +50,61 @@ TEST(Launch, WithGivenResultsAllocatesCopiesAndWaitsForNothing) {
   register_device(nullptr);
 }
 
+// The stated condition, on a device of 132 SMs that has room for 4 CTAs on each.
+TEST(Launch, SplitsKeysWhereTheDeviceWouldBeIdle) {
+  const generated::Launch launch("f");
+  const auto runs = [&](long long rows, long long heads, long long batch, long long keys, bool splits = true) {
+    return launch.runs_of({rows, heads, batch, keys, splits}, 132);
+  };
+  EXPECT_EQ(runs(1, 1, 8, 4097), 16);      // as many as the keys allow
+  EXPECT_EQ(runs(1, 1, 8, 1 << 20), 66);   // as many as fill the device
+  EXPECT_EQ(runs(1, 1, 1, 1 << 20), 128);  // and no more than this
+  EXPECT_EQ(runs(64, 1, 8, 4097), 16);
+  EXPECT_EQ(runs(65, 1, 8, 4097), 0);   // not few
+  EXPECT_EQ(runs(1, 1, 8, 511), 0);     // not two runs of 256
+  EXPECT_EQ(runs(1, 1, 8, 512), 2);
+  EXPECT_EQ(runs(1, 1, 264, 4097), 2);  // the device is half full at 264
+  EXPECT_EQ(runs(1, 1, 265, 4097), 0);
+  EXPECT_EQ(runs(1, 1, 8, 4097, false), 0);
+  EXPECT_EQ(runs(8, 8, 1000, 100), 1);  // one tile for eight heads
+  EXPECT_EQ(runs(128, 8, 1000, 100), 0);
+  EXPECT_EQ(runs(8, 8, 8, 4097, false), 1);
+  EXPECT_EQ(runs(0, 1, 8, 4097), 0);
+  setenv("FLASHLIGHT_KEY_RUNS", "5", 1);
+  EXPECT_EQ(runs(500, 1, 1000, 1), 5);
+  EXPECT_EQ(runs(500, 1, 1000, 1, false), 1);
+  setenv("FLASHLIGHT_KEY_RUNS", "0", 1);
+  EXPECT_EQ(runs(1, 8, 8, 4097), 0);
+  setenv("FLASHLIGHT_KEY_RUNS", "some", 1);
+  EXPECT_THROW(runs(1, 1, 1, 1), Error);
+  unsetenv("FLASHLIGHT_KEY_RUNS");
+}
+
+// A C entry splits keys in the workspace that it asks for, and not without one; the bits are the same every time.
+TEST(Launch, RunsLieInTheWorkspace) {
+  emulator::Options options = emulator::options();
+  const emulator::Options before = options;
+  options.multiprocessors = 132;
+  emulator::set_options(options);
+  Attention a = attention_of({2}, 1, 1100, 64);
+  const std::size_t bytes = flashlight_attention_workspace_size(a.in, nullptr);
+  EXPECT_EQ(bytes, 4u * 2 * 1 * (2 + 64) * sizeof(float) / 256 * 256 + 256);  // 4 runs of 2 batch elements: m, l, acc
+  EXPECT_EQ(a.run(), 0) << flashlight_last_error();
+  const Tensor alone = a.out.clone();
+  std::vector<char> memory(bytes + 256);
+  char* const start = memory.data() + (256 - reinterpret_cast<std::uintptr_t>(memory.data()) % 256);
+  Tensor first;
+  for (int time = 0; time < 3; ++time) {
+    EXPECT_EQ(flashlight_attention(a.in, a.results, nullptr, start, bytes, nullptr), 0) << flashlight_last_error();
+    if (time == 0) first = a.out.clone();
+    EXPECT_EQ(max_abs_diff(first, a.out), 0);
+  }
+  EXPECT_LE(max_abs_diff(first, alone), 0.01);
+  EXPECT_NE(flashlight_attention(a.in, a.results, nullptr, start, bytes - 256, nullptr), 0);
+  EXPECT_NE(std::string(flashlight_last_error()).find("not enough"), std::string::npos);
+  emulator::set_options(before);
+}
+
 TEST(Launch, TheCallersStreamIsUsedAndGivenBack) {
   static thread_local void* seen = nullptr;
   static const DeviceTable kSees = {

@@ -19,7 +19,7 @@ struct Tile {
   int m = 0, n = 0;
 };
 
-// That of all kernels of the file.
+// That of all kernels of the file but those for few queries, whose tiles have 16 rows.
 Tile tile() {
   static const Tile found = [] {
     std::ifstream in(FLASHLIGHT_MASKS_REPORT);
@@ -27,7 +27,7 @@ Tile tile() {
     const std::regex pattern("bfloat16 D=64 DV=64: (\\d+)x(\\d+),");
     std::set<std::pair<int, int>> tiles;
     for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it)
-      tiles.emplace(std::stoi((*it)[1]), std::stoi((*it)[2]));
+      if ((*it)[1] != "16") tiles.emplace(std::stoi((*it)[1]), std::stoi((*it)[2]));
     EXPECT_EQ(tiles.size(), 1u) << "kernels differ in their tiles";
     return Tile{tiles.begin()->first, tiles.begin()->second};
   }();

@@ -27,6 +27,16 @@ std::vector<json> kernels_for(const json& function, const std::string& arch) {
   return found;
 }
 
+// Leaves out those for few queries, which stand beside another.
+std::vector<json> kernels_for_many(const json& function, const std::string& arch) {
+  std::vector<json> found;
+  for (const json& kernel : kernels_for(function, arch)) {
+    const std::string name = kernel["name"];
+    if (name.find("_few_sm80") == std::string::npos && name.find("_combine_sm80") == std::string::npos) found.push_back(kernel);
+  }
+  return found;
+}
+
 class Report : public testing::TestWithParam<std::string> {
  protected:
   static std::string read(const std::string& path) {
@@ -77,7 +87,7 @@ TEST_P(Report, SaysWhatBecameOfEveryMarkedFunction) {
     }
     EXPECT_EQ(f["status"], "fused") << name << ": " << f.value("reason", json()).dump();
     static const std::set<std::string> kTwo{"over_queries", "slot_attention", "invariant_point_attention"};
-    EXPECT_EQ(kernels_for(f, "sm_80").size(), kTwo.count(name) ? 2u : 1u) << name;
+    EXPECT_EQ(kernels_for_many(f, "sm_80").size(), kTwo.count(name) ? 2u : 1u) << name;
   }
   EXPECT_EQ(r["summary"]["partial"], modules);
   EXPECT_GE(r["summary"]["fused"], names.size() - modules);  // helpers of theirs may be, too
@@ -97,6 +107,25 @@ TEST_P(Report, SaysWhatSm90aRuns) {
     } else {
       EXPECT_NE(hopper[0].value("why", "").find("registers"), std::string::npos) << f["name"];
     }
+  }
+}
+
+// What splits keys says when, and has what combines them; what has the form and does not split them says why.
+TEST_P(Report, SaysWhenKeysAreSplit) {
+  const json r = report();
+  for (const json& f : r["functions"]) {
+    std::size_t few = 0, combine = 0, whole = 0;
+    for (const json& kernel : f["kernels"]) {
+      const std::string name = kernel["name"], why = kernel.value("why", "");
+      combine += name.find("_combine_sm80") != std::string::npos;
+      if (name.find("_few_sm80") == std::string::npos) continue;
+      ++few;
+      whole += why.find("its keys are one run, since ") != std::string::npos;
+      EXPECT_EQ(why.rfind("for few queries: ", 0), 0u) << name << ": " << why;
+    }
+    EXPECT_EQ(few, combine + whole) << f["name"];
+    for (const char* name : {"decode", "append", "paged", "packed"})
+      if (f["name"] == name) EXPECT_EQ(combine, 1u) << name;
   }
 }
 

@@ -60,7 +60,23 @@ template <class T> struct GlobalMatrix {
   int rows, cols;
   bool vectors;
 
+  FL_HOST_DEVICE T* row(int r) const { return base + r * row_stride; }
   FL_HOST_DEVICE T* at(int row, int col) const { return base + row * row_stride + col * col_stride; }
+  FL_HOST_DEVICE bool contains(int row, int col) const {
+    return row >= 0 && row < rows && col >= 0 && col < cols;
+  }
+};
+
+// The same where rows are pairs: row r is number r % group of those at r / group.
+template <class T> struct GroupedMatrix {
+  T* base;
+  int group;
+  long long row_stride, inner_stride, col_stride;
+  int rows, cols;
+  bool vectors;
+
+  FL_HOST_DEVICE T* row(int r) const { return base + r / group * row_stride + r % group * inner_stride; }
+  FL_HOST_DEVICE T* at(int r, int col) const { return row(r) + col * col_stride; }
   FL_HOST_DEVICE bool contains(int row, int col) const {
     return row >= 0 && row < rows && col >= 0 && col < cols;
   }

@@ -78,6 +78,17 @@ class Launch {
   Product product(const Tensor& c, int c_axes, int a, long long a_start, int b, long long b_start, std::initializer_list<ProductAxis> axes);
   // The distance in memory of the parameter's neighbours along an axis, counted behind the pack; 0 where it broadcasts.
   long long stride(int parameter, int axis) const;
+  // How the kernel for few queries is to run, if at all. `rows`: queries that share keys, in all groups of `heads`; `batch`:
+  // how many such sets there are. `splits`: whether it can take its keys in several runs.
+  struct Few {
+    long long rows, heads, batch, keys;
+    bool splits;
+  };
+  // 0: not at all. Else in how many runs: the rows' tiles and the keys of each run must be worth it, see launch.cpp. With
+  // results given and no workspace there is one, as several need memory.
+  int runs_of(const Few& few, int multiprocessors) const;
+  // Memory of so many floats that kernels of this call hand on to each other.
+  float* scratch(long long floats);
   Tensor& tensor_of(int parameter) { return bound_[static_cast<std::size_t>(parameter)].tensor; }
   // What the program does with these parameters' values: conditions are kBool, integers are not floats. What the kernel would
   // otherwise read is not what the eager program computes.

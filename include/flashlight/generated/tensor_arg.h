@@ -59,6 +59,15 @@ template <int R> struct TensorArg {
     return {first, row_stride, col_stride, rows, cols, vectors};
   }
 
+  // The same where each of its rows is one of `group`, `inner_stride` apart.
+  template <class T>
+  FL_DEVICE device::GroupedMatrix<T> grouped(long long start, int group, long long row_stride, long long inner_stride,
+                                             long long col_stride, int rows, int cols) const {
+    const device::GlobalMatrix<T> first = matrix<T>(start, row_stride, col_stride, rows, cols);
+    const bool vectors = first.vectors && inner_stride * static_cast<long long>(sizeof(T)) % 16 == 0;
+    return {first.base, group, row_stride, inner_stride, col_stride, rows, cols, vectors};
+  }
+
   // Rows of `cols` elements that begin anywhere in the tensor.
   template <class T> FL_DEVICE device::ScatteredRows<T> rows(long long col_stride, int cols) const {
     return {static_cast<T*>(base), col_stride, cols,
@@ -75,6 +84,9 @@ FL_HOST_DEVICE constexpr int least_of(int a, int b) { return a < b ? a : b; }
 FL_HOST_DEVICE constexpr int greatest_of(int a, int b) { return a > b ? a : b; }
 FL_HOST_DEVICE constexpr long long least_of(long long a, long long b) { return a < b ? a : b; }
 FL_HOST_DEVICE constexpr long long greatest_of(long long a, long long b) { return a > b ? a : b; }
+
+// Whether heads are whole groups.
+constexpr bool divides(long long group, long long heads) { return group > 0 && heads % group == 0; }
 
 // A key bound computed from captured 64-bit data, as the kernel's 32-bit index.
 FL_HOST_DEVICE constexpr int clamp_index(long long x) {

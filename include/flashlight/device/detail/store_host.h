@@ -6,8 +6,8 @@
 
 namespace flashlight::device {
 
-template <class T, int MI, int DV>
-void store_tile(GlobalMatrix<T> out, const Acc<MI, DV>& c, int row0, int warp,
+template <template <class> class Matrix, class T, int MI, int DV>
+void store_tile(Matrix<T> out, const Acc<MI, DV>& c, int row0, int warp,
                 int first_col = 0 FL_AND_WHERE) {
   for_each_element<MI, DV>(
       [&](const Element& e) {
@@ -19,8 +19,8 @@ void store_tile(GlobalMatrix<T> out, const Acc<MI, DV>& c, int row0, int warp,
       where);
 }
 
-template <class T, int MI>
-void store_rows(GlobalMatrix<T> out, const RowVec<MI>& r, int row0, int warp FL_AND_WHERE) {
+template <template <class> class Matrix, class T, int MI>
+void store_rows(Matrix<T> out, const RowVec<MI>& r, int row0, int warp FL_AND_WHERE) {
   for_each_row<MI>(
       [&](const Row& i) {
         const int row = row0 + row_of<MI>(warp, i);

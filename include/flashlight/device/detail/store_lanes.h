@@ -31,8 +31,8 @@ FL_DEVICE void quad_transpose(std::uint32_t (&r)[4]) {
 }
 
 // Four column blocks of one row: after the transposition lane t owns the eight columns of block nj + t.
-template <class T, int MI, int DV>
-FL_DEVICE void store_half_blocks(GlobalMatrix<T> out, const Acc<MI, DV>& c, int mi, int nj, int half, int row,
+template <template <class> class Matrix, class T, int MI, int DV>
+FL_DEVICE void store_half_blocks(Matrix<T> out, const Acc<MI, DV>& c, int mi, int nj, int half, int row,
                                  int first_col) {
   std::uint32_t r[4];
   FL_UNROLL
@@ -43,7 +43,7 @@ FL_DEVICE void store_half_blocks(GlobalMatrix<T> out, const Acc<MI, DV>& c, int 
   quad_transpose(r);
   const int col = first_col + 8 * (nj + (lane_index() & 3));
   if (row >= out.rows || col >= out.cols) return;
-  T* const p = out.base + row * out.row_stride + col;
+  T* const p = out.row(row) + col;
   if (col + 8 <= out.cols) {
     store_global(p, Quad{{r[0], r[1], r[2], r[3]}});
     return;
@@ -54,8 +54,8 @@ FL_DEVICE void store_half_blocks(GlobalMatrix<T> out, const Acc<MI, DV>& c, int 
   }
 }
 
-template <class T, int MI, int DV>
-FL_DEVICE void store_pair_of(GlobalMatrix<T> out, const Acc<MI, DV>& c, int mi, int nj, int half, int row,
+template <template <class> class Matrix, class T, int MI, int DV>
+FL_DEVICE void store_pair_of(Matrix<T> out, const Acc<MI, DV>& c, int mi, int nj, int half, int row,
                              int first_col) {
   const float(&v)[4] = Registers::tile(c, mi, nj);
   const int col = first_col + 8 * nj + 2 * (lane_index() & 3);
@@ -76,8 +76,8 @@ FL_DEVICE void store_pair_of(GlobalMatrix<T> out, const Acc<MI, DV>& c, int mi, 
 
 }  // namespace detail
 
-template <class T, int MI, int DV>
-FL_DEVICE void store_tile(GlobalMatrix<T> out, const Acc<MI, DV>& c, int row0, int warp, int first_col = 0) {
+template <template <class> class Matrix, class T, int MI, int DV>
+FL_DEVICE void store_tile(Matrix<T> out, const Acc<MI, DV>& c, int row0, int warp, int first_col = 0) {
   constexpr int grouped = is_half_width<T> ? DV / 32 * 4 : 0;  // column blocks stored four at a time
   FL_UNROLL
   for (int mi = 0; mi < MI; ++mi) {
@@ -100,8 +100,8 @@ FL_DEVICE void store_tile(GlobalMatrix<T> out, const Acc<MI, DV>& c, int row0, i
   }
 }
 
-template <class T, int MI> FL_DEVICE void store_rows(GlobalMatrix<T> out, const RowVec<MI>& r, int row0,
-                                                     int warp) {
+template <template <class> class Matrix, class T, int MI>
+FL_DEVICE void store_rows(Matrix<T> out, const RowVec<MI>& r, int row0, int warp) {
   for_each_row<MI>([&](Row i) FL_INLINE {
     const int row = row0 + row_of<MI>(warp, i);
     if ((lane_index() & 3) == 0 && row < out.rows) detail::store_global(out.at(row, 0), from_float<T>(r[i]));
