@@ -83,22 +83,26 @@ void write_product(const PartText& v, std::size_t number, Writer& w) {
   const fusion::ProductPlan& plan = v.part->product;
   const fusion::Target& target = v.part->targets[0];
   const graph::TensorView& view = f.outputs[0].value;
-  const std::string result = target.intermediate ? "launch.tensor_of(" + std::to_string(target.number) + ")" : "out" + std::to_string(target.number);
+  const std::string result = target.intermediate ? "launch.tensor_of(" + std::to_string(target.number) + ")"
+                                                 : "out" + std::to_string(target.number);
   std::vector<std::string> axes;
   for (std::size_t a = 0; a < plan.extents.size(); ++a) {
     const Sym& size = plan.extents[a];
     if (size.op() == graph::SymOp::Symbol && size.symbol_id().kind == graph::SymbolId::Pack) continue;
     const int axis = static_cast<int>(a);
     const auto at = std::find(plan.result.begin(), plan.result.end(), Sym::axis(axis));
-    const std::string step = at == plan.result.end() ? "0" : result + ".stride(" + std::to_string(at - plan.result.end()) + ")";
-    axes.push_back("{" + host_code(f, size).text + ", " + step + ", " + distance(f, plan.left.tensor, plan.left.index, axis) + ", " +
+    const std::string step =
+        at == plan.result.end() ? "0" : result + ".stride(" + std::to_string(at - plan.result.end()) + ")";
+    axes.push_back("{" + host_code(f, size).text + ", " + step + ", " +
+                   distance(f, plan.left.tensor, plan.left.index, axis) + ", " +
                    distance(f, plan.right.tensor, plan.right.index, axis) + "}");
   }
   const auto operand = [&](const fusion::ProductSide& side) {
     return std::to_string(side.tensor) + ", " + start(f, side, plan.extents.size());
   };
   w.line("const Product product" + std::to_string(number) + " = launch.product(" + result + ", " +
-         std::to_string(view.shape.size() - view.pack) + ", " + operand(plan.left) + ", " + operand(plan.right) + ", {" + join(axes, ", ") + "});");
+         std::to_string(view.shape.size() - view.pack) + ", " + operand(plan.left) + ", " +
+         operand(plan.right) + ", {" + join(axes, ", ") + "});");
 }
 
 void write_leftover_result(const Function& whole, const PartText& v, Writer& w) {

@@ -69,8 +69,8 @@ std::vector<std::string> numerics_of(const PartText& part, const EmitOptions& op
   if (part.part->kind == fusion::StepKind::Product) remarks.push_back("matrix products by cuBLASLt sum in float32 and round once");
   if (part.part->kind == fusion::StepKind::Group) remarks.push_back("generated kernels compute in float32 and round once");
   if (hands_on_narrow(*part.part))
-    remarks.push_back("what one kernel hands to the next is stored in the promotion of the arguments' types that it is made of, as the eager program "
-                      "stores it; numbers of a row or a key alone in float32");
+    remarks.push_back("what one kernel hands to the next is stored in the promotion of the types of the arguments that it is made of, which is the eager "
+                      "program's type unless it converts in between; numbers of a row or a key alone in float32");
   return remarks;
 }
 

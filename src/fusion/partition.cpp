@@ -244,8 +244,11 @@ bool Partition::is_taken(const Function& f, const std::string& name) const {
 bool Partition::cut_attention(const Piece& piece) {
   Dependence dependence(piece.function.graph);
   const std::vector<NodeId> nodes = attended_values(piece.function, dependence);
-  const auto is_last = [&](const graph::Output& out) { return std::find(nodes.begin(), nodes.end(), out.value.node) != nodes.end(); };
-  if (nodes.empty() || std::any_of(piece.function.outputs.begin(), piece.function.outputs.end(), is_last)) return false;
+  const auto is_last = [&](const graph::Output& out) {
+    return std::find(nodes.begin(), nodes.end(), out.value.node) != nodes.end();
+  };
+  if (nodes.empty() || std::any_of(piece.function.outputs.begin(), piece.function.outputs.end(), is_last))
+    return false;
   Cuts cuts;
   Piece before;
   for (const NodeId node : nodes) {
@@ -265,11 +268,14 @@ namespace {
 
 // Why a function around products is not one kernel.
 std::optional<Reason> reason_of_products(const std::vector<Step>& steps) {
-  const auto first = std::find_if(steps.begin(), steps.end(), [](const Step& step) { return step.kind == StepKind::Product; });
+  const auto first = std::find_if(steps.begin(), steps.end(),
+                                  [](const Step& step) { return step.kind == StepKind::Product; });
   if (first == steps.end()) return std::nullopt;
   const Function& f = *first->function;
-  return Reason{"matrix-product", "a matrix product with a weight is made once, by a library, not again for every tile of a kernel", "",
-                f.graph.source(f.outputs[0].value.node)};
+  return Reason{
+      "matrix-product",
+      "a matrix product with a weight is made once, by a library, not again for every tile of a kernel", "",
+      f.graph.source(f.outputs[0].value.node)};
 }
 
 }  // namespace
@@ -277,7 +283,8 @@ std::optional<Reason> reason_of_products(const std::vector<Step>& steps) {
 FusionPlan plan_fusion(const Function& function, const PlanOptions& options) {
   Dependence dependence(function.graph);
   const bool has_products = !find_products(function, dependence).empty();
-  // One kernel, or one for each group of results; then around products; then with values that kernels hand to each other.
+  // One kernel, or one for each group of results; then around products; then with values that kernels hand to
+  // each other.
   std::vector<Partition::Means> ways{{}, {true, false}, {true, true}};
   if (has_products) std::swap(ways[1], ways[2]);
   FusionPlan result;
@@ -293,7 +300,8 @@ FusionPlan plan_fusion(const Function& function, const PlanOptions& options) {
       else if (auto reason = reason_of_products(result.steps)) result.reason = std::move(reason);
       return result;
     } catch (const Refused& refused) {  // with products out of the way another reason may count
-      if (!result.reason || (has_products && means.leftovers && result.reason->id != "no-attention")) result.reason = refused.reason;
+      if (!result.reason || (has_products && means.leftovers && result.reason->id != "no-attention"))
+        result.reason = refused.reason;
     }
   }
   return result;

@@ -41,8 +41,8 @@ class Partition {
   bool split_results(const Piece& piece);
   // What refusals name is cut out until the rest is one kernel; a kernel before computes it.
   void cut(const Piece& piece, Refused refused);
-  // What the attention inside leaves is stored in float32, sums and what they are divided by; then comes what is made of
-  // it. False where there is nothing around the attention.
+  // What the attention inside leaves is stored in float32, sums and what they are divided by; then comes what
+  // is made of it. False where there is nothing around the attention.
   bool cut_attention(const Piece& piece);
   static bool is_result(const graph::Function& f, graph::NodeId node);
   // Declares the tensor that holds a view's values; its number.

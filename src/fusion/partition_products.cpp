@@ -125,16 +125,18 @@ bool keeps_pack(const Function& f, int tensor, const std::vector<Sym>& index, co
   return !f.tensors[static_cast<std::size_t>(tensor)].pack || (side.pack && index[0] == Sym::axis(0));
 }
 
-// The product as the result's tensor has it, where that is all that reads it: the product's value, or that times the
-// factors that have come back into it.
+// The product as the result's tensor has it, where that is all that reads it: the product's value, or that
+// times the factors that have come back into it.
 std::optional<TensorView> as_result(const Function& f, const Sided& p, const TensorView& result) {
   const graph::NodeId product = p.node.node;
   const graph::Node& node = f.graph[result.node];
   TensorView view = result;
   if (result.node != product) {
-    if (p.taken_back.empty() || node.op != graph::Op::Map || node.fn != graph::Fn::Mul || node.operands.size() != p.taken_back.size() + 1)
+    if (p.taken_back.empty() || node.op != graph::Op::Map || node.fn != graph::Fn::Mul ||
+        node.operands.size() != p.taken_back.size() + 1)
       return std::nullopt;
-    const auto use = std::find_if(node.operands.begin(), node.operands.end(), [&](const Operand& o) { return o.node == product; });
+    const auto use = std::find_if(node.operands.begin(), node.operands.end(),
+                                  [&](const Operand& o) { return o.node == product; });
     if (use == node.operands.end()) return std::nullopt;
     view.node = product;
     view.index = graph::seen_through(*use, result.index).index;
@@ -142,8 +144,9 @@ std::optional<TensorView> as_result(const Function& f, const Sided& p, const Ten
     return std::nullopt;
   }
   const std::set<Sym> axes(view.index.begin(), view.index.end());
-  const bool whole = axes.size() == view.shape.size() && view.index.size() == view.shape.size() &&
-                     std::all_of(axes.begin(), axes.end(), [](const Sym& e) { return e.op() == graph::SymOp::Axis; });
+  const bool whole =
+      axes.size() == view.shape.size() && view.index.size() == view.shape.size() &&
+      std::all_of(axes.begin(), axes.end(), [](const Sym& e) { return e.op() == graph::SymOp::Axis; });
   return whole ? std::optional(view) : std::nullopt;
 }
 
@@ -161,7 +164,9 @@ int result_of(const Function& f, const Sided& p) {
     for (const Operand& o : f.graph[id].operands)
       if (o.node == through || (o.node == p.node.node && id != through)) return -1;
   for (std::size_t o = 0; o < f.outputs.size(); ++o)
-    if (static_cast<int>(o) != found && (f.outputs[o].value.node == through || f.outputs[o].value.node == p.node.node)) return -1;
+    if (static_cast<int>(o) != found &&
+        (f.outputs[o].value.node == through || f.outputs[o].value.node == p.node.node))
+      return -1;
   return found;
 }
 
@@ -255,10 +260,11 @@ void Partition::add_product(const Function& f, ProductPlan product, Output resul
   // Where each axis of the stored tensor stands among the product's: the inverse of the view.
   product.result.resize(result.value.shape.size());
   for (std::size_t a = 0; a < result.value.index.size(); ++a)
-    product.result[static_cast<std::size_t>(result.value.index[a].integer())] = Sym::axis(static_cast<int>(a));
-  result.value.node = builder.reduce(graph::ReduceKind::Sum, {product.extents.begin(), own},
-                                     {own, product.extents.end()},
-                                     {body, graph::identity_index(product.extents.size())});
+    product.result[static_cast<std::size_t>(result.value.index[a].integer())] =
+        Sym::axis(static_cast<int>(a));
+  result.value.node =
+      builder.reduce(graph::ReduceKind::Sum, {product.extents.begin(), own}, {own, product.extents.end()},
+                     {body, graph::identity_index(product.extents.size())});
   Piece piece{builder.finish(f.name, {std::move(result)}), {target}};
   planned_.push_back({std::move(piece), StepKind::Product, {}, std::move(product)});
 }

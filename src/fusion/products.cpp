@@ -47,9 +47,12 @@ class Search {
     return result;
   }
 
-  // Batches, rows, columns: a side that is a tensor as it is has the columns, and where both are the later argument.
+  // Batches, rows, columns: a side that is a tensor as it is has the columns, and where both are the later
+  // argument.
   std::vector<int> order_of(NodeId id, const Sides& sides) const {
-    const auto input_of = [&](const std::vector<Access>& side) { return is_plain(side) ? graph_[side[0].node].input : -1; };
+    const auto input_of = [&](const std::vector<Access>& side) {
+      return is_plain(side) ? graph_[side[0].node].input : -1;
+    };
     const LoopSet columns = input_of(sides.left) > input_of(sides.right) ? sides.left_axes : sides.right_axes;
     const LoopSet rows = input_of(sides.left) > input_of(sides.right) ? sides.right_axes : sides.left_axes;
     std::vector<int> order;
@@ -70,7 +73,9 @@ class Search {
     for (std::size_t r = rank; r < total; ++r) {
       seen_.clear();
       found_.clear();
-      if (collect(body, static_cast<int>(r), below(rank), static_cast<int>(total), node.reduce != graph::ReduceKind::Sum)) return true;
+      if (collect(body, static_cast<int>(r), below(rank), static_cast<int>(total),
+                  node.reduce != graph::ReduceKind::Sum))
+        return true;
     }
     return false;
   }
@@ -296,6 +301,19 @@ std::vector<Operand> common_factors(const graph::Function& f, Dependence& depend
   return common.value_or(std::vector<Operand>{});
 }
 
+// The last of these nodes that a value is made of; -1: none.
+NodeId last_below(const Graph& graph, NodeId value, const std::vector<NodeId>& nodes) {
+  std::vector<bool> below(static_cast<std::size_t>(value) + 1, false);
+  below.back() = true;
+  NodeId last = -1;
+  for (NodeId id = value; id >= 0; --id) {
+    if (!below[static_cast<std::size_t>(id)]) continue;
+    if (last < 0 && std::find(nodes.begin(), nodes.end(), id) != nodes.end()) last = id;
+    for (const Operand& operand : graph[id].operands) below[static_cast<std::size_t>(operand.node)] = true;
+  }
+  return last;
+}
+
 // ---- axes that are read in two parts
 
 // The D of axis / D and axis % D where the index has such parts.
@@ -367,14 +385,17 @@ bool is_matrix_product(const graph::Function& f, Dependence& dependence, NodeId 
 std::vector<MatrixProduct> find_products(const graph::Function& f, Dependence& dependence) {
   Search search(f, dependence);
   std::vector<MatrixProduct> result;
-  for (const NodeId id : search.products()) {
+  const std::vector<NodeId> products = search.products();
+  for (const NodeId id : products) {
     const graph::Node& node = f.graph[id];
     const auto sides = search.sides_of(id);
-    MatrixProduct product{id, sides->left, sides->right, graph::iteration_of(node), search.order_of(id, *sides), {}};
+    MatrixProduct product{
+        id, sides->left, sides->right, graph::iteration_of(node), search.order_of(id, *sides), {}};
     for (const Operand& factor : common_factors(f, dependence, id)) {
       const LoopSet axes = dependence({factor.node, factor.index});
       const bool of_left = !(axes & ~sides->left_axes), of_right = !(axes & ~sides->right_axes);
-      if (of_left == of_right) continue;
+      // One that later products are made of comes too late.
+      if (of_left == of_right || last_below(f.graph, factor.node, products) > id) continue;
       (of_left ? product.left : product.right).push_back({factor.node, factor.index});
       product.taken_back.push_back(factor);
     }

@@ -15,7 +15,8 @@ struct MatrixProduct {
   graph::NodeId node = -1;
   std::vector<Access> left, right;
   graph::Shape extents;
-  std::vector<int> order;  // the node's axes as they are stored: batches, rows, and the columns that the weight has
+  std::vector<int>
+      order;  // the node's axes as they are stored: batches, rows, and the columns that the weight has
   // What multiplies the product wherever it is used and varies with one side's rows only: it stands among
   // that side's factors too, so that `node` times these (over the node's own axes) is what the product
   // computes. Rules take such factors, the statistic of a norm, out of the sum; a kernel before writes them
@@ -30,8 +31,8 @@ struct MatrixProduct {
 // side but one that may broadcast.
 std::vector<MatrixProduct> find_products(const graph::Function& function, Dependence& dependence);
 
-// The reductions along keys, of what scores are made into, that something else than such a reduction reads: what an
-// attention leaves.
+// The reductions along keys, of what scores are made into, that something else than such a reduction reads:
+// what an attention leaves.
 std::vector<graph::NodeId> attended_values(const graph::Function& function, Dependence& dependence);
 
 // Whether the node is a sum of products, over more than a handful of elements, of two sides that each have an

@@ -115,8 +115,8 @@ class Planner {
 
   bool packed(Step s) const { return packed_[s == &ProductAxis::a ? 0 : s == &ProductAxis::b ? 1 : 2]; }
 
-  // The tensor becomes a copy in the type of the product: its own axes one behind the other, summed ones last. An operand is
-  // copied before the calls, the result behind them.
+  // The tensor becomes a copy in the type of the product: its own axes one behind the other, summed ones
+  // last. An operand is copied before the calls, the result behind them.
   void pack(ProductTensor& tensor, Step s) {
     const bool result = s == &ProductAxis::c;
     if (packed(s)) throw Error("a product's tensor cannot be addressed");
@@ -124,7 +124,8 @@ class Planner {
     std::vector<ProductAxis*> order;
     for (const bool summed : {false, true})
       for (ProductAxis& axis : axes_)
-        if ((axis.c == 0) == summed && (axis.*s != 0 || (summed && !result)) && axis.size != 1) order.push_back(&axis);
+        if ((axis.c == 0) == summed && (axis.*s != 0 || (summed && !result)) && axis.size != 1)
+          order.push_back(&axis);
     if (order.size() > Packing::kMostAxes) throw Error("a product's tensor has too many axes");
     Packing packing;
     packing.axes = static_cast<int>(order.size());

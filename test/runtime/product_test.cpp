@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How products of strided tensors come down to a library's calls: which axes become one, what is packed, what is looped
-// over; and that the calls compute the product.
+// How products of strided tensors come down to a library's calls: which axes become one, what is packed, what
+// is looped over; and that the calls compute the product.
 #include "flashlight/generated/product.h"
 
 #include <gtest/gtest.h>
@@ -53,7 +53,7 @@ struct Made {
 
 // Runs the product on random numbers and compares with its definition.
 Made make(const std::vector<ProductAxis>& axes) {
-  const auto extent = [&](long long ProductAxis::*step) {
+  const auto extent = [&](long long ProductAxis::* step) {
     long long last = 0;
     for (const ProductAxis& axis : axes) last += (axis.size - 1) * axis.*step;
     return static_cast<std::size_t>(last + 1);
@@ -64,7 +64,8 @@ Made make(const std::vector<ProductAxis>& axes) {
   std::vector<bool> started(c.size(), false);
   for (bool more = true; more;) {
     long long ia = 0, ib = 0, ic = 0;
-    for (std::size_t k = 0; k < axes.size(); ++k) ia += at[k] * axes[k].a, ib += at[k] * axes[k].b, ic += at[k] * axes[k].c;
+    for (std::size_t k = 0; k < axes.size(); ++k)
+      ia += at[k] * axes[k].a, ib += at[k] * axes[k].b, ic += at[k] * axes[k].c;
     const auto to = static_cast<std::size_t>(ic);
     if (!started[to]) wanted[to] = 0;
     started[to] = true;
@@ -76,8 +77,8 @@ Made make(const std::vector<ProductAxis>& axes) {
     }
   }
   Memory memory;
-  const Product product = plan_product(axes, {c.data(), DType::kFloat32}, {a.data(), DType::kFloat32}, {b.data(), DType::kFloat32},
-                                       DType::kFloat32, reserve, &memory);
+  const Product product = plan_product(axes, {c.data(), DType::kFloat32}, {a.data(), DType::kFloat32},
+                                       {b.data(), DType::kFloat32}, DType::kFloat32, reserve, &memory);
   for (const Packing& packing : product.packings) copy(packing);
   for (const Gemm& gemm : product.calls) multiply_on_host(gemm);
   for (const Packing& packing : product.unpackings) copy(packing);
@@ -151,7 +152,8 @@ TEST(PlanProduct, SizesOfOne) {
 TEST(PlanProduct, EmptySumsAreZero) {
   Floats a(1), b(1), c(6, 99.0f);
   Memory memory;
-  const Product product = plan_product({{2, 3, 1, 0}, {3, 1, 0, 1}, {0, 0, 1, 3}}, {c.data(), DType::kFloat32}, {a.data(), DType::kFloat32},
+  const Product product = plan_product({{2, 3, 1, 0}, {3, 1, 0, 1}, {0, 0, 1, 3}},
+                                       {c.data(), DType::kFloat32}, {a.data(), DType::kFloat32},
                                        {b.data(), DType::kFloat32}, DType::kFloat32, reserve, &memory);
   for (const Gemm& gemm : product.calls) multiply_on_host(gemm);
   EXPECT_EQ(c, Floats(6, 0.0f));
@@ -159,14 +161,17 @@ TEST(PlanProduct, EmptySumsAreZero) {
 
 TEST(PlanProduct, NothingIsMadeOfNoRows) {
   Memory memory;
-  EXPECT_TRUE(plan_product({{0, 3, 1, 0}, {3, 1, 0, 1}, {4, 0, 1, 3}}, {}, {}, {}, DType::kFloat16, reserve, &memory).calls.empty());
+  EXPECT_TRUE(
+      plan_product({{0, 3, 1, 0}, {3, 1, 0, 1}, {4, 0, 1, 3}}, {}, {}, {}, DType::kFloat16, reserve, &memory)
+          .calls.empty());
 }
 
 TEST(PlanProduct, OperandsOfAnotherTypeAreConverted) {
   Floats a(15), c(35);
   std::vector<std::uint16_t> b(21);
   Memory memory;
-  const Product product = plan_product({{5, 7, 3, 0}, {7, 1, 0, 1}, {3, 0, 1, 7}}, {c.data(), DType::kFloat32}, {a.data(), DType::kFloat32},
+  const Product product = plan_product({{5, 7, 3, 0}, {7, 1, 0, 1}, {3, 0, 1, 7}},
+                                       {c.data(), DType::kFloat32}, {a.data(), DType::kFloat32},
                                        {b.data(), DType::kBFloat16}, DType::kFloat32, reserve, &memory);
   ASSERT_EQ(product.packings.size(), 1u);
   EXPECT_EQ(product.packings[0].from, DType::kBFloat16);

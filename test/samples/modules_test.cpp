@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Functions that are more than attention, on the emulated device and against the program run in float64; their C entries,
-// in a workspace that the caller sizes.
+// Functions that are more than attention, on the emulated device and against the program run in float64;
+// their C entries, in a workspace that the caller sizes.
 #include "modules.h"
 
 #include <dlpack/dlpack.h>
@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-extern "C" int flashlight_cross(const DLTensor* const* in, DLTensor* const* out, const double* scalars, void* workspace,
-                                std::size_t workspace_bytes, void* stream);
+extern "C" int flashlight_cross(const DLTensor* const* in, DLTensor* const* out, const double* scalars,
+                                void* workspace, std::size_t workspace_bytes, void* stream);
 extern "C" std::size_t flashlight_cross_workspace_size(const DLTensor* const* in, const double* scalars);
 extern "C" const char* flashlight_last_error();
 
@@ -35,13 +35,15 @@ template <class Run> void agree(const Run& run, double tolerance = 0.02) {
 constexpr std::int64_t kEmbedding = 24, kLength = 37, kDepth = 16, kHeads = 2;
 
 TEST(Modules, WeightsOfEachHead) {
-  const Tensor x = randn({2, kLength, kEmbedding}, 1), wo = weight({kHeads, kDepth, kEmbedding}, 5) / 4, bo = randn({kEmbedding}, 6);
+  const Tensor x = randn({2, kLength, kEmbedding}, 1), wo = weight({kHeads, kDepth, kEmbedding}, 5) / 4,
+               bo = randn({kEmbedding}, 6);
   const auto w = [](std::uint64_t seed) { return weight({kEmbedding, kHeads, kDepth}, seed); };
   agree([&](auto f) { return einsum_weights(f(x), f(w(2)), f(w(3)), f(w(4)), f(wo), f(bo)); });
 }
 
 TEST(Modules, NormsOfProjections) {
-  const Tensor x = randn({2, kLength, kEmbedding}, 1), g = 1 + randn({kDepth}, 6) / 8, bq = randn({kDepth}, 7);
+  const Tensor x = randn({2, kLength, kEmbedding}, 1), g = 1 + randn({kDepth}, 6) / 8,
+               bq = randn({kDepth}, 7);
   const auto w = [](std::uint64_t seed) { return randn({kDepth, kEmbedding}, seed) / 5; };
   agree([&](auto f) { return norms_of_projections(f(x), f(w(2)), f(bq), f(w(3)), f(w(4)), f(g)); });
 }
@@ -50,8 +52,11 @@ TEST(Modules, AWholeLayer) {
   const Tensor x = randn({2, kLength, kEmbedding}, 1), g = 1 + randn({kEmbedding}, 2) / 8;
   const std::int64_t width = kHeads * kDepth, hidden = 56;
   const auto into = [&](std::uint64_t seed) { return weight({kEmbedding, width}, seed); };
-  const Tensor wo = weight({width, kEmbedding}, 6), w1 = weight({kEmbedding, hidden}, 7), w2 = weight({hidden, kEmbedding}, 8);
-  agree([&](auto f) { return layer(f(x), {f(g), f(into(3)), f(into(4)), f(into(5)), f(wo), f(g), f(w1), f(w2)}); });
+  const Tensor wo = weight({width, kEmbedding}, 6), w1 = weight({kEmbedding, hidden}, 7),
+               w2 = weight({hidden, kEmbedding}, 8);
+  agree([&](auto f) {
+    return layer(f(x), {f(g), f(into(3)), f(into(4)), f(into(5)), f(wo), f(g), f(w1), f(w2)});
+  });
 }
 
 TEST(Modules, ANormOfAllHeads) {
@@ -61,22 +66,30 @@ TEST(Modules, ANormOfAllHeads) {
 }
 
 TEST(Modules, StridedArguments) {  // no unit stride along the summed axis, and weights of a batch of one
-  const Tensor x = randn({2, kEmbedding, 2 * kLength}, 1), k = randn({2, 21, kDepth}, 2), v = randn({2, 21, kDepth}, 3);
+  const Tensor x = randn({2, kEmbedding, 2 * kLength}, 1), k = randn({2, 21, kDepth}, 2),
+               v = randn({2, 21, kDepth}, 3);
   const Tensor wq = weight({kEmbedding, 2 * kDepth}, 4), wo = weight({1, kDepth, kEmbedding}, 5);
   const auto every_other = [](const Tensor& t) { return t.slice(-1, 0, t.size(-1), 2); };
-  agree([&](auto f) { return cross(every_other(f(x)).transpose(-2, -1), f(k), f(v), every_other(f(wq)), f(wo)); });
+  agree([&](auto f) {
+    return cross(every_other(f(x)).transpose(-2, -1), f(k), f(v), every_other(f(wq)), f(wo));
+  });
 }
 
 TEST(Modules, WeightsOfEachBatchElement) {
-  const Tensor x = randn({2, kLength, kEmbedding}, 1), k = randn({2, 21, kDepth}, 2), v = randn({2, 21, kDepth}, 3);
+  const Tensor x = randn({2, kLength, kEmbedding}, 1), k = randn({2, 21, kDepth}, 2),
+               v = randn({2, 21, kDepth}, 3);
   const Tensor wq = randn({2, kEmbedding, kDepth}, 4) / 5, wo = randn({2, kDepth, kEmbedding}, 5) / 4;
   agree([&](auto f) { return cross(f(x), f(k), f(v), f(wq), f(wo)); });
 }
 
 TEST(Modules, OtherTypesOfWeightsPromote) {
-  const Tensor x = randn({2, kLength, kEmbedding}, 1), k = randn({2, 21, kDepth}, 2), v = randn({2, 21, kDepth}, 3);
+  const Tensor x = randn({2, kLength, kEmbedding}, 1), k = randn({2, 21, kDepth}, 2),
+               v = randn({2, 21, kDepth}, 3);
   const Tensor wq = weight({kEmbedding, kDepth}, 4), wo = weight({kDepth, kEmbedding}, 5);
-  const auto run = [&](auto f) { return cross(f(x), f(k), f(v), f(wq), wo.to(f(x).dtype() == kFloat64 ? kFloat64 : kFloat32).to(f(x).device())); };
+  const auto run = [&](auto f) {
+    return cross(f(x), f(k), f(v), f(wq),
+                 wo.to(f(x).dtype() == kFloat64 ? kFloat64 : kFloat32).to(f(x).device()));
+  };
   const Tensor wanted = run([](const Tensor& t) { return t.to(kFloat16).to(kFloat64); });
   const Tensor got = run([](const Tensor& t) { return t.to(kFloat16).to(kCUDA); });
   EXPECT_EQ(got.dtype(), kFloat32);
@@ -99,7 +112,8 @@ TEST(Modules, LinearAttentionOfProjections) {
 TEST(Modules, NothingIsComputedOfEmptyTensors) {
   const Tensor x = zeros({2, 0, kEmbedding}), k = randn({2, 21, kDepth}, 2), v = randn({2, 21, kDepth}, 3);
   const auto f = [](const Tensor& t) { return t.to(kFloat16).to(kCUDA); };
-  const Tensor got = cross(f(x), f(k), f(v), f(weight({kEmbedding, kDepth}, 4)), f(weight({kDepth, kEmbedding}, 5)));
+  const Tensor got =
+      cross(f(x), f(k), f(v), f(weight({kEmbedding, kDepth}, 4)), f(weight({kDepth, kEmbedding}, 5)));
   EXPECT_EQ(got.numel(), 0);
 }
 
@@ -145,7 +159,9 @@ TEST(Modules, TheCallerSizesAndSuppliesTheWorkspace) {
   for (const bool given : {false, true}) {
     Lent out(zeros({2, kLength, kEmbedding}));
     DLTensor* const results[] = {&out.tensor};
-    ASSERT_EQ(flashlight_cross(call.in.data(), results, nullptr, given ? workspace : nullptr, given ? bytes : 0, nullptr), 0)
+    ASSERT_EQ(flashlight_cross(call.in.data(), results, nullptr, given ? workspace : nullptr,
+                               given ? bytes : 0, nullptr),
+              0)
         << flashlight_last_error();
     if (first.empty()) first = out.data;
     EXPECT_EQ(out.data, first);
@@ -162,7 +178,8 @@ TEST(Modules, AResultWithoutAUnitStrideIsCopiedTo) {
   Lent dense(zeros({2, kLength, kEmbedding})), apart(zeros({2, kLength, kEmbedding}), 3);
   for (Lent* out : {&dense, &apart}) {
     DLTensor* const results[] = {&out->tensor};
-    ASSERT_EQ(flashlight_cross(call.in.data(), results, nullptr, nullptr, 0, nullptr), 0) << flashlight_last_error();
+    ASSERT_EQ(flashlight_cross(call.in.data(), results, nullptr, nullptr, 0, nullptr), 0)
+        << flashlight_last_error();
   }
   for (std::size_t k = 0; k < dense.data.size(); ++k) EXPECT_EQ(apart.data[3 * k], dense.data[k]);
 }
