@@ -298,9 +298,10 @@ int Launch::narrow(long long value) const {
 
 long long Launch::threshold(long long value) const {
   // Beside it stand two sizes and a constant of a million at most, and against it two positions; all sums fit narrow().
-  constexpr long long kMost = 1ll << 28, kLongest = 1ll << 24;
+  // Close to the end of 64 bits the eager program's sums may wrap around.
+  constexpr long long kMost = 1ll << 28, kLongest = 1ll << 24, kWraps = 1ll << 62;
   const bool short_enough = std::all_of(sizes_.begin(), sizes_.end(), [](long long size) { return size <= kLongest; });
-  return short_enough ? std::clamp(value, -kMost, kMost) : value;
+  return short_enough && value <= kWraps && value >= -kWraps ? std::clamp(value, -kMost, kMost) : value;
 }
 
 int Launch::grid(long long ctas) const {

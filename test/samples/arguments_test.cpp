@@ -209,9 +209,11 @@ TEST(Arguments, DivisionByZeroIsAnErrorAsInTheEagerProgram) {
 TEST(Arguments, WindowsMayBeAsWideAsIntegersAre) {
   const Arguments a;
   for (const std::int64_t width : {std::int64_t{3}, std::int64_t{1} << 29, std::int64_t{1} << 30, std::int64_t{INT_MAX},
-                                   std::int64_t{1} << 40, std::int64_t{LLONG_MAX}})
+                                   std::int64_t{1} << 40, std::int64_t{1} << 62})
     for (const int ahead : {2, -4, 1 << 30, INT_MAX})
       expect_near(near(on(a.q), on(a.k), on(a.v), width, ahead), near(a.q, a.k, a.v, width, ahead), 0.02);
+  const std::string text = error_of([&] { near(on(a.q), on(a.k), on(a.v), LLONG_MAX, 2); });
+  EXPECT_NE(text.find("does not fit the kernel's 32-bit indices"), std::string::npos) << text;
   for (const std::int64_t width : {5, 12, -3, 1 << 20})
     expect_near(within_least(on(a.q), on(a.k), on(a.v), width), within_least(a.q, a.k, a.v, width), 0.02);
 }
