@@ -311,11 +311,11 @@ std::vector<std::string> argument_list(const Signature& f) {
 
 std::string part_suffix(const VariantText& v, std::size_t part) { return v.parts.size() > 1 ? std::to_string(part + 1) : ""; }
 
-// Hands something on from kernel to kernel.
+// Hands something on from kernel to kernel, or may have to pack what a product reads.
 bool has_memory(const VariantText& v) {
   return std::any_of(v.parts.begin(), v.parts.end(), [](const PartText& part) {
     const auto& targets = part.part->targets;
-    return (part.few && part.few->combine) ||
+    return (part.few && part.few->combine) || part.part->kind == fusion::StepKind::Product ||
            std::any_of(targets.begin(), targets.end(), [](const fusion::Target& t) { return t.intermediate; });
   });
 }
