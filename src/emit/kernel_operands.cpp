@@ -183,7 +183,7 @@ void KernelWriter::write_operands(Writer& w) {
     w.line("const KeyVec<N> " + v.name + "{smem" + (offset.empty() ? "" : " + " + offset) + "};");
     offset += (offset.empty() ? "" : " + ") + v.name + ".bytes";
   }
-  if (split_) w.line("unsigned char* const exchange = smem + " + offset + ";");
+  if (split_) w.line("unsigned char* const exchange = smem" + (offset.empty() ? "" : " + " + offset) + ";");
 }
 
 // What the operand's tiles are copied from.
