@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Masks that fill with a large negative number instead of -inf.
+// Masks that fill with a large negative number instead of -inf, here such as float16 can hold.
 #include <flashlight/flashlight.h>
 
 #include "sample.h"
@@ -12,13 +12,13 @@ using namespace flashlight;
 FLASHLIGHT_FUSE Tensor filled(const Tensor& q, const Tensor& k, const Tensor& v, int64_t before) {
   Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));
   Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));
-  return matmul(softmax(scores.masked_fill(j > i + before, -1e9), -1), v);
+  return matmul(softmax(scores.masked_fill(j > i + before, -1e4), -1), v);
 }
 
 // mask: [Sq, Sk], true where a query does not see a key
 FLASHLIGHT_FUSE Tensor filled_by_tensor(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) {
   Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));
-  return matmul(softmax(masked_fill(scores, mask, -1e10), -1), v);
+  return matmul(softmax(masked_fill(scores, mask, -6e4), -1), v);
 }
 
 int main(int argc, char** argv) {

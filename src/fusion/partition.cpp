@@ -300,8 +300,8 @@ FusionPlan plan_fusion(const Function& function, const PlanOptions& options) {
       else if (auto reason = reason_of_products(result.steps)) result.reason = std::move(reason);
       return result;
     } catch (const Refused& refused) {  // with products out of the way another reason may count
-      if (!result.reason || (has_products && means.leftovers && result.reason->id != "no-attention"))
-        result.reason = refused.reason;
+      const bool says_more = has_products && means.leftovers && refused.reason.id != "no-attention";
+      if (!result.reason || (says_more && result.reason->id != "no-attention")) result.reason = refused.reason;
     }
   }
   return result;

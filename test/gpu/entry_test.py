@@ -29,7 +29,9 @@ def entry(sample, function):
 
 def dl(array, dtype=None, device=entries.CPU):
     strides = [s // array.itemsize for s in array.strides]
-    return entries.describe(array.ctypes.data, array.shape, strides, dtype or array.dtype.name, device)
+    described = entries.describe(array.ctypes.data, array.shape, strides, dtype or array.dtype.name, device)
+    described.array = array  # which would go, and leave its memory to another
+    return described
 
 
 def softmax_product(scores, v):

