@@ -11,12 +11,12 @@ namespace {
 
 constexpr int kSharedLimit = 227 * 1024, kBarrierBytes = 1024;
 // What addresses, loop state and the products' descriptors take, fitted to what ptxas says of all samples at all head dims;
-// more where addresses, positions or intermediate values of many scores are alive at once. Of three consumers' smaller tiles
-// ptxas keeps fewer alive.
+// more where addresses, positions or intermediate values of many scores are alive at once, or accumulators that are joined in
+// the end. Of three consumers' smaller tiles ptxas keeps fewer alive.
 int other_registers(const Demand& d, const WgmmaShape& s) {
   const int loads = d.reads_elements ? 14 : 0;
   if (d.long_elements) return 114 + loads;
-  return s.consumers == 3 ? 18 + loads : 22 + loads + (d.uses_positions ? 28 : 0);
+  return s.consumers == 3 ? 18 + loads : 22 + loads + (d.uses_positions ? 28 : 0) + (d.accumulators.size() > 1 ? 10 : 0);
 }
 constexpr int kMostColumns = 256;  // of one wgmma
 constexpr int kMostStages = 4;
