@@ -60,16 +60,18 @@ class Group {
     Index iteration = access.index;
     const int inner = bound + static_cast<int>(node.reduced.size());
     for (int loop = bound; loop < inner; ++loop) iteration.push_back(Sym::axis(loop));
+    if (node.op == Op::Reduce) check_work(access, compose(node.operands[0], iteration), bound);
     if (inner > 60) refuse(access.node, "unsupported-reduction", "reductions are nested too deep");
     for (const graph::Operand& operand : node.operands) visit(compose(operand, iteration), inner);
   }
+
+  static bool is_handful(const Sym& size) { return size.as_integer() && *size.as_integer() <= kHandful; }
 
   void check_reduction(const Access& access) {
     const graph::Node& node = graph_[access.node];
     if (node.reduce == graph::ReduceKind::ArgMax)
       refuse(access.node, "opaque", "argmax is not computed element by element");
-    const auto few = [](const Sym& size) { return size.as_integer() && *size.as_integer() <= kHandful; };
-    if (std::all_of(node.reduced.begin(), node.reduced.end(), few)) return;
+    if (std::all_of(node.reduced.begin(), node.reduced.end(), is_handful)) return;
     if (is_matrix_product(function_, dependence_, access.node))
       refuse(access.node, "unsupported-contraction", "a matrix product is not computed element by element");
     const LoopSet loops = dependence_(access);
@@ -77,6 +79,19 @@ class Group {
       refuse(access.node, "unsupported-reduction",
              "a reduction is repeated for each element of what another one runs over");
     reduced_for_ |= loops;
+  }
+
+  // A reduction passes over elements that some tensor has; a sum of all scores, sum_i sum_j sum_d q[i, d] k[j, d], does not.
+  void check_work(const Access& access, const Access& body, int bound) {
+    const graph::Node& node = graph_[access.node];
+    LoopSet large = 0;
+    for (std::size_t r = 0; r < node.reduced.size(); ++r)
+      if (!is_handful(node.reduced[r])) large |= bit(bound + static_cast<int>(r));
+    const std::vector<Access> factors = factors_of(graph_, body);
+    const bool covered = std::any_of(factors.begin(), factors.end(),
+                                     [&](const Access& factor) { return (dependence_(factor) & large) == large; });
+    if (!covered)
+      refuse(access.node, "unsupported-contraction", "a sum over pairs of elements is as much work as the scores, and no library makes it");
   }
 
   const graph::Function& function_;
