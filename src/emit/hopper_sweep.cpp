@@ -39,6 +39,10 @@ void HopperWriter::find_costs(const kernel::Sweep& sweep) {
   for (const kernel::Step& step : sweep.steps) values.push_back(step.value);
   const auto look = [&](Expr root) {
     if (!root) return;
+    const std::vector<Expr> functions = alg::collect(root, {alg::Op::kTanh, alg::Op::kSigmoid, alg::Op::kLog, alg::Op::kCall});
+    demand.uses_functions |= in_value && std::any_of(functions.begin(), functions.end(), [](Expr f) {
+      return !f.is(alg::Op::kCall) || f.function_id() < kernel::kExp2;  // but for those of every sweep
+    });
     for (Expr call : alg::collect(root, {alg::Op::kCall})) demand.long_elements |= is_long(call.function_id());
     for (Expr leaf : alg::collect(root, {alg::Op::kLeaf})) {
       const bool contracted = std::any_of(program_.contractions.begin(), program_.contractions.end(),

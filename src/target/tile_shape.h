@@ -26,6 +26,7 @@ struct Demand {
   bool skips_tiles = false;                     // a mask empties some
   bool busy_loader = false;                     // which tile is next is searched for
   bool uses_positions = false;                  // scores are computed from the keys' or rows' numbers
+  bool uses_functions = false;   // such as tanh
   bool reads_elements = false;                  // scores meet numbers from global memory, each its own
   bool long_elements = false;                   // what is computed of a score has branches or a long polynomial
 };

@@ -16,7 +16,7 @@ constexpr int kSharedLimit = 227 * 1024, kBarrierBytes = 1024;
 int other_registers(const Demand& d, const WgmmaShape& s) {
   const int loads = d.reads_elements ? 14 : 0;
   if (d.long_elements) return 114 + loads;
-  return s.consumers == 3 ? 18 + loads : 22 + loads + (d.uses_positions ? 28 : 0) + (d.accumulators.size() > 1 ? 10 : 0);
+  return s.consumers == 3 ? 18 + loads + (d.uses_positions || d.uses_functions ? 8 : 0) : 22 + loads + (d.uses_positions ? 28 : 0) + (d.accumulators.size() > 1 ? 10 : 0);
 }
 constexpr int kMostColumns = 256;  // of one wgmma
 constexpr int kMostStages = 4;
