@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What becomes one kernel: sweeps, contractions, references; and the reasons where nothing does.
 #include "fusion/describe.h"
+#include "fusion/group.h"
+#include "fusion/roles.h"
 #include "planning.h"
 
 namespace flashlight::fusion {
@@ -218,6 +220,18 @@ TEST(Describe, AlgebraForReaders) {
   EXPECT_EQ(readable("x + " + log1p + "f2) - buf2(f99)", 80), "x + log1p(f2) - buf2(f99)");
   EXPECT_EQ(readable("abcdef", 4), "abcd ...");
   EXPECT_EQ(readable("abc\xc3\xa4", 4), "abc ...");
+}
+
+// One warp would do the work of all scores.
+TEST(Reasons, AGroupDoesNotSumOverPairsOfElements) {
+  const graph::Function function = graph::read(2, [](const Tensors& t) -> Tensors {
+    const T rows = T(scores_of(t[0], t[1])).op("sum", Sym(-1), graph::flag(false));
+    return {rows.op("sum", Sym(-1), graph::flag(false))};
+  });
+  try {
+    plan_group(function);
+    FAIL() << "it was planned";
+  } catch (const Refused& refused) { expect_reason(refused.reason, "unsupported-contraction", "pairs of elements"); }
 }
 
 TEST(Reasons, ARunningSumAlongTheQueries) {
