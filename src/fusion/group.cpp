@@ -65,8 +65,6 @@ class Group {
     for (const graph::Operand& operand : node.operands) visit(compose(operand, iteration), inner);
   }
 
-  static bool is_handful(const Sym& size) { return size.as_integer() && *size.as_integer() <= kHandful; }
-
   void check_reduction(const Access& access) {
     const graph::Node& node = graph_[access.node];
     if (node.reduce == graph::ReduceKind::ArgMax)

@@ -19,11 +19,6 @@ Index iteration_of(const graph::Node& node, const Access& access, int bound) {
   return iteration;
 }
 
-bool is_handful(const Sym& size) {
-  const auto n = size.as_integer();
-  return n && *n <= kHandful;
-}
-
 }  // namespace
 
 bool Locality::is_cheap(const Access& access, int bound) {

@@ -12,6 +12,13 @@ namespace flashlight::fusion {
 // Loops that reductions inside a point value bind, from here up: no loop of a plan has such a number.
 inline constexpr int kFirstBound = 40;
 
+// The most elements of "a handful".
+inline constexpr int kHandful = 16;
+inline bool is_handful(const graph::Sym& size) {
+  const auto n = size.as_integer();
+  return n && *n <= kHandful;
+}
+
 // A value is local where it is made of inputs by maps, gathers, concatenations and reductions that are cheap enough to be
 // repeated wherever the value is needed. Such a reduction varies with queries or with keys, not with both; it runs over a
 // handful of elements, or over features (neither over all queries nor over all keys), and then it belongs to a row as a
@@ -42,9 +49,6 @@ class Locality {
   std::map<Access, bool> memo_, memo_of_pairs_;
   bool of_pairs_ = false;
 };
-
-// The most elements of "a handful".
-inline constexpr int kHandful = 16;
 
 // The reductions inside a local value, inner ones first, each once. `except`: those that vary with this loop are left out.
 std::vector<Access> reductions_in(const graph::Graph& graph, Dependence& dependence, const Access& access, int except);

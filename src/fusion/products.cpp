@@ -96,11 +96,6 @@ class Search {
   }
 
  private:
-  static bool is_handful(const Sym& size) {
-    const auto n = size.as_integer();
-    return n && *n <= kHandful;
-  }
-
   // The sides that grow from two factors which both vary with what is summed over. A factor joins the side
   // that has all its axes, and where both have them the one that is computed anyway.
   std::optional<Sides> around(const std::vector<Access>& factors, std::size_t p, std::size_t q,

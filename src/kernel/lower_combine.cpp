@@ -11,9 +11,6 @@ using alg::ReferenceKind;
 
 namespace {
 
-Expr times(Expr a, Expr b) { return !a ? b : !b ? a : a.is_constant(1) ? b : b.is_constant(1) ? a : a * b; }
-Expr make_finite(Expr maximum) { return where(gt(maximum, -kInf), maximum, 0.0); }
-
 bool counts_keys(const Step& step) {
   if (step.kind == StepKind::Shift && step.operand < 0) return true;
   if (!step.value) return false;

@@ -12,9 +12,7 @@ using alg::ReferenceKind;
 
 namespace {
 
-Expr make_finite(Expr maximum) { return where(gt(maximum, -kInf), maximum, 0.0); }
 Expr is_finite(Expr x) { return alg::all_of({gt(x, -kInf), lt(x, kInf)}); }
-Expr times(Expr a, Expr b) { return !a ? b : !b ? a : a.is_constant(1) ? b : b.is_constant(1) ? a : a * b; }
 
 // exp(a + b) as exp2(c * a + c * b), c = log2(e): what is of the row alone is multiplied once a row.
 Expr with_exp2(Expr e) {

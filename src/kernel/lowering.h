@@ -18,6 +18,12 @@ namespace alg = fusion::algebra;
 inline constexpr double kLog2E = 1.4426950408889634074;
 inline constexpr double kInf = std::numeric_limits<double>::infinity();
 
+// The product, where no factor stands for 1.
+inline Expr times(Expr a, Expr b) {
+  return !a ? b : !b ? a : a.is_constant(1) ? b : b.is_constant(1) ? a : a * b;
+}
+inline Expr make_finite(Expr maximum) { return where(gt(maximum, -kInf), maximum, 0.0); }
+
 class Lowering {
  public:
   Lowering(const graph::Function& function, const fusion::KernelPlan& plan);
