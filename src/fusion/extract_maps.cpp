@@ -39,8 +39,7 @@ bool Extraction::is_power(const Access& access) const {
 }
 
 bool Extraction::is_value(const Access& access) {
-  const Fn fn = graph_[access.node].fn;
-  if (fn == Fn::Mul || fn == Fn::Pow) return false;
+  if (graph_[access.node].fn == Fn::Mul) return false;
   const LoopSet loops = dependence_(access);
   return !(loops & bit(plan_.row)) && varies_with_columns(loops);
 }

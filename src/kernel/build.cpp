@@ -73,9 +73,10 @@ Operand Lowering::split_factors(const alg::Accumulator& a, std::vector<Expr>& le
       continue;
     }
     if (space & kRow) refuse("rank-three", "a streamed sum varies with query, key and output column at once: " + alg::to_string(atom), "write it as a product of a term over (query, key) and a term over (key, column)", atom);
-    if (!atom.is(alg::Op::kLeaf) || factor.power != 1) refuse("unsupported-value", "the values of a contraction are computed by an expression that is not fused yet: " + alg::to_string(atom), "compute the values before the attention", atom);
+    const bool repeats = factor.power == 1 || factor.power == 2 || factor.power == 3;
+    if (!atom.is(alg::Op::kLeaf) || !repeats) refuse("unsupported-value", "the values of a contraction are computed by an expression that is not fused yet: " + alg::to_string(atom), "compute the values before the attention", atom);
     const fusion::Leaf& leaf = program_.plan->leaves[atom.leaf_id()];
-    right.factors.push_back({leaf.node, leaf.index});
+    right.factors.insert(right.factors.end(), static_cast<std::size_t>(factor.power), {leaf.node, leaf.index});
     for (std::size_t l = 0; l < program_.plan->loops.size(); ++l) {
       if (program_.plan->loops[l].role != fusion::Role::Column || !(leaf.loops >> l & 1)) continue;
       if (right.cols >= 0 && right.cols != static_cast<int>(l)) refuse("rank-three", "the values have two output columns", "flatten them into one axis", atom);

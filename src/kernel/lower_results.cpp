@@ -62,8 +62,12 @@ std::map<Expr, Expr> Lowering::quotients_of(const alg::Sweep& sweep, Expr fixup,
 }
 
 // A product with a sum that has no keys is 0 whatever its other factors, exponentials of the missing maximum
-// above all. `with` maps what the fix-up is made of; inner products come before outer ones.
+// above all: it is not looked at where the sum's own reference says that there is none, and else the maximum counts as 0.
+// `with` maps what the fix-up is made of; inner products come before outer ones.
 void Lowering::guard_products(const alg::Sweep& sweep, Expr fixup, std::map<Expr, Expr>& with) {
+  for (Expr power : alg::collect(fixup, {alg::Op::kExp}))  // the largest of several exponents, of which one has no maximum
+    for (Expr largest : alg::collect(power, {alg::Op::kMax2}))
+      if (!alg::collect(largest, {alg::Op::kKnown}).empty()) with[largest] = with_finite_maxima(sweep, largest, with);
   std::vector<Expr> products = alg::collect(fixup, {alg::Op::kMul});
   std::sort(products.begin(), products.end());
   for (Expr product : products) {
@@ -79,9 +83,27 @@ void Lowering::guard_products(const alg::Sweep& sweep, Expr fixup, std::map<Expr
         }
       }
     }
-    if (endangered && !none.empty())
+    if (!endangered) continue;
+    if (!none.empty()) {
       with[product] = where(alg::any_of(none), 0.0, alg::with_args(product, args));
+      continue;
+    }
+    for (std::size_t k = 0; k < args.size(); ++k) {
+      if (!product.arg(k).is(alg::Op::kExp)) continue;
+      args[k] = with_finite_maxima(sweep, product.arg(k), with);
+      with[product] = alg::with_args(product, args);
+    }
   }
+}
+
+Expr Lowering::with_finite_maxima(const alg::Sweep& sweep, Expr e, std::map<Expr, Expr> with) {
+  for (const alg::Plain& p : sweep.plain) {
+    const auto state = states_.find(p.node);
+    if (p.node.is(alg::Op::kRunningMax) && state != states_.end()) with[p.node] = make_finite(state->second);
+  }
+  for (Expr earlier : alg::collect(e, {alg::Op::kKnown}))
+    if (earlier.arg(0).is(alg::Op::kReduceMax)) with[earlier] = make_finite(known(earlier));
+  return substitute(e, with);
 }
 
 // Fix-ups over the final states; a row without any key takes the empty value.
@@ -120,8 +142,12 @@ Expr Lowering::fixup(const alg::Sweep& sweep, std::size_t t) {
   with.insert(states_.begin(), states_.end());  // at once: what a state is made of holds quotients as well
   if (!settled) guard_products(sweep, sweep.fixups[t], with);
   const Expr value = known(substitute(sweep.fixups[t], with));
-  if (!references) return value;
   std::vector<Expr> none;
+  if (!references) {  // a sum that is divided by and may be 0 has a logarithm, too: -inf
+    for (Expr log : alg::collect(sweep.fixups[t], {alg::Op::kLog}))
+      if (with.contains(pow(log.arg(0), -1)) && states_.contains(log.arg(0))) none.push_back(eq(states_.at(log.arg(0)), 0.0));
+    return none.empty() ? value : where(alg::all_of(none), known(sweep.empty[t]), value);
+  }
   for (int r : *references) none.push_back(eq(references_[r].state, -kInf));
   return where(alg::all_of(none), known(sweep.empty[t]), value);
 }

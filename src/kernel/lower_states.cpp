@@ -14,9 +14,11 @@ namespace {
 
 Expr is_finite(Expr x) { return alg::all_of({gt(x, -kInf), lt(x, kInf)}); }
 
-// exp(a + b) as exp2(c * a + c * b), c = log2(e): what is of the row alone is multiplied once a row.
+// exp(a + b) as exp2(c * a + c * b), c = log2(e): what is of the row alone is multiplied once a row. What is compared stays
+// as it is: it may have to equal, to the last bit, what an earlier sweep found.
 Expr with_exp2(Expr e) {
   if (e.is(alg::Op::kLeaf) || e.args().empty()) return e;
+  if (e.is(alg::Op::kEq) || e.is(alg::Op::kGt) || e.is(alg::Op::kGe)) return e;
   alg::Arena& arena = e.arena();
   if (!e.is(alg::Op::kExp)) {
     std::vector<Expr> args;

@@ -185,9 +185,13 @@ class ProgramText {
     }
   }
 
-  std::string inner(Expr e) const { return is_infix(e) ? "(" + text(e) + ")" : text(e); }
+  std::string inner(Expr e) { return is_infix(e) && !is_named(e) ? "(" + text(e) + ")" : text(e); }
+  bool is_named(Expr e) {
+    const std::string shown = text(e);
+    return shown.size() < 12 && shown[0] == '%';
+  }
 
-  std::string product(Expr e) const {
+  std::string product(Expr e) {
     std::string over, under;
     bool negative = false;
     for (Expr arg : e.args()) {
@@ -198,13 +202,31 @@ class ProgramText {
     return (negative ? "-" : "") + (over.empty() ? "1" : over) + under;
   }
 
-  std::string text(Expr e) const {
-    std::vector<std::string> args, parts;
-    for (Expr arg : e.args()) {
-      args.push_back(text(arg));
-      parts.push_back(inner(arg));
+  // Each once; where it grows long, as a name that a line of its own gives it: values share their parts, and written out
+  // they would double with every step.
+  std::string text(Expr e) {
+    constexpr std::size_t kLong = 400;
+    if (const auto found = texts_.find(e.id()); found != texts_.end()) return found->second;
+    std::string written = written_out(e);
+    if (written.size() > kLong) {
+      const std::string name = "%" + std::to_string(++named_);
+      line("    with " + name + " = " + written);
+      written = name;
     }
-    auto function = [&](const std::string& name) { return name + "(" + joined(args, ", ") + ")"; };
+    return texts_[e.id()] = written;
+  }
+
+  std::string written_out(Expr e) {
+    auto function = [&](const std::string& name) {
+      std::vector<std::string> args;
+      for (Expr arg : e.args()) args.push_back(text(arg));
+      return name + "(" + joined(args, ", ") + ")";
+    };
+    auto infix = [&](const char* between) {
+      std::vector<std::string> parts;
+      for (Expr arg : e.args()) parts.push_back(inner(arg));
+      return joined(parts, between);
+    };
     switch (e.op()) {
       case alg::Op::kConstant: return number(e.value());
       case alg::Op::kStreamLength: return host(plan_.loops[plan_.stream].size);
@@ -227,11 +249,11 @@ class ProgramText {
                : e.value() == -1 ? "1 / " + inner(e.arg(0))
                                  : inner(e.arg(0)) + "^" + number(e.value());
       case alg::Op::kWhere: return inner(e.arg(0)) + " ? " + inner(e.arg(1)) + " : " + inner(e.arg(2));
-      case alg::Op::kGt: return joined(parts, " > ");
-      case alg::Op::kGe: return joined(parts, " >= ");
-      case alg::Op::kEq: return joined(parts, " == ");
-      case alg::Op::kAnd: return joined(parts, " & ");
-      case alg::Op::kOr: return joined(parts, " | ");
+      case alg::Op::kGt: return infix(" > ");
+      case alg::Op::kGe: return infix(" >= ");
+      case alg::Op::kEq: return infix(" == ");
+      case alg::Op::kAnd: return infix(" & ");
+      case alg::Op::kOr: return infix(" | ");
       case alg::Op::kCall:
         if (e.function_id() == kKeysThrough) return "keys so far";
         return function(e.function_id() == kExp2 ? "exp2" : graph::name_of(static_cast<Fn>(e.function_id())));
@@ -305,7 +327,7 @@ class ProgramText {
     }
   }
 
-  std::string step(const Sweep& sweep, const Step& step) const {
+  std::string step(const Sweep& sweep, const Step& step) {
     auto state = [&] { return text(sweep.states[step.index].node); };
     switch (step.kind) {
       case StepKind::Contract: return "contract " + names_.at(program_.contractions[step.index].leaf);
@@ -345,6 +367,8 @@ class ProgramText {
   const graph::Function& function_;
   std::vector<std::string> loops_;
   std::map<int, std::string> names_;  // by leaf id
+  std::map<int, std::string> texts_;  // by expression
+  int named_ = 0;
   std::string text_;
 };
 

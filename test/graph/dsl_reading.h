@@ -10,6 +10,7 @@
 #include <limits>
 #include <numeric>
 #include <random>
+#include <set>
 
 #include "graph/dsl.h"
 #include "graph/evaluate.h"
@@ -22,12 +23,17 @@ inline constexpr double kInf = std::numeric_limits<double>::infinity();
 struct T {
   TensorView view;
   inline static Builder* builder = nullptr;
+  inline static std::set<std::string>* used = nullptr;  // where wanted: the names of the ops
 
   T(TensorView v) : view(std::move(v)) {}
   T(const Arg& a) : view(std::get<TensorView>(a)) {}
   operator Arg() const { return view; }
   template <class... A> T op(std::string_view name, A... args) const {
-    return apply_op(*builder, name, {view, Arg(args)...});
+    return apply(name, {view, Arg(args)...});
+  }
+  static Arg apply(std::string_view name, const ArgList& args) {
+    if (used) used->emplace(name);
+    return apply_op(*builder, name, args);
   }
 };
 
@@ -37,14 +43,14 @@ inline Arg list(std::initializer_list<Arg> items) { return ArgList(items); }
 inline Arg sizes(std::initializer_list<Sym> items) { return ArgList(items.begin(), items.end()); }
 
 template <class... A> Arg call(std::string_view name, A... args) {
-  return apply_op(*T::builder, name, {Arg(args)...});
+  return T::apply(name, {Arg(args)...});
 }
 inline Sym size(const T& x, int dim) { return std::get<Sym>(call("size", x, Sym(dim))); }
 inline T matmul(const T& x, const T& y) { return call("matmul", x, y); }
 inline T softmax(const T& x) { return call("softmax", x, Sym(-1)); }
 inline T transposed(const T& x) { return call("transpose", x, Sym(-2), Sym(-1)); }
 inline T arange(const Sym& end) { return call("arange", end); }
-inline T where(const T& c, const T& x, const Arg& y) { return apply_op(*T::builder, "where", {c, x, y}); }
+inline T where(const T& c, const T& x, const Arg& y) { return T::apply("where", {c, x, y}); }
 inline T einsum(const char* equation, std::initializer_list<Arg> operands) {
   return call("einsum", std::string(equation), list(operands));
 }

@@ -28,8 +28,8 @@ Value truth(bool x) { return number(x ? 1 : 0); }
 
 class Evaluation {
  public:
-  explicit Evaluation(std::map<Expr, Value> assumed, Expr hidden = {})
-      : memo_(std::move(assumed)), hidden_(hidden) {}
+  explicit Evaluation(std::map<Expr, Value> assumed, std::vector<Expr> hidden = {})
+      : memo_(std::move(assumed)), hidden_(std::move(hidden)) {}
 
   Value operator()(Expr e) {
     if (const auto it = memo_.find(e); it != memo_.end()) return it->second;
@@ -102,6 +102,7 @@ class Evaluation {
         return all_numbers ? number(std::max(a[0].number, 0.0)) : finite_if(all_finite);
       case Op::kTanh: return all_numbers ? number(std::tanh(a[0].number)) : finite_if(true);
       case Op::kSigmoid: return all_numbers ? number(1 / (1 + std::exp(-a[0].number))) : finite_if(true);
+      case Op::kCall: return any_nan && !e.is_bool() ? number(NAN) : Value{};
       default: return {};
     }
   }
@@ -149,9 +150,14 @@ class Evaluation {
 
   // The other addends of a sum that the hidden scores, a sum themselves, have become part of.
   std::optional<std::vector<Expr>> beside_hidden(Expr e) const {
-    if (!hidden_ || !hidden_.is(Op::kAdd) || !e.is(Op::kAdd)) return std::nullopt;
+    for (Expr hidden : hidden_)
+      if (auto others = beside(e, hidden)) return others;
+    return std::nullopt;
+  }
+  static std::optional<std::vector<Expr>> beside(Expr e, Expr hidden) {
+    if (!hidden.is(Op::kAdd) || !e.is(Op::kAdd)) return std::nullopt;
     std::vector<Expr> others = e.args();
-    for (Expr a : hidden_.args()) {
+    for (Expr a : hidden.args()) {
       const auto found = std::find(others.begin(), others.end(), a);
       if (found == others.end()) return std::nullopt;
       others.erase(found);
@@ -160,17 +166,31 @@ class Evaluation {
   }
 
   std::map<Expr, Value> memo_;
-  Expr hidden_;
+  std::vector<Expr> hidden_;
 };
 
 bool same(const Value& a, double b) { return a.is(b) || (a.is_nan() && std::isnan(b)); }
 
+bool is_largest(Expr e) { return e.is(Op::kRunningMax) || e.is(Op::kKnown); }
+bool is_maximum(Expr e) { return e.is(Op::kReduceMax); }
+
+// One, or those of the segments of the keys; nothing where it is made of anything else.
+std::vector<Expr> parts_of(Expr e, bool (*is_part)(Expr)) {
+  if (is_part(e)) return {e};
+  if (!e.is(Op::kMax2)) return {};
+  std::vector<Expr> parts = parts_of(e.arg(0), is_part), more = parts_of(e.arg(1), is_part);
+  if (parts.empty() || more.empty()) return {};
+  parts.insert(parts.end(), more.begin(), more.end());
+  return parts;
+}
+
 // What the fix-up gives by itself: the sums that the maximum is the reference of are 0.
 Value fixup_where_hidden(Expr fixup, Expr largest) {
-  std::map<Expr, Value> assumed{{largest, number(-kInf)}};
+  std::map<Expr, Value> assumed;
+  for (Expr part : parts_of(largest, is_largest)) assumed[part] = number(-kInf);
   for (Expr e : collect(fixup, {Op::kAccumulator}))
     for (const ExponentPart& part : accumulator_parts(e).exponents)
-      if (part.reference == largest) assumed[e] = number(0);
+      if (assumed.contains(part.reference)) assumed[e] = number(0);
   return Evaluation(std::move(assumed))(fixup);
 }
 
@@ -178,16 +198,14 @@ Value fixup_where_hidden(Expr fixup, Expr largest) {
 Expr largest_of(Separation& derivation, Expr maximum) {
   const NormalForm& form = derivation.form(maximum);  // c * largest + r
   for (const auto& [m, c] : form)
-    if (c > 0 && m.atoms.size() == 1 &&
-        (m.atoms[0].atom.is(Op::kRunningMax) || m.atoms[0].atom.is(Op::kKnown)))
-      return m.atoms[0].atom;
+    if (c > 0 && m.atoms.size() == 1 && !parts_of(m.atoms[0].atom, is_largest).empty()) return m.atoms[0].atom;
   return {};
 }
 
 void append_maxima(Expr e, std::set<Expr>& seen, std::vector<Expr>& out) {
   if (!seen.insert(e).second) return;
   for (Expr a : e.args()) append_maxima(a, seen, out);
-  if (e.is(Op::kReduceMax)) out.push_back(e);
+  if (!parts_of(e, is_maximum).empty()) out.push_back(e);
 }
 
 std::vector<Expr> maxima_in(Expr e) {
@@ -199,17 +217,20 @@ std::vector<Expr> maxima_in(Expr e) {
 
 }  // namespace
 
-std::optional<double> eager_over_hidden_row(Expr e, Expr hidden) {
+std::optional<double> eager_over_hidden_row(Expr e, const std::vector<Expr>& hidden) {
   std::map<Expr, Value> assumed;
-  for (Expr leaf : collect(hidden, {Op::kLeaf})) assumed[leaf] = {};  // one of them may be what hides the row
-  assumed[hidden] = number(-kInf);
+  for (Expr scores : hidden)
+    for (Expr leaf : collect(scores, {Op::kLeaf})) assumed[leaf] = {};  // one of them may be what hides the row
+  for (Expr scores : hidden) assumed[scores] = number(-kInf);
   const Value value = Evaluation(std::move(assumed), hidden)(e);
   return value.kind == Value::kNumber ? std::optional(value.number) : std::nullopt;
 }
 
 NormalForm with_hidden_rows(Arena& arena, Separation& derivation, Expr target, NormalForm fixup) {
   for (Expr maximum : maxima_in(target)) {
-    const std::optional<double> wanted = eager_over_hidden_row(target, maximum.arg(0));
+    std::vector<Expr> hidden;
+    for (Expr part : parts_of(maximum, is_maximum)) hidden.push_back(part.arg(0));
+    const std::optional<double> wanted = eager_over_hidden_row(target, hidden);
     const Expr largest = wanted ? largest_of(derivation, maximum) : Expr();
     if (!largest) continue;
     const Expr value = rebuild(arena, fixup);

@@ -40,6 +40,36 @@ NormalForm drop_exponent(const NormalForm& a) {
   return r;
 }
 
+ExponentSum times(ExponentSum e, double c) {
+  for (ExponentTerm& t : e) t.coefficient *= c;
+  return e;
+}
+
+ExponentSum plus(const ExponentSum& a, const ExponentSum& b) {
+  std::map<Product, double> sum;
+  for (const ExponentSum* e : {&a, &b})
+    for (const ExponentTerm& t : *e) sum[t.product] += t.coefficient;
+  ExponentSum r;
+  for (const auto& [product, c] : sum)
+    if (c != 0) r.push_back({product, c});
+  return r;
+}
+
+// Of the terms with one sign in all of them, the smallest coefficient.
+ExponentSum common_part(const std::set<ExponentSum>& exponents) {
+  ExponentSum common;
+  for (const ExponentTerm& t : *exponents.begin()) {
+    double least = t.coefficient;
+    for (const ExponentSum& e : exponents) {
+      const auto found = std::find_if(e.begin(), e.end(), [&](const ExponentTerm& u) { return u.product == t.product; });
+      const double c = found == e.end() ? 0 : found->coefficient;
+      least = c * least <= 0 ? 0 : std::abs(c) < std::abs(least) ? c : least;
+    }
+    if (least != 0) common.push_back({t.product, least});
+  }
+  return common;
+}
+
 NormalForm power_by_product(const NormalForm& a, double n, auto product) {
   NormalForm r = a;
   for (int i = 1; i < static_cast<int>(n); ++i) r = product(r, a);
@@ -49,7 +79,7 @@ NormalForm power_by_product(const NormalForm& a, double n, auto product) {
 }  // namespace
 
 // Final mode: sum of t_i exp(e_i) -> S exp(M) with M = max e_i and S = sum t_i exp(e_i - M), so that no term
-// overflows.
+// overflows. What all e_i share stays out of M: it may be -inf, where a segment of the keys is hidden, and so would M be.
 Separation::Aligned Separation::align(const NormalForm& a) {
   std::set<ExponentSum> exponents;
   for (const auto& [m, c] : a) exponents.insert(m.exponent);
@@ -58,13 +88,16 @@ Separation::Aligned Separation::align(const NormalForm& a) {
     for (const auto& [m, c] : a) r.form.emplace(Monomial{m.atoms, {}}, c);
     return r;
   }
+  const ExponentSum common = common_part(exponents);
+  const NormalForm rest = common.empty() ? a : distribute(a, monomial_form({{}, times(common, -1)}));
   Expr largest;
   for (const ExponentSum& e : exponents) {
-    const Expr x = e.empty() ? arena_.constant(0) : rebuild(arena_, e);
+    const ExponentSum own = plus(e, times(common, -1));
+    const Expr x = own.empty() ? arena_.constant(0) : rebuild(arena_, own);
     largest = largest ? max2(largest, x) : x;
   }
   const Product m{{largest, 1.0}};
-  return {distribute(a, monomial_form({{}, {{m, -1.0}}})), {{m, 1.0}}};
+  return {distribute(rest, monomial_form({{}, {{m, -1.0}}})), plus(common, {{m, 1.0}})};
 }
 
 NormalForm Separation::power_of_monomial(const Monomial& m, double c, double n) {
@@ -146,28 +179,35 @@ NormalForm Separation::exponential_of(const NormalForm& argument) {
     if (const std::optional<NormalForm> known = exponential_below_known(a)) return *known;
   NormalForm r = constant_form(1), keys;
   std::vector<Expr> row_masks;
-  std::deque<std::pair<Monomial, double>> todo(a.begin(), a.end());
-  const auto put_back = [&](const NormalForm& terms, double c) {
-    for (const auto& [m, d] : terms) todo.emplace_back(m, c * d);
+  struct Addend {
+    Monomial m;
+    double c;
+    bool masked;
   };
+  std::deque<Addend> todo;
+  const auto put_back = [&](const NormalForm& terms, double c, bool masked) {
+    for (const auto& [m, d] : terms) todo.push_back({m, c * d, masked});
+  };
+  put_back(a, 1, false);
   while (!todo.empty()) {
-    auto [m, c] = todo.front();
+    auto [m, c, masked] = todo.front();
     todo.pop_front();
     const std::uint8_t k = kind(m);
     if (k == kMixed)
       refuse(Reason::kInseparableExponent, "an exponent multiplies a key value by a row reduction",
              monomial_form(m, c));
     const Expr x = sole_atom(m);
-    if (x && x.is(Op::kLog)) {
+    // Of masked keys it stays an exponent: its maximum tells rows without keys from those whose weights are all 0.
+    if (x && x.is(Op::kLog) && !(masked && k == kKeyed)) {
       r = distribute(r, power(form(x.arg(0)), c));
     } else if (x && is_masked(x) && c > 0 && k == kKeyed && !final_) {  // exp(where(g, e, -inf)) = [g] exp(e)
       for (Expr g : conjuncts(x.arg(0))) {
         if (rows_stay_ && kind(g) == kFixed) row_masks.push_back(g);
         else r = distribute(r, indicator_form(g));
       }
-      put_back(form(x.arg(1)), c);
+      put_back(form(x.arg(1)), c, true);
     } else if (x && x.is(Op::kAdd) && !final_) {
-      for (Expr y : x.args()) put_back(form(y), c);
+      for (Expr y : x.args()) put_back(form(y), c, masked);
     } else {
       if (!m.exponent.empty()) m = {{{rebuild(arena_, m), 1.0}}, {}};
       if (k & kKeyed) keys = sum(keys, monomial_form(m, c));

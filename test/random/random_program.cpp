@@ -2,6 +2,8 @@
 // See random_program.h.
 #include "random_program.h"
 
+#include "random_ops.h"
+
 namespace flashlight::kernel {
 
 using graph::Array;
@@ -36,6 +38,7 @@ class RandomProgram {
       : choose(choices), t(std::move(parameters)), reach(reached), large(large_scores) {}
 
   Tensors results() {
+    prepare();
     if (!large && choose.one_in(12)) return {finished(with_sinks())};
     const T s = hidden(scores(false)), v = values();
     T p = weights(s);
@@ -51,6 +54,10 @@ class RandomProgram {
     }
     out.push_back(finished(graph::matmul(p, v)));
     while (out.size() < 3 && choose.below(3) < 1) out.push_back(statistic(s));
+    if (choose.one_in(16)) {
+      note("the op as a whole");
+      out.push_back(graph::call("scaled_dot_product_attention", t[kQ2], t[kK], t[kV]));
+    }
     if (choose.one_in(10)) {
       note("a result of other scores");
       out.push_back(attend(hidden(scores(true)), t[kV]));
@@ -61,12 +68,35 @@ class RandomProgram {
  private:
   void note(const std::string& law) { ++reach[law]; }
 
+  // What queries, keys and values pass through, and keys of two segments.
+  void prepare() {
+    for (const Param p : {kQ, kK, kV, kQ2, kK2}) {
+      if (choose.one_in(4)) t[p] = prepared(t[p]);
+    }
+    if (!choose.one_in(12)) return;
+    note("keys of two segments");
+    const auto twice = [](const T& x, int dim) {
+      return T(graph::call("cat", graph::list({graph::Arg(x), graph::Arg(x * Sym(0.5))}), Sym(dim)));
+    };
+    for (const Param p : {kK, kV, kK2}) t[p] = twice(t[p], -2);
+    for (const Param p : {kDense, kByKey}) t[p] = twice(t[p], -1);
+  }
+  T prepared(const T& x) {
+    switch (choose.below(6)) {
+      case 0: return note("rms norm"), x.op("rms_norm");
+      case 1: return note("layer norm"), x.op("layer_norm");
+      case 2: return any_binary(choose, x, x * Sym(-0.7));
+      case 3: return any_unary(choose, x);
+      default: return rearranged(choose, x);
+    }
+  }
+
   T by_row() { return t[kByRow].op("unsqueeze", Sym(-1)); }
   T positions() { return T(keys_of(t[kK])).op("to", graph::DType::Float32); }
 
   T condition(int depth) {
     const T i = rows_of(t[kQ]), j = keys_of(t[kK]);
-    switch (choose.below(depth > 0 ? 16 : 12)) {
+    switch (choose.below(depth > 0 ? 17 : 12)) {
       case 1: return j <= i + (graph::size(t[kK], -2) - graph::size(t[kQ], -2));
       case 2: return T(i - j).op("abs") <= Sym(choose.below(4) + 1);
       case 3: return j < T(t[kLengths].op("view", graph::sizes({-1, 1, 1, 1})));
@@ -91,11 +121,22 @@ class RandomProgram {
         const T a = condition(depth - 1), b = condition(depth - 1);
         return either ? a | b : a & b;
       }
+      case 15: return any_triangle(choose, i, j);
       default: return j <= i + Sym(choose.below(5) - 2);
     }
   }
 
+  // A tensor that broadcasts to the scores.
+  T beside() {
+    switch (choose.below(3)) {
+      case 0: return t[kByKey];
+      case 1: return by_row();
+      default: return t[kDense];
+    }
+  }
+
   T modified(T s) {
+    if (!has_holes && choose.one_in(3)) return choose.one_in(2) ? any_unary(choose, s) : any_binary(choose, s, beside());
     switch (choose.below(11)) {
       case 9: return note("rows hidden by a bias"), has_holes = true, s + T(t[kHoles].op("unsqueeze", Sym(-1)));
       case 0: return note("tanh"), T(s / Sym(2.0)).op("tanh") * Sym(2.0);
@@ -118,13 +159,24 @@ class RandomProgram {
     }
   }
 
+  T products(const T& q, const T& k) {
+    const T rows = unsqueeze(q, -2), keys = unsqueeze(k, -3);
+    switch (choose.below(16)) {
+      case 0: return note("squared distance"), T(square(rows - keys).op("sum", Sym(-1), graph::flag(false))) * Sym(-0.25);
+      case 1: return note("squared sum"), T(square(rows + keys).op("sum", Sym(-1), graph::flag(false))) * Sym(0.25);
+      case 2: return graph::einsum("bhid,bhjd->bhij", {graph::Arg(q), graph::Arg(k)});
+      default: return scores_of({q, k});
+    }
+  }
+
   T scores(bool second) {
-    T s = scores_of({t[second ? kQ2 : kQ], t[second ? kK2 : kK]});
+    T s = products(t[second ? kQ2 : kQ], t[second ? kK2 : kK]);
     for (int n = 3 - choose.below(4); n > 0; --n) s = modified(s);
     if (!second && choose.one_in(12)) {
       note("two contractions");
       s = s + scores_of({t[kQ2], t[kK2]});
     }
+    if (choose.one_in(12)) note("bias by row"), s = s + by_row();
     return s;
   }
   T hidden(T s) { return choose.below(4) == 3 ? s : (note("mask"), hidden_unless(condition(2), s)); }
@@ -220,7 +272,8 @@ class RandomProgram {
   }
 
   T values() {
-    switch (choose.below(6)) {
+    switch (choose.below(7)) {
+      case 3: return any_unary(choose, t[kV]);
       case 0: return note("values by key"), t[kV] * T(t[kByKey].op("unsqueeze", Sym(-1)));
       case 1: return note("tanh of values"), t[kV].op("tanh");
       case 2: return note("shifted values"), t[kV] + Sym(choose.real());
@@ -229,7 +282,9 @@ class RandomProgram {
   }
 
   T finished(T out) {
-    switch (choose.below(6)) {
+    switch (choose.below(8)) {
+      case 3: return any_unary(choose, out, true);
+      case 4: return any_binary(choose, out, t[kGate], true);
       case 0: return note("gate"), out * T(t[kGate].op("sigmoid"));
       case 1: return note("result scaled"), out * Sym(choose.real());
       case 2: return note("result by row"), out * by_row();
@@ -239,7 +294,16 @@ class RandomProgram {
 
   // A result [b, h, sq].
   T statistic(const T& s) {
-    switch (choose.below(10)) {
+    switch (choose.below(large ? 9 : 16)) {  // the evaluator's own logsumexp of large ones overflows
+      case 13: {
+        const T e = exp(scores_of({t[kQ], t[kK]}));
+        return note("weighted mean"), sum(e * t[kByKey], false) / sum(e, false);
+      }
+      case 14:
+      case 9:
+      case 10:
+      case 11:
+      case 12: return any_reduction(choose, scores_of({t[kQ], t[kK]}));
       case 0: return note("maximum"), amax(s, false);
       case 1: {
         const T p = graph::softmax(s);
@@ -260,8 +324,8 @@ class RandomProgram {
         return note("product"), T(T(s.op("sigmoid")) + Sym(0.5)).op("prod", Sym(-1), graph::flag(false));
       case 6: return note("count"), sum(either(s > Sym(0.1037), 1, 0), false);
       case 7:
-        return note("any, all"), either(T(s > Sym(0.5)).op("any", Sym(-1), graph::flag(false)) |
-                                            T(s > Sym(-0.5)).op("all", Sym(-1), graph::flag(false)),
+        return note("any, all"), either(T(s > Sym(0.5137)).op("any", Sym(-1), graph::flag(false)) |
+                                            T(s > Sym(-0.4863)).op("all", Sym(-1), graph::flag(false)),
                                         1, 0.25);
       case 8: {
         const T p = graph::softmax(s);
