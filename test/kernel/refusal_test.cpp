@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What tile programs cannot hold is refused with a reason, before any code is written.
-#include "attention_programs.h"
+#include "attention_spelling.h"
 
 namespace flashlight::kernel {
 namespace {
@@ -49,7 +49,8 @@ TEST(Refusals, AMomentOfTheValues) {
   EXPECT_EQ(refusal_of(3,
                        [](const Tensors& t) -> Tensors {
                          T p = graph::softmax(scores_of(t)), m = graph::matmul(p, t[2]);
-                         return {graph::matmul(p, t[2] * t[2]) - m * m};
+                         T away = unsqueeze(t[2], -3) - unsqueeze(m, -2);
+                         return {T(unsqueeze(p, -1) * away * away).op("sum", Sym(-2), graph::flag(false))};
                        }),
             "unsupported-moment");
 }
