@@ -14,6 +14,12 @@ bool depends(Expr e, Expr on) {
   return std::any_of(e.args().begin(), e.args().end(), [&](Expr arg) { return depends(arg, on); });
 }
 
+// A maximum over the keys, or the largest of those of their segments.
+bool is_maximum(Expr e) {
+  if (e.is(alg::Op::kMax2)) return is_maximum(e.arg(0)) && is_maximum(e.arg(1));
+  return e.is(alg::Op::kRunningMax) || (e.is(alg::Op::kKnown) && e.arg(0).is(alg::Op::kReduceMax));
+}
+
 }  // namespace
 
 // The references behind a fix-up, if all its states are extrema of theirs or sums weighed by their
@@ -67,7 +73,7 @@ std::map<Expr, Expr> Lowering::quotients_of(const alg::Sweep& sweep, Expr fixup,
 void Lowering::guard_products(const alg::Sweep& sweep, Expr fixup, std::map<Expr, Expr>& with) {
   for (Expr power : alg::collect(fixup, {alg::Op::kExp}))  // the largest of several exponents, of which one has no maximum
     for (Expr largest : alg::collect(power, {alg::Op::kMax2}))
-      if (!alg::collect(largest, {alg::Op::kKnown}).empty()) with[largest] = with_finite_maxima(sweep, largest, with);
+      if (!alg::collect(largest, {alg::Op::kKnown}).empty()) with[largest] = with_finite_maxima(largest, with);
   std::vector<Expr> products = alg::collect(fixup, {alg::Op::kMul});
   std::sort(products.begin(), products.end());
   for (Expr product : products) {
@@ -90,19 +96,24 @@ void Lowering::guard_products(const alg::Sweep& sweep, Expr fixup, std::map<Expr
     }
     for (std::size_t k = 0; k < args.size(); ++k) {
       if (!product.arg(k).is(alg::Op::kExp)) continue;
-      args[k] = with_finite_maxima(sweep, product.arg(k), with);
+      args[k] = with_finite_maxima(product.arg(k), with);
       with[product] = alg::with_args(product, args);
     }
   }
 }
 
-Expr Lowering::with_finite_maxima(const alg::Sweep& sweep, Expr e, std::map<Expr, Expr> with) {
-  for (const alg::Plain& p : sweep.plain) {
-    const auto state = states_.find(p.node);
-    if (p.node.is(alg::Op::kRunningMax) && state != states_.end()) with[p.node] = make_finite(state->second);
+// Maxima that are subtracted count as 0 where they are -inf; of the segments' maxima the largest does.
+Expr Lowering::with_finite_maxima(Expr e, std::map<Expr, Expr> with) {
+  for (Expr term : alg::collect(e, {alg::Op::kMul})) {
+    std::vector<Expr> args;
+    bool negative = false;
+    for (Expr arg : term.args()) {
+      negative = negative != (arg.is(alg::Op::kConstant) && arg.value() < 0);
+      const Expr value = known(substitute(arg, with));
+      args.push_back(is_maximum(arg) ? make_finite(value) : value);
+    }
+    if (negative) with[term] = alg::with_args(term, args);
   }
-  for (Expr earlier : alg::collect(e, {alg::Op::kKnown}))
-    if (earlier.arg(0).is(alg::Op::kReduceMax)) with[earlier] = make_finite(known(earlier));
   return substitute(e, with);
 }
 

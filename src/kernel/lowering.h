@@ -104,7 +104,7 @@ class Lowering {
   std::optional<std::set<int>> references_of(const alg::Sweep& sweep, Expr fixup) const;
   std::map<Expr, Expr> quotients_of(const alg::Sweep& sweep, Expr fixup, bool settled);
   void guard_products(const alg::Sweep& sweep, Expr fixup, std::map<Expr, Expr>& with);
-  Expr with_finite_maxima(const alg::Sweep&, Expr, std::map<Expr, Expr> with);
+  Expr with_finite_maxima(Expr, std::map<Expr, Expr> with);
   void finish(const alg::Sweep& sweep, bool last);
   void fold(const fusion::Fold& fold, Expr value);
   Expr fixup(const alg::Sweep& sweep, std::size_t t);
