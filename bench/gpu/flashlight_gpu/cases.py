@@ -36,6 +36,7 @@ class Variant:
     seen: object = None  # (i, S) -> keys that query i attends to; None: all
     scalars: dict = dataclasses.field(default_factory=dict)
     form: str = "attention"  # or "differential", "evoformer", "invariant_point"
+    documents: bool = False  # takes the number of each token's document
     sdpa: bool = False  # PyTorch's scaled_dot_product_attention expresses it
     contiguous: bool = True  # in FlexAttention's sense: what a row of blocks attends to has no gaps
 
@@ -57,7 +58,7 @@ class Variant:
     def least_bytes(self, size):
         """What must be moved: every input read once, every result written once."""
         shapes = [*shapes_of(self, size).values(), *result_shapes(self, size)]
-        tokens = 8 * size.batch * size.length if self.program == "document_causal" else 0
+        tokens = 8 * size.batch * size.length if self.documents else 0
         return 2 * sum(math.prod(s) for s in shapes) + tokens
 
 
@@ -69,6 +70,11 @@ def document_starts(length):
 def document_of(length):
     starts = document_starts(length) + [length]
     return [d for d, (a, b) in enumerate(zip(starts, starts[1:])) for _ in range(a, b)]
+
+
+def _length_of_document(i, length):
+    starts = document_starts(length) + [length]
+    return next(b - a for a, b in zip(starts, starts[1:]) if a <= i < b)
 
 
 def _position_in_document(i, length):
@@ -97,7 +103,12 @@ def _prefix(x, p):
 
 def _document(x, p):
     ids = p["document"]
-    return None, lambda b, h, i, j: (ids[b, i] == ids[b, j]) & (j <= i)
+    return None, lambda b, h, i, j: ids[b, i] == ids[b, j]
+
+
+def _document_causal(x, p):
+    same = _document(x, p)[1]
+    return None, lambda b, h, i, j: same(b, h, i, j) & (j <= i)
 
 
 def _plain(x, p):
@@ -120,13 +131,16 @@ def _variants():
         "softcap": (f"soft cap {CAP:g}", _softcap, None, {"cap": CAP}, False),
         "sliding_window": (f"causal window of {WINDOW}", _window, lambda i, s: min(i, WINDOW) + 1, {"window": WINDOW}, False),
         "prefix_lm": (f"prefix LM, prefix {PREFIX}", _prefix, lambda i, s: max(min(PREFIX, s), i + 1), {"prefix": PREFIX}, False),
-        "document_causal": (f"{DOCUMENTS} documents, causal", _document, lambda i, s: _position_in_document(i, s) + 1, {}, False),
+        "document_mask": (f"{DOCUMENTS} documents", _document, _length_of_document, {}, False),
+        "document_causal": (f"{DOCUMENTS} documents, causal", _document_causal, lambda i, s: _position_in_document(i, s) + 1, {}, False),
     }
 
     def make(name, suffix, what, sizes):
         title, mods, seen, scalars, sdpa = shapes[name]
-        gaps = name in ("sliding_window", "prefix_lm", "document_causal")  # partial blocks on both sides of full ones
-        return Variant(f"{name}-{suffix}", name, f"{title}, {what}", sizes, mods, seen, scalars, sdpa=sdpa, contiguous=not gaps)
+        documents = name.startswith("document")
+        gaps = documents or name in ("sliding_window", "prefix_lm")  # partial blocks on both sides of full ones
+        return Variant(f"{name}-{suffix}", name, f"{title}, {what}", sizes, mods, seen, scalars, documents=documents, sdpa=sdpa,
+                       contiguous=not gaps)
 
     for depth in (64, 128):  # model dimension 2048
         for name in ("vanilla", "causal", "softcap"):
@@ -189,7 +203,7 @@ def make_inputs(variant, size, device):
     frame to the arithmetic; a small one keeps distances moderate."""
     small = lambda name: 0.25 if name.startswith("frames.") else 1.0  # noqa: E731
     tensors = {name: device.randn(shape, seed, small(name)) for seed, (name, shape) in enumerate(shapes_of(variant, size).items(), 1)}
-    if variant.program == "document_causal":
+    if variant.documents:
         tensors["document"] = device.integers([document_of(size.length)] * size.batch)
     return tensors
 

@@ -79,7 +79,7 @@ def _flex_parts(variant, size, device, tensors):
         score_mod, mask_mod = variant.mods(torch, {"heads": size.heads, **tensors})
         mask = mask_ms = None
         if mask_mod is not None:
-            batch = size.batch if variant.program == "document_causal" else None
+            batch = size.batch if variant.documents else None
             create = torch.compile(create_block_mask) if device.kind == "cuda" else create_block_mask
             make = lambda: create(mask_mod, batch, None, size.length, size.length, device=device.kind)  # noqa: E731
             mask = make()
