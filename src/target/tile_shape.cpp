@@ -11,11 +11,14 @@ namespace {
 
 // The smallest devices of the family (sm_86, sm_89, sm_120) and those of compute capability 8.0 and 9.0 offer a CTA this much.
 constexpr int kSharedLimits[] = {99 * 1024, 163 * 1024};
-// 255 registers less what addresses, operand fragments and loop state take, fitted to what ptxas says of all samples: no
-// spills at these bounds. A float product holds its operands in two parts, and the sums of a step beside the accumulator.
-int value_limit(const Demand& d) {
+// 255 registers, or a thread's share of them where a CTA has more than 256 threads, less what addresses, operand fragments and
+// loop state take, fitted to what ptxas says of all samples: no spills at these bounds. A float product holds its operands in
+// two parts, and the sums of a step beside the accumulator.
+int value_limit(const Demand& d, const TileShape& s) {
+  constexpr int kRegisters = 65536;
   const int operands = static_cast<int>(d.row_operands.size() + d.key_operands.size());
-  return (d.element_bytes == 4 ? 168 : 208) - 7 * operands;
+  const int held = std::min(255, kRegisters / s.threads());
+  return held - (d.element_bytes == 4 ? 87 : 47) - 7 * operands;
 }
 
 int total(const std::vector<int>& columns) { return std::accumulate(columns.begin(), columns.end(), 0); }
@@ -49,7 +52,7 @@ namespace {
 template <std::size_t N> std::optional<TileShape> first_of(const TileShape (&shapes)[N], const Demand& demand) {
   for (int limit : kSharedLimits) {
     for (const TileShape& shape : shapes) {
-      if (shared_bytes(demand, shape) > limit || value_registers(demand, shape) > value_limit(demand)) continue;
+      if (shared_bytes(demand, shape) > limit || value_registers(demand, shape) > value_limit(demand, shape)) continue;
       if (splits_evenly(demand, shape)) return shape;
     }
   }
@@ -71,7 +74,7 @@ std::optional<TileShape> choose_combining(const Demand& demand) {
     const bool even = std::all_of(demand.accumulators.begin(), demand.accumulators.end(),
                                   [&](int columns) { return columns % (8 * parts) == 0; });
     const TileShape shape{kFewRows, 0, 1, parts};
-    if (even && value_registers(demand, shape) <= value_limit(demand)) return shape;
+    if (even && value_registers(demand, shape) <= value_limit(demand, shape)) return shape;
   }
   return std::nullopt;
 }
