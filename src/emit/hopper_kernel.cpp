@@ -47,7 +47,7 @@ void HopperWriter::find_obstacle() {
 std::string HopperWriter::template_head() const {
   std::string head = "template <class T";
   for (const Dimension& d : text_.dimensions) head += ", int " + d.name;
-  return head + ", int M, int N, int STAGES>";
+  return head + ", int M, int N, int STAGES" + (text_.results.empty() ? ">" : ", Staging STAGING>");
 }
 
 void HopperWriter::write_kernel(const Writer& sweeps) {
@@ -83,7 +83,10 @@ void HopperWriter::write_kernel(const Writer& sweeps) {
   }
   open_work(body);
   body.append(uniform_);
-  text_.body = w.str() + "#if FL_HOPPER\n" + body.str() + indent(sweeps) + "  }\n#endif\n}\n\n";
+  Writer end(1);
+  write_late_release(end);
+  const std::string leave = text_.results.empty() ? "" : "  wait_stores_read<0>();  // of tiles that end with the threads\n";
+  text_.body = w.str() + "#if FL_HOPPER\n" + body.str() + indent(sweeps) + indent(end) + "  }\n" + leave + "#endif\n}\n\n";
   write_start();
 }
 
@@ -110,7 +113,7 @@ std::string HopperWriter::write_memory(Writer& w) {
       if (operands_[o].row) w.line("const auto " + operands_[o].name + " = " + ring + ".tile({});");
     }
   }
-  return tiles;
+  return write_result_tiles(tiles, w);
 }
 
 void HopperWriter::write_barriers(Writer& w) const {
@@ -190,6 +193,7 @@ void HopperWriter::write_row_fills(Writer& w) {
     write_load(o, "row0", fills);
   }
   if (!fills.empty()) {
+    if (!staged_results().empty() && !is_copied(stage_rows())) w.line("wait_stores_read<0>();");
     w.line("sync_named(1, kThreads);  // the rows before are no longer read");
     w.append(fills);
     w.line("commit_group();");
@@ -202,20 +206,6 @@ void HopperWriter::write_row_fills(Writer& w) {
       w.line(derived(o, "_ring") + ".wait(" + derived(o, "_at") + ");");
 }
 
-// After the last contraction: the loader may bring the next rows. Where there was no key to contract, nothing has made sure
-// that all of the warpgroup have seen these.
-void HopperWriter::write_row_releases(Writer& w) const {
-  const auto waits = [&](std::size_t o) { return operands_[o].row && is_copied(o); };
-  bool any = false;
-  for (std::size_t o = 0; o < operands_.size(); ++o) any = any || waits(o);
-  if (any) w.line("sync_warpgroup(warpgroup);");
-  for (std::size_t o = 0; o < operands_.size(); ++o) {
-    if (!waits(o)) continue;
-    w.line(derived(o, "_ring") + ".release(" + derived(o, "_at") + ");");
-    w.line(derived(o, "_at") + ".advance();");
-  }
-}
-
 void HopperWriter::write_params() {
   if (!text_.obstacle.empty()) return;
   Writer w;
@@ -224,6 +214,7 @@ void HopperWriter::write_params() {
   for (std::size_t o = 0; o < operands_.size(); ++o)
     if (is_copied(o)) sources.push_back(derived(o, "_source"));
   if (!sources.empty()) w.line("TileSource " + join(sources, ", ") + ";");
+  for (std::size_t s : staged_results()) w.line("TileTarget out" + std::to_string(s) + "_target;");
   w.line("Works works;");
   w.close("};");
   text_.declaration = w.str();
@@ -232,18 +223,20 @@ void HopperWriter::write_params() {
 void HopperWriter::write_start() {
   std::string arguments = "T";
   for (const Dimension& d : text_.dimensions) arguments += ", " + d.name;
+  arguments += std::string(", M, N, STAGES") + (text_.results.empty() ? "" : ", STAGING");
   Writer w;
   w.line("// Starts it where the device and the arguments allow.");
   w.line(template_head());
   w.open("bool start_" + text_.name + "(const Launch& launch, const " + base_params_ +
          "& base, long long batch, int shared_bytes) {");
-  w.line("const auto kernel = " + text_.name + "<" + arguments + ", M, N, STAGES>;");
+  w.line("const auto kernel = " + text_.name + "<" + arguments + ">;");
   w.line("constexpr int threads = kWarpgroupSize * (M / 64 + 1);");
   w.line("if (!runs_on_hopper(kernel, threads)) return false;");
   w.line(text_.params + " p{};");
   w.line("static_cast<" + base_params_ + "&>(p) = base;");
   for (std::size_t o = 0; o < operands_.size(); ++o)
     if (is_copied(o)) w.line("if (!" + tile_source(o) + ") return false;");
+  for (std::size_t s : staged_results()) w.line("if (STAGING != Staging::kRegisters) " + result_target(s) + ";");
   std::vector<std::string> bytes;  // of the keys of a batch element
   for (std::size_t o = 0; o < operands_.size() && uneven_; ++o)
     if (!operands_[o].row) bytes.push_back(tile_type(o) + "::bytes");

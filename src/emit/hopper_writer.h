@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The writer of a kernel for sm_90a: one warpgroup loads by TMA, the others multiply by wgmma and run the same steps as
-// every kernel. Its parts stand in hopper_kernel.cpp (the whole, operands, how it is started) and hopper_sweep.cpp.
+// every kernel. Its parts stand in hopper_kernel.cpp (the whole, operands, how it is started), hopper_sweep.cpp,
+// hopper_overlap.cpp (tiles whose row program runs beside products) and hopper_results.cpp (how results leave).
 #pragma once
 #include "emit/kernel_writer.h"
 
@@ -28,8 +29,19 @@ class HopperWriter final : public KernelWriter {
   std::string tile_source(std::size_t o);
   void write_row_loads(Writer& w);
   void write_row_fills(Writer& w);
-  void write_row_releases(Writer& w) const;
   void open_work(Writer& w);
+
+  // hopper_results.cpp
+  std::vector<std::size_t> staged_results() const;
+  std::size_t stage_rows() const;
+  std::string staged_tile(std::size_t s) const;
+  std::string write_result_tiles(const std::string& tiles, Writer& w) const;
+  void write_result(std::size_t s, const std::string& function, const std::string& matrix, const std::string& value,
+                    Writer& w) override;
+  void write_staged(std::size_t s, const std::string& value, Writer& w);
+  void write_row_releases(Writer& w) const;
+  void write_late_release(Writer& w) const;
+  std::string result_target(std::size_t s);
 
   // hopper_sweep.cpp
   void write_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w) override;

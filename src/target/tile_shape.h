@@ -20,6 +20,7 @@ struct Demand {
   int element_bytes = 2;
   std::vector<int> row_operands, key_operands;  // padded columns of each shared operand
   std::vector<int> accumulators;                // padded columns of each [row, column] state
+  std::vector<int> results;                     // padded columns of those that TMA may store, on sm_90a
   int score_fragments = 1;                      // live [row, key] fragments
   int row_vectors = 4;
   int key_vectors = 0;                          // numbers for each key of a tile, in shared memory

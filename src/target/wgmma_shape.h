@@ -5,10 +5,14 @@
 
 namespace flashlight::target {
 
+// Where results stand before TMA stores them: generated::Staging has the same.
+enum class Staging { kRegisters, kRows, kApart };
+
 // One warpgroup loads; `consumers` warpgroups own 64 rows each and walk over N keys at a time, of which `stages` tiles
 // are under way.
 struct WgmmaShape {
   int consumers = 0, n = 0, stages = 0;
+  Staging staging = Staging::kRegisters;
   int m() const { return 64 * consumers; }
   int threads() const { return 128 * (consumers + 1); }
 };

@@ -51,6 +51,25 @@ TEST(WgmmaShape, LeavesRegistersToWhatScoresMeet) {
   EXPECT_LT(choice.shape->n, 128);
 }
 
+TEST(WgmmaShape, StagesResultsWhereThereIsRoom) {
+  const auto staging = [](Demand demand, int result) {
+    if (result) demand.results = {result};
+    const WgmmaChoice choice = choose_wgmma(demand);
+    EXPECT_TRUE(choice.shape) << choice.reason;
+    EXPECT_LE(shared_bytes(demand, *choice.shape), 227 * 1024);
+    return choice.shape->staging;
+  };
+  EXPECT_EQ(staging(attention(64, 64), 64), Staging::kApart);
+  EXPECT_EQ(staging(attention(128, 128), 128), Staging::kRows);
+  Demand narrower = attention(128, 128);
+  narrower.skips_tiles = true;
+  EXPECT_EQ(staging(narrower, 128), Staging::kApart);
+  EXPECT_EQ(staging(attention(256, 192), 192), Staging::kRows);
+  EXPECT_EQ(staging(attention(192, 256), 256), Staging::kRegisters);  // wider than the rows
+  EXPECT_EQ(staging(attention(256, 96), 96), Staging::kRegisters);    // in other blocks
+  EXPECT_EQ(staging(attention(64, 64), 0), Staging::kRegisters);
+}
+
 TEST(WgmmaShape, GivesTheReasonWhereThereIsNone) {
   Demand wide = attention(64, 64), columns = attention(512, 512), accumulators = attention(64, 256), operands = attention(64, 64);
   wide.element_bytes = 4;

@@ -172,6 +172,22 @@ box_store_kernel(FL_PARAMS(BoxParams<RANK>) p) {
   }
 }
 
+// The same of R rows of a tile of ALL, from row FIRST on.
+template <class T, int R, int C, int RANK, int ALL, int FIRST>
+FL_KERNEL(kWarpgroupSize)
+part_store_kernel(FL_PARAMS(BoxParams<RANK>) p) {
+  FL_SHARED_MEMORY(smem);
+  const SharedTile<T, ALL, C> tile{smem};
+  fill_tile(tile, kWarpgroupSize, [&](int row, int col) FL_INLINE { return 8.0f * (row - FIRST) + 0.25f * col; });
+  fence_proxy_async();
+  sync_threads();
+  if (thread_index() == 3) {
+    tma_store<R>(p.map, p.at, tile, FIRST);
+    commit_stores();
+    wait_stores<0>();
+  }
+}
+
 // ---- pipelines
 
 struct RingParams {
