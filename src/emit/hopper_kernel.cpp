@@ -66,9 +66,16 @@ void HopperWriter::write_kernel(const Writer& sweeps) {
   body.line();
   body.open("if (warpgroup_index() == kConsumers) {");
   body.line("decrease_registers<loader_registers(kConsumers, " + busy + ")>();");
-  body.line("if (warp_index() % 4 != 0 || !elect_one()) return;");
-  open_work(body);
-  write_row_loads(body);
+  const Writer rows = row_loads();
+  if (rows.empty()) {
+    body.line("if (warp_index() % 4 != 0 || !elect_one()) return;");
+  } else {
+    body.line("// One warp brings the rows, one the keys: places for those come free at other times.");
+    body.line("const bool brings_rows = warp_index() % 4 == 1;");
+    body.line("if (warp_index() % 4 > 1 || !elect_one()) return;");
+  }
+  open_work(body, rows);
+  write_key_starts(body);
   body.append(loader_);
   body.close();
   body.line("return;");
@@ -81,7 +88,7 @@ void HopperWriter::write_kernel(const Writer& sweeps) {
     body.line("const Turns<kConsumers> turns{warpgroup};");
     body.line("turns.begin();");
   }
-  open_work(body);
+  open_work(body, {});
   body.append(uniform_);
   Writer end(1);
   write_late_release(end);
@@ -90,11 +97,17 @@ void HopperWriter::write_kernel(const Writer& sweeps) {
   write_start();
 }
 
-// The loop over what the CTA has to do.
-void HopperWriter::open_work(Writer& w) {
+// The loop over what the CTA has to do; `rows`: what one of the loader's warps does of it.
+void HopperWriter::open_work(Writer& w, const Writer& rows) {
   w.open("for (Rounds rounds(p.works); rounds.any(); rounds.next()) {");
   w.line("const Works::Work work = rounds.work();");
   write_place(w, "work.tile", "work.batch");
+  if (!rows.empty()) {
+    w.open("if (brings_rows) {");
+    w.append(rows);
+    w.line("continue;");
+    w.close();
+  }
   w.append(shared_);
 }
 
@@ -168,20 +181,27 @@ std::string HopperWriter::tile_source(std::size_t o) {
          join(steps_of(o), ", ") + "})";
 }
 
-// What the loader needs before its loops: where each operand's matrix starts; and the rows' tiles.
-void HopperWriter::write_row_loads(Writer& w) {
-  Writer loads;
+// Where the operand's matrix starts, as TMA counts.
+void HopperWriter::write_start_of(std::size_t o, Writer& w) {
+  w.line("const int " + derived(o, "_start") + " = p." + derived(o, "_source") + ".at(" +
+         points_.offset(operands_[o].input, strides(operands_[o], program_.operands[o]).start) + ");");
+}
+
+void HopperWriter::write_key_starts(Writer& w) {
+  for (std::size_t o = 0; o < operands_.size(); ++o)
+    if (is_copied(o) && !operands_[o].row) write_start_of(o, w);
+}
+
+Writer HopperWriter::row_loads() {
+  Writer w;
   for (std::size_t o = 0; o < operands_.size(); ++o) {
-    if (!is_copied(o)) continue;
-    const std::string field = parameters_.tensor(operands_[o].input), source = "p." + derived(o, "_source");
-    w.line("const int " + derived(o, "_start") + " = " + source + ".at(" +
-           points_.offset(operands_[o].input, strides(operands_[o], program_.operands[o]).start) + ");");
-    if (!operands_[o].row) continue;
-    loads.line(derived(o, "_ring") + ".load(" + derived(o, "_at") + ", " + source + ".map, {0, row0, " + derived(o, "_start") +
-               "}, Keep::kLeast);");
-    loads.line(derived(o, "_at") + ".advance();");
+    if (!is_copied(o) || !operands_[o].row) continue;
+    write_start_of(o, w);
+    w.line(derived(o, "_ring") + ".load(" + derived(o, "_at") + ", p." + derived(o, "_source") + ".map, {0, row0, " + derived(o, "_start") +
+           "}, Keep::kLeast);");
+    w.line(derived(o, "_at") + ".advance();");
   }
-  w.append(loads);
+  return w;
 }
 
 // The consumers' side: tiles that are computed are filled by them, the others waited for.

@@ -55,6 +55,7 @@ void HopperWriter::write_result(std::size_t s, const std::string& function, cons
 // been read.
 void HopperWriter::write_staged(std::size_t s, const std::string& value, Writer& w) {
   const std::string target = "p.out" + std::to_string(s) + "_target";
+  w.line("count(\"staged result\");");
   w.line("wait_stores_read<0>();");
   w.line("sync_warpgroup(warpgroup);  // what was staged there before has left");
   w.line("store_matrices(" + staged_tile(s) + ", " + value + ", warp);");

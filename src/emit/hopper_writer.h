@@ -27,9 +27,11 @@ class HopperWriter final : public KernelWriter {
   void write_barriers(Writer& w) const;
   std::vector<std::string> steps_of(std::size_t o);
   std::string tile_source(std::size_t o);
-  void write_row_loads(Writer& w);
+  void write_start_of(std::size_t o, Writer& w);
+  void write_key_starts(Writer& w);
+  Writer row_loads();
   void write_row_fills(Writer& w);
-  void open_work(Writer& w);
+  void open_work(Writer& w, const Writer& rows);
 
   // hopper_results.cpp
   std::vector<std::size_t> staged_results() const;

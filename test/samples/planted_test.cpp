@@ -40,6 +40,26 @@ TEST(Planted, WithoutAFaultNothingIsFound) {
   EXPECT_EQ(text_of(findings_with(0, 1, 256)), "");
 }
 
+// Values and results of 36 columns out of 40: TMA loads the one, the other begins rows at multiples of 72 bytes.
+TEST(Planted, ResultsAreStagedWhereTmaCanStoreThem) {
+  const emulator::Options before = emulator::options();
+  emulator::Options options = before;
+  options.compute_capability = 90;
+  emulator::set_options(options);
+  for (const std::int64_t columns : {64, 40, 36}) {
+    const Tensor q = randn({1, 2, 200, 64}, 1, kFloat32).to(kBFloat16), k = randn({1, 2, 200, 64}, 2, kFloat32).to(kBFloat16);
+    const Tensor v = randn({1, 2, 200, 64}, 3, kFloat32).to(kBFloat16);
+    const auto view = [&](const Tensor& t) { return t.slice(-1, 0, columns); };
+    emulator::reset_counters();
+    const Tensor result = planted(q.to(kCUDA), k.to(kCUDA), view(v.to(kCUDA))).to(kCPU).to(kFloat32);
+    EXPECT_EQ(emulator::counter("staged result") > 0, columns % 8 == 0) << columns;
+    const Tensor expected = planted(q, k, view(v)).to(kFloat32);
+    EXPECT_LT((result - expected).abs().amax().item<double>(), 0.03) << columns;
+  }
+  emulator::set_options(before);
+  EXPECT_EQ(text_of(emulator::take_findings()), "");
+}
+
 class Planted : public testing::TestWithParam<int> {};
 
 // A fault of timing shows with some seeds: one of a few must suffice.
