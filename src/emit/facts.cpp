@@ -132,7 +132,7 @@ std::optional<KernelFacts> hopper_facts_of(const PartText& v, const EmitOptions&
                     std::to_string(shape.consumers) + " + 1 warpgroups, " + std::to_string(shape.stages) + " stages");
     if (!demand.results.empty()) tiles.back() += ", results stored " + way_of(shape.staging);
     bytes.push_back(std::to_string(instance.wgmma_shared_bytes));
-    budgets.push_back(std::to_string(target::value_registers(demand, shape)) + " of " + std::to_string(target::consumer_registers(shape.consumers, demand.busy_loader)));
+    budgets.push_back(std::to_string(target::value_registers(demand, shape)) + " of " + std::to_string(target::consumer_registers(shape.consumers, demand.finding)));
   }
   if (tiles.empty()) return std::nullopt;
   KernelFacts facts = facts_of(v, options);

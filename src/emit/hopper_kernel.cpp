@@ -10,6 +10,7 @@ HopperWriter::HopperWriter(const kernel::Program& program, const std::string& na
   text_.params = name + "_tma";
   base_params_ = name + "_params";
   tests_elements_ = false;
+  for (const kernel::Sweep& sweep : program.sweeps) notes_ |= CoverText(program, sweep, points_).searches_at_length();
 }
 
 bool HopperWriter::is_copied(std::size_t o) const { return operands_[o].input >= 0 && !operands_[o].converts; }
@@ -39,9 +40,6 @@ void HopperWriter::find_obstacle() {
                                                     : " is computed while it is loaded, and TMA only copies");
   }
   if (operands_.empty()) text_.obstacle = "there is no product of tiles in it";
-  for (const kernel::Sweep& sweep : program_.sweeps)
-    if (CoverText(program_, sweep, points_).searches_at_length())
-      text_.obstacle = "finding its tiles takes more registers than a loader has";
 }
 
 std::string HopperWriter::template_head() const {
@@ -53,7 +51,8 @@ std::string HopperWriter::template_head() const {
 void HopperWriter::write_kernel(const Writer& sweeps) {
   find_obstacle();
   if (!text_.obstacle.empty()) return;
-  const std::string busy = text_.demand.busy_loader ? "true" : "false";
+  static const char* const kFindings[] = {"Finding::kCounts", "Finding::kTests", "Finding::kSearches"};
+  const std::string finding = kFindings[static_cast<int>(text_.demand.finding)];
   Writer w;
   w.line(template_head());
   w.open("FL_HOPPER_KERNEL(kWarpgroupSize * (M / 64 + 1)) " + text_.name + "(FL_PARAMS(" + text_.params + ") p) {");
@@ -65,22 +64,22 @@ void HopperWriter::write_kernel(const Writer& sweeps) {
   write_barriers(body);
   body.line();
   body.open("if (warpgroup_index() == kConsumers) {");
-  body.line("decrease_registers<loader_registers(kConsumers, " + busy + ")>();");
+  body.line("decrease_registers<loader_registers(kConsumers, " + finding + ")>();");
   const Writer rows = row_loads();
-  if (rows.empty()) {
-    body.line("if (warp_index() % 4 != 0 || !elect_one()) return;");
-  } else {
+  const std::string last = rows.empty() ? "0" : "1";
+  if (!rows.empty()) {
     body.line("// One warp brings the rows, one the keys: places for those come free at other times.");
     body.line("const bool brings_rows = warp_index() % 4 == 1;");
-    body.line("if (warp_index() % 4 > 1 || !elect_one()) return;");
   }
+  body.line("if (warp_index() % 4 > " + last + (notes_ ? "" : " || !elect_one()") + ") return;");
+  if (notes_) body.line("const bool leads = elect_one();  // the others help to find tiles");
   open_work(body, rows);
   write_key_starts(body);
   body.append(loader_);
   body.close();
   body.line("return;");
   body.close();
-  body.line("increase_registers<consumer_registers(kConsumers, " + busy + ")>();");
+  body.line("increase_registers<consumer_registers(kConsumers, " + finding + ")>();");
   body.line("const int warp = warp_index(), warpgroup = warpgroup_index();");
   for (std::size_t k = 0; k < key_vectors_.size(); ++k)
     body.line("const KeyVec<N> " + key_vectors_[k].name + "{" + vectors + " + (" + std::to_string(k) + " * kConsumers + warpgroup) * KeyVec<N>::bytes};");
@@ -126,6 +125,7 @@ std::string HopperWriter::write_memory(Writer& w) {
       if (operands_[o].row) w.line("const auto " + operands_[o].name + " = " + ring + ".tile({});");
     }
   }
+  if (notes_) w.line("const NoteRing<4> notes{" + barriers + "};");
   return write_result_tiles(tiles, w);
 }
 
@@ -138,12 +138,14 @@ void HopperWriter::write_barriers(Writer& w) const {
     (operands_[o].row ? rows : places).push_back(derived(o, "_at"));
     if (behind_.contains(o)) places.push_back(derived(o, "_behind"));
   }
+  if (notes_) w.line("notes.init(kThreads / kWarpSize);");
   w.line("fence_barrier_init();");
   w.close();
   w.line("sync_threads();");
   w.line();
   if (!rows.empty()) w.line("RingIndex<1> " + join(rows, ", ") + ";");
   if (!places.empty()) w.line("RingIndex<STAGES> " + join(places, ", ") + ";");
+  if (notes_) w.line("RingIndex<4> notes_at;");
 }
 
 // The distances between matrices that the kernel's batch indices lead to.
@@ -197,8 +199,8 @@ Writer HopperWriter::row_loads() {
   for (std::size_t o = 0; o < operands_.size(); ++o) {
     if (!is_copied(o) || !operands_[o].row) continue;
     write_start_of(o, w);
-    w.line(derived(o, "_ring") + ".load(" + derived(o, "_at") + ", p." + derived(o, "_source") + ".map, {0, row0, " + derived(o, "_start") +
-           "}, Keep::kLeast);");
+    w.line(by_loader(derived(o, "_ring") + ".load(" + derived(o, "_at") + ", p." + derived(o, "_source") + ".map, {0, row0, " +
+                     derived(o, "_start") + "}, Keep::kLeast);"));
     w.line(derived(o, "_at") + ".advance();");
   }
   return w;

@@ -50,6 +50,12 @@ class HopperWriter final : public KernelWriter {
   void find_costs(const kernel::Sweep& sweep);
   void find_uses(const kernel::Sweep& sweep);
   void write_loader(const CoverText& cover, const Writer& bounds);
+  std::string by_loader(const std::string& statement) const;
+  std::string step_name() const { return notes_ ? "note" : "tile"; }  // what the consumers' loops go through
+  std::string first_step(const CoverText& cover) const { return notes_ ? "notes.take(notes_at)" : cover.first(); }
+  std::string next_step(const CoverText& cover) const { return notes_ ? "notes.take(notes_at)" : cover.next(); }
+  std::string more_steps(const std::string& step) const { return step + (notes_ ? " != kNoMoreTiles" : " < tiles"); }
+  std::string first_key(const std::string& step) const { return (notes_ ? step + " / 2" : step) + " * N"; }
   void write_tiles(const kernel::Sweep& sweep, CoverText& cover, Writer& w);
   void write_tile_steps(const kernel::Sweep& sweep, CoverText& cover, Writer& w);
   void write_contract(const Item& item, Writer& w) override;
@@ -98,6 +104,7 @@ class HopperWriter final : public KernelWriter {
   std::map<kernel::Expr, std::string> weights_;           // rounded fragments
   std::set<std::size_t> behind_;      // operands of contractions and of later products: two places in one ring
   bool single_;  // one sweep: both sides share its bounds
+  bool notes_ = false;  // the loader finds the tiles and tells the consumers
   bool takes_turns_ = false;
   std::string base_params_;
   Writer shared_, loader_, vectors_;

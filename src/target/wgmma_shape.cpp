@@ -25,7 +25,7 @@ int total(const std::vector<int>& columns) { return std::accumulate(columns.begi
 
 bool fits_shared(const Demand& d, const WgmmaShape& s) { return shared_bytes(d, s) <= kSharedLimit; }
 bool fits_registers(const Demand& d, const WgmmaShape& s) {
-  return value_registers(d, s) + other_registers(d, s) <= std::min(consumer_registers(s.consumers, d.busy_loader), 255);
+  return value_registers(d, s) + other_registers(d, s) <= std::min(consumer_registers(s.consumers, d.finding), 255);
 }
 
 // Results take a tile of their own from what is left, so that the next rows come while they leave. Else they take the place of
@@ -43,8 +43,16 @@ Staging staging_of(const Demand& d, WgmmaShape s) {
 
 }  // namespace
 
-int loader_registers(int consumers, bool busy) { return consumers == 1 ? 56 : consumers == 2 ? (busy ? 40 : 24) : (busy ? 56 : 32); }
-int consumer_registers(int consumers, bool busy) { return consumers == 1 ? 256 : consumers == 2 ? (busy ? 232 : 240) : (busy ? 152 : 160); }
+int loader_registers(int consumers, Finding finding) {
+  const bool tests = finding == Finding::kTests;
+  if (finding == Finding::kSearches) return consumers == 1 ? 152 : 80;
+  return consumers == 1 ? 56 : consumers == 2 ? (tests ? 40 : 24) : (tests ? 56 : 32);
+}
+int consumer_registers(int consumers, Finding finding) {
+  const bool tests = finding == Finding::kTests;
+  if (consumers > 1 && finding == Finding::kSearches) return consumers == 2 ? 216 : 144;
+  return consumers == 1 ? 256 : consumers == 2 ? (tests ? 232 : 240) : (tests ? 152 : 160);
+}
 
 int shared_bytes(const Demand& d, const WgmmaShape& s) {
   constexpr int kFloatBytes = 4;

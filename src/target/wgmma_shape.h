@@ -29,7 +29,7 @@ int shared_bytes(const Demand& demand, const WgmmaShape& shape);
 // Registers a consumer thread's values occupy: accumulators, score fragments, rounded weights, row vectors.
 int value_registers(const Demand& demand, const WgmmaShape& shape);
 // What a thread of such a warpgroup owns (setmaxnreg): device::loader_registers and consumer_registers have the same.
-int loader_registers(int consumers, bool busy);
-int consumer_registers(int consumers, bool busy);
+int loader_registers(int consumers, Finding);
+int consumer_registers(int consumers, Finding);
 
 }  // namespace flashlight::target

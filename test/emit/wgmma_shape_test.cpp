@@ -88,7 +88,7 @@ TEST(WgmmaShape, IsInsideOfWhatABlockHas) {
       const WgmmaChoice choice = choose_wgmma(demand);
       ASSERT_TRUE(choice.shape) << d << ", " << dv << ": " << choice.reason;
       EXPECT_LE(shared_bytes(demand, *choice.shape), 227 * 1024) << d << ", " << dv;
-      EXPECT_LT(value_registers(demand, *choice.shape), consumer_registers(choice.shape->consumers, false)) << d << ", " << dv;
+      EXPECT_LT(value_registers(demand, *choice.shape), consumer_registers(choice.shape->consumers, Finding::kCounts)) << d << ", " << dv;
       EXPECT_GE(choice.shape->stages, 2);
     }
   }
@@ -96,11 +96,12 @@ TEST(WgmmaShape, IsInsideOfWhatABlockHas) {
 
 // An SM has 512 registers for each of 128 threads.
 TEST(WgmmaShape, DividesTheRegistersAsTheDeviceDoes) {
-  for (const bool busy : {false, true}) {
+  for (const Finding finding : {Finding::kCounts, Finding::kTests, Finding::kSearches}) {
+    const auto same = static_cast<device::Finding>(finding);
     for (int consumers = 1; consumers <= 3; ++consumers) {
-      EXPECT_LE(loader_registers(consumers, busy) + consumers * consumer_registers(consumers, busy), 512);
-      EXPECT_EQ(loader_registers(consumers, busy), device::loader_registers(consumers, busy));
-      EXPECT_EQ(consumer_registers(consumers, busy), device::consumer_registers(consumers, busy));
+      EXPECT_LE(loader_registers(consumers, finding) + consumers * consumer_registers(consumers, finding), 512);
+      EXPECT_EQ(loader_registers(consumers, finding), device::loader_registers(consumers, same));
+      EXPECT_EQ(consumer_registers(consumers, finding), device::consumer_registers(consumers, same));
     }
   }
 }
