@@ -157,6 +157,16 @@ CoverText::Range CoverText::range(const Cover& cover) {
   return result;
 }
 
+void CoverText::write_rows(Writer& w) {
+  const RowNames rows = points_.rows();
+  w.line("[[maybe_unused]] const int row_last = " +
+         (rows.group.empty() ? "least_of(row0 + M, p.n_row) - 1;" : "(least_of(slot0 + M, p.n_row) - 1) / " + rows.group + ";"));
+  for (std::size_t k = 0; k < covers_.data.uniform.size(); ++k) {
+    const fusion::Access& access = covers_.data.uniform[k];
+    w.line("[[maybe_unused]] const long long data" + std::to_string(k) + " = " + points_.value(access.node, access.index).text + ";");
+  }
+}
+
 void CoverText::write_bounds(Writer& w, const std::string& run) {
   const Range r = range(covers_.live);
   const bool spans = kernel::has_intervals(covers_.live);
@@ -165,13 +175,7 @@ void CoverText::write_bounds(Writer& w, const std::string& run) {
   bounded_below_ = !r.begin.empty();
   bounded_ = bounded_below_ || !r.end.empty();
   begins_ = bounded_below_ || !run.empty();
-  const RowNames rows = points_.rows();
-  w.line("[[maybe_unused]] const int row_last = " +
-         (rows.group.empty() ? "least_of(row0 + M, p.n_row) - 1;" : "(least_of(slot0 + M, p.n_row) - 1) / " + rows.group + ";"));
-  for (std::size_t k = 0; k < covers_.data.uniform.size(); ++k) {
-    const fusion::Access& access = covers_.data.uniform[k];
-    w.line("const long long data" + std::to_string(k) + " = " + points_.value(access.node, access.index).text + ";");
-  }
+  write_rows(w);
   const std::string end = r.end.empty() ? "p.n_key" : "greatest_of(0, least_of(p.n_key, " + r.end + "))";
   const std::string last = bets_ && bounded_ ? "(bets ? " + end + " : p.n_key)" : end;
   const std::string count = "(" + last + " + N - 1) / N", first = bounded_below_ ? "greatest_of(0, " + r.begin + ") / N" : "0";
@@ -225,8 +229,20 @@ void CoverText::write_search(Writer& w) {
   w.close("};");
 }
 
+// Of the sweep's own mask, where spans decide it.
+std::string CoverText::note() const {
+  const auto& all = covers_.masked;
+  if (!kernel::has_intervals(covers_.live) || std::find(all.begin(), all.end(), covers_.live) == all.end()) return "2 * tile";
+  return std::string("2 * tile + ") + (marked_ ? "marks.full(tile)" : "kept(tile * N).all");
+}
+
 void CoverText::write_tile(Writer& w) {
   const auto& all = covers_.masked;
+  if (takes_notes_) {
+    const bool noted = kernel::has_intervals(covers_.live) && std::find(all.begin(), all.end(), covers_.live) != all.end();
+    if (noted) w.line("const bool all_kept = note % 2 != 0;");
+    return;
+  }
   if (marked_ && std::find(all.begin(), all.end(), covers_.live) != all.end())
     w.line(std::string("const bool all_kept = ") + (bets_ ? "bets && " : "") + "marks.full(tile);");
 }
@@ -248,6 +264,7 @@ std::string CoverText::full(Expr predicate) {
   while (sweep_.masked[m].predicate != predicate) ++m;
   const Cover& cover = covers_.masked[m];
   if (const std::string* function = function_of(cover)) {
+    if (takes_notes_) return cover == covers_.live ? inside + " && all_kept" : "false";
     if (!kernel::reads_keys(covers_.data, cover)) return inside + " && " + *function + "(col0).all";
     if (cover == covers_.live) return inside + " && all_kept";
     return inside + " && keeps_all<N>(col0, p.n_key, " + SpanText::captured_by(*function) + ", " + *function + ")";

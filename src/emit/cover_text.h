@@ -19,6 +19,12 @@ class CoverText {
   bool searches() const { return tested_; }  // the next tile is searched for
   // It is searched for by whole warps, or by formulas that take many registers.
   bool searches_at_length() const { return kernel::has_intervals(covers_.live); }
+  // Kernels for sm_90a, where one warp finds the tiles and tells the others of them in notes (device/hopper/notes.h): from here
+  // on the text is theirs. A note is twice the tile's number, and one more where the sweep's own mask keeps all of it.
+  void take_notes() { takes_notes_ = true; }
+  // What write_bounds declares before it finds tiles; for those who take notes as well.
+  void write_rows(Writer& w);
+  std::string note() const;  // of `tile`
   // In the loop, where `tile` and `col0` are known and before next() is evaluated: what full() refers to.
   void write_tile(Writer& w);
   // True where a tile [col0, col0 + N) is kept whole by `predicate` (null: by the end of the keys alone), that of a masked
@@ -50,7 +56,7 @@ class CoverText {
   kernel::SweepCovers covers_;
   SpanText spans_;
   std::vector<std::pair<kernel::Cover, std::string>> functions_;  // what decides a cover by spans
-  bool bets_ = false;
+  bool bets_ = false, takes_notes_ = false;
   bool begins_ = false;  // at a first_tile
   bool bounded_below_ = false, bounded_ = false, tested_ = false, marked_ = false;
 };

@@ -89,6 +89,12 @@ std::string why_on_hopper(const PartText& v, const std::vector<Instance>& instan
   return "on sm_90a, " + join(reasons, "; ");
 }
 
+std::string way_of(target::Staging staging) {
+  return staging == target::Staging::kApart  ? "by TMA from a tile of their own"
+         : staging == target::Staging::kRows ? "by TMA from the rows' tile"
+                                             : "from registers";
+}
+
 }  // namespace
 
 KernelFacts facts_of(const PartText& v, const EmitOptions& options) {
@@ -121,11 +127,12 @@ std::optional<KernelFacts> hopper_facts_of(const PartText& v, const EmitOptions&
   for (const Instance& instance : instances_of(v, options)) {
     if (!instance.wgmma.shape) continue;
     const target::WgmmaShape& shape = *instance.wgmma.shape;
+    const target::Demand demand = demand_for(*v.kernel.hopper, 2, instance.padded);
     tiles.push_back(instance_name(v, instance) + ": " + std::to_string(shape.m()) + "x" + std::to_string(shape.n) + ", " +
                     std::to_string(shape.consumers) + " + 1 warpgroups, " + std::to_string(shape.stages) + " stages");
+    if (!demand.results.empty()) tiles.back() += ", results stored " + way_of(shape.staging);
     bytes.push_back(std::to_string(instance.wgmma_shared_bytes));
-    const target::Demand demand = demand_for(*v.kernel.hopper, 2, instance.padded);
-    budgets.push_back(std::to_string(target::value_registers(demand, shape)) + " of " + std::to_string(target::consumer_registers(shape.consumers, demand.busy_loader)));
+    budgets.push_back(std::to_string(target::value_registers(demand, shape)) + " of " + std::to_string(target::consumer_registers(shape.consumers, demand.finding)));
   }
   if (tiles.empty()) return std::nullopt;
   KernelFacts facts = facts_of(v, options);

@@ -10,6 +10,7 @@ HopperWriter::HopperWriter(const kernel::Program& program, const std::string& na
   text_.params = name + "_tma";
   base_params_ = name + "_params";
   tests_elements_ = false;
+  for (const kernel::Sweep& sweep : program.sweeps) notes_ |= CoverText(program, sweep, points_).searches_at_length();
 }
 
 bool HopperWriter::is_copied(std::size_t o) const { return operands_[o].input >= 0 && !operands_[o].converts; }
@@ -39,21 +40,19 @@ void HopperWriter::find_obstacle() {
                                                     : " is computed while it is loaded, and TMA only copies");
   }
   if (operands_.empty()) text_.obstacle = "there is no product of tiles in it";
-  for (const kernel::Sweep& sweep : program_.sweeps)
-    if (CoverText(program_, sweep, points_).searches_at_length())
-      text_.obstacle = "finding its tiles takes more registers than a loader has";
 }
 
 std::string HopperWriter::template_head() const {
   std::string head = "template <class T";
   for (const Dimension& d : text_.dimensions) head += ", int " + d.name;
-  return head + ", int M, int N, int STAGES>";
+  return head + ", int M, int N, int STAGES" + (text_.results.empty() ? ">" : ", Staging STAGING>");
 }
 
 void HopperWriter::write_kernel(const Writer& sweeps) {
   find_obstacle();
   if (!text_.obstacle.empty()) return;
-  const std::string busy = text_.demand.busy_loader ? "true" : "false";
+  static const char* const kFindings[] = {"Finding::kCounts", "Finding::kTests", "Finding::kSearches"};
+  const std::string finding = kFindings[static_cast<int>(text_.demand.finding)];
   Writer w;
   w.line(template_head());
   w.open("FL_HOPPER_KERNEL(kWarpgroupSize * (M / 64 + 1)) " + text_.name + "(FL_PARAMS(" + text_.params + ") p) {");
@@ -65,15 +64,22 @@ void HopperWriter::write_kernel(const Writer& sweeps) {
   write_barriers(body);
   body.line();
   body.open("if (warpgroup_index() == kConsumers) {");
-  body.line("decrease_registers<loader_registers(kConsumers, " + busy + ")>();");
-  body.line("if (warp_index() % 4 != 0 || !elect_one()) return;");
-  open_work(body);
-  write_row_loads(body);
+  body.line("decrease_registers<loader_registers(kConsumers, " + finding + ")>();");
+  const Writer rows = row_loads();
+  const std::string last = rows.empty() ? "0" : "1";
+  if (!rows.empty()) {
+    body.line("// One warp brings the rows, one the keys: places for those come free at other times.");
+    body.line("const bool brings_rows = warp_index() % 4 == 1;");
+  }
+  body.line("if (warp_index() % 4 > " + last + (notes_ ? "" : " || !elect_one()") + ") return;");
+  if (notes_) body.line("const bool leads = elect_one();  // the others help to find tiles");
+  open_work(body, rows);
+  write_key_starts(body);
   body.append(loader_);
   body.close();
   body.line("return;");
   body.close();
-  body.line("increase_registers<consumer_registers(kConsumers, " + busy + ")>();");
+  body.line("increase_registers<consumer_registers(kConsumers, " + finding + ")>();");
   body.line("const int warp = warp_index(), warpgroup = warpgroup_index();");
   for (std::size_t k = 0; k < key_vectors_.size(); ++k)
     body.line("const KeyVec<N> " + key_vectors_[k].name + "{" + vectors + " + (" + std::to_string(k) + " * kConsumers + warpgroup) * KeyVec<N>::bytes};");
@@ -81,17 +87,26 @@ void HopperWriter::write_kernel(const Writer& sweeps) {
     body.line("const Turns<kConsumers> turns{warpgroup};");
     body.line("turns.begin();");
   }
-  open_work(body);
+  open_work(body, {});
   body.append(uniform_);
-  text_.body = w.str() + "#if FL_HOPPER\n" + body.str() + indent(sweeps) + "  }\n#endif\n}\n\n";
+  Writer end(1);
+  write_late_release(end);
+  const std::string leave = text_.results.empty() ? "" : "  wait_stores_read<0>();  // of tiles that end with the threads\n";
+  text_.body = w.str() + "#if FL_HOPPER\n" + body.str() + indent(sweeps) + indent(end) + "  }\n" + leave + "#endif\n}\n\n";
   write_start();
 }
 
-// The loop over what the CTA has to do.
-void HopperWriter::open_work(Writer& w) {
+// The loop over what the CTA has to do; `rows`: what one of the loader's warps does of it.
+void HopperWriter::open_work(Writer& w, const Writer& rows) {
   w.open("for (Rounds rounds(p.works); rounds.any(); rounds.next()) {");
   w.line("const Works::Work work = rounds.work();");
   write_place(w, "work.tile", "work.batch");
+  if (!rows.empty()) {
+    w.open("if (brings_rows) {");
+    w.append(rows);
+    w.line("continue;");
+    w.close();
+  }
   w.append(shared_);
 }
 
@@ -110,7 +125,8 @@ std::string HopperWriter::write_memory(Writer& w) {
       if (operands_[o].row) w.line("const auto " + operands_[o].name + " = " + ring + ".tile({});");
     }
   }
-  return tiles;
+  if (notes_) w.line("const NoteRing<4> notes{" + barriers + "};");
+  return write_result_tiles(tiles, w);
 }
 
 void HopperWriter::write_barriers(Writer& w) const {
@@ -122,12 +138,14 @@ void HopperWriter::write_barriers(Writer& w) const {
     (operands_[o].row ? rows : places).push_back(derived(o, "_at"));
     if (behind_.contains(o)) places.push_back(derived(o, "_behind"));
   }
+  if (notes_) w.line("notes.init(kThreads / kWarpSize);");
   w.line("fence_barrier_init();");
   w.close();
   w.line("sync_threads();");
   w.line();
   if (!rows.empty()) w.line("RingIndex<1> " + join(rows, ", ") + ";");
   if (!places.empty()) w.line("RingIndex<STAGES> " + join(places, ", ") + ";");
+  if (notes_) w.line("RingIndex<4> notes_at;");
 }
 
 // The distances between matrices that the kernel's batch indices lead to.
@@ -165,20 +183,27 @@ std::string HopperWriter::tile_source(std::size_t o) {
          join(steps_of(o), ", ") + "})";
 }
 
-// What the loader needs before its loops: where each operand's matrix starts; and the rows' tiles.
-void HopperWriter::write_row_loads(Writer& w) {
-  Writer loads;
+// Where the operand's matrix starts, as TMA counts.
+void HopperWriter::write_start_of(std::size_t o, Writer& w) {
+  w.line("const int " + derived(o, "_start") + " = p." + derived(o, "_source") + ".at(" +
+         points_.offset(operands_[o].input, strides(operands_[o], program_.operands[o]).start) + ");");
+}
+
+void HopperWriter::write_key_starts(Writer& w) {
+  for (std::size_t o = 0; o < operands_.size(); ++o)
+    if (is_copied(o) && !operands_[o].row) write_start_of(o, w);
+}
+
+Writer HopperWriter::row_loads() {
+  Writer w;
   for (std::size_t o = 0; o < operands_.size(); ++o) {
-    if (!is_copied(o)) continue;
-    const std::string field = parameters_.tensor(operands_[o].input), source = "p." + derived(o, "_source");
-    w.line("const int " + derived(o, "_start") + " = " + source + ".at(" +
-           points_.offset(operands_[o].input, strides(operands_[o], program_.operands[o]).start) + ");");
-    if (!operands_[o].row) continue;
-    loads.line(derived(o, "_ring") + ".load(" + derived(o, "_at") + ", " + source + ".map, {0, row0, " + derived(o, "_start") +
-               "}, Keep::kLeast);");
-    loads.line(derived(o, "_at") + ".advance();");
+    if (!is_copied(o) || !operands_[o].row) continue;
+    write_start_of(o, w);
+    w.line(by_loader(derived(o, "_ring") + ".load(" + derived(o, "_at") + ", p." + derived(o, "_source") + ".map, {0, row0, " +
+                     derived(o, "_start") + "}, Keep::kLeast);"));
+    w.line(derived(o, "_at") + ".advance();");
   }
-  w.append(loads);
+  return w;
 }
 
 // The consumers' side: tiles that are computed are filled by them, the others waited for.
@@ -190,6 +215,7 @@ void HopperWriter::write_row_fills(Writer& w) {
     write_load(o, "row0", fills);
   }
   if (!fills.empty()) {
+    if (!staged_results().empty() && !is_copied(stage_rows())) w.line("wait_stores_read<0>();");
     w.line("sync_named(1, kThreads);  // the rows before are no longer read");
     w.append(fills);
     w.line("commit_group();");
@@ -202,20 +228,6 @@ void HopperWriter::write_row_fills(Writer& w) {
       w.line(derived(o, "_ring") + ".wait(" + derived(o, "_at") + ");");
 }
 
-// After the last contraction: the loader may bring the next rows. Where there was no key to contract, nothing has made sure
-// that all of the warpgroup have seen these.
-void HopperWriter::write_row_releases(Writer& w) const {
-  const auto waits = [&](std::size_t o) { return operands_[o].row && is_copied(o); };
-  bool any = false;
-  for (std::size_t o = 0; o < operands_.size(); ++o) any = any || waits(o);
-  if (any) w.line("sync_warpgroup(warpgroup);");
-  for (std::size_t o = 0; o < operands_.size(); ++o) {
-    if (!waits(o)) continue;
-    w.line(derived(o, "_ring") + ".release(" + derived(o, "_at") + ");");
-    w.line(derived(o, "_at") + ".advance();");
-  }
-}
-
 void HopperWriter::write_params() {
   if (!text_.obstacle.empty()) return;
   Writer w;
@@ -224,6 +236,7 @@ void HopperWriter::write_params() {
   for (std::size_t o = 0; o < operands_.size(); ++o)
     if (is_copied(o)) sources.push_back(derived(o, "_source"));
   if (!sources.empty()) w.line("TileSource " + join(sources, ", ") + ";");
+  for (std::size_t s : staged_results()) w.line("TileTarget out" + std::to_string(s) + "_target;");
   w.line("Works works;");
   w.close("};");
   text_.declaration = w.str();
@@ -232,18 +245,20 @@ void HopperWriter::write_params() {
 void HopperWriter::write_start() {
   std::string arguments = "T";
   for (const Dimension& d : text_.dimensions) arguments += ", " + d.name;
+  arguments += std::string(", M, N, STAGES") + (text_.results.empty() ? "" : ", STAGING");
   Writer w;
   w.line("// Starts it where the device and the arguments allow.");
   w.line(template_head());
   w.open("bool start_" + text_.name + "(const Launch& launch, const " + base_params_ +
          "& base, long long batch, int shared_bytes) {");
-  w.line("const auto kernel = " + text_.name + "<" + arguments + ", M, N, STAGES>;");
+  w.line("const auto kernel = " + text_.name + "<" + arguments + ">;");
   w.line("constexpr int threads = kWarpgroupSize * (M / 64 + 1);");
   w.line("if (!runs_on_hopper(kernel, threads)) return false;");
   w.line(text_.params + " p{};");
   w.line("static_cast<" + base_params_ + "&>(p) = base;");
   for (std::size_t o = 0; o < operands_.size(); ++o)
     if (is_copied(o)) w.line("if (!" + tile_source(o) + ") return false;");
+  for (std::size_t s : staged_results()) w.line("if (STAGING != Staging::kRegisters) " + result_target(s) + ";");
   std::vector<std::string> bytes;  // of the keys of a batch element
   for (std::size_t o = 0; o < operands_.size() && uneven_; ++o)
     if (!operands_[o].row) bytes.push_back(tile_type(o) + "::bytes");

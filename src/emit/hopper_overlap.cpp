@@ -71,8 +71,9 @@ void HopperWriter::write_weigh(const kernel::Sweep& sweep, CoverText& cover, con
   own.masked.clear();
   for (std::size_t k : unit.front)
     if (schedule_.items[k].kind == Item::Mask) own.masked.push_back(sweep.masked[schedule_.items[k].index]);
-  w.open("const auto " + name + " = [&](int tile) FL_INLINE {");
-  w.line("[[maybe_unused]] const int col0 = tile * N;");
+  w.open("const auto " + name + " = [&](int " + step_name() + ") FL_INLINE {");
+  w.line("[[maybe_unused]] const int col0 = " + first_key(step_name()) + ";");
+  if (notes_) cover.write_tile(w);
   if (first) w.line("count(\"tile\");");
   counts_masked_ = first;
   write_wholes(own, cover, w);
@@ -217,7 +218,7 @@ void HopperWriter::finish_products(const kernel::Sweep& sweep, const Unit& unit,
 void HopperWriter::write_staged_vectors(const std::string& tile, Writer& w) const {
   if (vectors_.empty()) return;
   w.open("{");
-  w.line("const int col0 = " + tile + " * N;");
+  w.line("const int col0 = " + first_key(tile) + ";");
   for (std::size_t o : staged_) w.line("const auto " + operands_[o].name + " = " + derived(o, "_ring") + ".tile(" + derived(o, "_at") + ");");
   write_key_vectors_apart(w);
   w.close();
@@ -263,21 +264,22 @@ void HopperWriter::write_overlapped(const kernel::Sweep& sweep, CoverText& cover
   for (std::size_t n = 1; n <= weights; ++n) w.line("Operand<T, N> weights" + (n > 1 ? std::to_string(n) : "") + ";");
   const std::size_t last = units.size() - 1;
   takes_turns_ = true;
-  w.line("int tile = " + cover.first() + ";");
-  w.open("if (tile < tiles) {");
+  const std::string step = step_name();
+  w.line("int " + step + " = " + first_step(cover) + ";");
+  w.open("if (" + more_steps(step) + ") {");
   wait_contracted(units[0], w);
   start_contracts(units[0], w);
   w.line("wait_products<0>(" + join(scores_of(units[0]), ", ") + ");");
-  write_staged_vectors("tile", w);
+  write_staged_vectors(step, w);
   release_contracted(units[0], w);
-  w.line(weighs[0] + "(tile);");
+  w.line(weighs[0] + "(" + step + ");");
   round_weights(sweep, units[0], w);
   w.open("while (true) {");
-  for (std::size_t u = 1; u < units.size(); ++u) write_link(sweep, units[u - 1], units[u], weighs[u], "tile", w);
-  w.line("const int next = " + cover.next() + ";");
-  w.line("if (next >= tiles) break;");
+  for (std::size_t u = 1; u < units.size(); ++u) write_link(sweep, units[u - 1], units[u], weighs[u], step, w);
+  w.line("const int next = " + next_step(cover) + ";");
+  w.line(notes_ ? "if (next == kNoMoreTiles) break;" : "if (next >= tiles) break;");
   write_link(sweep, units[last], units[0], weighs[0], "next", w);
-  w.line("tile = next;");
+  w.line(step + " = next;");
   w.close();
   start_products(sweep, units[last], w);
   finish_products(sweep, units[last], w);

@@ -78,12 +78,18 @@ void HopperWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, W
   find_uses(sweep);
   find_costs(sweep);
   CoverText cover(program_, sweep, points_);
-  Writer bounds;
+  Writer bounds, rows;
   cover.write_bounds(bounds);
   note_sparsity(cover, number);
-  (single_ ? shared_ : w).append(bounds);
-  text_.demand.busy_loader |= cover.searches();
   write_loader(cover, bounds);
+  text_.demand.finding = std::max(text_.demand.finding, notes_             ? target::Finding::kSearches
+                                                        : cover.searches() ? target::Finding::kTests
+                                                                           : target::Finding::kCounts);
+  if (notes_) {
+    cover.take_notes();
+    cover.write_rows(rows);
+  }
+  (single_ && !notes_ ? shared_ : w).append(notes_ ? rows : bounds);
   if (number == 0) write_row_fills(w);
   vectors_ = Writer();
   fill_key_vectors(number, sweep, "kWarpgroupSize", vectors_);
@@ -103,8 +109,10 @@ void HopperWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, W
 
 // One tile after the other.
 void HopperWriter::write_tiles(const kernel::Sweep& sweep, CoverText& cover, Writer& w) {
-  w.open("for (int tile = " + cover.first() + "; tile < tiles; tile = " + cover.next() + ") {");
-  w.line("const int col0 = tile * N;");
+  const std::string step = step_name();
+  w.open("for (int " + step + " = " + first_step(cover) + "; " + more_steps(step) + "; " + step + " = " + next_step(cover) + ") {");
+  w.line("const int col0 = " + first_key(step) + ";");
+  if (notes_) cover.write_tile(w);
   w.line("count(\"tile\");");
   write_tile_steps(sweep, cover, w);
   for (const Use& u : uses_) w.line(derived(u.operand, "_at") + ".advance();");
@@ -113,20 +121,30 @@ void HopperWriter::write_tiles(const kernel::Sweep& sweep, CoverText& cover, Wri
 
 // The loader's side of the sweep: every tile that the consumers will visit, in the order in which they need it.
 void HopperWriter::write_loader(const CoverText& cover, const Writer& bounds) {
-  if (!single_) {
-    loader_.open("{");
-    loader_.append(bounds);
-  }
+  if (!single_) loader_.open("{");
+  if (!single_ || notes_) loader_.append(bounds);
   loader_.open("for (int tile = " + cover.first() + "; tile < tiles; tile = " + cover.next() + ") {");
+  if (notes_) {
+    loader_.line("const int note = " + cover.note() + ";");
+    loader_.line("if (leads) notes.put(notes_at, note);");
+    loader_.line("notes_at.advance();");
+  }
   for (const Use& u : uses_) {
     const std::string at = derived(u.operand, "_at");
-    loader_.line(derived(u.operand, "_ring") + ".load(" + at + ", p." + derived(u.operand, "_source") + ".map, {0, tile * N, " +
-                 derived(u.operand, "_start") + "}, Keep::kMost);");
+    loader_.line(by_loader(derived(u.operand, "_ring") + ".load(" + at + ", p." + derived(u.operand, "_source") + ".map, {0, tile * N, " +
+                           derived(u.operand, "_start") + "}, Keep::kMost);"));
     loader_.line(at + ".advance();");
   }
   loader_.close();
+  if (notes_) {
+    loader_.line("if (leads) notes.put(notes_at, kNoMoreTiles);");
+    loader_.line("notes_at.advance();");
+  }
   if (!single_) loader_.close();
 }
+
+// One thread loads; where a warp finds the tiles together, its first.
+std::string HopperWriter::by_loader(const std::string& statement) const { return (notes_ ? "if (leads) " : "") + statement; }
 
 // Products are started, and waited for where their registers or tiles are next touched.
 bool HopperWriter::is_asynchronous(const kernel::Sweep& sweep, const Item& item) const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The writer of a kernel for sm_90a: one warpgroup loads by TMA, the others multiply by wgmma and run the same steps as
-// every kernel. Its parts stand in hopper_kernel.cpp (the whole, operands, how it is started) and hopper_sweep.cpp.
+// every kernel. Its parts stand in hopper_kernel.cpp (the whole, operands, how it is started), hopper_sweep.cpp,
+// hopper_overlap.cpp (tiles whose row program runs beside products) and hopper_results.cpp (how results leave).
 #pragma once
 #include "emit/kernel_writer.h"
 
@@ -26,16 +27,35 @@ class HopperWriter final : public KernelWriter {
   void write_barriers(Writer& w) const;
   std::vector<std::string> steps_of(std::size_t o);
   std::string tile_source(std::size_t o);
-  void write_row_loads(Writer& w);
+  void write_start_of(std::size_t o, Writer& w);
+  void write_key_starts(Writer& w);
+  Writer row_loads();
   void write_row_fills(Writer& w);
+  void open_work(Writer& w, const Writer& rows);
+
+  // hopper_results.cpp
+  std::vector<std::size_t> staged_results() const;
+  std::size_t stage_rows() const;
+  std::string staged_tile(std::size_t s) const;
+  std::string write_result_tiles(const std::string& tiles, Writer& w) const;
+  void write_result(std::size_t s, const std::string& function, const std::string& matrix, const std::string& value,
+                    Writer& w) override;
+  void write_staged(std::size_t s, const std::string& value, Writer& w);
   void write_row_releases(Writer& w) const;
-  void open_work(Writer& w);
+  void write_late_release(Writer& w) const;
+  std::string result_target(std::size_t s);
 
   // hopper_sweep.cpp
   void write_sweep(const kernel::Sweep& sweep, std::size_t number, Writer& w) override;
   void find_costs(const kernel::Sweep& sweep);
   void find_uses(const kernel::Sweep& sweep);
   void write_loader(const CoverText& cover, const Writer& bounds);
+  std::string by_loader(const std::string& statement) const;
+  std::string step_name() const { return notes_ ? "note" : "tile"; }  // what the consumers' loops go through
+  std::string first_step(const CoverText& cover) const { return notes_ ? "notes.take(notes_at)" : cover.first(); }
+  std::string next_step(const CoverText& cover) const { return notes_ ? "notes.take(notes_at)" : cover.next(); }
+  std::string more_steps(const std::string& step) const { return step + (notes_ ? " != kNoMoreTiles" : " < tiles"); }
+  std::string first_key(const std::string& step) const { return (notes_ ? step + " / 2" : step) + " * N"; }
   void write_tiles(const kernel::Sweep& sweep, CoverText& cover, Writer& w);
   void write_tile_steps(const kernel::Sweep& sweep, CoverText& cover, Writer& w);
   void write_contract(const Item& item, Writer& w) override;
@@ -84,6 +104,7 @@ class HopperWriter final : public KernelWriter {
   std::map<kernel::Expr, std::string> weights_;           // rounded fragments
   std::set<std::size_t> behind_;      // operands of contractions and of later products: two places in one ring
   bool single_;  // one sweep: both sides share its bounds
+  bool notes_ = false;  // the loader finds the tiles and tells the consumers
   bool takes_turns_ = false;
   std::string base_params_;
   Writer shared_, loader_, vectors_;

@@ -125,28 +125,32 @@ std::string KernelWriter::output_type(const kernel::Store& store) const {
   return settled ? "T" : "S";
 }
 
-std::string KernelWriter::output_matrix(const kernel::Store& store, std::size_t s) {
+KernelWriter::OutputPlace KernelWriter::output_place(const kernel::Store& store, std::size_t s) {
   const std::string field = "p.out" + std::to_string(s);
   const graph::TensorView& view = function_.outputs[store.output].value;
   std::vector<std::string> at{view.pack ? "pack" : "PackIndex{}"};
-  std::string rows = "0", cols = "0", heads;
+  OutputPlace place{{}, "0", "0", {}};
   for (std::size_t a = view.pack; a < store.axis_loops.size(); ++a) {
     const int loop = store.axis_loops[a];
     const std::string stride = field + ".stride[" + std::to_string(a - view.pack) + "]";
-    if (loop == plan_.row) rows = stride;
-    if (loop == store.columns) cols = stride;
+    if (loop == plan_.row) place.rows = stride;
+    if (loop == store.columns) place.cols = stride;
     const bool packed = plan_.packing && loop == plan_.packing->heads;
-    if (packed) heads = stride;
+    if (packed) place.heads = stride;
     at.push_back(loop == plan_.row || loop == store.columns ? "0"
                  : packed ? points_.loop_name(loop) + " * " + points_.rows().group
                           : points_.loop_name(loop));
   }
-  const std::string columns = store.columns < 0 ? "1" : loop_extent(store.columns);
-  const std::string start = field + ".offset(" + join(at, ", ") + "), ";
-  if (plan_.packing)
-    return field + ".template grouped<" + text_.output_types[s] + ">(" + start + points_.rows().group + ", " + rows + ", " + heads +
-           ", " + cols + ", p.n_row, " + columns + ")";
-  return field + ".template matrix<" + text_.output_types[s] + ">(" + start + rows + ", " + cols + ", p.n_row, " + columns + ")";
+  place.start = field + ".offset(" + join(at, ", ") + ")";
+  return place;
+}
+
+std::string KernelWriter::output_matrix(const kernel::Store& store, std::size_t s) {
+  const OutputPlace place = output_place(store, s);
+  const std::string columns = store.columns < 0 ? "1" : loop_extent(store.columns), type = text_.output_types[s];
+  const std::string matrix = "p.out" + std::to_string(s) + ".template " + (plan_.packing ? "grouped<" : "matrix<") + type + ">(" + place.start + ", ";
+  const std::string strides = plan_.packing ? points_.rows().group + ", " + place.rows + ", " + place.heads : place.rows;
+  return matrix + strides + ", " + place.cols + ", p.n_row, " + columns + ")";
 }
 
 }  // namespace flashlight::emit

@@ -158,6 +158,7 @@ target::Demand demand_for(const KernelText& kernel, int element_bytes, const std
   demand.row_operands = columns(kernel.row_operands);
   demand.key_operands = columns(kernel.key_operands);
   demand.accumulators = columns(kernel.accumulators);
+  demand.results = columns(kernel.results);
   return demand;
 }
 

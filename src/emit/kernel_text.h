@@ -22,7 +22,7 @@ struct KernelText {
   std::string declaration;           // the parameter struct
   std::string body;                  // the kernel template
   target::Demand demand;             // with `columns` of dimensions left to demand_for
-  std::vector<int> row_operands, key_operands, accumulators;  // loops whose padded size counts
+  std::vector<int> row_operands, key_operands, accumulators, results;  // loops whose padded size counts
   std::vector<std::string> output_types;                      // per store: "T", "float", or "S": the promotion at launch
   std::string sparsity;              // how tiles are skipped, in words
   bool split = false;                // the template's last parameter is PARTS

@@ -143,10 +143,14 @@ class KernelWriter {
   void write_fold(const kernel::Step& fold, Writer& w);
   void write_stores(Writer& w);
   void write_out(const kernel::Store& store, std::size_t s, Writer& w);
-  void write_result(std::size_t s, const std::string& function, const std::string& matrix,
+  virtual void write_result(std::size_t s, const std::string& function, const std::string& matrix,
                     const std::string& value, Writer& w);
   static bool depends(Expr e, Expr on);
   std::string output_type(const kernel::Store& store) const;
+  struct OutputPlace {
+    std::string start, rows, cols, heads;  // element of the first row and column, strides
+  };
+  OutputPlace output_place(const kernel::Store& store, std::size_t s);
   std::string output_matrix(const kernel::Store& store, std::size_t s);
 
   const bool split_;  // warps share rows: the template has PARTS

@@ -212,12 +212,17 @@ std::string instance_call(const PartText& v, const Instance& instance) {
          std::to_string(instance.shape.threads()) + ", .shared_bytes = " + std::to_string(instance.shared_bytes) + "}, \"" + v.kernel.name + "\")";
 }
 
-// "start_name<bfloat16, 64, 64, 192, 128, 2>(launch, p, batch, 123904)": true where it has started the kernel for sm_90a.
+std::string staging_name(target::Staging staging) {
+  return std::string("Staging::") + (staging == target::Staging::kApart ? "kApart" : staging == target::Staging::kRows ? "kRows" : "kRegisters");
+}
+
+// "start_name<bfloat16, 64, 64, 192, 128, 2, Staging::kApart>(launch, p, batch, 123904)": true where it has started the kernel for sm_90a.
 std::string hopper_call(const PartText& v, const Instance& instance) {
   const target::WgmmaShape& shape = *instance.wgmma.shape;
   std::vector<std::string> args{instance.type};
   for (const Dimension& d : v.kernel.dimensions) args.push_back(std::to_string(instance.padded.at(d.loop)));
   for (int value : {shape.m(), shape.n, shape.stages}) args.push_back(std::to_string(value));
+  if (!v.kernel.hopper->results.empty()) args.push_back(staging_name(shape.staging));
   return "start_" + v.kernel.hopper->name + "<" + join(args, ", ") + ">(launch, p, batch, " + std::to_string(instance.wgmma_shared_bytes) + ")";
 }
 

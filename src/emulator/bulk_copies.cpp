@@ -156,7 +156,9 @@ void BulkCopies::perform(Store& store) {
 void BulkCopies::commit(int thread) { ++stores_of(thread).open; }
 
 void BulkCopies::wait(int thread, int pending, bool written) {
-  Stores& mine = stores_of(thread);
+  const auto found = stores_.find(thread);
+  if (found == stores_.end()) return;  // it has stored nothing
+  Stores& mine = found->second;
   const Clock committed = mine.open - 1;
   const Clock covered = committed > static_cast<Clock>(pending) ? committed - static_cast<Clock>(pending) : 0;
   for (Store& s : mine.stores) {

@@ -15,16 +15,20 @@ struct TileShape {
   int threads() const { return 32 * warps * parts; }
 };
 
+// What a loader does to know which tile is next: device::Finding has the same.
+enum class Finding { kCounts, kTests, kSearches };
+
 // What a kernel keeps per CTA, in elements.
 struct Demand {
   int element_bytes = 2;
   std::vector<int> row_operands, key_operands;  // padded columns of each shared operand
   std::vector<int> accumulators;                // padded columns of each [row, column] state
+  std::vector<int> results;                     // padded columns of those that TMA may store, on sm_90a
   int score_fragments = 1;                      // live [row, key] fragments
   int row_vectors = 4;
   int key_vectors = 0;                          // numbers for each key of a tile, in shared memory
   bool skips_tiles = false;                     // a mask empties some
-  bool busy_loader = false;                     // which tile is next is searched for
+  Finding finding = Finding::kCounts;           // how the next tile is found, on sm_90a
   bool uses_positions = false;                  // scores are computed from the keys' or rows' numbers
   bool uses_functions = false;   // such as tanh
   bool reads_elements = false;                  // scores meet numbers from global memory, each its own

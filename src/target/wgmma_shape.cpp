@@ -25,17 +25,39 @@ int total(const std::vector<int>& columns) { return std::accumulate(columns.begi
 
 bool fits_shared(const Demand& d, const WgmmaShape& s) { return shared_bytes(d, s) <= kSharedLimit; }
 bool fits_registers(const Demand& d, const WgmmaShape& s) {
-  return value_registers(d, s) + other_registers(d, s) <= std::min(consumer_registers(s.consumers, d.busy_loader), 255);
+  return value_registers(d, s) + other_registers(d, s) <= std::min(consumer_registers(s.consumers, d.finding), 255);
+}
+
+// Results take a tile of their own from what is left, so that the next rows come while they leave. Else they take the place of
+// the rows, where a warpgroup's part of the one tile is its part of the other.
+Staging staging_of(const Demand& d, WgmmaShape s) {
+  const auto block = [](int columns) { return columns % 64 == 0 ? 64 : 32; };  // SharedTile::block
+  if (d.results.empty()) return Staging::kRegisters;
+  s.staging = Staging::kApart;
+  if (fits_shared(d, s)) return Staging::kApart;
+  const bool inside = !d.row_operands.empty() && std::all_of(d.results.begin(), d.results.end(), [&](int columns) {
+    return columns <= d.row_operands[0] && block(columns) == block(d.row_operands[0]);
+  });
+  return inside ? Staging::kRows : Staging::kRegisters;
 }
 
 }  // namespace
 
-int loader_registers(int consumers, bool busy) { return consumers == 1 ? 56 : consumers == 2 ? (busy ? 40 : 24) : (busy ? 56 : 32); }
-int consumer_registers(int consumers, bool busy) { return consumers == 1 ? 256 : consumers == 2 ? (busy ? 232 : 240) : (busy ? 152 : 160); }
+int loader_registers(int consumers, Finding finding) {
+  const bool tests = finding == Finding::kTests;
+  if (finding == Finding::kSearches) return consumers == 1 ? 152 : 80;
+  return consumers == 1 ? 56 : consumers == 2 ? (tests ? 40 : 24) : (tests ? 56 : 32);
+}
+int consumer_registers(int consumers, Finding finding) {
+  const bool tests = finding == Finding::kTests;
+  if (consumers > 1 && finding == Finding::kSearches) return consumers == 2 ? 216 : 144;
+  return consumers == 1 ? 256 : consumers == 2 ? (tests ? 232 : 240) : (tests ? 152 : 160);
+}
 
 int shared_bytes(const Demand& d, const WgmmaShape& s) {
   constexpr int kFloatBytes = 4;
-  return kBarrierBytes + (s.m() * total(d.row_operands) + s.stages * s.n * total(d.key_operands)) * d.element_bytes +
+  const int staged = s.staging == Staging::kApart ? *std::max_element(d.results.begin(), d.results.end()) : 0;
+  return kBarrierBytes + (s.m() * (total(d.row_operands) + staged) + s.stages * s.n * total(d.key_operands)) * d.element_bytes +
          s.consumers * s.n * d.key_vectors * kFloatBytes;
 }
 
@@ -63,6 +85,7 @@ WgmmaChoice choose_wgmma(const Demand& demand) {
       if (!fits_shared(demand, deeper)) break;
       shape = deeper;
     }
+    shape.staging = staging_of(demand, shape);
     return {shape, {}};
   }
   return {std::nullopt, registers ? "no two stages of its tiles fit the shared memory of a block"

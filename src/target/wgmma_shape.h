@@ -5,10 +5,14 @@
 
 namespace flashlight::target {
 
+// Where results stand before TMA stores them: generated::Staging has the same.
+enum class Staging { kRegisters, kRows, kApart };
+
 // One warpgroup loads; `consumers` warpgroups own 64 rows each and walk over N keys at a time, of which `stages` tiles
 // are under way.
 struct WgmmaShape {
   int consumers = 0, n = 0, stages = 0;
+  Staging staging = Staging::kRegisters;
   int m() const { return 64 * consumers; }
   int threads() const { return 128 * (consumers + 1); }
 };
@@ -25,7 +29,7 @@ int shared_bytes(const Demand& demand, const WgmmaShape& shape);
 // Registers a consumer thread's values occupy: accumulators, score fragments, rounded weights, row vectors.
 int value_registers(const Demand& demand, const WgmmaShape& shape);
 // What a thread of such a warpgroup owns (setmaxnreg): device::loader_registers and consumer_registers have the same.
-int loader_registers(int consumers, bool busy);
-int consumer_registers(int consumers, bool busy);
+int loader_registers(int consumers, Finding);
+int consumer_registers(int consumers, Finding);
 
 }  // namespace flashlight::target

@@ -51,6 +51,25 @@ TEST(WgmmaShape, LeavesRegistersToWhatScoresMeet) {
   EXPECT_LT(choice.shape->n, 128);
 }
 
+TEST(WgmmaShape, StagesResultsWhereThereIsRoom) {
+  const auto staging = [](Demand demand, int result) {
+    if (result) demand.results = {result};
+    const WgmmaChoice choice = choose_wgmma(demand);
+    EXPECT_TRUE(choice.shape) << choice.reason;
+    EXPECT_LE(shared_bytes(demand, *choice.shape), 227 * 1024);
+    return choice.shape->staging;
+  };
+  EXPECT_EQ(staging(attention(64, 64), 64), Staging::kApart);
+  EXPECT_EQ(staging(attention(128, 128), 128), Staging::kRows);
+  Demand narrower = attention(128, 128);
+  narrower.skips_tiles = true;
+  EXPECT_EQ(staging(narrower, 128), Staging::kApart);
+  EXPECT_EQ(staging(attention(256, 192), 192), Staging::kRows);
+  EXPECT_EQ(staging(attention(192, 256), 256), Staging::kRegisters);  // wider than the rows
+  EXPECT_EQ(staging(attention(256, 96), 96), Staging::kRegisters);    // in other blocks
+  EXPECT_EQ(staging(attention(64, 64), 0), Staging::kRegisters);
+}
+
 TEST(WgmmaShape, GivesTheReasonWhereThereIsNone) {
   Demand wide = attention(64, 64), columns = attention(512, 512), accumulators = attention(64, 256), operands = attention(64, 64);
   wide.element_bytes = 4;
@@ -69,7 +88,7 @@ TEST(WgmmaShape, IsInsideOfWhatABlockHas) {
       const WgmmaChoice choice = choose_wgmma(demand);
       ASSERT_TRUE(choice.shape) << d << ", " << dv << ": " << choice.reason;
       EXPECT_LE(shared_bytes(demand, *choice.shape), 227 * 1024) << d << ", " << dv;
-      EXPECT_LT(value_registers(demand, *choice.shape), consumer_registers(choice.shape->consumers, false)) << d << ", " << dv;
+      EXPECT_LT(value_registers(demand, *choice.shape), consumer_registers(choice.shape->consumers, Finding::kCounts)) << d << ", " << dv;
       EXPECT_GE(choice.shape->stages, 2);
     }
   }
@@ -77,11 +96,12 @@ TEST(WgmmaShape, IsInsideOfWhatABlockHas) {
 
 // An SM has 512 registers for each of 128 threads.
 TEST(WgmmaShape, DividesTheRegistersAsTheDeviceDoes) {
-  for (const bool busy : {false, true}) {
+  for (const Finding finding : {Finding::kCounts, Finding::kTests, Finding::kSearches}) {
+    const auto same = static_cast<device::Finding>(finding);
     for (int consumers = 1; consumers <= 3; ++consumers) {
-      EXPECT_LE(loader_registers(consumers, busy) + consumers * consumer_registers(consumers, busy), 512);
-      EXPECT_EQ(loader_registers(consumers, busy), device::loader_registers(consumers, busy));
-      EXPECT_EQ(consumer_registers(consumers, busy), device::consumer_registers(consumers, busy));
+      EXPECT_LE(loader_registers(consumers, finding) + consumers * consumer_registers(consumers, finding), 512);
+      EXPECT_EQ(loader_registers(consumers, finding), device::loader_registers(consumers, same));
+      EXPECT_EQ(consumer_registers(consumers, finding), device::consumer_registers(consumers, same));
     }
   }
 }

@@ -6,7 +6,7 @@
 
 #include <vector>
 
-// q [.., Sq, 64], k and v [.., Sk, 64], causal.
+// q [.., Sq, D], k and v [.., Sk, D], causal, for D of 64, whose results are staged apart, and 256, over the rows.
 flashlight::Tensor planted(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v);
 
 // The number of the fault that is active; 0: none. In the emitted file.
@@ -23,6 +23,7 @@ struct PlantedFault {
   const char* find;     // in the emitted text; the last place is changed
   const char* replace;  // $: whether this fault is active
   std::vector<flashlight::emulator::FindingKind> kinds;  // one of them must be found
+  int head_dim = 64;
 };
 
 inline const std::vector<PlantedFault>& planted_faults() {
@@ -46,7 +47,16 @@ inline const std::vector<PlantedFault>& planted_faults() {
       {"ReadsScoresTooEarly", "wait_products<1>(s);", "if ($) wait_products<2>(s); else wait_products<1>(s);", {kPendingRegister}},
       {"RescalesTooEarly", "wait_products<0>(acc, weights);\n        if", "if ($) wait_products<1>(acc, weights); else wait_products<0>(acc, weights);\n        if", {kPendingRegister}},
       {"KeepsTheTurn", "turns.pass();", "if (!$) turns.pass();", {kDeadlock}},
-      {"KeepsTheRows", "q_ring.release(q_at);", "if (!$) q_ring.release(q_at);", {kDeadlock}},
+      {"KeepsTheRows", "if (!keeps_rows) q_ring", "if (!keeps_rows && !$) q_ring", {kDeadlock}},
+      {"ReleasesRowsUnderResults", "wait_stores_read<0>();\n      q_ring", "if (!$) wait_stores_read<0>();\n      q_ring", {kRace, kPendingCopy}, 256},
+      {"KeepsTheRowsUnderResults", "wait_stores_read<0>();\n      q_ring", "wait_stores_read<0>();\n      if (!$) q_ring", {kDeadlock}, 256},
+      {"ReleasesRowsBeforeResults", "&& p.out0_target.mapped;", "&& p.out0_target.mapped && !$;", {kRace, kPendingCopy, kBarrier, kDeadlock}, 256},
+      {"StagesWhatLeaves", "wait_stores_read<0>();\n      sync", "if (!$) wait_stores_read<0>();\n      sync", {kRace}},
+      {"NoFenceOfResults", "fence_proxy_async();", "if (!$) fence_proxy_async();", {kMissingFence}},
+      {"StoresBeforeAllHaveStaged", "sync_warpgroup(warpgroup);\n      if", "if (!$) sync_warpgroup(warpgroup);\n      if",
+       {kRace, kMissingFence, kUninitialisedShared}},
+      {"StoresOverAnothersRows", "64 * warpgroup, p.out0", "($ ? 0 : 64) * warpgroup, p.out0", {kRace}},
+      {"EndsWhileResultsLeave", "wait_stores_read<0>();  // of", "if (!$) wait_stores_read<0>();  // of", {kPendingCopy}},
       {"RowsLoadedBeforeTheyAreRead", "q_ring.wait(q_at);", "q_ring.wait(q_at);\n    if ($) q_ring.release(q_at);",
        {kRace, kPendingCopy, kBarrier, kDeadlock}},
       {"SkipsARound", "rounds.any(); rounds.next()) {\n    const", "rounds.any(); rounds.next()) {\n    if ($ && rounds.round == 1) continue;\n    const",

@@ -5,6 +5,7 @@
 #include "flashlight/device/device.h"
 #include "flashlight/device/hopper/barrier.h"
 #include "flashlight/device/hopper/matrix_store.h"
+#include "flashlight/device/hopper/notes.h"
 #include "flashlight/device/hopper/tensor_map.h"
 #include "flashlight/device/hopper/tma.h"
 #include "flashlight/device/hopper/warpgroup.h"

@@ -25,6 +25,21 @@ TEST_F(BarrierTest, PhasesPassValuesThereAndBack) {
   }
 }
 
+// 0 + 1 + 4 + .. + 81 = 285, ten times.
+TEST_F(BarrierTest, NotesReachEveryWarpInOrder) {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    emulator::set_options({seed, emulator::Checks::kFull, 64});
+    DeviceArray<float> out(registry_, 2 * kWarpgroupSize);
+    const auto runs = [&](auto kernel, int bytes, int notes, float wanted) {
+      FL_EXPECT_RUNS(launch(kernel, 1, 3 * kWarpgroupSize, bytes, nullptr, {notes, out.data()}));
+      for (std::size_t i = 0; i < out.size(); ++i) EXPECT_EQ(out[i], wanted) << i;
+    };
+    runs(note_kernel<4>, NoteRing<4>::bytes, 10, 2850);
+    runs(note_kernel<2>, NoteRing<2>::bytes, 10, 2850);
+    runs(note_kernel<4>, NoteRing<4>::bytes, 0, 0);
+  }
+}
+
 TEST_F(BarrierTest, RingIndexTurnsItsParity) {
   RingIndex<3> at;
   for (int i = 0; i < 12; ++i, at.advance()) {

@@ -38,7 +38,10 @@ template FL_KERNEL(kWarpgroupSize) box_store_kernel<bfloat16, 64, 128, 2>(FL_PAR
 template FL_KERNEL(kWarpgroupSize) box_store_kernel<float16, 64, 96, 3>(FL_PARAMS(BoxParams<3>) p);
 template FL_KERNEL(kWarpgroupSize) box_store_kernel<bfloat16, 16, 80, 4>(FL_PARAMS(BoxParams<4>) p);
 template FL_KERNEL(kWarpgroupSize) box_store_kernel<bfloat16, 64, 64, 5>(FL_PARAMS(BoxParams<5>) p);
+template FL_KERNEL(kWarpgroupSize) part_store_kernel<bfloat16, 64, 128, 2, 192, 64>(FL_PARAMS(BoxParams<2>) p);
+template FL_KERNEL(kWarpgroupSize) part_store_kernel<float16, 64, 96, 3, 192, 128>(FL_PARAMS(BoxParams<3>) p);
 
+template FL_KERNEL(3 * kWarpgroupSize) note_kernel<4>(FL_PARAMS(NoteParams) p);
 template FL_KERNEL(2 * kWarpgroupSize) ring_kernel<3>(FL_PARAMS(RingParams) p);
 template FL_KERNEL(128) pass_kernel<128>(FL_PARAMS(PassParams) p);
 template FL_KERNEL(384) warpgroup_kernel<384>(FL_PARAMS(WarpgroupParams) p);

@@ -172,6 +172,22 @@ box_store_kernel(FL_PARAMS(BoxParams<RANK>) p) {
   }
 }
 
+// The same of R rows of a tile of ALL, from row FIRST on.
+template <class T, int R, int C, int RANK, int ALL, int FIRST>
+FL_KERNEL(kWarpgroupSize)
+part_store_kernel(FL_PARAMS(BoxParams<RANK>) p) {
+  FL_SHARED_MEMORY(smem);
+  const SharedTile<T, ALL, C> tile{smem};
+  fill_tile(tile, kWarpgroupSize, [&](int row, int col) FL_INLINE { return 8.0f * (row - FIRST) + 0.25f * col; });
+  fence_proxy_async();
+  sync_threads();
+  if (thread_index() == 3) {
+    tma_store<R>(p.map, p.at, tile, FIRST);
+    commit_stores();
+    wait_stores<0>();
+  }
+}
+
 // ---- pipelines
 
 struct RingParams {
@@ -205,6 +221,31 @@ template <int STAGES> FL_KERNEL(2 * kWarpgroupSize) ring_kernel(FL_PARAMS(RingPa
     ring.release(at);
   }
   p.out[thread_index()] = sum;
+}
+
+// One thread of the last warpgroup writes the squares of 0, 1, .. and an end, the others read them; out[thread]: sums of what
+// each has read, times how many it has read.
+struct NoteParams {
+  int notes;
+  float* out;
+};
+template <int STAGES> FL_KERNEL(3 * kWarpgroupSize) note_kernel(FL_PARAMS(NoteParams) p) {
+  FL_SHARED_MEMORY(smem);
+  const NoteRing<STAGES> notes{smem};
+  if (thread_index() == 0) {
+    notes.init(2 * kWarpgroupSize / kWarpSize);
+    fence_barrier_init();
+  }
+  sync_threads();
+  RingIndex<STAGES> at;
+  if (warpgroup_index() == 2) {
+    if (warp_index() % 4 != 0 || !elect_one()) return;
+    for (int i = 0; i < p.notes; ++i, at.advance()) notes.put(at, i * i);
+    return notes.put(at, kNoMoreTiles);
+  }
+  int sum = 0, count = 0;
+  for (int note = notes.take(at); note != kNoMoreTiles; note = notes.take(at), ++count) sum += note;
+  p.out[thread_index()] = static_cast<float>(sum * count);
 }
 
 // Threads 0..63 pass a number to threads 64..127 and back, by memory barriers of 64 arrivals; out[thread]:

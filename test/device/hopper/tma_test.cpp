@@ -56,12 +56,14 @@ template <class T> class TmaTest : public DeviceTest {
     }
   }
 
-  template <int R, int C, int RANK> void store(const Case& c) {
+  // Of a tile of R rows, or from row FIRST on of one of ALL.
+  template <int R, int C, int RANK, int ALL = R, int FIRST = 0> void store(const Case& c) {
     ASSERT_EQ(c.shape.rank, RANK);
     DeviceArray<T> memory(registry_, kElements);
     for (std::size_t i = 0; i < kElements; ++i) memory[i] = from_float<T>(-1);
-    FL_EXPECT_RUNS((launch(box_store_kernel<T, R, C, RANK>, 1, kWarpgroupSize, SharedTile<T, R, C>::bytes,
-                           nullptr, params<R, C, RANK>(c, memory.data(), nullptr), "box_store")));
+    const auto kernel = ALL == R ? box_store_kernel<T, R, C, RANK> : part_store_kernel<T, R, C, RANK, ALL, FIRST>;
+    FL_EXPECT_RUNS((launch(kernel, 1, kWarpgroupSize, SharedTile<T, ALL, C>::bytes, nullptr,
+                           params<R, C, RANK>(c, memory.data(), nullptr), "box_store")));
     std::vector<float> expected(kElements, -1.0f);
     for (int row = 0; row < R; ++row) {
       for (int col = 0; col < C; ++col) {
@@ -99,6 +101,14 @@ TYPED_TEST(TmaTest, StoresOfPlanesStayInside) {
     this->template store<64, 128, 2>(c);
     this->template store<16, 96, 2>(c);
     this->template store<8, 80, 2>(c);
+  }
+}
+
+TYPED_TEST(TmaTest, StoresPartsOfTiles) {
+  for (const Case& c : kPlanes) {
+    this->template store<64, 64, 2, 192, 64>(c);
+    this->template store<64, 96, 2, 192, 128>(c);
+    this->template store<8, 80, 2, 24, 16>(c);
   }
 }
 

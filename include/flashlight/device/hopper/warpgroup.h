@@ -29,13 +29,20 @@ namespace flashlight::device {
 
 inline constexpr int kWarpgroupSize = 128;
 
-// How a CTA of one loading and some consuming warpgroups divides the registers of an SM; `busy`: the loader has more to
-// compute than where the next tile is. The translator's tile table (src/target/wgmma_shape.cpp) counts on the same.
-FL_HOST_DEVICE constexpr int loader_registers(int consumers, bool busy) {
-  return consumers == 1 ? 56 : consumers == 2 ? (busy ? 40 : 24) : (busy ? 56 : 32);
+// What the loader does to know which tile is next: nothing but count; test tiles by their numbers; look at what a mask reads.
+enum class Finding { kCounts, kTests, kSearches };
+
+// How a CTA of one loading and some consuming warpgroups divides the registers of an SM. The translator's tile table
+// (src/target/wgmma_shape.cpp) counts on the same.
+FL_HOST_DEVICE constexpr int loader_registers(int consumers, Finding finding) {
+  const bool tests = finding == Finding::kTests;
+  if (finding == Finding::kSearches) return consumers == 1 ? 152 : 80;
+  return consumers == 1 ? 56 : consumers == 2 ? (tests ? 40 : 24) : (tests ? 56 : 32);
 }
-FL_HOST_DEVICE constexpr int consumer_registers(int consumers, bool busy) {
-  return consumers == 1 ? 256 : consumers == 2 ? (busy ? 232 : 240) : (busy ? 152 : 160);
+FL_HOST_DEVICE constexpr int consumer_registers(int consumers, Finding finding) {
+  const bool tests = finding == Finding::kTests;
+  if (consumers > 1 && finding == Finding::kSearches) return consumers == 2 ? 216 : 144;
+  return consumers == 1 ? 256 : consumers == 2 ? (tests ? 232 : 240) : (tests ? 152 : 160);
 }
 
 #if defined(__CUDACC__)
