@@ -34,9 +34,9 @@ std::string line(const std::string& what, const std::string& value) {
 }
 
 std::string kernel(const KernelFacts& k) {
-  const bool product = k.kind == "product";
-  std::string out = product ? "  Matrix product by cuBLASLt\n"
-                            : "  " + std::string(k.kind == "group" ? "Generated kernel " : "Kernel ") + k.name + " for " + k.arch + "\n";
+  std::string out = k.kind == "product" ? "  Matrix product by cuBLASLt\n"
+                    : k.kind == "order" ? "  Order by " + k.name + "\n"
+                                        : "  " + std::string(k.kind == "group" ? "Generated kernel " : "Kernel ") + k.name + " for " + k.arch + "\n";
   out += line("folds", joined(k.ops));
   out += line("tiles", k.tile);
   out += line("shared memory", k.smem_bytes.empty() ? "" : k.smem_bytes + " bytes a block");

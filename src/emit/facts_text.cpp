@@ -39,6 +39,16 @@ bool is_product(const graph::Graph& graph, graph::NodeId id) {
   return false;
 }
 
+// The eager program gets elements and positions at once.
+bool is_second_of_pair(const graph::Graph& graph, graph::NodeId id) {
+  if (!is_order(graph[id])) return false;
+  for (int n = 0; n < id; ++n) {
+    const graph::Node &one = graph[n], &other = graph[id];
+    if (is_order(one) && one.operands == other.operands && one.shape == other.shape && one.descending == other.descending) return true;
+  }
+  return false;
+}
+
 std::string op_name(const graph::Graph& graph, const graph::Node& node) {
   switch (node.op) {
     case graph::Op::Map: return graph::name_of(node.fn);
@@ -54,8 +64,10 @@ std::string op_name(const graph::Graph& graph, const graph::Node& node) {
 std::string fused_bytes(const graph::Function& f, const std::set<int>& tensors) {
   std::vector<std::string> terms;
   for (int t : tensors) terms.push_back(numel(f, f.tensors[t].shape, f.tensors[t].pack));
-  for (const graph::Output& out : f.outputs) terms.push_back(numel(f, out.value.shape, out.value.pack));
-  return "e * (" + join(terms, " + ") + ")";
+  std::vector<std::string> positions;  // of 8 bytes each
+  for (const graph::Output& out : f.outputs)
+    (out.value.type == graph::Type::Int ? positions : terms).push_back(numel(f, out.value.shape, out.value.pack));
+  return "e * (" + join(terms, " + ") + ")" + (positions.empty() ? "" : " + 8 * (" + join(positions, " + ") + ")");
 }
 
 std::string unfused_bytes(const graph::Function& f) {
@@ -85,33 +97,73 @@ std::vector<std::string> ops_of(const graph::Function& f) {
     const graph::Node& node = f.graph[n];
     if (node.op == graph::Op::Input || node.op == graph::Op::Scalar || node.op == graph::Op::Iota) continue;
     if (node.op == graph::Op::Map && node.fn == graph::Fn::Mul && is_product(f.graph, n)) continue;
+    if (is_second_of_pair(f.graph, n)) continue;
     ops.push_back(op_name(f.graph, node) + (f.graph.label(n).empty() ? "" : " (" + f.graph.label(n) + ")"));
   }
   return ops;
 }
 
-// Of a library's product there is no name, tile or shared memory to tell.
+namespace {
+
+// The tensors that a step reads.
+std::set<int> tensors_of(const PartText& v) {
+  switch (v.part->kind) {
+    case fusion::StepKind::Product: return {v.part->product.left.tensor, v.part->product.right.tensor};
+    case fusion::StepKind::Order: return {v.part->order.source.tensor};
+    default: return v.parameters->tensors();
+  }
+}
+
+KernelFacts product_facts(const PartText& v) {
+  std::vector<std::string> factors{"2"};
+  for (const graph::Sym& size : v.part->product.extents) factors.push_back(size_text(*v.part->function, size));
+  KernelFacts facts;
+  facts.kind = "product";
+  facts.name = "cublasLtMatmul";
+  facts.flops = times(factors);
+  return facts;
+}
+
+// Where the function is cut, and why.
+KernelFacts order_facts(const PartText& v) {
+  const graph::Function& f = *v.part->function;
+  const graph::SourceRange& at = f.graph.source(f.outputs[0].value.node);
+  const std::string& source = f.tensors[static_cast<std::size_t>(v.part->order.source.tensor)].name;
+  KernelFacts facts;
+  facts.kind = "order";
+  facts.name = "sort_sm80";
+  facts.tile = "a CTA a row, in shared memory up to 4096 elements";
+  facts.smem_bytes = "12 * " + size_text(f, v.part->order.extents.back());
+  facts.flops = "0";
+  facts.why = "the function is cut here" + (at.line > 0 ? ", in line " + std::to_string(at.line) : std::string()) +
+              ": an order has no law that holds tile by tile, so that '" + source +
+              "' lies in memory as a whole, and what comes out of it too";
+  return facts;
+}
+
+KernelFacts group_facts(const PartText& v) {
+  KernelFacts facts;
+  facts.kind = "group";
+  facts.name = v.kernel.name;
+  facts.tile = "a warp a row";
+  facts.flops = "0";
+  return facts;
+}
+
+}  // namespace
+
+// Of a library's product there is no tile or shared memory to tell.
 KernelFacts leftover_facts(const PartText& v) {
   const graph::Function& f = *v.part->function;
-  KernelFacts facts;
-  const bool product = v.part->kind == fusion::StepKind::Product;
-  facts.kind = product ? "product" : "group";
+  const fusion::StepKind kind = v.part->kind;
+  KernelFacts facts = kind == fusion::StepKind::Product ? product_facts(v)
+                      : kind == fusion::StepKind::Order ? order_facts(v)
+                                                        : group_facts(v);
   facts.ops = ops_of(f);
-  facts.name = product ? "cublasLtMatmul" : v.kernel.name;
   facts.arch = "sm_80";
-  facts.smem_bytes = "0";
-  std::set<int> tensors = v.parameters->tensors();
-  if (product) {
-    std::vector<std::string> factors{"2"};
-    for (const graph::Sym& size : v.part->product.extents) factors.push_back(size_text(f, size));
-    facts.flops = times(factors);
-    tensors = {v.part->product.left.tensor, v.part->product.right.tensor};
-  } else {
-    facts.tile = "a warp a row";
-    facts.flops = "0";
-  }
-  facts.bytes_fused = fused_bytes(f, tensors);
-  facts.bytes_unfused = product ? facts.bytes_fused : unfused_bytes(f);
+  if (facts.smem_bytes.empty()) facts.smem_bytes = "0";
+  facts.bytes_fused = fused_bytes(f, tensors_of(v));
+  facts.bytes_unfused = kind == fusion::StepKind::Group ? unfused_bytes(f) : facts.bytes_fused;
   return facts;
 }
 
@@ -134,10 +186,7 @@ Totals totals_of(const VariantText& v) {
   std::vector<std::string> terms;
   for (const PartText& part : v.parts) {
     ++totals.kernels_fused;
-    std::set<int> tensors = part.parameters->tensors();
-    if (part.part->kind == fusion::StepKind::Product)
-      tensors = {part.part->product.left.tensor, part.part->product.right.tensor};
-    terms.push_back(fused_bytes(*part.part->function, tensors));
+    terms.push_back(fused_bytes(*part.part->function, tensors_of(part)));
   }
   totals.bytes_fused = join(terms, " + ");
   return totals;

@@ -48,6 +48,10 @@ void write_scalars(const PartText& v, Writer& w) {
 
 namespace {
 
+std::string target_name(const fusion::Target& target) {
+  return target.intermediate ? "launch.tensor_of(" + std::to_string(target.number) + ")" : "out" + std::to_string(target.number);
+}
+
 // The distance of a step along a product's axis: the strides of the tensor's axes that it moves along.
 std::string distance(const Function& f, int tensor, const std::vector<Sym>& index, int axis) {
   const bool pack = f.tensors[static_cast<std::size_t>(tensor)].pack;
@@ -81,10 +85,8 @@ std::string start(const Function& f, const fusion::ProductSide& side, std::size_
 void write_product(const PartText& v, std::size_t number, Writer& w) {
   const Function& f = *v.part->function;
   const fusion::ProductPlan& plan = v.part->product;
-  const fusion::Target& target = v.part->targets[0];
   const graph::TensorView& view = f.outputs[0].value;
-  const std::string result = target.intermediate ? "launch.tensor_of(" + std::to_string(target.number) + ")"
-                                                 : "out" + std::to_string(target.number);
+  const std::string result = target_name(v.part->targets[0]);
   std::vector<std::string> axes;
   for (std::size_t a = 0; a < plan.extents.size(); ++a) {
     const Sym& size = plan.extents[a];
@@ -105,18 +107,55 @@ void write_product(const PartText& v, std::size_t number, Writer& w) {
          operand(plan.right) + ", {" + join(axes, ", ") + "});");
 }
 
-void write_leftover_result(const Function& whole, const PartText& v, Writer& w) {
-  const fusion::Target& target = v.part->targets[0];
-  if (target.intermediate) return;
-  const graph::TensorView& view = whole.outputs[static_cast<std::size_t>(target.number)].value;
-  w.line("Tensor out" + std::to_string(target.number) + " = launch.result(" + std::to_string(target.number) +
-         ", " + (view.pack ? "true" : "false") + ", {" + join(host_sizes(whole, view), ", ") +
-         "}, launch.float_result(" + rule_arguments(view.dtype) + "));");
+// Orders copy elements of any type, and integers are stored exactly; all else is made in float32.
+std::string stored_type(const PartText& v, const graph::TensorView& view) {
+  const bool made = view.type == graph::Type::Float && v.part->kind != fusion::StepKind::Order;
+  return (made ? "launch.float_result(" : "launch.promoted(") + rule_arguments(view.dtype) + ")";
+}
+
+void write_order(const PartText& v, std::size_t number, Writer& w) {
+  const Function& f = *v.part->function;
+  const fusion::OrderPlan& plan = v.part->order;
+  std::string names[2] = {"Tensor{}", "Tensor{}"};  // values, positions
+  std::vector<std::string> steps[2];                // of each axis
+  for (std::vector<std::string>& all : steps) all.assign(plan.extents.size(), "0");
+  bool pack = false;
+  for (std::size_t o = 0; o < f.outputs.size(); ++o) {
+    const graph::TensorView& view = f.outputs[o].value;
+    const std::size_t kind = f.graph[view.node].op == graph::Op::Order;
+    names[kind] = target_name(v.part->targets[o]);
+    pack = view.pack;
+    for (std::size_t a = 0; a < plan.extents.size(); ++a)
+      if (const int place = plan.places[o][a]; place >= 0)
+        steps[kind][a] = names[kind] + ".stride(" + std::to_string(place - static_cast<int>(view.shape.size())) + ")";
+  }
+  std::vector<std::string> axes;
+  for (std::size_t a = 0; a < plan.extents.size(); ++a) {
+    const Sym& size = plan.extents[a];
+    if (size.op() == graph::SymOp::Symbol && size.symbol_id().kind == graph::SymbolId::Pack) continue;
+    axes.push_back("{" + host_code(f, size).text + ", " +
+                   distance(f, plan.source.tensor, plan.source.index, static_cast<int>(a)) + ", " + steps[0][a] + ", " +
+                   steps[1][a] + "}");
+  }
+  const std::string element = axes.back();
+  axes.pop_back();
+  w.line("const Ordering order" + std::to_string(number) + " = launch.order(" + std::to_string(plan.source.tensor) + ", " +
+         start(f, plan.source, plan.extents.size()) + ", " + names[0] + ", " + names[1] + ", " + (pack ? "true" : "false") +
+         ", {" + join(axes, ", ") + "}, " + element + ", " + host_code(f, plan.count).text + ", " +
+         (plan.descending ? "true" : "false") + ", multiprocessors());");
+}
+
+void write_leftover_results(const Function& whole, const PartText& v, Writer& w) {
+  for (const fusion::Target& target : v.part->targets) {
+    if (target.intermediate) continue;
+    const graph::TensorView& view = whole.outputs[static_cast<std::size_t>(target.number)].value;
+    w.line("Tensor " + target_name(target) + " = launch.result(" + std::to_string(target.number) + ", " +
+           (view.pack ? "true" : "false") + ", {" + join(host_sizes(whole, view), ", ") + "}, " + stored_type(v, view) + ");");
+  }
 }
 
 void write_group_start(const PartText& v, Writer& w) {
   const Function& f = *v.part->function;
-  const fusion::Target& target = v.part->targets[0];
   w.line(v.kernel.params + " p;");
   for (int t : v.parameters->tensors()) {
     const graph::TensorParam& tensor = f.tensors[static_cast<std::size_t>(t)];
@@ -126,8 +165,7 @@ void write_group_start(const PartText& v, Writer& w) {
   w.line("p.pack = launch.pack();");
   write_scalars(v, w);
   const graph::TensorView& view = f.outputs[0].value;
-  const std::string out = target.intermediate ? "launch.tensor_of(" + std::to_string(target.number) + ")"
-                                              : "out" + std::to_string(target.number);
+  const std::string out = target_name(v.part->targets[0]);
   w.line("p.out0 = launch.result_arg<" + std::to_string(view.shape.size() - view.pack) + ">(" + out + ", " +
          (view.pack ? "true" : "false") + ");");
   std::vector<std::string> rows;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The launcher's part in what is no fused kernel: products by a library, and groups. And what all steps
+// The launcher's part in what is no fused kernel: products by a library, orders, and groups. And what all steps
 // share.
 #pragma once
 #include "emit/variant.h"
@@ -9,6 +9,8 @@ namespace flashlight::emit {
 std::string initializer(const std::vector<int>& values);
 // "{0, 1}, -1": parameters whose types are promoted, and a storage type that joins them (-1: none).
 std::string rule_arguments(const graph::DTypeRule& rule);
+// The type of a tensor that the step writes: "launch.float_result({0, 1}, -1)".
+std::string stored_type(const PartText& v, const graph::TensorView& view);
 // Sizes of a view's axes behind the pack.
 std::vector<std::string> host_sizes(const graph::Function& f, const graph::TensorView& view);
 // p.n0 = ..: the host values that a kernel reads.
@@ -16,8 +18,10 @@ void write_scalars(const PartText& v, Writer& w);
 
 // const Product product3 = launch.product(..);
 void write_product(const PartText& v, std::size_t number, Writer& w);
-// Makes the step's result where it is one of the function's.
-void write_leftover_result(const graph::Function& whole, const PartText& v, Writer& w);
+// const Ordering order3 = launch.order(..);
+void write_order(const PartText& v, std::size_t number, Writer& w);
+// Makes the step's results, those that are the function's.
+void write_leftover_results(const graph::Function& whole, const PartText& v, Writer& w);
 void write_group_start(const PartText& v, Writer& w);
 
 }  // namespace flashlight::emit

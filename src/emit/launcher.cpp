@@ -316,11 +316,16 @@ std::vector<std::string> argument_list(const Signature& f) {
 
 std::string part_suffix(const VariantText& v, std::size_t part) { return v.parts.size() > 1 ? std::to_string(part + 1) : ""; }
 
+// Made by a kernel that is not of this file; what it needs is planned before anything is started.
+bool is_library_step(const PartText& part) {
+  return part.part->kind == fusion::StepKind::Product || part.part->kind == fusion::StepKind::Order;
+}
+
 // Hands something on from kernel to kernel, or may have to pack what a product reads.
 bool has_memory(const VariantText& v) {
   return std::any_of(v.parts.begin(), v.parts.end(), [](const PartText& part) {
     const auto& targets = part.part->targets;
-    return (part.few && part.few->combine) || part.part->kind == fusion::StepKind::Product ||
+    return (part.few && part.few->combine) || is_library_step(part) ||
            std::any_of(targets.begin(), targets.end(), [](const fusion::Target& t) { return t.intermediate; });
   });
 }
@@ -360,25 +365,27 @@ void write_few(const PartText& part, const std::string& suffix, const std::strin
 
 // What steps leave for later ones; behind it, a call that only measures has ended.
 void write_intermediates(const VariantText& v, Writer& w) {
-  std::map<int, const graph::TensorView*> made;
+  std::map<int, std::pair<const graph::TensorView*, const PartText*>> made;
   const Function* f = nullptr;
   for (const PartText& part : v.parts) {
     f = part.part->function.get();
     for (std::size_t o = 0; o < part.part->targets.size(); ++o)
-      if (part.part->targets[o].intermediate) made[part.part->targets[o].number] = &f->outputs[o].value;
+      if (part.part->targets[o].intermediate) made[part.part->targets[o].number] = {&f->outputs[o].value, &part};
   }
-  for (const auto& [number, view] : made) {
+  for (const auto& [number, from] : made) {
+    const auto& [view, part] = from;
     const graph::TensorParam& tensor = f->tensors[static_cast<std::size_t>(number)];
     std::vector<std::string> sizes;
     for (std::size_t a = tensor.pack; a < tensor.shape.size(); ++a) sizes.push_back(host_code(*f, tensor.shape[a]).text);
-    const bool exact = view->dtype.inputs.empty();  // a statistic
+    const bool statistic = view->type == graph::Type::Float && view->dtype.inputs.empty();
     w.line("launch.intermediate(\"" + tensor.name + "\", " + (tensor.pack ? "true" : "false") + ", {" + join(sizes, ", ") + "}, " +
-           (exact ? "DType::kFloat32" : "launch.float_result(" + rule_arguments(view->dtype) + ")") + ");");
+           (statistic ? "DType::kFloat32" : stored_type(*part, *view)) + ");");
   }
   for (std::size_t k = 0; k < v.parts.size(); ++k) {
-    if (v.parts[k].part->kind != fusion::StepKind::Product) continue;
-    write_leftover_result(v.variant->function, v.parts[k], w);
-    write_product(v.parts[k], k + 1, w);
+    if (!is_library_step(v.parts[k])) continue;
+    write_leftover_results(v.variant->function, v.parts[k], w);
+    if (v.parts[k].part->kind == fusion::StepKind::Product) write_product(v.parts[k], k + 1, w);
+    else write_order(v.parts[k], k + 1, w);
   }
   for (std::size_t k = 0; k < v.parts.size(); ++k)
     if (v.parts[k].few) write_runs(*v.parts[k].few, part_suffix(v, k), w);
@@ -401,14 +408,15 @@ void write_parts(const VariantText& v, const EmitOptions& options, Writer& w) {
   }
   for (std::size_t k = 0; k < v.parts.size(); ++k) {
     if (v.parts[k].is_kernel()) write_results(v.variant->function, v.parts[k], types[k], w);
-    else if (v.parts[k].part->kind == fusion::StepKind::Group) write_leftover_result(v.variant->function, v.parts[k], w);
+    else if (v.parts[k].part->kind == fusion::StepKind::Group) write_leftover_results(v.variant->function, v.parts[k], w);
     for (const fusion::Target& target : v.parts[k].part->targets)
       if (!target.intermediate) results[target.number] = "out" + std::to_string(target.number);
   }
   for (std::size_t k = 0; k < v.parts.size(); ++k) {
     const PartText& part = v.parts[k];
-    if (part.part->kind == fusion::StepKind::Product) {
-      w.line("run(launch, product" + std::to_string(k + 1) + ");");
+    if (is_library_step(part)) {
+      const bool product = part.part->kind == fusion::StepKind::Product;
+      w.line(std::string("run(launch, ") + (product ? "product" : "order") + std::to_string(k + 1) + ");");
       continue;
     }
     if (part.few) {

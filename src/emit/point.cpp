@@ -40,23 +40,6 @@ CType type_of(Type type) { return type == Type::Float ? CType::Float : type == T
 
 }  // namespace
 
-bool jumps(Fn fn) {
-  switch (fn) {
-    case Fn::FloorDiv:
-    case Fn::Mod:
-    case Fn::Lt:
-    case Fn::Le:
-    case Fn::Eq:
-    case Fn::Ne:
-    case Fn::Sign:
-    case Fn::Floor:
-    case Fn::Ceil:
-    case Fn::Round:
-    case Fn::ToInt: return true;
-    default: return false;
-  }
-}
-
 std::string Parameters::tensor_field(int input) const {
   const std::string name = identifier(function_.tensors[input].name);
   for (int other = 0; other < input; ++other) {
@@ -236,7 +219,6 @@ Code PointPrinter::reduce(const graph::Node& node, const Index& at, bool jointly
     case graph::ReduceKind::Min: kind = "min_of"; break;
     case graph::ReduceKind::Any: kind = "any_of"; break;
     case graph::ReduceKind::All: kind = "all_of"; break;
-    case graph::ReduceKind::ArgMax: refuse("argmax");
   }
   for (std::size_t r = node.reduced.size(); r-- > 0;) {
     const bool outer = r == 0 && jointly;

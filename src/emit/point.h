@@ -12,9 +12,6 @@
 
 namespace flashlight::emit {
 
-// Whether the function jumps where its argument is a whole number, or one equals the other.
-bool jumps(graph::Fn fn);
-
 // What the kernel's parameter struct holds: tensors and host scalars, in order of first use.
 class Parameters {
  public:

@@ -18,7 +18,7 @@ struct RuleUse {
 };
 
 struct KernelFacts {  // one step of a function, for the report: a kernel for one architecture, or a product by a library
-  std::string kind = "fused";  // product, group
+  std::string kind = "fused";  // product, order, group
   std::string name;   // causal_attention_sm80
   std::string arch;   // sm_80, sm_90a
   std::string tile;   // "128x64, 4 warps" per head dim

@@ -23,7 +23,7 @@ bool is_nary(Expr e) { return e.is(alg::Op::kAdd) || e.is(alg::Op::kMul); }
 
 bool jumps(Expr e) {
   return e.is(alg::Op::kGt) || e.is(alg::Op::kGe) || e.is(alg::Op::kEq) ||
-         (e.is(alg::Op::kCall) && e.function_id() < kernel::kExp2 && emit::jumps(static_cast<graph::Fn>(e.function_id())));
+         (e.is(alg::Op::kCall) && e.function_id() < kernel::kExp2 && graph::jumps(static_cast<graph::Fn>(e.function_id())));
 }
 
 }  // namespace

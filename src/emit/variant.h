@@ -6,7 +6,8 @@
 
 namespace flashlight::emit {
 
-// One step of a variant. A fused kernel has a program; a group has the text of its kernel only; a product has neither.
+// One step of a variant. A fused kernel has a program; a group has the text of its kernel only; a product and an order have
+// neither.
 struct PartText {
   const fusion::Step* part = nullptr;
   const kernel::Program* program = nullptr;

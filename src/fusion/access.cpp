@@ -41,7 +41,7 @@ LoopSet Dependence::used_axes(graph::NodeId id) {
       if (below & bit(static_cast<int>(a))) used |= loops_of(operand.index[a]) & own;
     }
   }
-  if (node.op == Op::Scan || node.op == Op::Segment) used |= bit(node.axis);
+  if (node.op == Op::Scan || node.op == Op::Segment || is_order(node)) used |= bit(node.axis);
   used_axes_[id] = used;
   return used;
 }
@@ -58,7 +58,7 @@ LoopSet Dependence::operator()(const Access& access) {
 bool Dependence::has_reduction(graph::NodeId id) {
   if (auto found = reduces_.find(id); found != reduces_.end()) return found->second;
   const graph::Node& node = graph_[id];
-  bool result = node.op == Op::Reduce || node.op == Op::Scan || node.op == Op::Opaque;
+  bool result = node.op == Op::Reduce || node.op == Op::Scan || is_order(node);
   for (const graph::Operand& operand : node.operands) result = result || has_reduction(operand.node);
   reduces_[id] = result;
   return result;

@@ -33,7 +33,7 @@ class Dependence {
  public:
   explicit Dependence(const graph::Graph& graph) : graph_(graph) {}
   LoopSet operator()(const Access& access);
-  // Holds a reduction, scan or opaque op anywhere below.
+  // Holds a reduction, scan or order anywhere below.
   bool has_reduction(graph::NodeId node);
 
  private:

@@ -74,9 +74,9 @@ Expr Extraction::compute(const Access& access) {
       return point(access);
     case Op::Reduce: return reduction(access);
     case Op::Map: return map(access);
-    case Op::Opaque:
-      refuse(access.node, "opaque",
-             "'" + node.name + "' has no law by which it could be computed tile by tile",
+    case Op::Sort:
+    case Op::Order:
+      refuse(access.node, "opaque", "an order has no law by which it could be made tile by tile",
              "apply it outside the fused function, before or after the attention");
     case Op::Scan: return scan(access);
     case Op::Segment: return segment(access);
@@ -106,7 +106,7 @@ Expr Extraction::segment(const Access& access) {
 void Extraction::refuse_opaque(graph::NodeId id) {
   if (!dependence_.has_reduction(id)) return;
   const graph::Node& node = graph_[id];
-  if (node.op == Op::Opaque) compute({id, {}});
+  if (is_order(node)) compute({id, {}});
   for (const graph::Operand& operand : node.operands) refuse_opaque(operand.node);
 }
 

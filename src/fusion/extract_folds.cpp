@@ -64,8 +64,7 @@ Expr Extraction::fold(const Access& access) {
 
 void Extraction::check_fold(const Access& access) {
   const graph::Node& node = graph_[access.node];
-  if (node.reduce == graph::ReduceKind::ArgMax || node.reduce == graph::ReduceKind::Any ||
-      node.reduce == graph::ReduceKind::All) {
+  if (node.reduce == graph::ReduceKind::Any || node.reduce == graph::ReduceKind::All) {
     refuse(access.node, "unsupported-reduction", "this reduction of an attention's result is not fused yet",
            "apply it outside the function");
   }

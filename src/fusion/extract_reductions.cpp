@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reductions over the keys, and over a few positions, which are written out.
-#include "fusion/extraction.h"
+#include <stdexcept>
 
+#include "fusion/extraction.h"
 
 namespace flashlight::fusion {
 
@@ -90,9 +91,8 @@ Expr Extraction::reduced_over_keys(const Access& access, Expr body) {
     case graph::ReduceKind::Prod: return algebra::reduce_prod(body);
     case graph::ReduceKind::Any: return algebra::reduce_any(body);
     case graph::ReduceKind::All: return algebra::reduce_all(body);
-    case graph::ReduceKind::ArgMax: break;
   }
-  refuse(access.node, "opaque", "argmax over the keys has no law", "return amax instead");
+  throw std::logic_error("a reduction of an unknown kind");
 }
 
 Expr Extraction::joined(graph::ReduceKind kind, const std::vector<Expr>& parts) {
@@ -113,7 +113,7 @@ Expr Extraction::joined(graph::ReduceKind kind, const std::vector<Expr>& parts) 
 std::optional<Expr> Extraction::written_out(const Access& access, std::size_t axis) {
   const graph::Node& node = graph_[access.node];
   const auto size = node.reduced[axis].as_integer();
-  if (!size || *size > kFewPositions || node.reduce == graph::ReduceKind::ArgMax) return std::nullopt;
+  if (!size || *size > kFewPositions) return std::nullopt;
   std::vector<Expr> values;
   ++written_;
   for (std::int64_t k = 0; k < *size; ++k) values.push_back(one_of(access, axis, Sym(k)));

@@ -25,8 +25,6 @@ class Group {
     if (function_.outputs.size() != 1) throw Refused{{"outputs-differ", "a group has one result", "", {}}};
     const graph::TensorView& view = function_.outputs[0].value;
     const int rank = static_cast<int>(view.shape.size());
-    if (view.type != graph::Type::Float)
-      refuse(view.node, "unsupported-point", "a result of integers or bools is left");
     visit(compose({view.node, view.index}, graph::identity_index(view.shape.size())), kFirstBound);
     KernelPlan plan;
     Result result;
@@ -50,8 +48,7 @@ class Group {
   void visit(const Access& access, int bound) {
     if (!seen_.insert(access).second) return;
     const graph::Node& node = graph_[access.node];
-    if (node.op == Op::Opaque)
-      refuse(access.node, "opaque", "'" + node.name + "' has no form element by element");
+    if (is_order(node)) refuse(access.node, "opaque", "an order has no form element by element");
     if (node.op == Op::Scan)
       refuse(access.node, "unsupported-scan", "a running sum is not computed element by element");
     if (node.op == Op::Gather && graph_[node.operands[0].node].op != Op::Input)
@@ -67,8 +64,6 @@ class Group {
 
   void check_reduction(const Access& access) {
     const graph::Node& node = graph_[access.node];
-    if (node.reduce == graph::ReduceKind::ArgMax)
-      refuse(access.node, "opaque", "argmax is not computed element by element");
     if (std::all_of(node.reduced.begin(), node.reduced.end(), is_handful)) return;
     if (is_matrix_product(function_, dependence_, access.node))
       refuse(access.node, "unsupported-contraction", "a matrix product is not computed element by element");

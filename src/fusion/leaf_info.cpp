@@ -45,7 +45,7 @@ bool is_nonneg(const graph::Graph& graph, graph::NodeId id) {
     for (std::size_t k = 0; k < node.operands.size(); ++k) {
       if (!arg(static_cast<int>(k))) return false;
     }
-    return node.reduce != graph::ReduceKind::ArgMax;
+    return true;
   }
   if (node.op != Op::Map) return false;
   switch (node.fn) {

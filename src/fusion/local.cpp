@@ -23,7 +23,6 @@ Index iteration_of(const graph::Node& node, const Access& access, int bound) {
 
 bool Locality::is_cheap(const Access& access, int bound) {
   const graph::Node& node = graph_[access.node];
-  if (node.reduce == graph::ReduceKind::ArgMax) return false;
   const LoopSet loops = dependence_(access);
   if (!of_pairs_ && (loops & bit(plan_.row)) && (loops & bit(plan_.stream))) return false;
   if (std::all_of(node.reduced.begin(), node.reduced.end(), is_handful)) return true;
@@ -41,7 +40,7 @@ bool Locality::is_cheap(const Access& access, int bound) {
 bool Locality::is_local(const Access& access, int bound) {
   if (auto found = memo_.find(access); found != memo_.end()) return found->second;
   const graph::Node& node = graph_[access.node];
-  bool result = node.op != Op::Opaque && node.op != Op::Scan;
+  bool result = !is_order(node) && node.op != Op::Scan;
   if (node.op == Op::Reduce) result = is_cheap(access, bound);
   if (node.op == Op::Gather) result = graph_[node.operands[0].node].op == Op::Input;
   const Index iteration = iteration_of(node, access, bound);

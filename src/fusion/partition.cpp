@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a function to kernels: one if it can be; else one for each group of results that go together, and
 // before them kernels for what stands in the way of these and is small, for it varies with queries or with
-// keys only. What cannot be so is done around matrix products: see partition_products.cpp.
+// keys only. What cannot be so is done around matrix products: see partition_products.cpp; around
+// orders in any case: see partition_orders.cpp.
 #include "fusion/partition.h"
 
 #include <algorithm>
@@ -82,18 +83,49 @@ graph::TensorView merged(const graph::TensorView& view, int first, int count) {
 }  // namespace
 
 std::vector<Step> Partition::run(const Function& whole) {
-  if (means_.leftovers) {
-    around_products(whole);
-  } else {
-    split(whole_of(whole));
-  }
+  bool ordered = false;
+  for (NodeId id = 0; id < whole.graph.size(); ++id) ordered = ordered || is_order(whole.graph[id]);
+  if (ordered) around_orders(whole);
+  else plan(whole_of(whole), true);
   std::vector<Step> steps;
   for (Planned& planned : planned_) {
     planned.piece.function.tensors = tensors_;
-    steps.push_back({planned.kind, std::make_shared<const Function>(std::move(planned.piece.function)),
-                     std::move(planned.plan), std::move(planned.product), std::move(planned.piece.targets)});
+    steps.push_back({planned.kind, std::make_shared<const Function>(std::move(planned.piece.function)), std::move(planned.plan),
+                     std::move(planned.product), std::move(planned.order), std::move(planned.piece.targets)});
   }
   return steps;
+}
+
+void Partition::plan(const Piece& piece, bool attends) {
+  Dependence dependence(piece.function.graph);
+  const bool has_products = !find_products(piece.function, dependence).empty();
+  std::vector<Means> ways{{}, {true, false}, {true, true}};
+  if (has_products) std::swap(ways[1], ways[2]);
+  const std::size_t known = planned_.size(), intermediates = tensors_.size();
+  std::optional<Refused> refusal;
+  for (const Means& means : ways) {
+    try {
+      plan_by(piece, means);
+      const auto mine = planned_.begin() + static_cast<std::ptrdiff_t>(known);
+      if (!attends || std::any_of(mine, planned_.end(), [](const Planned& p) { return p.is_kernel(); })) {
+        if (refusal && !reason_) reason_ = refusal->reason;
+        return;
+      }
+    } catch (const Refused& refused) {  // with products out of the way another reason may count
+      const bool says_more = has_products && means.leftovers && refused.reason.id != "no-attention";
+      if (!refusal || (says_more && refusal->reason.id != "no-attention")) refusal = refused;
+    }
+    planned_.resize(known);
+    tensors_.resize(intermediates);
+  }
+  throw *refusal;
+}
+
+void Partition::plan_by(const Piece& piece, Means means) {
+  means_ = means;
+  stored_.clear();
+  if (means.leftovers) around_products(piece);
+  else split(piece);
 }
 
 Piece Partition::whole_of(const Function& f) {
@@ -266,44 +298,46 @@ bool Partition::cut_attention(const Piece& piece) {
 
 namespace {
 
-// Why a function around products is not one kernel.
-std::optional<Reason> reason_of_products(const std::vector<Step>& steps) {
-  const auto first = std::find_if(steps.begin(), steps.end(),
-                                  [](const Step& step) { return step.kind == StepKind::Product; });
-  if (first == steps.end()) return std::nullopt;
-  const Function& f = *first->function;
-  return Reason{
-      "matrix-product",
-      "a matrix product with a weight is made once, by a library, not again for every tile of a kernel", "",
-      f.graph.source(f.outputs[0].value.node)};
+const Step* first_of(const std::vector<Step>& steps, StepKind kind) {
+  const auto first = std::find_if(steps.begin(), steps.end(), [&](const Step& step) { return step.kind == kind; });
+  return first == steps.end() ? nullptr : &*first;
+}
+
+graph::SourceRange place_of(const Step& step) {
+  return step.function->graph.source(step.function->outputs[0].value.node);
+}
+
+// Why a function around orders or products is not one kernel.
+std::optional<Reason> reason_of_steps(const std::vector<Step>& steps) {
+  if (const Step* order = first_of(steps, StepKind::Order))
+    return Reason{"opaque",
+                  "an order has no law that holds tile by tile, so that it is a step of its own: what it orders is stored before, "
+                  "and what uses it comes after",
+                  "", place_of(*order)};
+  if (const Step* product = first_of(steps, StepKind::Product))
+    return Reason{"matrix-product",
+                  "a matrix product with a weight is made once, by a library, not again for every tile of a kernel", "",
+                  place_of(*product)};
+  return std::nullopt;
 }
 
 }  // namespace
 
 FusionPlan plan_fusion(const Function& function, const PlanOptions& options) {
-  Dependence dependence(function.graph);
-  const bool has_products = !find_products(function, dependence).empty();
-  // One kernel, or one for each group of results; then around products; then with values that kernels hand to
-  // each other.
-  std::vector<Partition::Means> ways{{}, {true, false}, {true, true}};
-  if (has_products) std::swap(ways[1], ways[2]);
   FusionPlan result;
-  for (const Partition::Means& means : ways) {
-    try {
-      std::vector<Step> steps = Partition(function, options, means).run(function);
-      const auto is_kernel = [](const Step& step) { return step.kind == StepKind::Kernel; };
-      if (std::none_of(steps.begin(), steps.end(), is_kernel)) continue;
-      const bool fused = std::all_of(steps.begin(), steps.end(), is_kernel);
-      result.steps = std::move(steps);
-      result.status = fused ? Status::Fused : Status::Partial;
-      if (fused) result.reason.reset();
-      else if (auto reason = reason_of_products(result.steps)) result.reason = std::move(reason);
-      return result;
-    } catch (const Refused& refused) {  // with products out of the way another reason may count
-      const bool says_more = has_products && means.leftovers && refused.reason.id != "no-attention";
-      if (!result.reason || (says_more && result.reason->id != "no-attention")) result.reason = refused.reason;
-    }
+  Partition partition(function, options);
+  try {
+    result.steps = partition.run(function);
+  } catch (const Refused& refused) {
+    result.reason = refused.reason;
+    return result;
   }
+  const bool fused = std::all_of(result.steps.begin(), result.steps.end(),
+                                 [](const Step& step) { return step.kind == StepKind::Kernel; });
+  result.status = fused ? Status::Fused : Status::Partial;
+  if (fused) return result;
+  result.reason = reason_of_steps(result.steps);
+  if (!result.reason) result.reason = partition.reason();
   return result;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a function is taken apart into steps: what partition.cpp and partition_products.cpp share.
+// How a function is taken apart into steps: what partition.cpp, partition_products.cpp and partition_orders.cpp share.
 #pragma once
+#include <optional>
+
 #include "fusion/piece.h"
 #include "fusion/products.h"
 #include "fusion/roles.h"
@@ -10,26 +12,34 @@ namespace flashlight::fusion {
 // Throws Refused where the function cannot be done so.
 class Partition {
  public:
-  // By what a function is taken apart.
+  Partition(const graph::Function& whole, const PlanOptions& options)
+      : tensors_(whole.tensors), options_(options) {}
+
+  std::vector<Step> run(const graph::Function& whole);
+  // Why the function is not one kernel, if it is not.
+  const std::optional<Reason>& reason() const { return reason_; }
+
+ private:
+  static constexpr std::size_t kMostCuts = 8, kMostKernels = 8;
+  // By what a part is taken apart.
   struct Means {
     bool cuts = false;       // values in between, which other kernels compute
     bool leftovers = false;  // matrix products, and groups
   };
-  Partition(const graph::Function& whole, const PlanOptions& options, Means means)
-      : tensors_(whole.tensors), options_(options), means_(means) {}
-
-  std::vector<Step> run(const graph::Function& whole);
-
- private:
-  static constexpr std::size_t kMostCuts = 8, kMostKernels = 8;
   struct Planned {
     Piece piece;
     StepKind kind = StepKind::Kernel;
     KernelPlan plan;
     ProductPlan product = {};
+    OrderPlan order = {};
+    bool is_kernel() const { return kind == StepKind::Kernel; }
   };
 
   static Piece whole_of(const graph::Function& f);
+  // One kernel, or one for each group of results; then around products; then with values that kernels hand to each other.
+  // Throws Refused where none of these can be; with `attends`, where none has a kernel.
+  void plan(const Piece& piece, bool attends);
+  void plan_by(const Piece& piece, Means means);
   void split(const Piece& piece);
   void plan_one(Piece piece);
   // The piece as one kernel that all stages can make; its columns are merged. Throws Refused.
@@ -53,16 +63,30 @@ class Partition {
 
   // Matrix products become steps of their own, with the values that they are made of written before; then the
   // rest.
-  void around_products(const graph::Function& whole);
+  void around_products(const Piece& whole);
   // A side of a product: a tensor as it lies, or one that a step before writes.
   ProductSide side_of(const graph::Function& f, const graph::TensorView& side, const std::vector<int>& axes,
                       const Cuts& cuts);
   void add_product(const graph::Function& f, ProductPlan product, graph::Output result, std::size_t rank,
                    Target target);
+  // A value as a function of its own, other nodes read from tensors.
+  Piece piece_of(const graph::Function& f, const graph::TensorView& value, const Cuts& cuts, const Cuts& ordered = {}) const;
+  // The tensor that lies in memory as the piece's one value does, if there is one: its index is affine.
+  static std::optional<ProductSide> as_it_lies(const Piece& piece);
+
+  // partition_orders.cpp
+
+  // Orders become steps of their own, with what they order written before; then the rest.
+  void around_orders(const graph::Function& whole);
+  struct Orders;
+  // What the order reads, over its rows' axes and the elements.
+  ProductSide source_of(Orders& orders, graph::NodeId order);
+  void add_order(Orders& orders, const std::vector<graph::NodeId>& nodes);
 
   std::vector<graph::TensorParam> tensors_;  // the whole function's, then the intermediates
   const PlanOptions& options_;
-  Means means_;
+  Means means_ = {};
+  std::optional<Reason> reason_;
   std::vector<Planned> planned_;
   // Sides that are stored, and where.
   std::vector<std::pair<graph::TensorView, int>> stored_;

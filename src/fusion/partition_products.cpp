@@ -120,11 +120,6 @@ bool is_affine(const std::vector<Sym>& index, std::size_t axes) {
   return true;
 }
 
-// The pack of a tensor is read as a whole, along the pack.
-bool keeps_pack(const Function& f, int tensor, const std::vector<Sym>& index, const TensorView& side) {
-  return !f.tensors[static_cast<std::size_t>(tensor)].pack || (side.pack && index[0] == Sym::axis(0));
-}
-
 // The product as the result's tensor has it, where that is all that reads it: the product's value, or that
 // times the factors that have come back into it.
 std::optional<TensorView> as_result(const Function& f, const Sided& p, const TensorView& result) {
@@ -179,10 +174,10 @@ std::vector<Sym> along(const std::vector<Sym>& index, const std::vector<int>& ax
 
 }  // namespace
 
-void Partition::around_products(const Function& whole) {
-  Dependence dependence(whole.graph);
+void Partition::around_products(const Piece& whole) {
+  Dependence dependence(whole.function.graph);
   std::vector<Sided> products;
-  const Function f = with_sides(whole, find_products(whole, dependence), products);
+  const Function f = with_sides(whole.function, find_products(whole.function, dependence), products);
   Cuts cuts;
   std::set<int> results;
   for (const Sided& p : products) {
@@ -197,7 +192,7 @@ void Partition::around_products(const Function& whole) {
       results.insert(number);
       Output stored = f.outputs[static_cast<std::size_t>(number)];
       stored.value = *as_result(f, p, stored.value);
-      add_product(f, std::move(plan), std::move(stored), rank, {false, number});
+      add_product(f, std::move(plan), std::move(stored), rank, whole.targets[static_cast<std::size_t>(number)]);
       continue;
     }
     const int tensor = intermediate(f, result.value);
@@ -211,7 +206,7 @@ void Partition::around_products(const Function& whole) {
   for (std::size_t o = 0; o < f.outputs.size(); ++o) {
     if (results.contains(static_cast<int>(o))) continue;
     outputs.push_back(f.outputs[o]);
-    rest.targets.push_back({false, static_cast<int>(o)});
+    rest.targets.push_back(whole.targets[o]);
   }
   if (outputs.empty()) return;
   rest.function = rebuilt(whole_with_tensors, std::move(outputs), cuts);
@@ -223,22 +218,33 @@ ProductSide Partition::side_of(const Function& f, const TensorView& side, const 
   for (const auto& [view, tensor] : stored_)
     if (view.node == side.node && view.index == side.index && view.shape == side.shape)
       return {tensor, along(graph::identity_index(side.shape.size()), axes)};
-  Output out = output_of(side);
-  out.value.dtype = eager_type(f, side.node);
-  Function whole = f;
-  whole.tensors = tensors_;
-  Piece piece{rebuilt(whole, {out}, cuts), {}};
-  const TensorView& value = piece.function.outputs[0].value;
-  const graph::Node& node = piece.function.graph[value.node];
-  if (node.op == graph::Op::Input && node.type == graph::Type::Float &&
-      is_affine(value.index, side.shape.size()) && keeps_pack(piece.function, node.input, value.index, side))
-    return {node.input, along(value.index, axes)};
+  Piece piece = piece_of(f, side, cuts);
+  if (const auto plain = as_it_lies(piece); plain && piece.function.outputs[0].value.type == graph::Type::Float)
+    return {plain->tensor, along(plain->index, axes)};
   const int tensor = intermediate(f, side);
   piece.function.tensors = tensors_;
   piece.targets = {{true, tensor}};
   split(piece);
   stored_.emplace_back(side, tensor);
   return {tensor, along(graph::identity_index(side.shape.size()), axes)};
+}
+
+Piece Partition::piece_of(const Function& f, const TensorView& value, const Cuts& cuts, const Cuts& ordered) const {
+  Output out = output_of(value);
+  out.value.dtype = stored_type(f, value.node);
+  Function whole = f;
+  whole.tensors = tensors_;
+  return {rebuilt(whole, {std::move(out)}, cuts, ordered), {}};
+}
+
+// The pack of a tensor is read as a whole, along the pack.
+std::optional<ProductSide> Partition::as_it_lies(const Piece& piece) {
+  const TensorView& value = piece.function.outputs[0].value;
+  const graph::Node& node = piece.function.graph[value.node];
+  if (node.op != graph::Op::Input || !is_affine(value.index, value.shape.size())) return std::nullopt;
+  const bool pack = piece.function.tensors[static_cast<std::size_t>(node.input)].pack;
+  if (pack && !(value.pack && value.index[0] == Sym::axis(0))) return std::nullopt;
+  return ProductSide{node.input, value.index};
 }
 
 void Partition::add_product(const Function& f, ProductPlan product, Output result, std::size_t rank,

@@ -34,7 +34,9 @@ graph::TensorView view_of(const graph::Graph& graph, NodeId id, std::vector<int>
   }
   view.pack = !view.shape.empty() && is_pack(view.shape[0]);
   view.type = node.type;
-  view.dtype.constant = graph::DType::Float32;
+  view.dtype.constant = node.type == graph::Type::Float ? graph::DType::Float32
+                        : node.type == graph::Type::Int ? graph::DType::Int64
+                                                        : graph::DType::Bool;
   return view;
 }
 
@@ -42,6 +44,7 @@ Operand read_from(graph::Builder& builder, const graph::TensorView& stored, int 
   graph::Node input;
   input.op = graph::Op::Input;
   input.input = tensor;
+  input.type = stored.type;
   input.shape = stored.shape;
   Operand result{builder.add(input), {}};
   result.index.resize(stored.index.size());
@@ -70,15 +73,68 @@ graph::Node without_factors(graph::Node node, const Cuts& cuts) {
   return node;
 }
 
+// Where functions jump, or elements are picked, what was ordered is read from where the order has read it.
+class Comparisons {
+ public:
+  Comparisons(const Function& f, graph::Rebuild& rebuild, const Cuts& cuts, const Cuts& ordered)
+      : graph_(f.graph), rebuild_(rebuild), cuts_(cuts), ordered_(ordered) {
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      const graph::Node& node = graph_[id];
+      Reach reach{ordered.contains(id), is_order(node)};
+      for (const Operand& o : node.operands) {
+        if (is_order(node)) break;
+        reach.ordered |= reach_[static_cast<std::size_t>(o.node)].ordered;
+        reach.order |= reach_[static_cast<std::size_t>(o.node)].order;
+      }
+      reach_.push_back(reach);
+    }
+  }
+
+  bool holds(NodeId id) const {
+    const graph::Node& node = graph_[id];
+    const Reach reach = reach_[static_cast<std::size_t>(id)];
+    return reach.ordered && reach.order &&
+           (node.op == graph::Op::Gather || (node.op == graph::Op::Map && graph::jumps(node.fn)));
+  }
+
+  Operand read(NodeId id) {
+    if (const auto found = known_.find(id); found != known_.end()) return found->second;
+    return known_[id] = made(id);
+  }
+
+ private:
+  struct Reach {
+    bool ordered = false, order = false;  // made of what was ordered, of what an order has left
+  };
+
+  Operand made(NodeId id) {
+    for (const Cuts* cuts : {&ordered_, &cuts_})
+      if (const auto cut = cuts->find(id); cut != cuts->end())
+        return read_from(rebuild_.builder(), view_of(graph_, id, cut->second.order), cut->second.tensor);
+    graph::Node node = graph_[id];
+    if (!reach_[static_cast<std::size_t>(id)].ordered) return rebuild_.moved({id, graph::identity_index(node.shape.size())});
+    for (Operand& o : node.operands) o = graph::seen_through(read(o.node), o.index);
+    return {rebuild_.builder().add(node), graph::identity_index(node.shape.size())};
+  }
+
+  const graph::Graph& graph_;
+  graph::Rebuild& rebuild_;
+  const Cuts &cuts_, &ordered_;
+  std::vector<Reach> reach_;
+  std::map<NodeId, Operand> known_;
+};
+
 }  // namespace
 
-Function rebuilt(const Function& f, std::vector<graph::Output> outputs, const Cuts& cuts) {
+Function rebuilt(const Function& f, std::vector<graph::Output> outputs, const Cuts& cuts, const Cuts& ordered) {
   graph::Rebuild rebuild(f);
+  Comparisons comparisons(f, rebuild, cuts, ordered);
   const bool factored =
       std::any_of(cuts.begin(), cuts.end(), [](const auto& cut) { return !cut.second.factors.empty(); });
   return rebuild.run(std::move(outputs), [&](NodeId id) -> std::optional<Operand> {
     if (const auto cut = cuts.find(id); cut != cuts.end())
       return read_from(rebuild.builder(), view_of(f.graph, id, cut->second.order), cut->second.tensor);
+    if (comparisons.holds(id)) return comparisons.read(id);
     const graph::Node& node = f.graph[id];
     if (!factored || node.op != graph::Op::Map || node.fn != graph::Fn::Mul) return std::nullopt;
     graph::Node rest = without_factors(node, cuts);
@@ -106,10 +162,15 @@ graph::DTypeRule eager_type(const Function& f, NodeId node) {
   return rule;
 }
 
+graph::DTypeRule stored_type(const Function& f, NodeId node) {
+  return f.graph[node].type == graph::Type::Float ? eager_type(f, node) : view_of(f.graph, node).dtype;
+}
+
 graph::TensorParam tensor_for(const graph::TensorView& view, const std::string& name) {
   graph::TensorParam tensor;
   tensor.name = name;
   tensor.pack = view.pack;
+  tensor.type = view.type;
   tensor.shape = view.shape;
   tensor.may_broadcast.assign(view.shape.size(), false);
   return tensor;

@@ -100,8 +100,9 @@ std::string to_string(const FusionPlan& plan, const graph::Function& function) {
   }
   text += plan.status == Status::Fused ? "fused\n" : "partial\n";
   for (const Step& step : plan.steps) {
+    static const char* const kKinds[] = {"kernel", "product", "order", "group"};
     if (step.kind == StepKind::Kernel) text += kernel_text(step);
-    else text += (step.kind == StepKind::Product ? "product\n" : "group\n") + graph_text(*step.function);
+    else text += std::string(kKinds[static_cast<int>(step.kind)]) + "\n" + graph_text(*step.function);
   }
   return text;
 }

@@ -105,7 +105,7 @@ struct Target {
   int first = 0, merged = 0;
 };
 
-// One side of a matrix product: a tensor parameter, read at `index` over the product's axes, in which it is affine.
+// What a product or an order reads: a tensor parameter, at `index` over the step's axes, in which it is affine.
 struct ProductSide {
   int tensor = -1;
   std::vector<graph::Sym> index;
@@ -118,9 +118,20 @@ struct ProductPlan {
   ProductSide left, right;
 };
 
+// The first `count` elements of each row of a tensor in order. The step's outputs are Sort and Order nodes: elements, or where
+// they stand in the row.
+struct OrderPlan {
+  graph::Shape extents;                  // the axes that tell rows apart, then the elements of a row
+  ProductSide source;                    // over these
+  graph::Sym count;
+  bool descending = false;
+  std::vector<std::vector<int>> places;  // by output: which axis of its tensor each of these is; -1: none, of one element
+};
+
 enum class StepKind : std::uint8_t {
   Kernel,   // fused: sweeps over keys, derived by algebra
   Product,  // a matrix product, made by a library
+  Order,    // rows brought into order: a kernel of the library, since no law makes it tile by tile
   Group,    // maps and small reductions, element by element: a generated kernel without a sweep
 };
 
@@ -129,8 +140,9 @@ enum class StepKind : std::uint8_t {
 struct Step {
   StepKind kind = StepKind::Kernel;
   std::shared_ptr<const graph::Function> function;
-  KernelPlan plan;              // of a Product nothing; of a Group the loops
+  KernelPlan plan;              // of a Product and an Order nothing; of a Group the loops
   ProductPlan product = {};
+  OrderPlan order = {};
   std::vector<Target> targets = {};  // of each output
 };
 
@@ -151,8 +163,8 @@ struct PlanOptions {
 // The function as one kernel. Throws Refused (roles.h).
 KernelPlan plan_kernel(const graph::Function&, const PlanOptions& = {});
 
-// Partitions a function into fused kernels; where that cannot be, into these, matrix products and groups of what is left, if
-// there is attention in it (partition.cpp). Never throws for a program it cannot fuse: the reason is in the
+// Partitions a function into fused kernels; where that cannot be, into these, matrix products, orders and groups of what is
+// left, if there is attention in it (partition.cpp). Never throws for a program it cannot fuse: the reason is in the
 // result.
 FusionPlan plan_fusion(const graph::Function&, const PlanOptions& = {});
 

@@ -47,6 +47,11 @@ class Search {
     return result;
   }
 
+  std::set<NodeId> scores() {
+    find_all_scores();
+    return scores_;
+  }
+
   // Batches, rows, columns: a side that is a tensor as it is has the columns, and where both are the later
   // argument.
   std::vector<int> order_of(NodeId id, const Sides& sides) const {
@@ -185,7 +190,9 @@ class Search {
     const graph::Node& node = graph_[access.node];
     Index iteration = access.index;
     const int inner = bound + static_cast<int>(node.reduced.size());
-    for (int loop = bound; loop < inner; ++loop) iteration.push_back(Sym::axis(loop));
+    if (is_order(node)) iteration.push_back(access.index.back());  // its elements are those that it orders
+    else
+      for (int loop = bound; loop < inner; ++loop) iteration.push_back(Sym::axis(loop));
     const auto sides = node.op == Op::Reduce ? sides_of(access.node) : std::nullopt;
     if (sides && !streams_.contains(access.node)) {
       const Meeting meeting = meeting_of(*sides, iteration, stream, rows, bent);
@@ -353,6 +360,8 @@ void split_axis(MatrixProduct& product, std::size_t axis, const Split& split) {
 }
 
 }  // namespace
+
+std::set<NodeId> find_scores(const graph::Function& f, Dependence& dependence) { return Search(f, dependence).scores(); }
 
 std::vector<NodeId> attended_values(const graph::Function& f, Dependence& dependence) {
   Search search(f, dependence);

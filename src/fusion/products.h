@@ -2,6 +2,8 @@
 // Finds the matrix products of a function that a library makes better than a kernel of attention would:
 // projections.
 #pragma once
+#include <set>
+
 #include "fusion/access.h"
 #include "graph/function.h"
 
@@ -30,6 +32,9 @@ struct MatrixProduct {
 // neither side is a weight. A weight is made of tensors without reductions that share no axis with the other
 // side but one that may broadcast.
 std::vector<MatrixProduct> find_products(const graph::Function& function, Dependence& dependence);
+
+// The scores of the attentions in it.
+std::set<graph::NodeId> find_scores(const graph::Function& function, Dependence& dependence);
 
 // The reductions along keys, of what scores are made into, that something else than such a reduction reads:
 // what an attention leaves.

@@ -21,11 +21,10 @@ std::size_t hash_of(const Node& n) {
     h = mix(h, static_cast<std::size_t>(o.node));
     for (const Sym& e : o.index) h = mix(h, e.hash());
   }
-  for (char c : n.name) h = mix(h, static_cast<unsigned char>(c));
-  return mix(h, n.value.hash());
+  return mix(mix(h, n.descending), n.value.hash());
 }
 
-std::strong_ordering order(const std::vector<Sym>& a, const std::vector<Sym>& b) {
+std::strong_ordering compare_lists(const std::vector<Sym>& a, const std::vector<Sym>& b) {
   if (auto c = a.size() <=> b.size(); c != 0) return c;
   for (std::size_t k = 0; k < a.size(); ++k)
     if (auto c = a[k] <=> b[k]; c != 0) return c;
@@ -73,15 +72,15 @@ std::strong_ordering Builder::compare(NodeId x, NodeId y) const {
   if (auto c = a.fn <=> b.fn; c != 0) return c;
   if (auto c = a.reduce <=> b.reduce; c != 0) return c;
   if (auto c = a.axis <=> b.axis; c != 0) return c;
-  if (int c = a.name.compare(b.name); c != 0) return c <=> 0;
+  if (auto c = a.descending <=> b.descending; c != 0) return c;
   if (auto c = a.operands.size() <=> b.operands.size(); c != 0) return c;
   for (std::size_t k = 0; k < a.operands.size(); ++k) {
     if (auto c = compare(a.operands[k].node, b.operands[k].node); c != 0) return c;
-    if (auto c = order(a.operands[k].index, b.operands[k].index); c != 0) return c;
+    if (auto c = compare_lists(a.operands[k].index, b.operands[k].index); c != 0) return c;
   }
-  if (auto c = order(a.shape, b.shape); c != 0) return c;
-  if (auto c = order(a.reduced, b.reduced); c != 0) return c;
-  return order(a.segments, b.segments);
+  if (auto c = compare_lists(a.shape, b.shape); c != 0) return c;
+  if (auto c = compare_lists(a.reduced, b.reduced); c != 0) return c;
+  return compare_lists(a.segments, b.segments);
 }
 
 bool Builder::is_copy(NodeId id) const {
@@ -142,16 +141,6 @@ NodeId Builder::map(Fn fn, const Shape& shape, std::vector<Operand> operands) {
   return node_for(out, shape, node(out.node).type);
 }
 
-NodeId Builder::opaque(const std::string& name, Type type, const Shape& shape, std::vector<Operand> operands) {
-  Node n;
-  n.op = Op::Opaque;
-  n.type = type;
-  n.shape = shape;
-  n.name = name;
-  for (const Operand& o : operands) n.operands.push_back(resolve(o, shape));
-  return intern(std::move(n));
-}
-
 NodeId Builder::add(const Node& n) {
   switch (n.op) {
     case Op::Input: return intern(n);
@@ -162,7 +151,8 @@ NodeId Builder::add(const Node& n) {
     case Op::Gather: return gather(n.shape, n.operands[0], {n.operands.begin() + 1, n.operands.end()});
     case Op::Scan: return scan(n.shape, n.axis, n.operands[0]);
     case Op::Segment: return segment(n.shape, n.axis, n.operands, n.segments);
-    case Op::Opaque: return opaque(n.name, n.type, n.shape, n.operands);
+    case Op::Sort:
+    case Op::Order: return order(n.op, n.shape, n.reduced[0], n.descending, n.operands[0]);
   }
   throw std::logic_error("add: unknown op");
 }

@@ -119,7 +119,9 @@ class Builder {
   // Operand s has its own index, already shifted by its offset. `sizes` along the axis, one per operand, may be left out
   // where the operands' nodes tell them (no operand is a part of a node or lacks the axis, at most one aside).
   NodeId segment(const Shape&, int axis, std::vector<Operand>, Shape sizes = {});
-  NodeId opaque(const std::string& name, Type, const Shape&, std::vector<Operand>);
+  // Sort or Order of `length` elements, as many of them as the last axis of the shape has. The operand is indexed for the
+  // other axes of the shape, that one, which it does not read, and the elements.
+  NodeId order(Op, const Shape&, const Sym& length, bool descending, Operand);
 
   // Adds a node whose operands are nodes of this Builder, as the function above that makes its kind; an Input as it is.
   NodeId add(const Node&);

@@ -109,7 +109,7 @@ NodeId Builder::reduce(ReduceKind kind, const Shape& shape, const Shape& given_r
     if (kind == ReduceKind::Any || kind == ReduceKind::All) o = nf.to(Type::Bool, o);
     else if (type == Type::Bool) o = nf.to(Type::Int, o);
     const Node& n = node(o.node);
-    if (n.op != Op::Reduce || n.reduce != kind || kind == ReduceKind::ArgMax) break;
+    if (n.op != Op::Reduce || n.reduce != kind) break;
     std::vector<Sym> view = o.index;
     Shape all = reduced;
     for (const Sym& size : n.reduced) {
@@ -127,21 +127,16 @@ NodeId Builder::reduce(ReduceKind kind, const Shape& shape, const Shape& given_r
   o = nf.resolve(o);
   // Reduced axes: those the operand names, in its order, then the others; an axis of size 1 is none.
   std::vector<std::size_t> kept;
-  if (kind == ReduceKind::ArgMax) {
-    for (std::size_t k = 0; k < reduced.size(); ++k)
-      if (!reduced[k].is_integer(1)) kept.push_back(k);
-  } else {
-    for (int axis : nf.axis_order({o}))
-      if (static_cast<std::size_t>(axis) >= inner) kept.push_back(static_cast<std::size_t>(axis) - inner);
-    std::vector<std::size_t> unused;
-    for (std::size_t k = 0; k < reduced.size(); ++k)
-      if (std::find(kept.begin(), kept.end(), k) == kept.end() && !reduced[k].is_integer(1) && !is_idempotent(kind))
-        unused.push_back(k);
-    std::stable_sort(unused.begin(), unused.end(), [&](auto a, auto b) { return reduced[a] < reduced[b]; });
-    kept.insert(kept.end(), unused.begin(), unused.end());
-  }
-  const Type type = kind == ReduceKind::ArgMax ? Type::Int : node(o.node).type;
-  if (kept.empty()) return node_for(kind == ReduceKind::ArgMax ? Operand{scalar(Sym(0), Type::Int), {}} : o, shape, type);
+  for (int axis : nf.axis_order({o}))
+    if (static_cast<std::size_t>(axis) >= inner) kept.push_back(static_cast<std::size_t>(axis) - inner);
+  std::vector<std::size_t> unused;
+  for (std::size_t k = 0; k < reduced.size(); ++k)
+    if (std::find(kept.begin(), kept.end(), k) == kept.end() && !reduced[k].is_integer(1) && !is_idempotent(kind))
+      unused.push_back(k);
+  std::stable_sort(unused.begin(), unused.end(), [&](auto a, auto b) { return reduced[a] < reduced[b]; });
+  kept.insert(kept.end(), unused.begin(), unused.end());
+  const Type type = node(o.node).type;
+  if (kept.empty()) return node_for(o, shape, type);
   const Outer outer = outer_axes(*this, nf, o, extents, inner, [&](std::size_t k, std::size_t count) {
     const auto it = std::find(kept.begin(), kept.end(), k);
     return it == kept.end() ? Sym(0) : Sym::axis(static_cast<int>(count + static_cast<std::size_t>(it - kept.begin())));
@@ -191,6 +186,35 @@ NodeId Builder::scan(const Shape& shape, int axis, Operand operand) {
   n.axis = static_cast<int>(outer.shape.size()) - 1;
   n.operands = {outer.operand};
   return node_for(seen_through({intern(std::move(n)), outer.view}, from_last), shape, type);
+}
+
+NodeId Builder::order(Op op, const Shape& shape, const Sym& length, bool descending, Operand operand) {
+  const std::size_t inner = shape.size() - 1;
+  const Sym& count = shape.back();
+  contracted(length);
+  // Over the outer axes and the elements.
+  Shape extents(shape.begin(), shape.end() - 1);
+  extents.push_back(length);
+  std::vector<Sym> place = identity_index(inner);
+  place.insert(place.end(), {Sym(0), Sym::axis(static_cast<int>(inner))});
+  NormalForm nf(*this, extents);
+  Operand o = nf.resolve(seen_through(operand, place));
+  if (node(o.node).type == Type::Bool) o = nf.to(Type::Int, o);
+  const Type type = op == Op::Order ? Type::Int : node(o.node).type;
+  if (length.is_integer(1) && count.is_integer(1)) return node_for(op == Op::Order ? nf.scalar(Sym(0), type) : o, shape, type);
+  Outer outer = outer_axes(*this, nf, o, extents, inner,
+                           [](std::size_t, std::size_t outers) { return Sym::axis(static_cast<int>(outers) + 1); });
+  outer.shape.push_back(count);
+  outer.view.push_back(count.is_integer(1) ? Sym(0) : Sym::axis(static_cast<int>(inner)));
+  Node n;
+  n.op = op;
+  n.type = type;
+  n.shape = outer.shape;
+  n.reduced = {length};
+  n.axis = static_cast<int>(outer.shape.size()) - 1;
+  n.descending = descending;
+  n.operands = {outer.operand};
+  return node_for({intern(std::move(n)), outer.view}, shape, type);
 }
 
 // Where the caller left sizes out: the extent of the node's axis that the joined axis walks.

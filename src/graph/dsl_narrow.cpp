@@ -94,8 +94,9 @@ class Ranges {
         return all;
       }
       case Op::Reduce:
-        if (n.reduce == ReduceKind::ArgMax) return {0, kMillion};
         return n.reduce == ReduceKind::Max || n.reduce == ReduceKind::Min ? operand(n, 0) : Range{};
+      case Op::Sort: return operand(n, 0);
+      case Op::Order: return {0, kMillion};
       case Op::Map: return map(n);
       default: return {};
     }

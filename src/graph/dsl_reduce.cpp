@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reductions and what is made of them: mean, variance, softmax, running sums; sort and topk as boundaries.
+// Reductions and what is made of them: mean, variance, softmax, running sums, orders.
 #include "graph/dsl_ops.h"
 
 namespace flashlight::graph {
@@ -120,45 +120,61 @@ TensorView flattened(Builder& b, const TensorView& x) {
   return std::get<TensorView>(apply_op(b, "flatten", {x, Sym(0), Sym(-1)}));
 }
 
-// The index of the first maximum along one axis, or in the flattened tensor.
-Arg argmax(Builder& b, const Args& a) {
-  TensorView x = a.tensor(0);
-  if (x.type == Type::Bool) x = convert(b, x, Type::Int);
-  if (!a.has(1))
-    return reduce(b, ReduceKind::ArgMax, flattened(b, x), {0}, false, default_rule(Type::Int), a);
-  int axis = axis_of(b, x, a.integer(1), a);
-  return reduce(b, ReduceKind::ArgMax, x, {axis}, a.flag_or(2, false), default_rule(Type::Int), a);
+// The first `count` elements of x in order along an axis, or where they stand along it.
+TensorView ordered(Builder& b, Op op, const TensorView& x, int axis, const Sym& count, bool descending) {
+  const auto along = static_cast<std::size_t>(axis);
+  Shape own, shape = x.shape;
+  std::vector<Sym> to_node(x.shape.size()), to_result;
+  for (std::size_t k = 0; k < x.shape.size(); ++k) {
+    if (k == along) continue;
+    to_node[k] = Sym::axis(static_cast<int>(own.size()));
+    to_result.push_back(Sym::axis(static_cast<int>(k)));
+    own.push_back(x.shape[k]);
+  }
+  own.push_back(count);
+  to_node[along] = Sym::axis(static_cast<int>(own.size()));
+  to_result.push_back(Sym::axis(axis));
+  shape[along] = count;
+  const NodeId id = b.order(op, own, x.shape[along], descending, seen_through({x.node, x.index}, to_node));
+  const TensorView result = computed(b, id, false, op == Op::Order ? default_rule(Type::Int) : x.dtype);
+  return reindex(result, to_result, shape, x.pack && axis != 0);
 }
 
-// Values and indices of an op without a law, as two opaque nodes over the axes of the result.
-Arg opaque_pair(Builder& b, const Args& a, const TensorView& x, const Shape& shape,
-                std::vector<Operand> operands) {
-  auto result = [&](const char* part, Type type, const DTypeRule& dtype) {
-    return Arg(whole(b, b.opaque(a.op() + part, type, shape, operands), x.pack, dtype));
-  };
-  return ArgList{result(".values", x.type, x.dtype), result(".indices", Type::Int, default_rule(Type::Int))};
+// Values and their indices.
+Arg ordered_pair(Builder& b, const TensorView& x, int axis, const Sym& count, bool descending) {
+  TensorView values = ordered(b, Op::Sort, x, axis, count, descending);
+  if (x.type == Type::Bool) values = convert(b, values, Type::Bool);
+  return ArgList{Arg(values), Arg(ordered(b, Op::Order, x, axis, count, descending))};
 }
 
-Operand all_of(const TensorView& x) { return {x.node, x.index}; }
-Operand number(Builder& b, const Sym& value) { return {b.scalar(value, Type::Int), {}}; }
-
-// Operands: x, the axis, 1 if descending.
 Arg sort(Builder& b, const Args& a) {
   const TensorView& x = a.tensor(0);
-  int axis = axis_of(b, x, a.integer_or(1, -1), a);
-  return opaque_pair(b, a, x, x.shape, {all_of(x), number(b, axis), number(b, a.flag_or(2, false) ? 1 : 0)});
+  const int axis = axis_of(b, x, a.integer_or(1, -1), a);
+  return ordered_pair(b, x, axis, x.shape[static_cast<std::size_t>(axis)], a.flag_or(2, false));
 }
 
-// Operands: x, the axis, k, 1 if largest.
 Arg topk(Builder& b, const Args& a) {
-  TensorView x = a.tensor(0);
-  int axis = axis_of(b, x, a.integer_or(2, -1), a);
-  Shape shape = x.shape;
-  shape[axis] = a.sym(1);
-  TensorView first = reindex(x, identity_index(shape.size()), shape, x.pack);
-  return opaque_pair(
-      b, a, first, shape,
-      {all_of(x), number(b, axis), number(b, a.sym(1)), number(b, a.flag_or(3, true) ? 1 : 0)});
+  const TensorView& x = a.tensor(0);
+  const int axis = axis_of(b, x, a.integer_or(2, -1), a);
+  const Sym &count = a.sym(1), &length = x.shape[static_cast<std::size_t>(axis)];
+  b.check(make_sym(SymOp::Le, {Sym(0), count}), "topk: k must not be negative");
+  b.check(make_sym(SymOp::Le, {count, length}), "topk: k must not be larger than the dim");
+  return ordered_pair(b, x, axis, count, a.flag_or(3, true));
+}
+
+// The first maximum along one axis, or in the flattened tensor: the first element in descending order.
+Arg argmax(Builder& b, const Args& a) {
+  const bool all = !a.has(1);
+  const TensorView x = all ? flattened(b, a.tensor(0)) : a.tensor(0);
+  const int axis = all ? 0 : axis_of(b, x, a.integer(1), a);
+  const TensorView first = ordered(b, Op::Order, x, axis, Sym(1), true);
+  if (!all && a.flag_or(2, false)) return first;
+  Shape shape = first.shape;
+  shape.erase(shape.begin() + axis);
+  std::vector<Sym> axes = identity_index(first.shape.size());
+  axes[static_cast<std::size_t>(axis)] = Sym(0);
+  for (std::size_t k = static_cast<std::size_t>(axis) + 1; k < axes.size(); ++k) axes[k] = Sym::axis(static_cast<int>(k) - 1);
+  return reindex(first, axes, shape, first.pack);
 }
 
 constexpr OpRow kRows[] = {

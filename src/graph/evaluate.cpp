@@ -2,7 +2,9 @@
 // Evaluates a Function in float64, node by node: the meaning of the Graph.
 #include "graph/evaluate.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <stdexcept>
 
@@ -41,11 +43,12 @@ class Evaluation {
       case Op::Scalar: return {binding_.value(n.value)};
       case Op::Iota: return iota(n);
       case Op::Map: return map(n);
-      case Op::Reduce: return n.reduce == ReduceKind::ArgMax ? argmax(n) : reduce(n);
+      case Op::Reduce: return reduce(n);
       case Op::Gather: return gather(n);
       case Op::Scan: return scan(n);
       case Op::Segment: return segment(n);
-      case Op::Opaque: throw std::invalid_argument("evaluate: " + n.name + " has no evaluation");
+      case Op::Sort:
+      case Op::Order: return order(n);
     }
     throw std::logic_error("evaluate: unknown op");
   }
@@ -114,19 +117,27 @@ class Evaluation {
     return out;
   }
 
-  // The first of equals; NaN counts as the largest.
-  Values argmax(const Node& n) {
-    std::int64_t points = count(binding_.extents(n.reduced));
-    if (points == 0) throw std::invalid_argument("evaluate: argmax over no points");
-    Values out(count(binding_.extents(n.shape)), 0), best(out.size());
-    map_rows(n, n.operands, iteration_of(n), [&](std::int64_t flat, const Values& row) {
-      for (std::size_t i = 0; i < row.size(); ++i) {
-        std::int64_t at = (flat + i) / points, position = (flat + i) % points;
-        bool larger = row[i] > best[at] || (std::isnan(row[i]) && !std::isnan(best[at]));
-        if (position != 0 && !larger) continue;
-        best[at] = row[i];
-        out[at] = static_cast<double>(position);
-      }
+  // Equals keep their order; NaN counts as the largest.
+  Values order(const Node& n) {
+    Extents iteration = binding_.extents(n.shape);
+    const std::int64_t most = iteration.back();
+    iteration.back() = binding_.extents(n.reduced)[0];
+    if (most < 0 || most > iteration.back())
+      throw std::invalid_argument("evaluate: the first " + std::to_string(most) + " of " + std::to_string(iteration.back()) +
+                                  " elements");
+    std::vector<Sym> place = identity_index(iteration.size());
+    place.push_back(Sym::axis(n.axis));  // the elements take the place of the ordered ones
+    Values out(count(binding_.extents(n.shape)));
+    std::vector<std::size_t> at(static_cast<std::size_t>(iteration.back()));
+    auto result = out.begin();
+    map_rows(n, {seen_through(n.operands[0], place)}, iteration, [&](std::int64_t, const Values& row) {
+      std::iota(at.begin(), at.end(), 0);
+      std::stable_sort(at.begin(), at.end(), [&](std::size_t a, std::size_t b) {
+        const double x = row[n.descending ? b : a], y = row[n.descending ? a : b];
+        return x < y || (std::isnan(y) && !std::isnan(x));
+      });
+      for (std::int64_t k = 0; k < most; ++k, ++result)
+        *result = n.op == Op::Order ? static_cast<double>(at[static_cast<std::size_t>(k)]) : row[at[static_cast<std::size_t>(k)]];
     });
     return out;
   }

@@ -112,8 +112,8 @@ double accumulate(ReduceKind kind, double total, double value) {
     case ReduceKind::Min: return minimum(total, value);
     case ReduceKind::Any: return total != 0 || value != 0;
     case ReduceKind::All: return total != 0 && value != 0;
-    default: throw std::logic_error("argmax is no monoid of values");
   }
+  throw std::logic_error("accumulate: unknown reduction");
 }
 
 }  // namespace flashlight::graph

@@ -17,7 +17,6 @@ bool may_mask(const Graph& g, NodeId id) {
     case Op::Input: return true;
     case Op::Scalar: return n.value.is_constant() && !std::isfinite(n.value.real());
     case Op::Iota: return false;
-    case Op::Opaque: return true;
     case Op::Gather: return may_mask(g, n.operands[0].node);
     case Op::Map: break;
     default: return any(n.operands.begin(), n.operands.end());

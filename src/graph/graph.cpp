@@ -24,6 +24,23 @@ Shape iteration_of(const Node& n) {
   return out;
 }
 
+bool jumps(Fn fn) {
+  switch (fn) {
+    case Fn::FloorDiv:
+    case Fn::Mod:
+    case Fn::Lt:
+    case Fn::Le:
+    case Fn::Eq:
+    case Fn::Ne:
+    case Fn::Sign:
+    case Fn::Floor:
+    case Fn::Ceil:
+    case Fn::Round:
+    case Fn::ToInt: return true;
+    default: return false;
+  }
+}
+
 Graph Graph::assemble(std::vector<Node> nodes) {
   Graph g;
   g.sources_.resize(nodes.size());
@@ -42,7 +59,8 @@ const char* name_of(Op op) {
     case Op::Gather: return "gather";
     case Op::Scan: return "scan";
     case Op::Segment: return "segment";
-    case Op::Opaque: return "opaque";
+    case Op::Sort: return "sort";
+    case Op::Order: return "order";
   }
   return "?";
 }
@@ -95,7 +113,6 @@ const char* name_of(ReduceKind kind) {
     case ReduceKind::Min: return "min";
     case ReduceKind::Any: return "any";
     case ReduceKind::All: return "all";
-    case ReduceKind::ArgMax: return "argmax";
   }
   return "?";
 }

@@ -27,7 +27,8 @@ enum class Op : std::uint8_t {
   Gather,   // operand 0 read at an index that contains Datum(k): the value of operand k
   Scan,     // inclusive running sum along one axis
   Segment,  // concatenation along one axis
-  Opaque,   // an op without a law (sort, topk, ...): a boundary for fusion
+  Sort,     // over one reduced axis: its elements in order, the first of them along the node's last axis
+  Order,    // the same order: where these elements stand along the reduced axis
 };
 
 // Scalar functions of Map. Composite DSL ops (silu, sqrt, sigmoid's relatives, ...) are expanded where they are lowered.
@@ -43,7 +44,7 @@ enum class Fn : std::uint8_t {
   Exp, Log, Log1p, Expm1, Sin, Cos, Tanh, Erf, Sigmoid, Abs, Sign, Floor, Ceil, Round, IsNan, IsInf,
   ToFloat, ToInt, ToBool,    // conversions between categories (ToInt truncates, ToBool is x != 0)
 };
-enum class ReduceKind : std::uint8_t { Sum, Prod, Max, Min, Any, All, ArgMax };
+enum class ReduceKind : std::uint8_t { Sum, Prod, Max, Min, Any, All };
 
 // An edge: the operand's value at `index`, one expression per axis of the operand, over the iteration axes of the user
 // (its own axes first, then the reduced ones). A broadcast axis has index 0.
@@ -63,13 +64,13 @@ struct Node {
   Fn fn = Fn::Add;                          // Map
   ReduceKind reduce = ReduceKind::Sum;      // Reduce
   Shape shape;                              // own axes
-  Shape reduced;                            // Reduce: sizes of the reduced axes, iteration axes shape.size()..
+  Shape reduced;                            // Reduce, Sort, Order: sizes of the reduced axes, iteration axes shape.size()..
   Shape segments;                           // Segment: sizes along `axis`, one per operand; they sum to shape[axis]
   std::vector<Operand> operands;
   Sym value;                                // Scalar
   int input = -1;                           // Input: which tensor parameter
-  int axis = -1;                            // Scan, Segment
-  std::string name;                         // Opaque: the DSL op
+  int axis = -1;                            // Scan, Segment, Sort, Order
+  bool descending = false;                  // Sort, Order: equal elements keep their order, NaN counts as the largest
   bool operator==(const Node&) const = default;
 };
 
@@ -99,6 +100,11 @@ class Graph {
   std::vector<SourceRange> sources_;
   std::vector<std::string> labels_;
 };
+
+inline bool is_order(const Node& n) { return n.op == Op::Sort || n.op == Op::Order; }
+
+// Whether the function jumps where its argument is a whole number, or one equals the other.
+bool jumps(Fn);
 
 // Iteration axes of a node: its own, then the reduced ones.
 Shape iteration_of(const Node&);

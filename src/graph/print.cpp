@@ -258,7 +258,9 @@ class FunctionText {
           out += (s ? " then " : " ") + operand(n.operands[s]) + (s < n.segments.size() ? " for " + host(n.segments[s]) : "");
         return out;
       }
-      case Op::Opaque: return n.name + "(" + list(n.operands, ", ") + ")";
+      case Op::Sort:
+      case Op::Order:
+        return std::string(n.descending ? "descending " : "") + name_of(n.op) + axes(n.reduced, n.shape.size(), "(", ")") + " " + list(n.operands, ", ");
       case Op::Scalar: break;
     }
     return host(n.value);

@@ -73,7 +73,7 @@ class Verification {
     for (const Operand& o : n.operands) need(o.node >= 0 && o.node < id_, "an operand does not precede its user");
     for (const Sym& s : n.shape) size(s, "a size is not a host integer");
     for (const Sym& s : n.reduced) size(s, "a reduced size is not a host integer");
-    need(n.op == Op::Reduce || n.reduced.empty(), "only a reduction has reduced axes");
+    need(n.op == Op::Reduce || is_order(n) || n.reduced.empty(), "only a reduction or an order has reduced axes");
     need(n.op == Op::Segment || n.segments.empty(), "only a concatenation has segments");
     for (std::size_t k = 0; k < n.operands.size(); ++k) {
       const bool table = n.op == Op::Gather && k == 0;
@@ -91,7 +91,8 @@ class Verification {
         need(n.type == type_of(n.operands[0]) && n.type != Type::Bool, "has not the type of its operand");
         break;
       case Op::Segment: segment(n); break;
-      case Op::Opaque: need(!n.name.empty(), "has no name"); break;
+      case Op::Sort:
+      case Op::Order: order(n); break;
     }
 
     for (NodeId other = 0; other < id_; ++other) need(!(g_[other] == n), "an equal node exists");
@@ -160,8 +161,15 @@ class Verification {
     for (const Sym& s : n.reduced) need(!s.is_integer(1), "reduces an axis of size 1");
     const Type of = type_of(n.operands[0]);
     if (n.reduce == ReduceKind::Any || n.reduce == ReduceKind::All) need(of == Type::Bool && n.type == of, "needs conditions");
-    else if (n.reduce == ReduceKind::ArgMax) need(n.type == Type::Int && of != Type::Bool, "needs numbers and gives a position");
     else need(n.type == of && of != Type::Bool, "has not the type of its operand");
+  }
+
+  void order(const Node& n) const {
+    need(n.operands.size() == 1 && n.reduced.size() == 1, "orders no axis");
+    need(!n.shape.empty() && n.axis + 1 == static_cast<int>(n.shape.size()), "does not have its elements along its last axis");
+    for (const Sym& e : n.operands[0].index) need(!depends_on_axis(e, n.axis), "orders something else for each of its elements");
+    const Type of = type_of(n.operands[0]);
+    need(of != Type::Bool && n.type == (n.op == Op::Order ? Type::Int : of), "needs numbers, and gives these or positions");
   }
 
   void gather(const Node& n) const {

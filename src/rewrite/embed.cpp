@@ -78,7 +78,7 @@ std::string text_of(const Node& n) {
   if (n.op == Op::Scalar) out += ", .value = " + text_of(n.value);
   if (n.input >= 0) out += ", .input = " + std::to_string(n.input);
   if (n.axis >= 0) out += ", .axis = " + std::to_string(n.axis);
-  if (!n.name.empty()) out += ", .name = " + quoted(n.name);
+  if (n.descending) out += ", .descending = true";
   return out + "}";
 }
 

@@ -184,7 +184,7 @@ std::optional<RuleFault> structure(const Rule& rule) {
     return malformed(rule, "the pattern computes nothing", "write the computation to look for");
   for (int id = 0; id < p.graph.size(); ++id) {
     const Op op = p.graph[id].op;
-    if (op == Op::Gather || op == Op::Scan || op == Op::Segment || op == Op::Opaque)
+    if (op == Op::Gather || op == Op::Scan || op == Op::Segment || is_order(p.graph[id]))
       return malformed(rule, std::string("the pattern holds a ") + name_of(op), "patterns are made of pointwise ops and reductions");
   }
   for (std::size_t t = 0; t < p.tensors.size(); ++t)

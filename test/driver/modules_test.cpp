@@ -78,14 +78,45 @@ TEST(Modules, WhatNoStepComputesLeavesTheFunctionUnfused) {
   Folder folder;
   folder.write("m.cpp", R"(#include <flashlight/flashlight.h>
 using namespace flashlight;
-FLASHLIGHT_FUSE Tensor sorted(const Tensor& x, const Tensor& w, const Tensor& k, const Tensor& v) {
-  auto [q, order] = sort(matmul(x, w));
+FLASHLIGHT_FUSE Tensor summed(const Tensor& x, const Tensor& w, const Tensor& k, const Tensor& v) {
+  Tensor q = cumsum(matmul(x, w), -2);
   return matmul(softmax(matmul(q, k.transpose(-2, -1)), -1), v);
 }
 )");
   const Ended run = folder.translate({"m.cpp", "-o", "m.cu", "--report", "r.json"});
   EXPECT_EQ(run.exit_code, 3);
-  EXPECT_NE(run.err.find("[opaque]"), std::string::npos) << run.err;
+  EXPECT_NE(run.err.find("[unsupported-scan]"), std::string::npos) << run.err;
+}
+
+const char* const kTopK = R"(#include <flashlight/flashlight.h>
+using namespace flashlight;
+FLASHLIGHT_FUSE Tensor best(const Tensor& q, const Tensor& k, const Tensor& v, int64_t n) {
+  Tensor scores = matmul(q, k.transpose(-2, -1));
+  auto [values, keys] = scores.topk(n);
+  return matmul(softmax(where(scores >= values.slice(-1, n - 1, n), scores, -INFINITY), -1), v);
+}
+)";
+
+TEST(Modules, AnOrderCutsTheFunctionAndTheReportSaysWhere) {
+  Folder folder;
+  folder.write("m.cpp", kTopK);
+  const Ended run = folder.translate({"m.cpp", "-o", "m.cu", "--report", "r.json", "--explain", "best"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(run.err.find("'best' is partial, 1 fused kernel, 1 matrix product, 1 order and 0 generated kernels"), std::string::npos)
+      << run.err;
+  const json f = json::parse(folder.read("r.json"))["functions"][0];
+  EXPECT_EQ(f["status"], "partial");
+  EXPECT_EQ(f["reason"]["id"], "opaque");
+  EXPECT_EQ(f["reason"]["location"]["line"], 5);
+  ASSERT_EQ(f["kernels"][1]["kind"], "order") << f;
+  const std::string why = f["kernels"][1]["why"], ops = f["kernels"][1]["ops"][0];
+  EXPECT_NE(why.find("in line 5: an order has no law that holds tile by tile, so that 'scores' lies in memory"), std::string::npos)
+      << why;
+  EXPECT_EQ(ops, "sort (values)");
+  EXPECT_NE(run.out.find("  Order by sort_sm80\n"), std::string::npos) << run.out;
+  const std::string text = folder.read("m.cu");
+  EXPECT_EQ(count(text, "#include <flashlight/generated/sort.h>"), 1u);
+  EXPECT_EQ(count(text, "= launch.order("), 1u);
 }
 
 TEST(Modules, ExplainedInWords) {

@@ -173,23 +173,6 @@ TEST(Reasons, ASoftmaxWithoutScoresIsNoAttention) {
                 "");
 }
 
-TEST(Reasons, SortIsOpaque) {
-  const Reason reason = reason_of(3, [](const Tensors& t) -> Tensors {
-    T sorted = std::get<graph::ArgList>(graph::call("sort", scores(t), Sym(-1)))[0];
-    return {graph::matmul(softmax(sorted), t[2])};
-  });
-  expect_reason(reason, "opaque", "sort");
-}
-
-TEST(Reasons, TopKIsOpaque) {
-  const Reason reason = reason_of(3, [](const Tensors& t) -> Tensors {
-    T s = scores(t), kept = std::get<graph::ArgList>(graph::call("topk", s, Sym(4), Sym(-1)))[0];
-    T least = kept.op("amin", Sym(-1), graph::flag(true));
-    return {graph::matmul(softmax(graph::where(s >= least, s, Sym(-graph::kInf))), t[2])};
-  });
-  expect_reason(reason, "opaque", "topk");
-}
-
 TEST(Reasons, NameTheLineOfTheExpression) {
   const Reason reason = reason_of(3, [](const Tensors& t) -> Tensors {
     T::builder->at({"f.cpp", 7, 3});
@@ -288,14 +271,6 @@ TEST(Reasons, NothingButColumnsOfKeys) {  // softmax over the queries: one value
   });
   EXPECT_FALSE(reason.id.empty());
   EXPECT_FALSE(reason.text.empty());
-}
-
-TEST(Reasons, AnArgmaxOverTheKeys) {
-  const Reason reason = reason_of(3, [](const Tensors& t) -> Tensors {
-    T best = scores(t).op("argmax", Sym(-1), graph::flag(false));
-    return {attention(t), best.op("to", graph::DType::Float32)};
-  });
-  expect_reason(reason, "opaque", "argmax");
 }
 
 }  // namespace

@@ -184,15 +184,62 @@ TEST(Reduce, Normalisations) {
   }
 }
 
-TEST(Reduce, SortAndTopkAreBoundaries) {
-  auto body = [](const Tensors& t) -> Tensors {
-    ArgList pair = std::get<ArgList>(call("topk", t[0], Sym(2), Sym(-1), flag(true), flag(true)));
-    return {T(pair[0]).op("sum", Sym(-1)), pair[1], std::get<ArgList>(call("sort", t[0]))[0]};
+TEST(Reduce, EqualElementsKeepTheirOrderAndNaNIsTheLargest) {
+  const double nan = std::nan("");
+  const Array rows = array({2, 5}, {2, -kInf, 2, nan, 0, 0, -0.0, kInf, nan, nan});
+  const auto sorted = [&](const char* op, std::initializer_list<Arg> args) {
+    auto body = [&](const Tensors& t) -> Tensors {
+      ArgList all{t[0].view};
+      all.insert(all.end(), args.begin(), args.end());
+      const ArgList pair = std::get<ArgList>(apply_op(*T::builder, op, all));
+      return {pair[0], pair[1]};
+    };
+    const Function f = read(1, body);
+    EXPECT_EQ(f.outputs[1].value.type, Type::Int);
+    return evaluate(f, {rows}, {});
   };
-  Function f = read(1, body);
-  EXPECT_EQ(f.outputs[1].value.type, Type::Int);
-  EXPECT_TRUE(f.outputs[1].value.shape.back().is_integer(2));
-  EXPECT_THROW(evaluate(f, {x}, {}), std::invalid_argument);
+  auto up = sorted("sort", {});
+  expect_near(up[0], array({2, 5}, {-kInf, 0, 2, 2, nan, 0, 0, kInf, nan, nan}));
+  expect_near(up[1], array({2, 5}, {1, 4, 0, 2, 3, 0, 1, 2, 3, 4}));
+  auto down = sorted("sort", {Sym(-1), flag(true)});
+  expect_near(down[1], array({2, 5}, {3, 0, 2, 4, 1, 3, 4, 2, 0, 1}));
+  auto most = sorted("topk", {Sym(2)});
+  expect_near(most[0], array({2, 2}, {nan, 2, nan, nan}));
+  expect_near(most[1], array({2, 2}, {3, 0, 3, 4}));
+  auto least = sorted("topk", {Sym(3), Sym(-1), flag(false)});
+  expect_near(least[1], array({2, 3}, {1, 4, 0, 0, 1, 2}));
+  EXPECT_EQ(sorted("topk", {Sym(0)})[1].data.size(), 0u);
+}
+
+TEST(Reduce, SortsAlongAnyDim) {
+  for (int axis = 0; axis < 3; ++axis) {
+    auto body = [&](const Tensors& t) -> Tensors {
+      call("assume_rank", t[0], Sym(3));
+      const ArgList pair = std::get<ArgList>(call("sort", t[0].op("transpose", Sym(0), Sym(1)), Sym(axis)));
+      return {pair[0], T(pair[0]) - T(t[0].op("transpose", Sym(0), Sym(1))).op("gather", Sym(axis), pair[1])};
+    };
+    auto got = evaluate(read(1, body), {x}, {});
+    const std::int64_t length = got[0].shape[static_cast<std::size_t>(axis)];
+    std::int64_t inner = 1;
+    for (std::size_t k = static_cast<std::size_t>(axis) + 1; k < 3; ++k) inner *= got[0].shape[k];
+    for (std::size_t i = 0; i < got[0].data.size(); ++i)
+      if (static_cast<std::int64_t>(i) / inner % length > 0)
+        EXPECT_LE(got[0].data[i - static_cast<std::size_t>(inner)], got[0].data[i]);
+    for (double difference : got[1].data) EXPECT_EQ(difference, 0);
+  }
+}
+
+TEST(Reduce, AsManyAsThereAre) {
+  auto first = [](int k) {
+    return [k](const Tensors&) -> Tensors {
+      return {std::get<ArgList>(call("topk", call("zeros", sizes({2, 3})), Sym(k)))[0]};
+    };
+  };
+  EXPECT_EQ(error_of(0, first(3)), "");
+  EXPECT_EQ(error_of(0, first(4)), "shape-mismatch");
+  EXPECT_EQ(error_of(0, first(-1)), "shape-mismatch");
+  auto body = [](const Tensors& t) -> Tensors { return {std::get<ArgList>(call("topk", t[0], Sym(5)))[0]}; };
+  EXPECT_THROW(evaluate(read(1, body), {counting({2, 4})}, {}), std::invalid_argument);  // checked at launch
 }
 
 TEST(Reduce, Misuse) {

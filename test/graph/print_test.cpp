@@ -68,10 +68,10 @@ TEST(Print, EveryKindOfNode) {
   const NodeId zero = p.b.scalar(Sym(0.0), Type::Float);
   const NodeId joined = p.b.segment({N, M + Sym(1)}, 1, {{zero, {}}, {rows, {Sym::axis(0), Sym::axis(1) - Sym(1)}}});
   const NodeId running = p.b.scan({N, M + Sym(1)}, 1, {joined, identity_index(2)});
-  const NodeId best = p.b.reduce(ReduceKind::ArgMax, {N}, {M + Sym(1)}, {running, identity_index(2)});
-  const NodeId sorted = p.b.opaque("sort", Type::Int, {N}, {{best, identity_index(1)}});
+  const NodeId best = p.b.order(Op::Order, {N, Sym(1)}, M + Sym(1), true, {running, {Sym::axis(0), Sym::axis(2)}});
+  const NodeId sorted = p.b.order(Op::Sort, {N}, N, false, {best, {Sym::axis(1), Sym(0)}});
   const std::string text = to_string(p.b.finish("f", {{V::whole(sorted, {N}).view, ""}}));
-  for (const char* part : {"= %1[%2[i], j]", "along j: 0.0 for 1 then %3[i, j - 1] for x.1", "running sum over j of", "argmax(j<x.1 + 1) ", "sort(%"})
+  for (const char* part : {"= %1[%2[i], j]", "along j: 0.0 for 1 then %3[i, j - 1] for x.1", "running sum over j of", " = descending order(k<x.1 + 1) %", " = sort(j<x.0) %"})
     EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in\n" << text;
 }
 

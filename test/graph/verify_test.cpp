@@ -16,7 +16,7 @@ Function sample() {
                             {N, M + Sym(1)});
   const V running = V::whole(p.b.scan({N, M + Sym(1)}, 1, {joined.view.node, identity_index(2)}), {N, M + Sym(1)});
   const V masked = where(mask & (arange(M) <= arange(N).column()), x * rows + 3.0, kMinusInfinity);
-  const V out = exp(masked) + sum(running, true) + to_float(V::whole(p.b.opaque("sort", Type::Int, {N}, {ids.within({N})}), {N}).column());
+  const V out = exp(masked) + sum(running, true) + to_float(V::whole(p.b.order(Op::Sort, {N}, N, true, {ids.view.node, {Sym::axis(1)}}), {N}).column());
   return p.b.finish("f", {{out.view, ""}});
 }
 
@@ -87,7 +87,7 @@ TEST(Verify, FindsEachBrokenNode) {
       {"no axis of its own", of_op(Op::Segment), [](Node& n) { n.axis = -1; }},
       {"sum to its axis", of_op(Op::Segment), [](Node& n) { n.segments[0] = Sym(2); }},
       {"one size per operand", of_op(Op::Segment), [](Node& n) { n.segments.pop_back(); }},
-      {"has no name", of_op(Op::Opaque), [](Node& n) { n.name.clear(); }},
+      {"along its last axis", of_op(Op::Sort), [](Node& n) { n.axis = -1; }},
   };
   const Function good = sample();
   for (const Break& b : table) {

@@ -75,4 +75,23 @@ FL_DEVICE void store_float(void* base, int dtype, long long offset, float x FL_A
   });
 }
 
+// The same for integers and conditions, exactly.
+FL_DEVICE void store_int(void* base, int dtype, long long offset, long long x FL_AND_WHERE) {
+  with_storage(dtype, [&](auto type) FL_INLINE {
+    using S = decltype(type);
+    if constexpr (!is_half_width<S>) detail::store_value(static_cast<S*>(base) + offset, static_cast<S>(x) FL_AND_HERE);
+  });
+}
+
+// Element `offset` = element `at` of another tensor: exactly, where the type holds all that the other one's does.
+FL_DEVICE void copy_element(void* base, int dtype, long long offset, AuxTensor from, long long at FL_AND_WHERE) {
+  with_storage(dtype, [&](auto type) FL_INLINE {
+    using S = decltype(type);
+    S x{};
+    if constexpr (is_half_width<S>) x = from_float<S>(load_float(from, at FL_AND_HERE));
+    else x = detail::with_aux<S>(from, at, [](auto value) { return static_cast<S>(value); } FL_AND_HERE);
+    detail::store_value(static_cast<S*>(base) + offset, x FL_AND_HERE);
+  });
+}
+
 }  // namespace flashlight::device

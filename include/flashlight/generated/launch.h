@@ -9,6 +9,7 @@
 
 #include "flashlight/device/launch.h"
 #include "flashlight/flashlight.h"
+#include "flashlight/generated/order.h"
 #include "flashlight/generated/product.h"
 #include "flashlight/generated/tensor_arg.h"
 #include "flashlight/runtime.h"
@@ -76,6 +77,12 @@ class Launch {
   // batch pack's. `axes` are those of the result, then the summed ones. `a_start` and `b_start`: where the operands begin
   // (elements). What has to be packed for it takes part of the workspace.
   Product product(const Tensor& c, int c_axes, int a, long long a_start, int b, long long b_start, std::initializer_list<ProductAxis> axes);
+  // Declares, after the intermediates, an order of a parameter's rows, which begin at `start` (elements). `axes` are those of
+  // the rows behind the batch pack's, if they have those. `values` and `positions` may be undefined. Rows that do not fit
+  // shared memory take part of the workspace.
+  Ordering order(int source, long long start, const Tensor& values, const Tensor& positions, bool pack,
+                 std::initializer_list<OrderAxis> axes, const OrderAxis& element, long long count, bool descending,
+                 int multiprocessors);
   // The distance in memory of the parameter's neighbours along an axis, counted behind the pack; 0 where it broadcasts.
   long long stride(int parameter, int axis) const;
   // How the kernel for few queries is to run, if at all. `rows`: queries that share keys, in all groups of `heads`; `batch`:
