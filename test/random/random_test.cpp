@@ -28,13 +28,18 @@ std::ptrdiff_t maxima(const Program& program) {
   return std::count_if(states.begin(), states.end(), [](const State& s) { return s.kind == StateKind::Max; });
 }
 
+std::ptrdiff_t accumulators(const Program& program) {
+  const auto& states = program.sweeps.back().states;
+  return std::count_if(states.begin(), states.end(), [](const State& s) { return s.kind == StateKind::Accumulator; });
+}
+
 // What is wrong with a program; empty: nothing. Strict programs have NaN exactly where the evaluator has.
 std::string disagreement(const graph::Function& function, const Lowered& lowered, std::uint64_t seed, const Reach& made) {
   // Where a comparison with NaN leaves every key out, the program gives 0, and factors that have left its sum NaN.
   const bool compares = made.contains("above the mean");
   // What an infinity in the data hides is known in the sweep that meets it.
   const bool settled = std::all_of(lowered.programs.begin(), lowered.programs.end(), [&](const Program& program) {
-    return maxima(program) == 1 && !(made.contains("rows hidden by a bias") && program.sweeps.size() > 1);
+    return maxima(program) == 1 && accumulators(program) <= 1 && !(made.contains("rows hidden by a bias") && program.sweeps.size() > 1);
   });
   const bool strict = lowered.plan.steps[0].plan.strict_nan;
   Choices choose(seed + 77);
