@@ -215,7 +215,7 @@ void HopperWriter::write_row_fills(Writer& w) {
     write_load(o, "row0", fills);
   }
   if (!fills.empty()) {
-    if (!staged_results().empty() && stage_rows() != kNone && !is_copied(stage_rows())) w.line("wait_stores_read<0>();");
+    if (!staged_results().empty() && !is_copied(*stage_rows())) w.line("wait_stores_read<0>();");
     w.line("sync_named(1, kThreads);  // the rows before are no longer read");
     w.append(fills);
     w.line("commit_group();");

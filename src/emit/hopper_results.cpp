@@ -17,19 +17,20 @@ std::vector<std::size_t> HopperWriter::staged_results() const {
   return staged;
 }
 
-// The operand whose tile results may be staged over; kNone: no operand has rows of queries.
-std::size_t HopperWriter::stage_rows() const {
+// The operand whose tile results may be staged over, if there is one.
+std::optional<std::size_t> HopperWriter::stage_rows() const {
   for (std::size_t o = 0; o < operands_.size(); ++o)
     if (operands_[o].row) return o;
-  return kNone;
+  return std::nullopt;
 }
 
 std::string HopperWriter::staged_tile(std::size_t s) const { return "out" + std::to_string(s) + "_tile"; }
 
 // Results are staged one after the other, in one place. Returns where the memory goes on.
 std::string HopperWriter::write_result_tiles(const std::string& tiles, Writer& w) const {
+  const std::optional<std::size_t> rows = stage_rows();
+  const std::string place = rows ? "STAGING == Staging::kApart ? " + tiles + " : " + operands_[*rows].name + ".base" : tiles;
   std::string most;
-  const std::string place = stage_rows() == kNone ? tiles : "STAGING == Staging::kApart ? " + tiles + " : " + operands_[stage_rows()].name + ".base";
   for (std::size_t s : staged_results()) {
     w.line("const SharedTile<T, M, " + dimension(program_.stores[s].columns) + "> " + staged_tile(s) + "{" + place + "};");
     const std::string bytes = staged_tile(s) + ".bytes";
@@ -92,13 +93,13 @@ void HopperWriter::write_row_releases(Writer& w) const {
 }
 
 void HopperWriter::write_late_release(Writer& w) const {
-  const std::size_t o = stage_rows();
-  if (staged_results().empty() || o == kNone || !is_copied(o)) return;
+  const std::optional<std::size_t> rows = stage_rows();
+  if (staged_results().empty() || !rows || !is_copied(*rows)) return;
   w.open("if (keeps_rows) {");
   w.line("wait_stores_read<0>();");
-  w.line(derived(o, "_ring") + ".release(" + derived(o, "_at") + ");");
+  w.line(derived(*rows, "_ring") + ".release(" + derived(*rows, "_at") + ");");
   w.close();
-  w.line(derived(o, "_at") + ".advance();");
+  w.line(derived(*rows, "_at") + ".advance();");
 }
 
 // Where TMA stores the result, if it can: text of the launcher.

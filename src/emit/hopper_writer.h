@@ -35,7 +35,7 @@ class HopperWriter final : public KernelWriter {
 
   // hopper_results.cpp
   std::vector<std::size_t> staged_results() const;
-  std::size_t stage_rows() const;
+  std::optional<std::size_t> stage_rows() const;
   std::string staged_tile(std::size_t s) const;
   std::string write_result_tiles(const std::string& tiles, Writer& w) const;
   void write_result(std::size_t s, const std::string& function, const std::string& matrix, const std::string& value,
