@@ -27,7 +27,8 @@ int main(int argc, char** argv) {
   return sample::run(argc, argv, {.queries = 128, .keys = 128}, [](sample::Case& c) {
     Tensor q = c.queries(), k = c.keys(), v = c.values(), importance = c.randn({c.b(), c.h(), c.sk()});
     const int64_t best = (c.sk() + 3) / 4;
-    c.compare("of each query", [&](const sample::Cast& cast) { return topk_attention(cast(q), cast(k), cast(v), best); });
+    c.compare("of each query",
+              [&](const sample::Cast& cast) { return topk_attention(cast(q), cast(k), cast(v), best); });
     c.compare("of all queries", [&](const sample::Cast& cast) {
       return kept_keys(cast(q), cast(k), cast(v), cast(importance), best);
     });

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes a function apart around its orders. What is ordered is a tensor, and so is what comes out. Scores that were ordered are
-// made again by the kernel that weighs with them, so that it stays an attention; but what compares them with what came out of the
-// order reads those that were ordered, for others would round otherwise, and the last of the best keys might miss its threshold.
+// Takes a function apart around its orders. What is ordered is a tensor, and so is what comes out. Scores
+// that were ordered are made again by the kernel that weighs with them, so that it stays an attention; but
+// what compares them with what came out of the order reads those that were ordered, for others would round
+// otherwise, and the last of the best keys might miss its threshold.
 #include <algorithm>
 #include <set>
 
@@ -68,7 +69,8 @@ bool holds_scores(const graph::Graph& graph, NodeId id, const std::set<NodeId>& 
                      [&](const Operand& o) { return holds_scores(graph, o.node, scores); });
 }
 
-// Where a tensor stored as this view has each axis of the node; nothing where it has not each element of it once.
+// Where a tensor stored as this view has each axis of the node; nothing where it has not each element of it
+// once.
 std::optional<std::vector<int>> places_in(const graph::Node& node, const TensorView& view) {
   std::vector<int> places;
   std::set<int> seen;
@@ -99,7 +101,8 @@ int result_of(const Function& f, NodeId id) {
 }
 
 bool same_order(const graph::Node& a, const graph::Node& b) {
-  return is_order(b) && a.operands == b.operands && a.shape == b.shape && a.reduced == b.reduced && a.descending == b.descending;
+  return is_order(b) && a.operands == b.operands && a.shape == b.shape && a.reduced == b.reduced &&
+         a.descending == b.descending;
 }
 
 }  // namespace
@@ -129,11 +132,13 @@ void Partition::around_orders(const Function& whole) {
     rest.function = rebuilt(f, std::move(outputs), orders.cuts, orders.ordered);
     plan(rest, false);
   }
-  const bool attends = !orders.scores.empty() ||
-                       std::any_of(planned_.begin(), planned_.end(), [](const Planned& p) { return p.is_kernel(); });
+  const bool attends = !orders.scores.empty() || std::any_of(planned_.begin(), planned_.end(),
+                                                             [](const Planned& p) { return p.is_kernel(); });
   if (!attends)
-    throw Refused{{"no-attention", "no reduction over keys of scores between queries and keys was found",
-                   "scores are a contraction such as matmul(q, k.transpose(-2, -1)), reduced over the keys", {}}};
+    throw Refused{{"no-attention",
+                   "no reduction over keys of scores between queries and keys was found",
+                   "scores are a contraction such as matmul(q, k.transpose(-2, -1)), reduced over the keys",
+                   {}}};
 }
 
 ProductSide Partition::source_of(Orders& orders, NodeId order) {
@@ -142,7 +147,8 @@ ProductSide Partition::source_of(Orders& orders, NodeId order) {
   const TensorView view = with_pack_first(elements_of(f, order), axes);
   const auto over_extents = [&](ProductSide side) {
     std::vector<Sym> place(axes.size());
-    for (std::size_t a = 0; a < axes.size(); ++a) place[static_cast<std::size_t>(axes[a])] = Sym::axis(static_cast<int>(a));
+    for (std::size_t a = 0; a < axes.size(); ++a)
+      place[static_cast<std::size_t>(axes[a])] = Sym::axis(static_cast<int>(a));
     for (Sym& index : side.index) index = graph::substitute_axes(index, place);
     return side;
   };

@@ -8,8 +8,8 @@
 namespace flashlight::generated {
 
 Ordering Launch::order(int source, long long start, const Tensor& values, const Tensor& positions, bool pack,
-                       std::initializer_list<OrderAxis> axes, const OrderAxis& element, long long count, bool descending,
-                       int multiprocessors) {
+                       std::initializer_list<OrderAxis> axes, const OrderAxis& element, long long count,
+                       bool descending, int multiprocessors) {
   constexpr int kCtasPerSm = 4;
   const auto data = [](const Tensor& t) { return t.defined() ? const_cast<void*>(t.raw()) : nullptr; };
   const auto type = [](const Tensor& t) { return t.defined() ? static_cast<int>(t.dtype()) : 0; };
@@ -18,7 +18,8 @@ Ordering Launch::order(int source, long long start, const Tensor& values, const 
   };
   const Bound& b = bound_[static_cast<std::size_t>(source)];
   if (count < 0 || count > element.size)
-    fail("the first " + std::to_string(count) + " of " + std::to_string(element.size) + " elements are asked for, in order");
+    fail("the first " + std::to_string(count) + " of " + std::to_string(element.size) +
+         " elements are asked for, in order");
   Ordering p;
   const auto bytes = static_cast<long long>(element_size(b.tensor.dtype()));
   p.source = static_cast<const char*>(b.tensor.raw()) + start * bytes;
@@ -30,7 +31,8 @@ Ordering Launch::order(int source, long long start, const Tensor& values, const 
   std::vector<OrderAxis> all;
   const TensorArg<0> strides = b.pack ? arg<0>(source) : TensorArg<0>{};
   for (std::size_t k = 0; pack && k < pack_sizes_.size(); ++k)
-    all.push_back({pack_sizes_[k], strides.pack[kPackAxes - pack_sizes_.size() + k], step(values, k), step(positions, k)});
+    all.push_back({pack_sizes_[k], strides.pack[kPackAxes - pack_sizes_.size() + k], step(values, k),
+                   step(positions, k)});
   all.insert(all.end(), axes.begin(), axes.end());
   std::erase_if(all, [](const OrderAxis& axis) { return axis.size == 1; });
   if (all.size() > Ordering::kMostAxes) fail("rows to be ordered are told apart by more than 12 axes");

@@ -85,7 +85,7 @@ FLASHLIGHT_FUSE Tensor summed(const Tensor& x, const Tensor& w, const Tensor& k,
 )");
   const Ended run = folder.translate({"m.cpp", "-o", "m.cu", "--report", "r.json"});
   EXPECT_EQ(run.exit_code, 3);
-  EXPECT_NE(run.err.find("[unsupported-scan]"), std::string::npos) << run.err;
+  EXPECT_NE(run.err.find("[unsupported-contraction]"), std::string::npos) << run.err;
 }
 
 const char* const kTopK = R"(#include <flashlight/flashlight.h>

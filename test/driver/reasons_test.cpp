@@ -40,7 +40,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"unsupported-reduction", "return matmul(softmax(s, -1), v) * s.mean({-2, -1}, true);\n"},
         Case{"unsupported-integer", "return matmul(softmax(s, -1), v) / floor_divide((s > 0).to(kInt64).sum(-1, true), 2);\n"},
         Case{"unsupported-segment", "return matmul(softmax(cat({s, matmul(q, t.mT()) * 2}, -1), -1), v);\n"},
-        Case{"unsupported-point", "return matmul(softmax(s + (t * 2).index({arange(3)}), -1), v);\n"}),
+        Case{"unsupported-point", "return matmul(softmax(s + (t * 2).index({t.to(kInt64)}), -1), v);\n"}),
     [](const auto& info) {
       std::string name;
       for (const char* c = info.param.id; *c; ++c)

@@ -40,7 +40,8 @@ bool reads(const graph::Function& f, const std::string& name) {
 
 Planned threshold_of_scores() {
   return plan(3, [](const Tensors& t) -> Tensors {
-    T s = scores_of(t[0], t[1]) * Sym(0.25), least = first_of(graph::call("topk", s, Sym(4))).op("amin", Sym(-1), graph::flag(true));
+    T s = scores_of(t[0], t[1]) * Sym(0.25),
+      least = first_of(graph::call("topk", s, Sym(4))).op("amin", Sym(-1), graph::flag(true));
     T::builder->label(s.view.node, "scores");
     return {graph::matmul(softmax(graph::where(s >= least, s, Sym(-graph::kInf))), t[2])};
   });
@@ -49,7 +50,8 @@ Planned threshold_of_scores() {
 TEST(Orders, ScoresAreStoredForTheOrderAndMadeAgainByTheKernel) {
   const Planned planned = threshold_of_scores();
   ASSERT_EQ(planned.plan.status, Status::Partial) << to_string(planned.plan, planned.function);
-  EXPECT_EQ(kinds_of(planned), (Kinds{StepKind::Product, StepKind::Group, StepKind::Order, StepKind::Kernel}));
+  EXPECT_EQ(kinds_of(planned),
+            (Kinds{StepKind::Product, StepKind::Group, StepKind::Order, StepKind::Kernel}));
   EXPECT_EQ(planned.plan.reason->id, "opaque");
   const Step &order = planned.plan.steps[2], &kernel = planned.plan.steps[3];
   EXPECT_EQ(order.function->graph[order.function->outputs[0].value.node].op, Op::Sort);
@@ -84,7 +86,8 @@ TEST(Orders, ComparisonsReadWhatWasOrdered) {
 
 TEST(Orders, AParameterIsOrderedWhereItLies) {
   const Planned planned = plan(4, [](const Tensors& t) -> Tensors {
-    T bias = first_of(graph::call("sort", t[3].op("transpose", Sym(-1), Sym(-2)), Sym(-1), graph::flag(true)));
+    T bias =
+        first_of(graph::call("sort", t[3].op("transpose", Sym(-1), Sym(-2)), Sym(-1), graph::flag(true)));
     return {graph::matmul(softmax(scores_of(t[0], t[1]) + bias), t[2])};
   });
   EXPECT_EQ(kinds_of(planned), (Kinds{StepKind::Order, StepKind::Kernel}));
@@ -130,23 +133,28 @@ TEST(Orders, OrderedScoresNeedNoKernel) {
     return {graph::matmul(softmax(first_of(graph::call("sort", scores_of(t[0], t[1])))), t[2])};
   });
   ASSERT_EQ(planned.plan.status, Status::Partial) << to_string(planned.plan, planned.function);
-  EXPECT_EQ(kinds_of(planned), (Kinds{StepKind::Product, StepKind::Order, StepKind::Group, StepKind::Product}));
+  EXPECT_EQ(kinds_of(planned),
+            (Kinds{StepKind::Product, StepKind::Order, StepKind::Group, StepKind::Product}));
 }
 
 TEST(Orders, StepsHoldNoOrderButTheirOwn) {
   const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
-    T s = scores_of(t[0], t[1]), least = first_of(graph::call("topk", s, Sym(4))).op("amin", Sym(-1), graph::flag(true));
+    T s = scores_of(t[0], t[1]),
+      least = first_of(graph::call("topk", s, Sym(4))).op("amin", Sym(-1), graph::flag(true));
     T out = graph::matmul(softmax(graph::where(s >= least, s, Sym(-graph::kInf))), t[2]);
     return {second_of(graph::call("sort", out))};
   });
   EXPECT_EQ(kinds_of(planned),
             (Kinds{StepKind::Product, StepKind::Order, StepKind::Kernel, StepKind::Order}));
   for (const Step& step : planned.plan.steps)
-    EXPECT_EQ(count(*step.function, Op::Sort) + count(*step.function, Op::Order), step.kind == StepKind::Order);
+    EXPECT_EQ(count(*step.function, Op::Sort) + count(*step.function, Op::Order),
+              step.kind == StepKind::Order);
 }
 
 TEST(Orders, WithoutAttentionAFunctionStaysAsItWas) {
-  EXPECT_EQ(reason_of(1, [](const Tensors& t) -> Tensors { return {first_of(graph::call("sort", t[0]))}; }).id, "no-attention");
+  EXPECT_EQ(
+      reason_of(1, [](const Tensors& t) -> Tensors { return {first_of(graph::call("sort", t[0]))}; }).id,
+      "no-attention");
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel that orders rows, on the emulated device and against the eager library: types, strides, lengths beyond shared
-// memory, equal elements, infinities and NaN.
+// The kernel that orders rows, on the emulated device and against the eager library: types, strides, lengths
+// beyond shared memory, equal elements, infinities and NaN.
 #include "flashlight/generated/sort.h"
 
 #include <gtest/gtest.h>
@@ -10,7 +10,8 @@
 namespace flashlight::generated {
 namespace {
 
-constexpr double kInf = std::numeric_limits<double>::infinity(), kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInf = std::numeric_limits<double>::infinity(),
+                 kNan = std::numeric_limits<double>::quiet_NaN();
 
 struct Pair {
   Tensor values, positions;
@@ -30,17 +31,20 @@ Pair ordered(const Tensor& host, std::int64_t count, bool descending, const Tens
   if (x.dim() == 2) launch.tensor("x", x, false, {{-1, x.size(0)}, {-1, x.size(1)}});
   else launch.tensor("x", x, false, {{-1, x.size(0)}, {-1, x.size(1)}, {-1, x.size(2)}});
   launch.bind();
-  const Ordering order =
-      x.dim() == 2 ? launch.order(0, 0, out.values, out.positions, false, {axis(0)}, axis(last), count, descending, 3)
-                   : launch.order(0, 0, out.values, out.positions, false, {axis(0), axis(1)}, axis(last), count, descending, 3);
+  const Ordering order = x.dim() == 2 ? launch.order(0, 0, out.values, out.positions, false, {axis(0)},
+                                                     axis(last), count, descending, 3)
+                                      : launch.order(0, 0, out.values, out.positions, false,
+                                                     {axis(0), axis(1)}, axis(last), count, descending, 3);
   run(launch, order);
   return {out.values.to(kCPU), out.positions.to(kCPU)};
 }
 
 void expect_equal(const Pair& got, const Tensors<2>& wanted) {
   ASSERT_EQ(got.values.dtype(), wanted[0].dtype());
-  EXPECT_TRUE(allclose(got.positions.to(kFloat64), wanted[1].to(kFloat64), 0, 0)) << got.positions << wanted[1];
-  EXPECT_TRUE(allclose(got.values.to(kFloat64), wanted[0].to(kFloat64), 0, 0, true)) << got.values << wanted[0];
+  EXPECT_TRUE(allclose(got.positions.to(kFloat64), wanted[1].to(kFloat64), 0, 0))
+      << got.positions << wanted[1];
+  EXPECT_TRUE(allclose(got.values.to(kFloat64), wanted[0].to(kFloat64), 0, 0, true))
+      << got.values << wanted[0];
 }
 
 TEST(Order, OfEveryTypeWithManyEqualElements) {
@@ -55,7 +59,8 @@ TEST(Order, OfIntegersThatNoFloatHolds) {
   const std::int64_t large = std::int64_t{1} << 62;
   const Tensor x = tensor({1, 0, 3, 2}).to(kInt64) + large;
   const Pair got = ordered(x.unsqueeze(0), 4, true);
-  for (std::int64_t k = 0; k < 4; ++k) EXPECT_EQ(got.values.slice(1, k, k + 1).item<std::int64_t>(), large + 3 - k);
+  for (std::int64_t k = 0; k < 4; ++k)
+    EXPECT_EQ(got.values.slice(1, k, k + 1).item<std::int64_t>(), large + 3 - k);
 }
 
 TEST(Order, OfEveryLength) {
@@ -77,16 +82,19 @@ TEST(Order, OfMoreThanSharedMemoryHoldsAndOfMoreRowsThanCtas) {
 }
 
 TEST(Order, OfInfinitiesAndNaN) {
-  const Tensor x = tensor({2.0, -kInf, 2.0, kNan, 0.0, -0.0, kInf, kNan, -2.0, -kInf}).to(kFloat32).unsqueeze(0);
+  const Tensor x =
+      tensor({2.0, -kInf, 2.0, kNan, 0.0, -0.0, kInf, kNan, -2.0, -kInf}).to(kFloat32).unsqueeze(0);
   for (bool descending : {false, true})
-    for (std::int64_t count : {1, 3, 10}) expect_equal(ordered(x, count, descending), topk(x, count, -1, descending));
+    for (std::int64_t count : {1, 3, 10})
+      expect_equal(ordered(x, count, descending), topk(x, count, -1, descending));
   const Tensor none = full({2, 7}, -kInf);
   expect_equal(ordered(none, 1, true), topk(none, 1));
 }
 
 TEST(Order, OfAnyStrides) {
   const Tensor x = randn({5, 3, 8}, 4), device = x.to(kCUDA);
-  const Tensor across = device.transpose(0, 2), every_other = device.slice(2, 1, 8, 2), same = device.slice(1, 0, 1).expand({5, 4, 8});
+  const Tensor across = device.transpose(0, 2), every_other = device.slice(2, 1, 8, 2),
+               same = device.slice(1, 0, 1).expand({5, 4, 8});
   expect_equal(ordered(x, 5, false, &across), sort(x.transpose(0, 2)));
   expect_equal(ordered(x, 4, true, &every_other), sort(x.slice(2, 1, 8, 2), -1, true));
   expect_equal(ordered(x, 8, true, &same), sort(x.slice(1, 0, 1).expand({5, 4, 8}), -1, true));

@@ -8,7 +8,8 @@ static Tensor scores_of(const Tensor& q, const Tensor& k) {
   return matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));
 }
 
-FLASHLIGHT_FUSE Tensor sorted_documents(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& ids) {
+FLASHLIGHT_FUSE Tensor sorted_documents(const Tensor& q, const Tensor& k, const Tensor& v,
+                                        const Tensor& ids) {
   assume(q.dim() == 4 && k.dim() == 4 && v.dim() == 4 && ids.dim() == 2);
   Tensor documents = sort(ids)[0];
   Tensor same = documents.unsqueeze(1).unsqueeze(-1) == documents.unsqueeze(1).unsqueeze(2);
@@ -54,6 +55,7 @@ FLASHLIGHT_FUSE std::pair<Tensor, Tensor> next_of_best(const Tensor& q, const Te
   return {matmul(softmax(where(j <= best, scores, -INFINITY), -1), v), best + 1};
 }
 
-FLASHLIGHT_FUSE Tensor sorted_projections(const Tensor& x, const Tensor& w, const Tensor& k, const Tensor& v) {
+FLASHLIGHT_FUSE Tensor sorted_projections(const Tensor& x, const Tensor& w, const Tensor& k,
+                                          const Tensor& v) {
   return matmul(softmax(scores_of(sort(matmul(x, w))[0], k), -1), v);
 }

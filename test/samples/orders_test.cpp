@@ -15,7 +15,9 @@ using namespace flashlight;
 
 constexpr std::int64_t kHeads = 2, kLength = 37, kKeys = 45, kDepth = 16;
 
-Tensor queries(std::uint64_t seed, std::int64_t length = kLength) { return randn({2, kHeads, length, kDepth}, seed); }
+Tensor queries(std::uint64_t seed, std::int64_t length = kLength) {
+  return randn({2, kHeads, length, kDepth}, seed);
+}
 // Scores of these are integers, of which many are equal, in every type.
 Tensor integers(std::uint64_t seed, std::int64_t length) {
   return randint(-1, 2, {2, kHeads, length, kDepth}, seed).to(kFloat64);
@@ -25,7 +27,9 @@ Tensor integers(std::uint64_t seed, std::int64_t length) {
 struct To {
   DType type;
   Device device;
-  Tensor operator()(const Tensor& x) const { return (is_floating(x.dtype()) ? x.to(kFloat16).to(type) : x).to(device); }
+  Tensor operator()(const Tensor& x) const {
+    return (is_floating(x.dtype()) ? x.to(kFloat16).to(type) : x).to(device);
+  }
 };
 constexpr To kReference{kFloat64, kCPU}, kFused{kFloat16, kCUDA};
 
@@ -54,13 +58,16 @@ TEST(Orders, KeysAreChosenByTheirNorm) {
   const Tensor q = queries(1), k = queries(2, kKeys), v = queries(3, kKeys);
   const auto run = [&](const To& to) { return largest_keys(to(q), to(k), to(v)); };
   expect_near(run(kFused), run(kReference));
-  const auto few = [&](const To& to) { return largest_keys(to(q), to(k.slice(2, 0, 6)), to(v.slice(2, 0, 6))); };
+  const auto few = [&](const To& to) {
+    return largest_keys(to(q), to(k.slice(2, 0, 6)), to(v.slice(2, 0, 6)));
+  };
   EXPECT_THROW(few(kReference), Error);
   try {
     few(kFused);
     ADD_FAILURE() << "seven of six keys";
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("k must not be larger than the dim"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("k must not be larger than the dim"), std::string::npos)
+        << error.what();
   }
 }
 
@@ -85,7 +92,8 @@ TEST(Orders, TheFirstOfEqualScoresIsTheBest) {
 }
 
 TEST(Orders, ThresholdsKeepWhatTheOrderFound) {
-  // The last of the best keys must pass its own threshold, and equal ones with it: one key lost would be a large error.
+  // The last of the best keys must pass its own threshold, and equal ones with it: one key lost would be a
+  // large error.
   for (std::uint64_t seed : {1, 2, 3})
     for (std::int64_t best : {1, 5, 45}) {
       const Tensor q = integers(seed, kLength), k = integers(seed + 10, kKeys), v = queries(seed + 20, kKeys);
@@ -97,7 +105,8 @@ TEST(Orders, ThresholdsKeepWhatTheOrderFound) {
     }
 }
 
-// Scores that the kernel computed again would round otherwise than those that were ordered, and half of all rows see nothing.
+// Scores that the kernel computed again would round otherwise than those that were ordered, and half of all
+// rows see nothing.
 TEST(Orders, EveryQuerySeesItsBestKey) {
   const Tensor q = queries(1), k = queries(2, kKeys), v = 1 + square(queries(3, kKeys));
   const Best got = best_keys(kFused(q), kFused(k), kFused(v), 1);
@@ -107,7 +116,8 @@ TEST(Orders, EveryQuerySeesItsBestKey) {
 TEST(Orders, NumbersOfElementsAreCheckedAtLaunch) {
   const Tensor q = queries(1), k = queries(2, kKeys), v = queries(3, kKeys);
   for (std::int64_t best : {-1, 46})
-    for (const To& to : {kReference, kFused}) EXPECT_THROW(best_keys(to(q), to(k), to(v), best), Error) << best;
+    for (const To& to : {kReference, kFused})
+      EXPECT_THROW(best_keys(to(q), to(k), to(v), best), Error) << best;
 }
 
 TEST(Orders, PositionsAreExactFromStepToStep) {
@@ -119,8 +129,8 @@ TEST(Orders, PositionsAreExactFromStepToStep) {
 }
 
 TEST(Orders, WhatIsOrderedMayBeAProduct) {
-  const Tensor x = randn({2, kLength, 24}, 1), w = randn({24, kDepth}, 2) / 5, k = randn({2, kKeys, kDepth}, 3),
-               v = randn({2, kKeys, kDepth}, 4);
+  const Tensor x = randn({2, kLength, 24}, 1), w = randn({24, kDepth}, 2) / 5,
+               k = randn({2, kKeys, kDepth}, 3), v = randn({2, kKeys, kDepth}, 4);
   const auto run = [&](const To& to) { return sorted_projections(to(x), to(w), to(k), to(v)); };
   expect_near(run(kFused), run(kReference), 0.02);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Brings the elements of a row into order, by all threads of a CTA: in any length, stable, the same on every run.
+// Brings the elements of a row into order, by all threads of a CTA: in any length, stable, the same on every
+// run.
 #pragma once
 
 #include <bit>
@@ -23,7 +24,9 @@ FL_DEVICE unsigned long long order_key(double x) {
 #endif
   return bits >> 63 ? ~bits : bits | 1ull << 63;
 }
-FL_DEVICE unsigned long long order_key(long long x) { return static_cast<unsigned long long>(x) ^ 1ull << 63; }
+FL_DEVICE unsigned long long order_key(long long x) {
+  return static_cast<unsigned long long>(x) ^ 1ull << 63;
+}
 
 // Memory that the CTA's threads hand to each other, shared or global.
 template <bool SHARED, class T> FL_DEVICE T load_row(const T* p FL_AND_WHERE) {
@@ -49,17 +52,15 @@ template <bool SHARED, class T> FL_DEVICE void store_row(T* p, T x FL_AND_WHERE)
 
 // What stands for an element in ascending or descending order.
 FL_DEVICE unsigned long long order_key(AuxTensor tensor, long long offset, bool descending FL_AND_WHERE) {
-  const auto key = detail::with_aux<unsigned long long>(
-      tensor, offset,
-      [](auto x) {
-        if constexpr (std::is_floating_point_v<decltype(x)>) return detail::order_key(static_cast<double>(x));
-        else return detail::order_key(static_cast<long long>(x));
-      } FL_AND_HERE);
+  const auto key = detail::with_aux<unsigned long long>(tensor, offset, [](auto x) {
+    if constexpr (std::is_floating_point_v<decltype(x)>) return detail::order_key(static_cast<double>(x));
+    else return detail::order_key(static_cast<long long>(x));
+  } FL_AND_HERE);
   return descending ? ~key : key;
 }
 
-// A row's keys, and where each of them stood. Two elements with one key are ordered by their places, so that the order is
-// total and any network that sorts is stable.
+// A row's keys, and where each of them stood. Two elements with one key are ordered by their places, so that
+// the order is total and any network that sorts is stable.
 template <bool SHARED> struct OrderedRow {
   static FL_HOST_DEVICE constexpr long long bytes(long long length) { return (length * 12 + 15) / 16 * 16; }
 
@@ -72,8 +73,9 @@ template <bool SHARED> struct OrderedRow {
     detail::store_row<SHARED>(places() + i, place FL_AND_HERE);
   }
 
-  // Merges sorted runs of 1, 2, 4, ..: the first pass of a merge compares with the mirrored element of the other run, so that
-  // the lesser always goes to the front, and elements beyond the length, which would be the greatest, never move.
+  // Merges sorted runs of 1, 2, 4, ..: the first pass of a merge compares with the mirrored element of the
+  // other run, so that the lesser always goes to the front, and elements beyond the length, which would be
+  // the greatest, never move.
   FL_DEVICE void sort() const {
     for (int run = 1; run < length; run *= 2) {
       for (int step = run; step > 0; step /= 2) {
@@ -104,7 +106,8 @@ template <bool SHARED> struct OrderedRow {
 
   // The lesser of two to `i`.
   FL_DEVICE void exchange(int i, int j) const {
-    const unsigned long long a = detail::load_row<SHARED>(keys() + i), b = detail::load_row<SHARED>(keys() + j);
+    const unsigned long long a = detail::load_row<SHARED>(keys() + i),
+                             b = detail::load_row<SHARED>(keys() + j);
     const int x = place(i), y = place(j);
     if (a < b || (a == b && x < y)) return;
     set(i, b, y);

@@ -6,14 +6,15 @@
 
 namespace flashlight::generated {
 
-// An axis that tells rows apart, or that of their elements: its size, and the distances in elements that a step along it takes
-// in each tensor.
+// An axis that tells rows apart, or that of their elements: its size, and the distances in elements that a
+// step along it takes in each tensor.
 struct OrderAxis {
   long long size;
   long long source, values, positions;
 };
 
-// The first `count` of each row's elements go to `values`, and where they stood in the row to `positions`; either may be null.
+// The first `count` of each row's elements go to `values`, and where they stood in the row to `positions`;
+// either may be null.
 struct Ordering {
   static constexpr int kMostAxes = 12;
   static constexpr long long kMostShared = 4096;  // elements of a row that lies in shared memory
@@ -26,8 +27,8 @@ struct Ordering {
   long long rows = 1;
   int length = 0, count = 0;
   bool descending = false;
-  int ctas = 0;              // each takes row after row
-  void* scratch = nullptr;   // of each CTA, where rows are longer than kMostShared
+  int ctas = 0;             // each takes row after row
+  void* scratch = nullptr;  // of each CTA, where rows are longer than kMostShared
 };
 
 }  // namespace flashlight::generated

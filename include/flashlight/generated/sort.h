@@ -44,7 +44,8 @@ template <bool SHARED> FL_KERNEL(device::kOrderThreads) sort_sm80(FL_PARAMS(Orde
 
 inline void run(const Launch& launch, const Ordering& p) {
   const bool shared = p.length <= Ordering::kMostShared;
-  const Cta cta{1, device::kOrderThreads, shared ? static_cast<int>(device::OrderedRow<true>::bytes(p.length)) : 0};
+  const Cta cta{1, device::kOrderThreads,
+                shared ? static_cast<int>(device::OrderedRow<true>::bytes(p.length)) : 0};
   start_grid(shared ? sort_sm80<true> : sort_sm80<false>, launch, p, p.ctas, cta, "sort_sm80");
 }
 
