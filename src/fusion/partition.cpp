@@ -80,6 +80,23 @@ graph::TensorView merged(const graph::TensorView& view, int first, int count) {
   return result;
 }
 
+// Whether x == y looks at the node, itself or through arithmetic: what another kernel has computed need not be equal to the last
+// bit to what this one computes again.
+bool is_compared(const graph::Graph& all, NodeId node) {
+  const auto is_map = [](const graph::Node& n) { return n.op == graph::Op::Map; };
+  const auto made_of = [&](auto&& self, NodeId id) -> bool {
+    if (id == node) return true;
+    return is_map(all[id]) && all[id].type == graph::Type::Float &&
+           std::any_of(all[id].operands.begin(), all[id].operands.end(), [&](const Operand& o) { return self(self, o.node); });
+  };
+  for (NodeId id = node + 1; id < all.size(); ++id) {
+    const graph::Node& n = all[id];
+    if (!is_map(n) || (n.fn != graph::Fn::Eq && n.fn != graph::Fn::Ne)) continue;
+    if (std::any_of(n.operands.begin(), n.operands.end(), [&](const Operand& o) { return made_of(made_of, o.node); })) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::vector<Step> Partition::run(const Function& whole) {
@@ -232,7 +249,7 @@ void Partition::cut(const Piece& piece, Refused refused) {
     if (refused.cut < 0 || nodes.size() == kMostCuts) throw refused;
     if (!nodes.empty() && !origin.contains(refused.cut)) throw refused;
     const NodeId node = nodes.empty() ? refused.cut : origin.at(refused.cut);
-    if (tensors.contains(node) || is_result(piece.function, node) ||
+    if (tensors.contains(node) || is_result(piece.function, node) || is_compared(piece.function.graph, node) ||
         piece.function.graph[node].type != graph::Type::Float)
       throw refused;
     nodes.push_back(node);

@@ -104,7 +104,9 @@ void Lowering::guard_products(const alg::Sweep& sweep, Expr fixup, std::map<Expr
 
 // Maxima that are subtracted count as 0 where they are -inf; of the segments' maxima the largest does.
 Expr Lowering::with_finite_maxima(Expr e, std::map<Expr, Expr> with) {
-  for (Expr term : alg::collect(e, {alg::Op::kMul})) {
+  std::vector<Expr> terms = alg::collect(e, {alg::Op::kMul});
+  std::sort(terms.begin(), terms.end());  // inner ones first
+  for (Expr term : terms) {
     std::vector<Expr> args;
     bool negative = false;
     for (Expr arg : term.args()) {
@@ -145,8 +147,30 @@ void Lowering::fold(const fusion::Fold& fold, Expr value) {
   knowns_[fold.leaf] = target;
 }
 
+// Rows without keys keep their NaN. But where one segment of the keys has none and another has some, a product with the former's
+// sum is 0 whatever its other factors.
+Expr Lowering::strict_fixup(const alg::Sweep& sweep, Expr fixup) {
+  const auto beside = [&](const alg::Reference& r) -> Expr {  // the largest over all segments
+    for (Expr largest : alg::collect(fixup, {alg::Op::kMax2}))
+      if (is_maximum(largest) && depends(largest, r.node)) return largest;
+    return {};
+  };
+  std::map<Expr, Expr> with;
+  for (const alg::Accumulator& a : sweep.accumulators) {
+    for (const alg::Exponent& e : a.exponents) {
+      const Expr largest = e.reference >= 0 ? beside(sweep.references[e.reference]) : Expr();
+      if (!largest) continue;
+      const Expr none = alg::all_of({eq(references_[e.reference].state, -kInf), gt(substitute(largest, states_), -kInf)});
+      for (Expr product : alg::collect(fixup, {alg::Op::kMul}))
+        if (std::find(product.args().begin(), product.args().end(), a.node) != product.args().end()) with[product] = where(none, 0.0, substitute(product, states_));
+    }
+  }
+  with.insert(states_.begin(), states_.end());
+  return known(substitute(fixup, with));
+}
+
 Expr Lowering::fixup(const alg::Sweep& sweep, std::size_t t) {
-  if (program_.plan->strict_nan) return known(substitute(sweep.fixups[t], states_));
+  if (program_.plan->strict_nan) return strict_fixup(sweep, sweep.fixups[t]);
   const auto references = references_of(sweep, sweep.fixups[t]);
   const bool settled = references && references->size() == 1;  // the select below covers every empty sum
   std::map<Expr, Expr> with = quotients_of(sweep, sweep.fixups[t], settled);

@@ -103,6 +103,7 @@ class Lowering {
   // lower_results.cpp
   std::optional<std::set<int>> references_of(const alg::Sweep& sweep, Expr fixup) const;
   std::map<Expr, Expr> quotients_of(const alg::Sweep& sweep, Expr fixup, bool settled);
+  Expr strict_fixup(const alg::Sweep&, Expr fixup);
   void guard_products(const alg::Sweep& sweep, Expr fixup, std::map<Expr, Expr>& with);
   Expr with_finite_maxima(Expr, std::map<Expr, Expr> with);
   void finish(const alg::Sweep& sweep, bool last);
