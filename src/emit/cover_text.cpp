@@ -220,7 +220,7 @@ const std::string* CoverText::function_of(const Cover& cover) const {
 void CoverText::write_search(Writer& w) {
   marked_ = kernel::reads_keys(covers_.data, covers_.live);
   if (marked_) {
-    w.line("TileMarks<N> marks;");
+    w.line(by_loader_ ? "TileMarks<N, 2> marks;  // of two keys' values at once: registers are few" : "TileMarks<N> marks;");
     return w.line("const auto live_from = [&](int t) FL_INLINE { return marks.from(t, tiles, p.n_key, captured, kept); };");
   }
   w.open("const auto live_from = [&](int t) {");

@@ -22,6 +22,8 @@ class CoverText {
   // Kernels for sm_90a, where one warp finds the tiles and tells the others of them in notes (device/hopper/notes.h): from here
   // on the text is theirs. A note is twice the tile's number, and one more where the sweep's own mask keeps all of it.
   void take_notes() { takes_notes_ = true; }
+  // Until then it is the loader's, which has few registers.
+  void is_by_loader() { by_loader_ = true; }
   // What write_bounds declares before it finds tiles; for those who take notes as well.
   void write_rows(Writer& w);
   std::string note() const;  // of `tile`
@@ -56,7 +58,7 @@ class CoverText {
   kernel::SweepCovers covers_;
   SpanText spans_;
   std::vector<std::pair<kernel::Cover, std::string>> functions_;  // what decides a cover by spans
-  bool bets_ = false, takes_notes_ = false;
+  bool bets_ = false, takes_notes_ = false, by_loader_ = false;
   bool begins_ = false;  // at a first_tile
   bool bounded_below_ = false, bounded_ = false, tested_ = false, marked_ = false;
 };

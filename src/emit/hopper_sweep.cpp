@@ -78,6 +78,7 @@ void HopperWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, W
   find_uses(sweep);
   find_costs(sweep);
   CoverText cover(program_, sweep, points_);
+  if (notes_) cover.is_by_loader();
   Writer bounds, rows;
   cover.write_bounds(bounds);
   note_sparsity(cover, number);

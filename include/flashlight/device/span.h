@@ -162,9 +162,9 @@ template <class S, class F> FL_DEVICE S span_of(int first, int last, F f FL_AND_
 }
 
 // Walks over the tiles of N keys in which kept(j, captured(j)).some for a key j. Lanes take keys in turn, for 32 tiles ahead:
-// the keys of tiles that are left out cost their test, and tiles that are visited cost no more. captured(j) loads, for several
+// the keys of tiles that are left out cost their test, and tiles that are visited cost no more. captured(j) loads, for TOGETHER
 // keys before the first of them is decided.
-template <int N> class TileMarks {
+template <int N, int TOGETHER = 4> class TileMarks {
  public:
   // The first such tile from `tile` on; `tiles` if there is none before it. Tiles are asked for in ascending order.
   template <class C, class F> FL_DEVICE int from(int tile, int tiles, int keys, C captured, F kept FL_AND_WHERE) {
@@ -182,16 +182,15 @@ template <int N> class TileMarks {
   static constexpr int kAhead = 32;
 
   template <class C, class F> FL_DEVICE void mark(int first, int end, int keys, C& captured, F& kept FL_AND_WHERE) {
-    constexpr int kTogether = 4;
     const int last = least(end * N, keys);
     std::uint32_t some = 0, not_all = 0;
     FL_NO_UNROLL
-    for (int j0 = first * N + lane_index(); j0 < last; j0 += kTogether * kWarpSize) {
-      decltype(captured(0)) values[kTogether];
+    for (int j0 = first * N + lane_index(); j0 < last; j0 += TOGETHER * kWarpSize) {
+      decltype(captured(0)) values[TOGETHER];
       FL_UNROLL
-      for (int u = 0; u < kTogether; ++u) values[u] = captured(least(j0 + u * kWarpSize, last - 1));
+      for (int u = 0; u < TOGETHER; ++u) values[u] = captured(least(j0 + u * kWarpSize, last - 1));
       FL_UNROLL
-      for (int u = 0; u < kTogether; ++u) {
+      for (int u = 0; u < TOGETHER; ++u) {
         const int j = least(j0 + u * kWarpSize, last - 1);  // the last key again changes nothing
         const Kept here = kept(j, values[u]);
         const std::uint32_t bit = 1u << (j / N - first);
