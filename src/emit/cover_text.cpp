@@ -229,18 +229,20 @@ void CoverText::write_search(Writer& w) {
   w.close("};");
 }
 
-// Of the sweep's own mask, where spans decide it.
-std::string CoverText::note() const {
+bool CoverText::notes_whole() const {
   const auto& all = covers_.masked;
-  if (!kernel::has_intervals(covers_.live) || std::find(all.begin(), all.end(), covers_.live) == all.end()) return "2 * tile";
+  return kernel::has_intervals(covers_.live) && std::find(all.begin(), all.end(), covers_.live) != all.end();
+}
+
+std::string CoverText::note() const {
+  if (!notes_whole()) return "2 * tile";
   return std::string("2 * tile + ") + (marked_ ? "marks.full(tile)" : "kept(tile * N).all");
 }
 
 void CoverText::write_tile(Writer& w) {
   const auto& all = covers_.masked;
   if (takes_notes_) {
-    const bool noted = kernel::has_intervals(covers_.live) && std::find(all.begin(), all.end(), covers_.live) != all.end();
-    if (noted) w.line("const bool all_kept = note % 2 != 0;");
+    if (notes_whole()) w.line("const bool all_kept = note % 2 != 0;");
     return;
   }
   if (marked_ && std::find(all.begin(), all.end(), covers_.live) != all.end())

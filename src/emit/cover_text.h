@@ -51,6 +51,7 @@ class CoverText {
   void write_functions(Writer& w);
   void write_search(Writer& w);
   const std::string* function_of(const kernel::Cover& cover) const;
+  bool notes_whole() const;  // spans decide the sweep's own mask, so that its note says more than a number
 
   const kernel::Program& program_;
   const kernel::Sweep& sweep_;

@@ -158,7 +158,7 @@ T any_reduction(Choices& choose, const T& s) {
 
 const std::map<std::string, std::string>& ops_left_out() {
   static const std::string kHost = "of host values", kDevice = "has no meaning in a kernel", kNoLaw = "without a law",
-                           kTables = "by tables, with which test/samples and test/sources index",
+                           kTables = "by tables, which the samples and their tests read",
                            kConstant = "a constant, like ones_like";
   static const std::map<std::string, std::string> kOps{
       {"sort", kNoLaw}, {"topk", kNoLaw}, {"argmax", kNoLaw}, {"index", kTables}, {"gather", kTables},

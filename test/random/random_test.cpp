@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random attention programs, most of them rewritten first, through fusion and the interpreter, against the evaluator.
 // FLASHLIGHT_RANDOM_PROGRAMS and FLASHLIGHT_RANDOM_SEED choose how many and from which seed on, so that long
-// runs resume where another ended; FLASHLIGHT_RANDOM_TABLE prints what they reached. A failure prints its
+// runs resume where another ended; FLASHLIGHT_RANDOM_TABLE prints what they reached, with FLASHLIGHT_RANDOM_WHY each reason of a
+// refusal in full. A run ends with its third failure, or that of FLASHLIGHT_RANDOM_FAILURES. A failure prints its
 // seed and its smallest program.
 #include <cstdio>
 #include <cstdlib>

@@ -83,13 +83,16 @@ TEST(Orders, TheResultsRowsAreSorted) {
   expect_near(got.second, wanted.second, 0);
 }
 
-TEST(Orders, TheFirstOfEqualScoresIsTheBest) {
+// The results, and positions exactly, of scores with many ties.
+template <class F> void expect_same_with_ties(F function) {
   const Tensor q = integers(1, kLength), k = integers(2, kKeys), v = queries(3, kKeys);
-  const auto run = [&](const To& to) { return with_best_key(to(q), to(k), to(v)); };
+  const auto run = [&](const To& to) { return function(to(q), to(k), to(v)); };
   const auto got = run(kFused), wanted = run(kReference);
   expect_near(got.first, wanted.first);
   expect_near(got.second, wanted.second, 0);
 }
+
+TEST(Orders, TheFirstOfEqualScoresIsTheBest) { expect_same_with_ties(with_best_key); }
 
 TEST(Orders, ThresholdsKeepWhatTheOrderFound) {
   // The last of the best keys must pass its own threshold, and equal ones with it: one key lost would be a
@@ -120,13 +123,7 @@ TEST(Orders, NumbersOfElementsAreCheckedAtLaunch) {
       EXPECT_THROW(best_keys(to(q), to(k), to(v), best), Error) << best;
 }
 
-TEST(Orders, PositionsAreExactFromStepToStep) {
-  const Tensor q = integers(1, kLength), k = integers(2, kKeys), v = queries(3, kKeys);
-  const auto run = [&](const To& to) { return next_of_best(to(q), to(k), to(v)); };
-  const auto got = run(kFused), wanted = run(kReference);
-  expect_near(got.first, wanted.first);
-  expect_near(got.second, wanted.second, 0);
-}
+TEST(Orders, PositionsAreExactFromStepToStep) { expect_same_with_ties(next_of_best); }
 
 TEST(Orders, WhatIsOrderedMayBeAProduct) {
   const Tensor x = randn({2, kLength, 24}, 1), w = randn({24, kDepth}, 2) / 5,
