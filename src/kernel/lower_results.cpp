@@ -14,9 +14,11 @@ bool depends(Expr e, Expr on) {
   return std::any_of(e.args().begin(), e.args().end(), [&](Expr arg) { return depends(arg, on); });
 }
 
-// A maximum over the keys, or the largest of those of their segments.
+// A maximum over the keys, a positive multiple of it, or the largest of those of their segments.
 bool is_maximum(Expr e) {
   if (e.is(alg::Op::kMax2)) return is_maximum(e.arg(0)) && is_maximum(e.arg(1));
+  if (e.is(alg::Op::kMul))
+    return e.args().size() == 2 && e.arg(0).is(alg::Op::kConstant) && e.arg(0).value() > 0 && is_maximum(e.arg(1));
   return e.is(alg::Op::kRunningMax) || (e.is(alg::Op::kKnown) && e.arg(0).is(alg::Op::kReduceMax));
 }
 

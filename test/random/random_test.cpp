@@ -34,6 +34,26 @@ std::ptrdiff_t accumulators(const Program& program) {
   return std::count_if(states.begin(), states.end(), [](const State& s) { return s.kind == StateKind::Accumulator; });
 }
 
+// The data, each number moved by a few of its last bits. What counts or is infinite stays.
+Inputs moved(Inputs inputs, std::uint64_t seed) {
+  Choices choose(seed);
+  for (Array& input : inputs)
+    for (double& x : input.data)
+      if (x != std::floor(x)) x *= 1 + 1e-14 * (choose.below(7) - 3);
+  return inputs;
+}
+
+// Where keys tie but for rounding, as behind a norm of what is constant, a program that asks which is the largest has no one
+// result: the evaluator's own then moves with the data's last bits.
+bool is_determined(const graph::Function& function, const Inputs& inputs, std::size_t output, std::size_t element, double wanted) {
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    const double w = graph::evaluate(function, moved(inputs, seed), {})[output].data[element];
+    if (std::isnan(w) != std::isnan(wanted)) return false;
+    if (w != wanted && !(std::fabs(w - wanted) <= 1e-6 * std::max(1.0, std::fabs(wanted)))) return false;
+  }
+  return true;
+}
+
 // What is wrong with a program; empty: nothing. Strict programs have NaN exactly where the evaluator has.
 std::string disagreement(const graph::Function& function, const Lowered& lowered, std::uint64_t seed, const Reach& made) {
   // Where a comparison with NaN leaves every key out, the program gives 0, and factors that have left its sum NaN.
@@ -62,6 +82,7 @@ std::string disagreement(const graph::Function& function, const Lowered& lowered
                                              (std::isfinite(w) ? relative * std::max(1.0, std::fabs(w)) : 0));
         if (!wrong || (strict && compares && std::isnan(g))) continue;
         if (strict && std::isnan(w) && std::isinf(g) && made.contains("logsumexp")) continue;  // see with_hidden_rows
+        if (!is_determined(function, inputs, o, k, w)) continue;
         char text[200];
         std::snprintf(text, sizeof text,
                       "result %zu, element %zu of %lld x %lld in tiles of %d x %d, %d runs: %.17g for %.17g", o, k,
@@ -148,6 +169,14 @@ TEST(Random, ProgramsAgreeWithTheEvaluator) {
       EXPECT_NE(reach.contains("op " + std::string(row.name)), ops_left_out().contains(std::string(row.name))) << row.name;
   for (const rewrite::Rule& rule : rewrite::builtin_rules()) EXPECT_TRUE(reach.contains("rule " + rule.name)) << rule.name;
   for (const auto& [law, n] : reach) EXPECT_GE(n * 500, static_cast<std::int64_t>(count)) << law;
+}
+
+// Long runs found them: a segment without keys whose scores have a factor, strictly; scores that tie but for rounding.
+TEST(Random, SeedsThatOnceFailed) {
+  for (const std::uint64_t seed : {113221, 142917}) {
+    Reach ignored;
+    EXPECT_EQ(run(seed, 1'000'000, ignored).failure, "") << seed;
+  }
 }
 
 }  // namespace
