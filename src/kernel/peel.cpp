@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // See peel_scale in build.h.
 #include "fusion/leaf_info.h"
+#include "graph/simplify.h"
 #include "kernel/build.h"
 
 namespace flashlight::kernel {
@@ -9,12 +10,21 @@ namespace alg = fusion::algebra;
 
 namespace {
 
+// x^-n of a size x that may be 0 is never 0 nor negative. It is infinite where x is 0, as d / 2 of heads of one feature; there is
+// no feature to sum then, and inf * 0 is NaN for every score before as after.
+bool is_positive_power(const graph::Sym& value) {
+  if (value.op() != graph::SymOp::Pow) return false;
+  const auto exponent = value.args()[1].as_real();
+  return exponent && *exponent < 0 && graph::is_nonnegative(value.args()[0]);
+}
+
 bool is_positive_uniform(const Program& program, Expr e) {
   if (e.is(alg::Op::kConstant)) return e.value() > 0;
   if (!e.is(alg::Op::kLeaf) || program.temporaries.contains(e.leaf_id())) return false;
   const fusion::Leaf& leaf = program.plan->leaves[e.leaf_id()];
   const graph::Node& node = program.function->graph[leaf.node];
-  return leaf.kind == fusion::Leaf::Point && node.op == graph::Op::Scalar && fusion::is_positive(node.value);
+  return leaf.kind == fusion::Leaf::Point && node.op == graph::Op::Scalar &&
+         (fusion::is_positive(node.value) || is_positive_power(node.value));
 }
 
 }  // namespace

@@ -58,6 +58,18 @@ TEST(Print, ScaledScores) {
   EXPECT_NE(text.find("masked x = <a, b> else -inf\n"), std::string::npos) << text;
 }
 
+// That of half a head as well, whose size division may make 0.
+TEST(Print, ScaleOfHalfAHead) {
+  const auto half = [](const graph::T& x, const graph::Sym& d) -> graph::T { return x.op("slice", graph::Sym(-1), graph::Sym(0), d); };
+  const auto body = [&](const graph::Tensors& t) -> graph::Tensors {
+    const graph::Sym d = floor_div(graph::size(t[0], -1), graph::Sym(2));
+    const graph::T scores = graph::matmul(half(t[0], d), graph::transposed(half(t[1], d)));
+    return {attend(scores / graph::host("sqrt", d), t[2])};
+  };
+  const std::string text = to_string(lower(3, body)->program);
+  EXPECT_NE(text.find("masked x = <a, b> else -inf\n"), std::string::npos) << text;
+}
+
 TEST(Print, IsTheSameForEqualPrograms) {
   for (const AttentionProgram& program : attention_programs()) {
     const auto params = static_cast<int>(program.inputs({}).size()),
