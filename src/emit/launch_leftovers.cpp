@@ -31,6 +31,31 @@ std::vector<std::string> host_sizes(const Function& f, const graph::TensorView& 
   return sizes;
 }
 
+namespace {
+
+std::string reshaped(const Function& f, const std::string& tensor, const fusion::Reshaping& view) {
+  const auto size = [&](const Sym& s) { return host_code(f, s).text; };
+  const std::string axis = std::to_string(-1 - view.behind);
+  switch (view.kind) {
+    case fusion::Reshaping::Merge:
+      return "launch.merged(" + tensor + ", " + std::to_string(view.count) + ", " + std::to_string(view.behind) + ")";
+    case fusion::Reshaping::Split: return tensor + ".unflatten(" + axis + ", {" + size(view.first) + ", " + size(view.second) + "})";
+    case fusion::Reshaping::One: return tensor + ".unsqueeze(" + axis + ")";
+    case fusion::Reshaping::Part: return tensor + ".narrow(" + axis + ", " + size(view.first) + ", " + size(view.second) + ")";
+  }
+  return tensor;
+}
+
+}  // namespace
+
+std::string tensor_text(const Function& f, const fusion::Target& target) {
+  std::string text = target.intermediate ? "launch.tensor_of(" + std::to_string(target.number) + ")" : "out" + std::to_string(target.number);
+  for (const fusion::Reshaping& view : target.views) text = reshaped(f, text, view);
+  return text;
+}
+
+std::string type_text(const graph::DTypeRule& rule) { return "launch.float_result(" + rule_arguments(rule) + ")"; }
+
 void write_scalars(const PartText& v, Writer& w) {
   const Function& f = *v.part->function;
   for (const auto& [value, field] : v.parameters->scalars()) {
@@ -86,7 +111,7 @@ void write_product(const PartText& v, std::size_t number, Writer& w) {
   const Function& f = *v.part->function;
   const fusion::ProductPlan& plan = v.part->product;
   const graph::TensorView& view = f.outputs[0].value;
-  const std::string result = target_name(v.part->targets[0]);
+  const std::string result = tensor_text(f, v.part->targets[0]);
   std::vector<std::string> axes;
   for (std::size_t a = 0; a < plan.extents.size(); ++a) {
     const Sym& size = plan.extents[a];
@@ -145,9 +170,9 @@ void write_order(const PartText& v, std::size_t number, Writer& w) {
          (plan.descending ? "true" : "false") + ", multiprocessors());");
 }
 
-void write_leftover_results(const Function& whole, const PartText& v, Writer& w) {
+void write_leftover_results(const Function& whole, const PartText& v, std::set<int>& made, Writer& w) {
   for (const fusion::Target& target : v.part->targets) {
-    if (target.intermediate) continue;
+    if (target.intermediate || !made.insert(target.number).second) continue;
     const graph::TensorView& view = whole.outputs[static_cast<std::size_t>(target.number)].value;
     w.line("Tensor " + target_name(target) + " = launch.result(" + std::to_string(target.number) + ", " +
            (view.pack ? "true" : "false") + ", {" + join(host_sizes(whole, view), ", ") + "}, " + stored_type(v, view) + ");");
@@ -165,8 +190,7 @@ void write_group_start(const PartText& v, Writer& w) {
   w.line("p.pack = launch.pack();");
   write_scalars(v, w);
   const graph::TensorView& view = f.outputs[0].value;
-  const std::string out = target_name(v.part->targets[0]);
-  w.line("p.out0 = launch.result_arg<" + std::to_string(view.shape.size() - view.pack) + ">(" + out + ", " +
+  w.line("p.out0 = launch.result_arg<" + std::to_string(view.shape.size() - view.pack) + ">(" + tensor_text(f, v.part->targets[0]) + ", " +
          (view.pack ? "true" : "false") + ");");
   std::vector<std::string> rows;
   std::string columns;

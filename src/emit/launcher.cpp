@@ -3,6 +3,7 @@
 #include "emit/launcher.h"
 
 #include <algorithm>
+#include <set>
 
 #include "emit/host.h"
 #include "emit/launch_leftovers.h"
@@ -133,24 +134,21 @@ std::string storage_type_of(const PartText& v) {
   return "launch.operand_dtype({" + join(operands, ", ") + "})";
 }
 
-// The name of what a kernel's store writes to: out0, or an intermediate.
-std::string target_of(const PartText& v, std::size_t store) {
-  const fusion::Target& target = v.part->targets[static_cast<std::size_t>(v.program->stores[store].output)];
-  if (!target.intermediate) return "out" + std::to_string(target.number);
-  return "launch.tensor_of(" + std::to_string(target.number) + ")";
+const fusion::Target& target_of(const PartText& v, std::size_t store) {
+  return v.part->targets[static_cast<std::size_t>(v.program->stores[store].output)];
 }
 
-// Makes the results, in the types that the kernel's products and the arguments' promotion give.
-void write_results(const Function& whole, const PartText& v, const std::string& type, Writer& w) {
+// Makes the results, in the types that the kernel's products and the arguments' promotion give; `made`: those that are there.
+void write_results(const Function& whole, const PartText& v, const std::string& type, std::set<int>& made, Writer& w) {
   const Function& f = *v.program->function;
   for (std::size_t s = 0; s < v.program->stores.size(); ++s) {
     const graph::TensorView& view = f.outputs[v.program->stores[s].output].value;
-    const fusion::Target& target = v.part->targets[static_cast<std::size_t>(v.program->stores[s].output)];
-    if (target.intermediate) continue;
+    const fusion::Target& target = target_of(v, s);
+    if (target.intermediate || !made.insert(target.number).second) continue;
     std::string dtype = type;
     if (v.kernel.output_types[s] == "float") dtype = "DType::kFloat32";
-    if (v.kernel.output_types[s] == "S") dtype = "launch.float_result(" + rule_arguments(view.dtype) + ")";
-    w.line("Tensor " + target_of(v, s) + " = launch.result(" + std::to_string(target.number) + ", " + (view.pack ? "true" : "false") + ", {" +
+    if (v.kernel.output_types[s] == "S" || target.is_part()) dtype = type_text(view.dtype);
+    w.line("Tensor out" + std::to_string(target.number) + " = launch.result(" + std::to_string(target.number) + ", " + (view.pack ? "true" : "false") + ", {" +
            join(host_sizes(f, whole.outputs[static_cast<std::size_t>(target.number)].value), ", ") + "}, " + dtype + ");");
   }
 }
@@ -189,13 +187,7 @@ void write_params(const PartText& v, Writer& w) {
   write_scalars(v, w);
   for (std::size_t s = 0; s < v.program->stores.size(); ++s) {
     const graph::TensorView& view = f.outputs[v.program->stores[s].output].value;
-    const fusion::Target& target = v.part->targets[static_cast<std::size_t>(v.program->stores[s].output)];
-    std::string tensor = target_of(v, s);
-    if (target.merged > 1) {
-      const std::size_t behind = view.shape.size() - 1 - static_cast<std::size_t>(target.first);
-      tensor = "launch.merged(" + tensor + ", " + std::to_string(target.merged) + ", " + std::to_string(behind) + ")";
-    }
-    w.line("p.out" + std::to_string(s) + " = launch.result_arg<" + std::to_string(view.shape.size() - view.pack) + ">(" + tensor + ", " +
+    w.line("p.out" + std::to_string(s) + " = launch.result_arg<" + std::to_string(view.shape.size() - view.pack) + ">(" + tensor_text(f, target_of(v, s)) + ", " +
            (view.pack ? "true" : "false") + ");");
   }
   w.line("const long long batch = " + batch_of(v) + ";");
@@ -381,9 +373,10 @@ void write_intermediates(const VariantText& v, Writer& w) {
     w.line("launch.intermediate(\"" + tensor.name + "\", " + (tensor.pack ? "true" : "false") + ", {" + join(sizes, ", ") + "}, " +
            (statistic ? "DType::kFloat32" : stored_type(*part, *view)) + ");");
   }
+  std::set<int> results;
   for (std::size_t k = 0; k < v.parts.size(); ++k) {
     if (!is_library_step(v.parts[k])) continue;
-    write_leftover_results(v.variant->function, v.parts[k], w);
+    write_leftover_results(v.variant->function, v.parts[k], results, w);
     if (v.parts[k].part->kind == fusion::StepKind::Product) write_product(v.parts[k], k + 1, w);
     else write_order(v.parts[k], k + 1, w);
   }
@@ -392,12 +385,22 @@ void write_intermediates(const VariantText& v, Writer& w) {
   if (has_memory(v)) w.line("if (launch.measuring()) return {};");
 }
 
+// The results that were made where products were described.
+std::set<int> made_with_products(const VariantText& v) {
+  std::set<int> made;
+  for (const PartText& part : v.parts)
+    for (const fusion::Target& target : part.part->targets)
+      if (part.part->kind == fusion::StepKind::Product && !target.intermediate) made.insert(target.number);
+  return made;
+}
+
 // Nothing is started before every kernel's arguments are known to have an instantiation.
 void write_parts(const VariantText& v, const EmitOptions& options, Writer& w) {
   const bool several = v.parts.size() > 1;
   std::vector<std::vector<Instance>> instances;
   std::vector<std::string> types;
   std::map<int, std::string> results;
+  std::set<int> made = made_with_products(v);
   for (std::size_t k = 0; k < v.parts.size(); ++k) {
     const PartText& part = v.parts[k];
     types.push_back(several ? "type" + std::to_string(k + 1) : "type");
@@ -407,8 +410,8 @@ void write_parts(const VariantText& v, const EmitOptions& options, Writer& w) {
     write_support(part, types[k], instances[k], w);
   }
   for (std::size_t k = 0; k < v.parts.size(); ++k) {
-    if (v.parts[k].is_kernel()) write_results(v.variant->function, v.parts[k], types[k], w);
-    else if (v.parts[k].part->kind == fusion::StepKind::Group) write_leftover_results(v.variant->function, v.parts[k], w);
+    if (v.parts[k].is_kernel()) write_results(v.variant->function, v.parts[k], types[k], made, w);
+    else if (v.parts[k].part->kind == fusion::StepKind::Group) write_leftover_results(v.variant->function, v.parts[k], made, w);
     for (const fusion::Target& target : v.parts[k].part->targets)
       if (!target.intermediate) results[target.number] = "out" + std::to_string(target.number);
   }

@@ -2,6 +2,8 @@
 // See access.h.
 #include "fusion/access.h"
 
+#include <set>
+
 namespace flashlight::fusion {
 
 using graph::Op;
@@ -62,6 +64,33 @@ bool Dependence::has_reduction(graph::NodeId id) {
   for (const graph::Operand& operand : node.operands) result = result || has_reduction(operand.node);
   reduces_[id] = result;
   return result;
+}
+
+namespace {
+
+// The D of axis / D and axis % D where the index has such parts.
+void find_parts(const Sym& index, int axis, std::set<Sym>& parts) {
+  if ((index.op() == SymOp::FloorDiv || index.op() == SymOp::Mod) && index.args()[0] == Sym::axis(axis)) {
+    parts.insert(index.args()[1]);
+    return;
+  }
+  for (const Sym& arg : index.args()) find_parts(arg, axis, parts);
+}
+
+}  // namespace
+
+std::optional<AxisParts> parts_of_axis(const graph::Graph& graph, const std::vector<Access>& values, int axis) {
+  std::set<Sym> parts;
+  std::optional<Sym> outer;
+  for (const Access& value : values) {
+    for (std::size_t a = 0; a < value.index.size(); ++a) {
+      const Sym& index = value.index[a];
+      find_parts(index, axis, parts);
+      if (index.op() == SymOp::FloorDiv && index.args()[0] == Sym::axis(axis)) outer = graph[value.node].shape[a];
+    }
+  }
+  if (parts.size() != 1 || !outer) return std::nullopt;
+  return AxisParts{*outer, *parts.begin()};
 }
 
 std::vector<Access> factors_of(const graph::Graph& graph, const Access& access) {

@@ -2,6 +2,7 @@
 // Graph nodes at points of a loop nest: composing index maps and asking which loops a value varies with.
 #pragma once
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -43,6 +44,12 @@ class Dependence {
   std::map<graph::NodeId, bool> reduces_;
   LoopSet used_axes(graph::NodeId node);
 };
+
+// An axis that values read in two parts, axis / inner and axis % inner.
+struct AxisParts {
+  graph::Sym outer, inner;  // sizes
+};
+std::optional<AxisParts> parts_of_axis(const graph::Graph& graph, const std::vector<Access>& values, int axis);
 
 // The factors of a product, looking through nested Map(Mul) nodes.
 std::vector<Access> factors_of(const graph::Graph& graph, const Access& access);

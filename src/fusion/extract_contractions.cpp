@@ -85,6 +85,23 @@ Access Extraction::at_digits(const Access& term, const std::vector<Sym>& digits)
   return result;
 }
 
+// What is summed over on one side alone is a product of that side, which would be made again for every pair: q (e^T k)^T.
+void Extraction::check_features(const Access& access, const Product& terms) {
+  for (std::size_t r = 0; r < terms.sizes.size(); ++r) {
+    if (is_handful(terms.sizes[r])) continue;
+    LoopSet row = 0, key = 0;
+    for (const Access& factor : terms.factors) {
+      const LoopSet loops = dependence_(factor);
+      if (!(loops & bit(kFirstBound + static_cast<int>(r)))) continue;
+      row |= loops & bit(plan_.stream) ? 0 : bit(0);
+      key |= loops & bit(plan_.stream) ? bit(0) : 0;
+    }
+    if (!row != !key && terms.sizes.size() > 1)
+      refuse(access, "unsupported-contraction", "an operand of the contraction is itself a product",
+             "contract tensors that vary with either queries or keys; project them before the function");
+  }
+}
+
 Expr Extraction::contraction_at(const Access& access, const Positions& at) {
   const graph::Node& node = graph_[access.node];
   if (node.reduce != graph::ReduceKind::Sum) {
@@ -100,6 +117,7 @@ Expr Extraction::contraction_at(const Access& access, const Positions& at) {
   for (const Sym& size : terms.sizes) features = features * size;
   result.feature = loop_of(Role::Feature, features);
   result.loops = static_cast<unsigned>(dependence_(access));
+  check_features(access, terms);
   const std::vector<Sym> digits = digits_of(Sym::axis(result.feature), terms.sizes);
   std::vector<Access> outside;
   for (const Access& term : terms.factors) {

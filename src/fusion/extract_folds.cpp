@@ -18,10 +18,9 @@ bool Extraction::is_after_stream(const Access& access) {
     const Access below = compose(operand, iteration);
     if (dependence_(below) & bit(plan_.stream)) return false;
     const graph::Node& inner = graph_[below.node];
-    const bool streams = inner.op == Op::Reduce && inner.reduced.size() == 1 &&
-                         is_streamed(graph_, dependence_, below.node, below.index, plan_.stream,
-                                     plan_.loops[plan_.stream].size);
-    return streams || is_after_stream(below);
+    const bool streamed = inner.op == Op::Reduce && inner.reduced.size() == 1 &&
+                          (streams(below) || (!local_(below) && is_over_keys(below)));
+    return streamed || is_after_stream(below);
   });
 }
 

@@ -107,6 +107,11 @@ class Extraction {
 
   // Runs over a few positions, neither the keys nor a concatenation with them: coordinates of a point.
   bool is_of_few(const Access& access) const;
+  // See is_streamed in roles.h.
+  bool streams(const Access& access);
+  // Runs over as many elements as there are keys, of what varies with key and row: a sum over keys, though no scores are in
+  // it. How many keys a row sees; weights that are no product.
+  bool is_over_keys(const Access& access);
   Expr reduction(const Access& access);
   // One part of a reduction over a concatenated axis: a single position, or the keys.
   Expr reduce_part(const Access& access, const Part& part);
@@ -146,6 +151,7 @@ class Extraction {
   static Access at_digits(const Access& term, const std::vector<Sym>& digits);
   // A sum over features of a product: factors without the feature leave it, the others are the two sides.
   Expr contraction_at(const Access& access, const Positions& at);
+  void check_features(const Access& access, const Product& terms);
   // Scores between sides that both vary with the rows, such as the heads' scores of one query, are no product
   // of matrices: each is a sum of its own. With positions written out it is only a part of the sum, which is
   // no node.

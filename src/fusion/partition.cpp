@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "fusion/group.h"
+#include "fusion/reshape.h"
 
 namespace flashlight::fusion {
 
@@ -46,37 +47,6 @@ std::map<NodeId, NodeId> origins(const Function& f, const Function& without, con
         all.graph[at.node].shape == f.graph[id].shape)
       result.try_emplace(at.node, id);
   }
-  return result;
-}
-
-// A result with several axes of columns is written as one with the product of them: returns its first and
-// their number.
-std::pair<int, int> columns_of(const Nest& nest, std::size_t output) {
-  int first = -1, count = 0;
-  const std::vector<int>& loops = nest.output_loops[output];
-  for (std::size_t a = 0; a < loops.size(); ++a) {
-    if (nest.loops[static_cast<std::size_t>(loops[a])].role != Role::Column) continue;
-    if (first < 0) first = static_cast<int>(a);
-    ++count;
-    if (static_cast<int>(a) != first + count - 1) return {0, 0};  // other axes lie between
-  }
-  return {first, count};
-}
-
-graph::TensorView merged(const graph::TensorView& view, int first, int count) {
-  graph::TensorView result = view;
-  const auto begin = view.shape.begin() + first, end = begin + count;
-  Sym size(1);
-  for (auto s = begin; s != end; ++s) size = size * *s;
-  result.shape.assign(view.shape.begin(), begin);
-  result.shape.push_back(size);
-  result.shape.insert(result.shape.end(), end, view.shape.end());
-  std::vector<Sym> axes = graph::identity_index(static_cast<std::size_t>(first));
-  for (const Sym& digit : digits_of(Sym::axis(first), {begin, end})) axes.push_back(digit);
-  while (axes.size() < view.shape.size())
-    axes.push_back(Sym::axis(static_cast<int>(axes.size()) - count + 1));
-  for (Sym& index : result.index)
-    index = graph::simplify_index(graph::substitute_axes(index, axes), result.shape);
   return result;
 }
 
@@ -141,8 +111,9 @@ void Partition::plan(const Piece& piece, bool attends) {
 void Partition::plan_by(const Piece& piece, Means means) {
   means_ = means;
   stored_.clear();
-  if (means.leftovers) around_products(piece);
-  else split(piece);
+  const Piece apart = taken_apart(piece);
+  if (means.leftovers) around_products(apart);
+  else split(apart);
 }
 
 Piece Partition::whole_of(const Function& f) {
@@ -160,27 +131,38 @@ void Partition::split(const Piece& piece) {
   try {
     plan_one(piece);
   } catch (const Refused& refused) {
+    // Each way either does the whole piece or leaves no trace.
     const std::size_t known = planned_.size(), intermediates = tensors_.size();
-    try {
-      if (piece.targets.size() > 1 && split_results(piece)) return;
-      if (means_.leftovers && refused.reason.id == "no-attention" && piece.targets.size() == 1) {
-        KernelPlan plan = plan_group(piece.function);
-        planned_.push_back({piece, StepKind::Group, std::move(plan)});
-        return;
-      }
-      if (means_.cuts && refused.cut >= 0) return cut(piece, refused);
-      if (means_.leftovers && cut_attention(piece)) return;
-    } catch (const Refused&) {  // the reason to give is the first one
+    const auto done = [&](const auto& way) {
+      try {
+        if (way()) return true;
+      } catch (const Refused&) {}  // the reason to give is the first one
       planned_.resize(known);
       tensors_.resize(intermediates);
-    }
+      return false;
+    };
+    if (piece.targets.size() > 1 && done([&] { return split_results(piece); })) return;
+    if (means_.leftovers && refused.reason.id == "no-attention" && done([&] { return as_group(piece); })) return;
+    if (means_.cuts && refused.cut >= 0 && done([&] { return cut(piece, refused), true; })) return;
+    if (means_.leftovers && done([&] { return cut_attention(piece); })) return;
     throw;
   }
 }
 
+bool Partition::as_group(const Piece& piece) {
+  if (piece.targets.size() != 1) return false;
+  Piece group = piece;
+  group.function.tensors = tensors_;
+  KernelPlan plan = plan_group(group.function);
+  planned_.push_back({std::move(group), StepKind::Group, std::move(plan)});
+  return true;
+}
+
 KernelPlan Partition::plan_of(Piece& piece) const {
-  merge_columns(piece);
   piece.function.tensors = tensors_;
+  split_axes(piece);
+  add_rows(piece);
+  merge_columns(piece);
   KernelPlan plan = plan_kernel(piece.function, options_);
   options_.accept(piece.function, plan);
   return plan;
@@ -189,18 +171,6 @@ KernelPlan Partition::plan_of(Piece& piece) const {
 void Partition::plan_one(Piece piece) {
   KernelPlan plan = plan_of(piece);
   planned_.push_back({std::move(piece), StepKind::Kernel, std::move(plan)});
-}
-
-void Partition::merge_columns(Piece& piece) {
-  Dependence dependence(piece.function.graph);
-  const Nest nest = find_roles(piece.function, dependence);
-  for (std::size_t o = 0; o < piece.targets.size(); ++o) {
-    const auto [first, count] = columns_of(nest, o);
-    if (count < 2 || piece.targets[o].merged > 0) continue;
-    piece.function.outputs[o].value = merged(piece.function.outputs[o].value, first, count);
-    piece.targets[o].first = first;
-    piece.targets[o].merged = count;
-  }
 }
 
 Piece Partition::part_of(const Piece& piece, const std::vector<std::size_t>& outputs) const {
@@ -278,7 +248,11 @@ bool Partition::is_result(const Function& f, NodeId node) {
 }
 
 int Partition::intermediate(const Function& f, const graph::TensorView& view) {
-  const std::string base = f.graph.label(view.node).empty() ? "part" : f.graph.label(view.node);
+  return intermediate(f, view, f.graph.label(view.node));
+}
+
+int Partition::intermediate(const Function& f, const graph::TensorView& view, const std::string& label) {
+  const std::string base = label.empty() ? "part" : label;
   std::string name = base;
   for (int n = 2; is_taken(f, name); ++n) name = base + std::to_string(n);
   tensors_.push_back(tensor_for(view, name));
@@ -290,29 +264,6 @@ bool Partition::is_taken(const Function& f, const std::string& name) const {
          std::any_of(f.scalars.begin(), f.scalars.end(), [&](const auto& s) { return s.name == name; });
 }
 
-bool Partition::cut_attention(const Piece& piece) {
-  Dependence dependence(piece.function.graph);
-  const std::vector<NodeId> nodes = attended_values(piece.function, dependence);
-  const auto is_last = [&](const graph::Output& out) {
-    return std::find(nodes.begin(), nodes.end(), out.value.node) != nodes.end();
-  };
-  if (nodes.empty() || std::any_of(piece.function.outputs.begin(), piece.function.outputs.end(), is_last))
-    return false;
-  Cuts cuts;
-  Piece before;
-  for (const NodeId node : nodes) {
-    cuts[node] = {intermediate(piece.function, view_of(piece.function.graph, node))};
-    before.targets.push_back({true, cuts[node].tensor});
-  }
-  Function whole = piece.function;
-  whole.tensors = tensors_;
-  before.function = rebuilt(whole, outputs_of(whole, nodes), {});
-  split(before);
-  whole.tensors = tensors_;
-  split({rebuilt(whole, whole.outputs, cuts), piece.targets});
-  return true;
-}
-
 namespace {
 
 const Step* first_of(const std::vector<Step>& steps, StepKind kind) {
@@ -320,12 +271,55 @@ const Step* first_of(const std::vector<Step>& steps, StepKind kind) {
   return first == steps.end() ? nullptr : &*first;
 }
 
+// Reads what a step before has left.
+bool reads_intermediate(const Step& group, std::size_t parameters) {
+  const graph::Graph& graph = group.function->graph;
+  for (NodeId id = 0; id < graph.size(); ++id)
+    if (graph[id].op == graph::Op::Input && static_cast<std::size_t>(graph[id].input) >= parameters) return true;
+  return false;
+}
+
+const char* in_words(graph::ReduceKind kind) {
+  switch (kind) {
+    case graph::ReduceKind::Sum: return "a sum";
+    case graph::ReduceKind::Prod: return "a product";
+    case graph::ReduceKind::Max: return "a maximum";
+    case graph::ReduceKind::Min: return "a minimum";
+    default: return "a reduction";
+  }
+}
+
+// Why a function with a group is not one kernel.
+Reason reason_of_group(const Step& group, std::size_t parameters) {
+  const graph::Graph& graph = group.function->graph;
+  Reason reason{"generated-kernel", "", "", graph.source(group.function->outputs[0].value.node)};
+  if (!reads_intermediate(group, parameters)) {
+    reason.text = "a part of the results is made of arguments alone, and written by a generated kernel";
+    reason.hint = "none is needed; returned from another function, it leaves one kernel here";
+    return reason;
+  }
+  for (NodeId id = graph.size(); id-- > 0;) {
+    if (graph[id].op != graph::Op::Reduce) continue;
+    reason.text = std::string(in_words(graph[id].reduce)) +
+                  " over the attention's rows or batch axes needs what several CTAs leave: that is stored, in float32, and a "
+                  "generated kernel goes on from there";
+    reason.hint = "none is needed; to have one kernel, return the attention's result and reduce it outside";
+    if (graph.source(id).line > 0) reason.where = graph.source(id);
+    return reason;
+  }
+  reason.text = "what follows the attention reads it at other rows, columns or batches than its kernel has: what that leaves is "
+                "stored, in float32, and a generated kernel goes on from there";
+  reason.hint = "none is needed; to have one kernel, return the attention's result as it is";
+  return reason;
+}
+
 graph::SourceRange place_of(const Step& step) {
   return step.function->graph.source(step.function->outputs[0].value.node);
 }
 
-// Why a function around orders or products is not one kernel.
-std::optional<Reason> reason_of_steps(const std::vector<Step>& steps) {
+// Why a function is not made of fused kernels alone; `refused`: why it is not one kernel.
+std::optional<Reason> reason_of_steps(const std::vector<Step>& steps, std::size_t parameters,
+                                      const std::optional<Reason>& refused) {
   if (const Step* order = first_of(steps, StepKind::Order))
     return Reason{"opaque",
                   "an order has no law that holds tile by tile, so that it is a step of its own: what it orders is stored before, "
@@ -335,7 +329,9 @@ std::optional<Reason> reason_of_steps(const std::vector<Step>& steps) {
     return Reason{"matrix-product",
                   "a matrix product with a weight is made once, by a library, not again for every tile of a kernel", "",
                   place_of(*product)};
-  return std::nullopt;
+  const Step* group = first_of(steps, StepKind::Group);
+  if (!group || (refused && refused->id == "outputs-differ")) return refused;
+  return reason_of_group(*group, parameters);
 }
 
 }  // namespace
@@ -353,8 +349,7 @@ FusionPlan plan_fusion(const Function& function, const PlanOptions& options) {
                                  [](const Step& step) { return step.kind == StepKind::Kernel; });
   result.status = fused ? Status::Fused : Status::Partial;
   if (fused) return result;
-  result.reason = reason_of_steps(result.steps);
-  if (!result.reason) result.reason = partition.reason();
+  result.reason = reason_of_steps(result.steps, function.tensors.size(), partition.reason());
   return result;
 }
 

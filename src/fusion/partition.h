@@ -42,21 +42,22 @@ class Partition {
   void plan_by(const Piece& piece, Means means);
   void split(const Piece& piece);
   void plan_one(Piece piece);
-  // The piece as one kernel that all stages can make; its columns are merged. Throws Refused.
+  // The piece as one kernel that all stages can make, its results seen as that writes them. Throws Refused.
   KernelPlan plan_of(Piece& piece) const;
-  static void merge_columns(Piece& piece);
+  bool as_group(const Piece& piece);
   Piece part_of(const Piece& piece, const std::vector<std::size_t>& outputs) const;
   bool is_one_kernel(Piece piece) const;
   // Results that go together share a kernel. False where all would.
   bool split_results(const Piece& piece);
   // What refusals name is cut out until the rest is one kernel; a kernel before computes it.
   void cut(const Piece& piece, Refused refused);
-  // What the attention inside leaves is stored in float32, sums and what they are divided by; then comes what
-  // is made of it. False where there is nothing around the attention.
+  // partition_attention.cpp: what the attention inside leaves is stored in float32, sums and what they are divided by; then
+  // comes what is made of it. False where there is nothing around the attention.
   bool cut_attention(const Piece& piece);
   static bool is_result(const graph::Function& f, graph::NodeId node);
   // Declares the tensor that holds a view's values; its number.
   int intermediate(const graph::Function& f, const graph::TensorView& view);
+  int intermediate(const graph::Function& f, const graph::TensorView& view, const std::string& label);
   bool is_taken(const graph::Function& f, const std::string& name) const;
 
   // partition_products.cpp

@@ -174,10 +174,11 @@ std::vector<Sym> along(const std::vector<Sym>& index, const std::vector<int>& ax
 
 }  // namespace
 
-void Partition::around_products(const Piece& whole) {
-  Dependence dependence(whole.function.graph);
+void Partition::around_products(const Piece& piece) {
+  const Function& whole = piece.function;
+  Dependence dependence(whole.graph);
   std::vector<Sided> products;
-  const Function f = with_sides(whole.function, find_products(whole.function, dependence), products);
+  const Function f = with_sides(whole, find_products(whole, dependence), products);
   Cuts cuts;
   std::set<int> results;
   for (const Sided& p : products) {
@@ -192,7 +193,7 @@ void Partition::around_products(const Piece& whole) {
       results.insert(number);
       Output stored = f.outputs[static_cast<std::size_t>(number)];
       stored.value = *as_result(f, p, stored.value);
-      add_product(f, std::move(plan), std::move(stored), rank, whole.targets[static_cast<std::size_t>(number)]);
+      add_product(f, std::move(plan), std::move(stored), rank, piece.targets[static_cast<std::size_t>(number)]);
       continue;
     }
     const int tensor = intermediate(f, result.value);
@@ -206,7 +207,7 @@ void Partition::around_products(const Piece& whole) {
   for (std::size_t o = 0; o < f.outputs.size(); ++o) {
     if (results.contains(static_cast<int>(o))) continue;
     outputs.push_back(f.outputs[o]);
-    rest.targets.push_back(whole.targets[o]);
+    rest.targets.push_back(piece.targets[o]);
   }
   if (outputs.empty()) return;
   rest.function = rebuilt(whole_with_tensors, std::move(outputs), cuts);

@@ -48,6 +48,10 @@ KernelPlan plan_kernel(const graph::Function& function, const PlanOptions& optio
   return kernel;
 }
 
+bool Target::is_part() const {
+  return std::any_of(views.begin(), views.end(), [](const Reshaping& view) { return view.kind == Reshaping::Part; });
+}
+
 graph::SourceRange source_of(const KernelPlan& plan, algebra::Expr root) {
   if (!root) return {};
   std::vector<algebra::Expr> level{root};

@@ -96,13 +96,28 @@ struct Reason {
   graph::SourceRange where;
 };
 
-// Where an output of a kernel goes: to that result of the function, or to an intermediate, which later kernels read as the
-// tensor parameter of that number.
+// How a step sees the tensor that it writes to: as a view of it. Axes are told by the number of those behind them, since the
+// batch pack in front may be several.
+struct Reshaping {
+  enum Kind : std::uint8_t {
+    Merge,  // `count` axes, the last of which is meant, are one
+    Split,  // the axis is two, of sizes `first` and `second`
+    One,    // an axis of size 1 stands in front of those behind
+    Part,   // only `second` elements of the axis, from `first` on
+  } kind = Merge;
+  int behind = 0;
+  int count = 0;
+  graph::Sym first = {}, second = {};
+};
+
+// Where an output of a step goes: to that result of the function, or to an intermediate, which later steps read as the
+// tensor parameter of that number; seen as the views say, one after the other.
 struct Target {
   bool intermediate = false;
   int number = 0;
-  // The kernel writes `merged` axes of it, from `first` on, as one (fewer than 2: none).
-  int first = 0, merged = 0;
+  std::vector<Reshaping> views = {};
+  // The step writes a part of the result, others the rest.
+  bool is_part() const;
 };
 
 // What a product or an order reads: a tensor parameter, at `index` over the step's axes, in which it is affine.

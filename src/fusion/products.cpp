@@ -6,6 +6,7 @@
 #include <set>
 
 #include "fusion/local.h"
+#include "fusion/pair.h"  // bends
 
 namespace flashlight::fusion {
 
@@ -24,8 +25,6 @@ LoopSet below(std::size_t count) { return (LoopSet{1} << count) - 1; }
 bool is_sum(const graph::Node& node) {
   return node.op == Op::Reduce && node.reduce == graph::ReduceKind::Sum && node.type == graph::Type::Float;
 }
-
-bool is_linear(Fn fn) { return fn == Fn::Add || fn == Fn::Mul || fn == Fn::ToFloat; }
 
 // A sum of a product, and which of its own axes the factors of each side have.
 struct Sides {
@@ -67,22 +66,27 @@ class Search {
     return order;
   }
 
-  // Runs along the keys of scores.
-  bool reduces_scores(NodeId id) {
+  // Runs along the keys of scores, perhaps along other axes, too.
+  std::optional<Attended> attended(NodeId id) {
     if (scores_.empty()) find_all_scores();
     const graph::Node& node = graph_[id];
-    if (node.op != Op::Reduce) return false;
+    if (node.op != Op::Reduce) return std::nullopt;
     const std::size_t rank = node.shape.size(), total = rank + node.reduced.size();
-    if (total > 30) return false;
+    if (total > 30) return std::nullopt;
     const Access body = compose(node.operands[0], graph::identity_index(total));
-    for (std::size_t r = rank; r < total; ++r) {
-      seen_.clear();
-      found_.clear();
-      if (collect(body, static_cast<int>(r), below(rank), static_cast<int>(total),
-                  node.reduce != graph::ReduceKind::Sum))
-        return true;
+    const bool bent = node.reduce != graph::ReduceKind::Sum;
+    // Of several axes the keys are those along which values are weighed; of scores alone, either may be.
+    std::optional<Attended> along_several;
+    for (std::size_t r = rank; node.reduced.size() > 1 && r < total; ++r) {
+      const LoopSet others = below(total) & ~bit(static_cast<int>(r));
+      if (!holds_scores(body, r, others, total, bent)) continue;
+      along_several = Attended{id, static_cast<int>(r - rank)};
+      if (is_sum(node) && weighs_values(node, r)) break;
     }
-    return false;
+    if (along_several) return along_several;
+    for (std::size_t r = rank; r < total; ++r)
+      if (holds_scores(body, r, below(rank), total, bent)) return Attended{id, -1};
+    return std::nullopt;
   }
 
   // The factors of a sum of products as two sides with axes that the other lacks; nothing where they have
@@ -101,6 +105,21 @@ class Search {
   }
 
  private:
+  bool holds_scores(const Access& body, std::size_t keys, LoopSet rows, std::size_t total, bool bent) {
+    seen_.clear();
+    found_.clear();
+    return collect(body, static_cast<int>(keys), rows, static_cast<int>(total), bent);
+  }
+
+  // What is summed is weights times values, of which the keys have columns that the weights have not.
+  bool weighs_values(const graph::Node& node, std::size_t keys) {
+    const std::size_t total = node.shape.size() + node.reduced.size();
+    const auto factors = factors_of(graph_, compose(node.operands[0], graph::identity_index(total)));
+    return std::any_of(factors.begin(), factors.end(), [&](const Access& weight) {
+      return is_of_stream(node, factors, weight, static_cast<int>(keys), false);
+    });
+  }
+
   // The sides that grow from two factors which both vary with what is summed over. A factor joins the side
   // that has all its axes, and where both have them the one that is computed anyway.
   std::optional<Sides> around(const std::vector<Access>& factors, std::size_t p, std::size_t q,
@@ -181,11 +200,10 @@ class Search {
     });
   }
 
-  // Contractions below `access` between a side that varies with loop `stream` and one that does not but with
+  // Scores below `access`: contractions between a side that varies with loop `stream` and one that does not but with
   // an axis of `rows`. `bent`: inside of a function that is not linear. True where there is one.
   bool collect(const Access& access, int stream, LoopSet rows, int bound, bool bent) {
-    if (!(dependence_(access) & bit(stream)) || !dependence_.has_reduction(access.node) || bound > 50)
-      return false;
+    if (!(dependence_(access) & bit(stream)) || !dependence_.has_reduction(access.node) || bound > 50) return false;
     if (const auto [at, fresh] = seen_.try_emplace({access, bent}, false); !fresh) return at->second;
     const graph::Node& node = graph_[access.node];
     Index iteration = access.index;
@@ -199,12 +217,9 @@ class Search {
       if (meeting == Meeting::Scores) found_.emplace_back(access.node, bent);
       if (meeting == Meeting::Scores || meeting == Meeting::Batch) return meeting == Meeting::Scores;
     }
-    if (node.op == Op::Reduce) bent = bent || node.reduce != graph::ReduceKind::Sum;
     bool any = false;
-    for (std::size_t k = 0; k < node.operands.size(); ++k) {
-      const bool through = node.op != Op::Map || is_linear(node.fn) || (node.fn == Fn::Where && k > 0);
-      any = collect(compose(node.operands[k], iteration), stream, rows, inner, bent || !through) || any;
-    }
+    for (std::size_t k = 0; k < node.operands.size(); ++k)
+      any = collect(compose(node.operands[k], iteration), stream, rows, inner, bent || bends(node, k)) || any;
     if (any && sides) streams_.insert(access.node);  // mixes scores, of several heads
     seen_[{access, bent}] = any;
     return any;
@@ -318,35 +333,7 @@ NodeId last_below(const Graph& graph, NodeId value, const std::vector<NodeId>& n
 
 // ---- axes that are read in two parts
 
-// The D of axis / D and axis % D where the index has such parts.
-void find_parts(const Sym& index, int axis, std::set<Sym>& parts) {
-  if ((index.op() == SymOp::FloorDiv || index.op() == SymOp::Mod) && index.args()[0] == Sym::axis(axis)) {
-    parts.insert(index.args()[1]);
-    return;
-  }
-  for (const Sym& arg : index.args()) find_parts(arg, axis, parts);
-}
-
-struct Split {
-  Sym outer, inner;  // sizes
-};
-
-std::optional<Split> split_of(const Graph& graph, const std::vector<Access>& factors, int axis) {
-  std::set<Sym> parts;
-  std::optional<Sym> outer;
-  for (const Access& factor : factors) {
-    for (std::size_t a = 0; a < factor.index.size(); ++a) {
-      find_parts(factor.index[a], axis, parts);
-      const Sym& index = factor.index[a];
-      if (index.op() == SymOp::FloorDiv && index.args()[0] == Sym::axis(axis))
-        outer = graph[factor.node].shape[a];
-    }
-  }
-  if (parts.size() != 1 || !outer) return std::nullopt;
-  return Split{*outer, *parts.begin()};
-}
-
-void split_axis(MatrixProduct& product, std::size_t axis, const Split& split) {
+void split_axis(MatrixProduct& product, std::size_t axis, const AxisParts& split) {
   std::vector<Sym> place = graph::identity_index(axis);
   place.push_back(split.inner * Sym::axis(static_cast<int>(axis)) + Sym::axis(static_cast<int>(axis) + 1));
   for (std::size_t a = axis + 1; a < product.extents.size(); ++a)
@@ -363,22 +350,34 @@ void split_axis(MatrixProduct& product, std::size_t axis, const Split& split) {
 
 std::set<NodeId> find_scores(const graph::Function& f, Dependence& dependence) { return Search(f, dependence).scores(); }
 
-std::vector<NodeId> attended_values(const graph::Function& f, Dependence& dependence) {
+std::vector<Attended> attended_values(const graph::Function& f, Dependence& dependence) {
   Search search(f, dependence);
-  std::vector<NodeId> open, result;
-  for (const graph::Output& out : f.outputs) open.push_back(out.value.node);
-  std::set<NodeId> seen;
-  while (!open.empty()) {
-    const NodeId id = open.back();
-    open.pop_back();
-    if (!seen.insert(id).second) continue;
-    if (search.reduces_scores(id)) {
-      result.push_back(id);
-      continue;
+  std::vector<Attended> result;
+  const auto is_result = [&](NodeId id) {
+    return std::any_of(f.outputs.begin(), f.outputs.end(), [&](const graph::Output& out) { return out.value.node == id; });
+  };
+  // Where a result is such a reduction already, only those over several axes are left to be taken out.
+  for (const bool through : {false, true}) {
+    std::vector<NodeId> open;
+    std::set<NodeId> seen;
+    bool whole = false;
+    result.clear();
+    for (const graph::Output& out : f.outputs) open.push_back(out.value.node);
+    while (!open.empty()) {
+      const NodeId id = open.back();
+      open.pop_back();
+      if (!seen.insert(id).second) continue;
+      const auto attended = search.attended(id);
+      whole = whole || (attended && attended->keys < 0 && is_result(id));
+      if (attended && (!through || attended->keys >= 0)) {
+        result.push_back(*attended);
+        continue;
+      }
+      for (const Operand& operand : f.graph[id].operands) open.push_back(operand.node);
     }
-    for (const Operand& operand : f.graph[id].operands) open.push_back(operand.node);
+    if (!whole) break;
   }
-  std::sort(result.begin(), result.end());
+  std::sort(result.begin(), result.end(), [](const Attended& a, const Attended& b) { return a.node < b.node; });
   return result;
 }
 
@@ -406,7 +405,7 @@ std::vector<MatrixProduct> find_products(const graph::Function& f, Dependence& d
     for (std::size_t axis = node.shape.size(); axis < product.extents.size(); ++axis) {
       std::vector<Access> all = product.left;
       all.insert(all.end(), product.right.begin(), product.right.end());
-      if (const auto split = split_of(f.graph, all, static_cast<int>(axis)))
+      if (const auto split = parts_of_axis(f.graph, all, static_cast<int>(axis)))
         split_axis(product, axis++, *split);
     }
     result.push_back(std::move(product));

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "fusion/local.h"
+#include "fusion/pair.h"
 #include "fusion/segments.h"
 
 namespace flashlight::fusion {
@@ -29,24 +30,37 @@ Index with_bound(const Index& index, int bound) {
   return iteration;
 }
 
-// Searches `access` for a contraction that pairs loop `bound` with others; inner reductions bind fresh loops. `wanted`: for
-// this contraction only.
+// What counts as scores, in the order in which it is looked for.
+enum class Pairing : std::uint8_t {
+  PlainProducts,  // contractions of sides that are no products themselves
+  Products,       // contractions
+  Maps,           // pair.h
+  OneRow,         // contractions whose query side has no axis of its own: a single query
+};
+
+// Searches `access` for scores that pair loop `bound` with others; inner reductions bind fresh loops. `wanted`: for
+// these scores only.
 class ScoreSearch {
  public:
-  ScoreSearch(const Graph& graph, Dependence& dependence, int bound, NodeId wanted = -1, bool of_plain_sides = false)
-      : graph_(graph), dependence_(dependence), bound_(bound), wanted_(wanted), of_plain_sides_(of_plain_sides) {}
+  ScoreSearch(const Graph& graph, Dependence& dependence, int bound, Pairing pairing, NodeId wanted = -1)
+      : graph_(graph), dependence_(dependence), bound_(bound), pairing_(pairing), wanted_(wanted) {}
 
-  std::optional<Scores> find(const Access& access) {
-    if (!seen_.insert(access).second) return std::nullopt;
+  std::optional<Scores> find(const Access& access) { return find(access, false); }
+
+ private:
+  // `bent`: inside of a function that is not linear.
+  std::optional<Scores> find(const Access& access, bool bent) {
+    if (!seen_.insert({access, bent}).second) return std::nullopt;
     const graph::Node& node = graph_[access.node];
-    if (!(dependence_(access) & bit(bound_)) || !dependence_.has_reduction(access.node)) return std::nullopt;
-    if (node.op == Op::Reduce && (wanted_ < 0 || wanted_ == access.node)) {
-      if (auto scores = pair(access)) return scores;
+    if (!(dependence_(access) & bit(bound_))) return std::nullopt;
+    if (pairing_ != Pairing::Maps && !dependence_.has_reduction(access.node)) return std::nullopt;
+    if (wanted_ < 0 || wanted_ == access.node) {
+      if (auto scores = pair(access, bent)) return scores;
     }
     Index iteration = access.index;
     for (std::size_t r = 0; r < node.reduced.size(); ++r) iteration.push_back(Sym::axis(kInner + static_cast<int>(r)));
-    for (const graph::Operand& operand : node.operands) {
-      if (auto scores = find(compose(operand, iteration))) return scores;
+    for (std::size_t k = 0; k < node.operands.size(); ++k) {
+      if (auto scores = find(compose(node.operands[k], iteration), bent || bends(node, k))) return scores;
     }
     return std::nullopt;
   }
@@ -54,21 +68,29 @@ class ScoreSearch {
  private:
   // Loops bound inside the search, never confused with output loops: those of a contraction, those below its factors.
   static constexpr int kInner = 52, kBelow = 58;
+  static constexpr LoopSet kOuter = (LoopSet{1} << kInner) - 1;
   static bool varies_inside(LoopSet loops) { return loops >> kInner & ((LoopSet{1} << (kBelow - kInner)) - 1); }
 
-  std::optional<Scores> pair(const Access& access) {
+  std::optional<Scores> pair(const Access& access, bool bent) {
     const graph::Node& node = graph_[access.node];
-    if (node.reduce != graph::ReduceKind::Sum || node.reduced.size() > kBelow - kInner) return std::nullopt;
+    if (pairing_ == Pairing::Maps) {
+      const auto pair = pair_at(graph_, dependence_, access, bound_, kOuter, bent);
+      return pair ? std::optional(Scores{access, pair->query & kOuter, pair->key & kOuter}) : std::nullopt;
+    }
+    if (node.op != Op::Reduce || node.reduce != graph::ReduceKind::Sum || node.reduced.size() > kBelow - kInner)
+      return std::nullopt;
     Index iteration = access.index;
     for (std::size_t r = 0; r < node.reduced.size(); ++r) iteration.push_back(Sym::axis(kInner + static_cast<int>(r)));
     LoopSet query = 0, key = 0;
+    bool two_sided = false;
     for (const Access& factor : factors_of(graph_, compose(node.operands[0], iteration))) {
       const LoopSet loops = dependence_(factor);
       if (!varies_inside(loops)) continue;
-      if (of_plain_sides_ && is_product(factor)) return std::nullopt;
-      (loops & bit(bound_) ? key : query) |= loops & ((LoopSet{1} << kInner) - 1);
+      if (pairing_ == Pairing::PlainProducts && is_product(factor)) return std::nullopt;
+      two_sided = two_sided || !(loops & bit(bound_));
+      (loops & bit(bound_) ? key : query) |= loops & kOuter;
     }
-    if (key == 0 || (query & ~key) == 0) return std::nullopt;
+    if (key == 0 || (pairing_ == Pairing::OneRow ? !two_sided : (query & ~key) == 0)) return std::nullopt;
     return Scores{access, query, key};
   }
 
@@ -89,9 +111,9 @@ class ScoreSearch {
   const Graph& graph_;
   Dependence& dependence_;
   int bound_;
+  Pairing pairing_;
   NodeId wanted_;
-  bool of_plain_sides_;
-  std::set<Access> seen_;
+  std::set<std::pair<Access, bool>> seen_;
 };
 
 // Depth-first search from an output for its first streamed reduction.
@@ -99,8 +121,8 @@ struct StreamSearch {
   const Graph& graph;
   Dependence& dependence;
   int bound;
+  Pairing pairing;
   NodeId wanted = -1;  // the scores to find; -1: any
-  bool of_plain_sides = false;
   std::set<Access> seen = {};
   std::optional<Scores> scores = {};
   Sym size = {};
@@ -123,14 +145,16 @@ struct StreamSearch {
   bool find(const Access& access) {
     if (!seen.insert(access).second || !dependence.has_reduction(access.node)) return false;
     const graph::Node& node = graph[access.node];
-    if (node.op == Op::Reduce && node.reduced.size() == 1) {
+    const bool of_products = pairing == Pairing::PlainProducts || pairing == Pairing::Products;
+    if (node.op == Op::Reduce && node.reduced.size() == 1 && (of_products || !is_handful(node.reduced[0]))) {
       const Access body = compose(node.operands[0], with_bound(access.index, bound));
-      if ((scores = ScoreSearch(graph, dependence, bound, wanted, of_plain_sides).find(body))) {
+      if ((scores = ScoreSearch(graph, dependence, bound, pairing, wanted).find(body))) {
         size = stream_size(body, node.reduced[0]);
         reduce = access.node;
         return true;
       }
     }
+    if (node.op == Op::Gather && !of_products) return false;  // rows of a computed tensor, by a table
     Index iteration = access.index;
     for (std::size_t r = 0; r < node.reduced.size(); ++r) iteration.push_back(Sym::axis(bound + 1 + static_cast<int>(r)));
     for (const graph::Operand& operand : node.operands) {
@@ -155,6 +179,7 @@ struct Probe {
   std::optional<Scores> scores;
   Sym size;
   NodeId reduce = -1;
+  Pairing pairing = Pairing::Products;
 };
 
 Probe probe(const graph::Function& function, Dependence& dependence, int output, NodeId wanted = -1) {
@@ -162,14 +187,14 @@ Probe probe(const graph::Function& function, Dependence& dependence, int output,
   const int rank = static_cast<int>(view.shape.size());
   // A norm of the result is met before the attention, and pairs its weights with the values' columns. So scores whose sides
   // are no products themselves come first, if they have rows.
-  StreamSearch strict{function.graph, dependence, rank, wanted, true};
-  strict.find(access_of(view, 0));
-  if (strict.scores && (strict.scores->query & ~strict.scores->key & ((LoopSet{1} << rank) - 1))) {
-    return {strict.scores, strict.size, strict.reduce};
+  for (const Pairing pairing : {Pairing::PlainProducts, Pairing::Products, Pairing::Maps, Pairing::OneRow}) {
+    StreamSearch search{function.graph, dependence, rank, pairing, wanted};
+    if (!search.find(access_of(view, 0))) continue;
+    const bool has_rows = search.scores->query & ~search.scores->key & ((LoopSet{1} << rank) - 1);
+    if (has_rows || pairing == Pairing::Products || pairing == Pairing::OneRow)
+      return {search.scores, search.size, search.reduce, pairing};
   }
-  StreamSearch search{function.graph, dependence, rank, wanted};
-  search.find(access_of(view, 0));
-  return {search.scores, search.size, search.reduce};
+  return {};
 }
 
 // The output axes that the factors of streamed reductions vary with: weights hold scores, values hold none but columns.
@@ -200,7 +225,7 @@ struct FactorSearch {
   void note(const Access& factor, int stream) {
     const LoopSet mine = dependence(factor);
     if (!(mine & bit(stream))) return;
-    if (ScoreSearch(graph, dependence, stream).find(factor)) weights |= mine & outputs();
+    if (ScoreSearch(graph, dependence, stream, found.pairing).find(factor)) weights |= mine & outputs();
     else if (mine & outputs() & ~scores()) values |= mine & scores();
   }
 };
@@ -221,12 +246,20 @@ LoopSet rows_of(const FactorSearch& factors, bool pack) {
   return (rows & factors.values) && others ? others : rows;
 }
 
+// Of a single query any axis of size 1 is the row; -1: there is none.
+int row_of_one(const graph::TensorView& view) {
+  for (int a = static_cast<int>(view.shape.size()) - 1; a >= (view.pack ? 1 : 0); --a)
+    if (view.shape[static_cast<std::size_t>(a)].is_integer(1)) return a;
+  return -1;
+}
+
 // Roles of the first output's axes; returns the nest with the stream loop appended.
 Nest nest_of_first(const graph::Function& function, Dependence& dependence, const Probe& found) {
   const graph::TensorView& view = function.outputs[0].value;
   const int rank = static_cast<int>(view.shape.size());
   const FactorSearch factors = factors_of_output(function, dependence, found, 0);
-  const LoopSet rows = rows_of(factors, view.pack);
+  const int only_row = found.pairing == Pairing::OneRow ? row_of_one(view) : -1;
+  const LoopSet rows = only_row >= 0 ? bit(only_row) : rows_of(factors, view.pack);
   if (rows == 0) {
     throw refuse("no-row-axis", "the result has no axis that only the query side of the scores has",
                  "return one value per query row", function.graph.source(found.reduce));
@@ -235,10 +268,11 @@ Nest nest_of_first(const graph::Function& function, Dependence& dependence, cons
   for (int a = 0; a < rank; ++a) {
     if (rows & bit(a)) nest.row = a;  // the innermost one is tiled; outer ones are batch axes
   }
-  const LoopSet scores = factors.scores() | factors.weights;
+  const LoopSet scores = factors.scores() | factors.weights, used = dependence(access_of(view, 0));
   nest.output_loops.emplace_back();
   for (int a = 0; a < rank; ++a) {
-    const Role role = a == nest.row ? Role::Row : scores & bit(a) ? Role::Batch : Role::Column;
+    const bool is_one = view.shape[a].is_integer(1) && !(used & bit(a));  // an axis that the program only put there
+    const Role role = a == nest.row ? Role::Row : (scores & bit(a)) || is_one ? Role::Batch : Role::Column;
     nest.loops.push_back({role, view.shape[a], view.pack && a == 0});
     nest.output_loops[0].push_back(a);
   }
@@ -301,6 +335,7 @@ void align(const graph::Function& function, Dependence& dependence, Nest& nest, 
   const Probe any = shared ? same : probe(function, dependence, output);
   if (!any.scores || !(any.size == first.size)) throw differs(output);
   std::vector<int> loops = shared ? loops_by_scores(first, same, rank) : loops_by_size(view, nest, any, output);
+  if (const int row = first.pairing == Pairing::OneRow ? row_of_one(view) : -1; row >= 0) loops[row] = nest.row;
   if (std::find(loops.begin(), loops.end(), nest.row) == loops.end()) throw differs(output);
   const LoopSet weights = factors_of_output(function, dependence, any, output).weights;
   for (int a = 0; a < rank; ++a) {
@@ -335,16 +370,24 @@ bool holds_scores(const Graph& graph, const Access& access, NodeId scores, std::
 }  // namespace
 
 std::optional<LoopSet> loops_of_scores(const Graph& graph, Dependence& dependence, const Access& body, int bound) {
-  const auto scores = ScoreSearch(graph, dependence, bound, -1, true).find(body);
+  const auto scores = ScoreSearch(graph, dependence, bound, Pairing::PlainProducts).find(body);
   return scores ? std::optional(scores->query | scores->key) : std::nullopt;
 }
 
-bool is_streamed(const Graph& graph, Dependence& dependence, NodeId reduce, const Index& index, int bound, const Sym& size) {
+bool lacks_row(const graph::Function& function, Dependence& dependence, int output) {
+  return row_of_one(function.outputs[static_cast<std::size_t>(output)].value) < 0 &&
+         probe(function, dependence, 0).pairing == Pairing::OneRow;
+}
+
+bool is_streamed(const Graph& graph, Dependence& dependence, NodeId reduce, const Index& index, int bound, const Sym& size,
+                 bool one_row) {
   const graph::Node& node = graph[reduce];
   if (node.reduced.size() != 1) return false;
   const Access body = compose(node.operands[0], with_bound(index, bound));
   if (loops_of_scores(graph, dependence, body, bound)) return true;
-  return node.reduced[0] == size && ScoreSearch(graph, dependence, bound).find(body);
+  if (!(node.reduced[0] == size)) return false;
+  const auto holds = [&](Pairing pairing) { return ScoreSearch(graph, dependence, bound, pairing).find(body).has_value(); };
+  return holds(Pairing::Products) || holds(Pairing::Maps) || (one_row && holds(Pairing::OneRow));
 }
 
 Nest find_roles(const graph::Function& function, Dependence& dependence) {
@@ -352,7 +395,7 @@ Nest find_roles(const graph::Function& function, Dependence& dependence) {
   const Probe first = probe(function, dependence, 0);
   if (!first.scores) {
     throw refuse("no-attention", "no reduction over keys of scores between queries and keys was found",
-                 "scores are a contraction such as matmul(q, k.transpose(-2, -1)), reduced over the keys");
+                 "scores are a contraction such as matmul(q, k.transpose(-2, -1)), or of sums such as tanh(a.unsqueeze(-1) + b.unsqueeze(-2)), reduced over the keys");
   }
   for (const graph::Output& out : function.outputs) {
     const Access result = access_of(out.value, 0);

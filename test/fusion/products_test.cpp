@@ -4,7 +4,7 @@
 #include <cmath>
 #include <random>
 
-#include "graph/evaluate.h"
+#include "placing.h"
 #include "planning.h"
 
 namespace flashlight::fusion {
@@ -12,6 +12,7 @@ namespace {
 
 using graph::Array;
 using graph::softmax;
+using graph::transposed;
 
 std::string kinds(const FusionPlan& plan) {
   std::string text;
@@ -36,6 +37,8 @@ Array random_array(std::vector<std::int64_t> shape, std::mt19937& random) {
 // The results by the steps' functions, one after the other, in float64.
 std::vector<Array> run(const Planned& planned, std::vector<Array> tensors) {
   std::vector<Array> results(planned.function.outputs.size());
+  const std::vector<Array> arguments = tensors;
+  const graph::Binding binding(planned.function, arguments, {});
   for (const Step& step : planned.plan.steps) {
     graph::verify(*step.function);
     std::vector<Array> given = tensors;
@@ -55,7 +58,7 @@ std::vector<Array> run(const Planned& planned, std::vector<Array> tensors) {
     for (std::size_t o = 0; o < made.size(); ++o) {
       const Target& target = step.targets[o];
       const auto number = static_cast<std::size_t>(target.number);
-      if (!target.intermediate) results[number] = made[o];
+      if (!target.intermediate) lay(planned.function, binding, target, made[o], results[number]);
       else {
         if (tensors.size() <= number) tensors.resize(number + 1);
         tensors[number] = made[o];
@@ -131,6 +134,66 @@ TEST(Products, ScoresAreNeverStored) {  // between computed queries and plain ke
 TEST(Products, WithoutAttentionAFunctionStaysAsItWas) {
   EXPECT_EQ(reason_of(2, [](const Tensors& t) -> Tensors { return {graph::matmul(norm(t[0]), t[1])}; }).id,
             "no-attention");
+}
+
+// ---- what is made of an attention's result
+
+TEST(Groups, AMeanOverTheRows) {
+  const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
+    return {attention(t).op("mean", Sym(-2), graph::flag(false))};
+  });
+  EXPECT_EQ(kinds(planned.plan), "kg") << to_string(planned.plan, planned.function);
+  ASSERT_EQ(planned.plan.status, Status::Partial);
+  EXPECT_EQ(planned.plan.reason->id, "generated-kernel");
+  EXPECT_NE(planned.plan.reason->text.find("a sum over the attention's rows"), std::string::npos);
+  EXPECT_FALSE(planned.plan.reason->hint.empty());
+  expect_same(planned, {{2, 5, 4}, {2, 6, 4}, {2, 6, 3}});
+}
+
+TEST(Groups, ASumOverTheHeads) {
+  const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
+    graph::call("assume_rank", t[0], Sym(4));
+    return {attention(t).op("sum", Sym(1), graph::flag(false))};
+  });
+  EXPECT_EQ(kinds(planned.plan), "kg") << to_string(planned.plan, planned.function);
+  expect_same(planned, {{2, 3, 5, 4}, {2, 3, 6, 4}, {2, 3, 6, 3}});
+}
+
+// A statistic of all scores of a head: each row's comes from a kernel, and the scores are never stored.
+TEST(Groups, ATemperatureFromAllScores) {
+  const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
+    graph::call("assume_rank", t[0], Sym(4));
+    const T s = scores_of(t[0], t[1]);
+    const T largest = T(s.op("abs")).op("amax", graph::sizes({-2, -1}), graph::flag(true));
+    return {graph::matmul(softmax(s / (largest + Sym(1.0))), t[2])};
+  });
+  EXPECT_EQ(kinds(planned.plan), "kgk") << to_string(planned.plan, planned.function);
+  const graph::Function& last = *planned.plan.steps.back().function;
+  for (std::size_t t = 3; t < last.tensors.size(); ++t)
+    for (const Sym& size : last.tensors[t].shape)
+      EXPECT_FALSE(size == planned.function.tensors[1].shape[2]) << "stored for each key";
+  expect_same(planned, {{2, 3, 5, 4}, {2, 3, 6, 4}, {2, 3, 6, 3}});
+}
+
+TEST(Groups, ConcatenationsAreWrittenInTheirPlaces) {
+  const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
+    return {graph::call("cat", graph::list({t[2], attention(t)}), Sym(-2))};
+  });
+  EXPECT_EQ(kinds(planned.plan), "gk") << to_string(planned.plan, planned.function);
+  EXPECT_EQ(planned.plan.reason->id, "generated-kernel");
+  for (const Step& step : planned.plan.steps) EXPECT_TRUE(step.targets.at(0).is_part());
+  expect_same(planned, {{2, 5, 4}, {2, 6, 4}, {2, 6, 3}});
+}
+
+// keys and values projected along the sequence: q (e^T k)^T is no contraction over features and keys at once.
+TEST(Products, KeysAlongTheSequence) {
+  const Planned planned = plan(4, [](const Tensors& t) -> Tensors {
+    graph::call("assume_rank", t[3], Sym(2));
+    const T along = transposed(t[3]);
+    return {attention({t[0], graph::matmul(along, t[1]), graph::matmul(along, t[2])})};
+  });
+  EXPECT_EQ(kinds(planned.plan), "ppk") << to_string(planned.plan, planned.function);
+  expect_same(planned, {{2, 5, 4}, {2, 6, 4}, {2, 6, 3}, {6, 2}});
 }
 
 }  // namespace

@@ -226,6 +226,7 @@ const std::vector<AttentionProgram>& attention_programs() {
     add_results(all);
     add_sweeps(all);
     add_statistics(all);
+    add_shapes(all);
     add_prologues(all);
     add_contractions(all);
     add_epilogues(all);

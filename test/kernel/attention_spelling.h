@@ -45,5 +45,7 @@ void add_normalisers(std::vector<AttentionProgram>&);
 void add_results(std::vector<AttentionProgram>&);
 void add_sweeps(std::vector<AttentionProgram>&);
 void add_statistics(std::vector<AttentionProgram>&);
+// Scores that are no product; results that are blocks, rows and parts of larger tensors.
+void add_shapes(std::vector<AttentionProgram>&);
 
 }  // namespace flashlight::kernel

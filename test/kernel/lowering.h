@@ -3,6 +3,7 @@
 #pragma once
 #include <memory>
 
+#include "fusion/placing.h"
 #include "fusion/roles.h"
 #include "graph/evaluate_bind.h"
 #include "graph/dsl_reading.h"
@@ -65,12 +66,9 @@ inline std::vector<graph::Array> interpret_all(const Lowered& lowered, std::vect
     auto got = interpret(lowered.programs[k], tensors, scalars, options);
     for (std::size_t o = 0; o < got.size(); ++o) {
       const fusion::Target& target = kernels[k].targets[o];
-      (target.intermediate ? tensors : results)[static_cast<std::size_t>(target.number)] = std::move(got[o]);
-      if (target.merged < 2) continue;
-      const graph::TensorView& view = lowered.function.outputs[static_cast<std::size_t>(target.number)].value;
-      graph::Extents& shape = results[static_cast<std::size_t>(target.number)].shape;
-      shape = view.pack ? binding.leading() : graph::Extents{};
-      for (std::size_t a = view.pack; a < view.shape.size(); ++a) shape.push_back(binding.extents({view.shape[a]})[0]);
+      const auto number = static_cast<std::size_t>(target.number);
+      if (target.intermediate) tensors[number] = std::move(got[o]);
+      else fusion::lay(lowered.function, binding, target, got[o], results[number]);
     }
   }
   return results;
