@@ -85,20 +85,25 @@ Access Extraction::at_digits(const Access& term, const std::vector<Sym>& digits)
   return result;
 }
 
-// What is summed over on one side alone is a product of that side, which would be made again for every pair: q (e^T k)^T.
+// q (e^T k)^T, where the sum over features comes first: the product of q and k, over the whole sequence, would be made again for
+// every pair; e^T k is better made before. It is told by what one side alone has the feature of, k and q: k links it to another
+// feature, and has rows or batches that q has, too, but not all of q's. A sum over heads that share keys links nothing so.
 void Extraction::check_features(const Access& access, const Product& terms) {
+  LoopSet features = 0;
+  for (std::size_t r = 0; r < terms.sizes.size(); ++r)
+    features |= is_handful(terms.sizes[r]) ? 0 : bit(kFirstBound + static_cast<int>(r));
   for (std::size_t r = 0; r < terms.sizes.size(); ++r) {
-    if (is_handful(terms.sizes[r])) continue;
-    LoopSet row = 0, key = 0;
-    for (const Access& factor : terms.factors) {
-      const LoopSet loops = dependence_(factor);
-      if (!(loops & bit(kFirstBound + static_cast<int>(r)))) continue;
-      row |= loops & bit(plan_.stream) ? 0 : bit(0);
-      key |= loops & bit(plan_.stream) ? bit(0) : 0;
-    }
-    if (!row != !key && terms.sizes.size() > 1)
-      refuse(access, "unsupported-contraction", "an operand of the contraction is itself a product",
-             "contract tensors that vary with either queries or keys; project them before the function");
+    std::vector<LoopSet> along;
+    for (const Access& factor : terms.factors)
+      if (const LoopSet loops = dependence_(factor); loops & features & bit(kFirstBound + static_cast<int>(r)))
+        along.push_back(loops);
+    const auto of_key = std::count_if(along.begin(), along.end(), [&](LoopSet loops) { return loops & bit(plan_.stream); });
+    if (of_key > 0 && of_key < static_cast<std::ptrdiff_t>(along.size())) continue;
+    for (const LoopSet link : along)
+      for (const LoopSet other : along)
+        if ((link & ~other & features) && !(link & ~other & ~features) && (other & ~link & ~features))
+          refuse(access, "unsupported-contraction", "an operand of the contraction is itself a product",
+                 "contract tensors that vary with either queries or keys; project them before the function");
   }
 }
 
@@ -117,7 +122,7 @@ Expr Extraction::contraction_at(const Access& access, const Positions& at) {
   for (const Sym& size : terms.sizes) features = features * size;
   result.feature = loop_of(Role::Feature, features);
   result.loops = static_cast<unsigned>(dependence_(access));
-  check_features(access, terms);
+  if (terms.sizes.size() > static_cast<std::size_t>(std::count(at.begin(), at.end(), std::nullopt))) check_features(access, terms);
   const std::vector<Sym> digits = digits_of(Sym::axis(result.feature), terms.sizes);
   std::vector<Access> outside;
   for (const Access& term : terms.factors) {

@@ -6,6 +6,7 @@
 #include "fusion/partition.h"
 
 #include <algorithm>
+#include <set>
 
 #include "fusion/group.h"
 #include "fusion/reshape.h"
@@ -108,12 +109,41 @@ void Partition::plan(const Piece& piece, bool attends) {
   throw *refusal;
 }
 
+std::pair<std::size_t, std::size_t> Partition::kernels_and_steps() const {
+  const auto kernels = std::count_if(planned_.begin(), planned_.end(), [](const Planned& p) { return p.is_kernel(); });
+  return {static_cast<std::size_t>(kernels), planned_.size()};
+}
+
+void Partition::plan_as(const Piece& piece) {
+  stored_.clear();
+  if (means_.leftovers) around_products(piece);
+  else split(piece);
+}
+
 void Partition::plan_by(const Piece& piece, Means means) {
   means_ = means;
-  stored_.clear();
   const Piece apart = taken_apart(piece);
-  if (means.leftovers) around_products(apart);
-  else split(apart);
+  if (apart.targets.size() == piece.targets.size()) return plan_as(piece);
+  const std::size_t known = planned_.size(), intermediates = tensors_.size();
+  std::optional<Refused> refused;
+  try {
+    plan_as(apart);
+    const auto is_left = [](const Planned& p) { return p.kind == StepKind::Group && p.piece.targets[0].is_part(); };
+    if (std::none_of(planned_.begin() + static_cast<std::ptrdiff_t>(known), planned_.end(), is_left)) return;
+  } catch (const Refused& of_parts) { refused = of_parts; }
+  const auto taken = kernels_and_steps();
+  std::vector<Planned> planned = planned_;
+  std::vector<graph::TensorParam> tensors = tensors_;
+  planned_.resize(known);
+  tensors_.resize(intermediates);
+  try {
+    plan_as(piece);
+    if (refused || kernels_and_steps() < taken) return;
+  } catch (const Refused& of_whole) {  // parts are no results that the program has told apart
+    if (refused) throw refused->reason.id == "outputs-differ" ? of_whole : *refused;
+  }
+  planned_ = std::move(planned);
+  tensors_ = std::move(tensors);
 }
 
 Piece Partition::whole_of(const Function& f) {
@@ -122,12 +152,15 @@ Piece Partition::whole_of(const Function& f) {
   return all;
 }
 
-void Partition::split(const Piece& piece) {
+void Partition::split(const Piece& whole) {
   if (!means_.leftovers && planned_.size() > kMostKernels)
     throw Refused{{"outputs-differ",
                    "the results would take more than eight kernels",
                    "return them from different functions",
                    {}}};
+  Piece piece = whole;  // as a kernel sees it: what refusals name is a node of its graph
+  piece.function.tensors = tensors_;
+  split_axes(piece);
   try {
     plan_one(piece);
   } catch (const Refused& refused) {
@@ -142,9 +175,9 @@ void Partition::split(const Piece& piece) {
       return false;
     };
     if (piece.targets.size() > 1 && done([&] { return split_results(piece); })) return;
-    if (means_.leftovers && refused.reason.id == "no-attention" && done([&] { return as_group(piece); })) return;
+    if (means_.leftovers && refused.reason.id == "no-attention" && done([&] { return as_group(whole); })) return;
     if (means_.cuts && refused.cut >= 0 && done([&] { return cut(piece, refused), true; })) return;
-    if (means_.leftovers && done([&] { return cut_attention(piece); })) return;
+    if (means_.leftovers && done([&] { return cut_attention(whole); })) return;
     throw;
   }
 }
@@ -160,7 +193,6 @@ bool Partition::as_group(const Piece& piece) {
 
 KernelPlan Partition::plan_of(Piece& piece) const {
   piece.function.tensors = tensors_;
-  split_axes(piece);
   add_rows(piece);
   merge_columns(piece);
   KernelPlan plan = plan_kernel(piece.function, options_);
@@ -317,6 +349,18 @@ graph::SourceRange place_of(const Step& step) {
   return step.function->graph.source(step.function->outputs[0].value.node);
 }
 
+// Whether what a group does explains the refusal: that a kernel's results have no such shape. Others have reasons of their own.
+bool is_by_shape(const Reason& refused, const std::vector<Step>& steps) {
+  static const std::set<std::string> kIds{"no-row-axis",           "no-attention",            "rank-three",
+                                          "unsupported-reduction", "unsupported-contraction", "unsupported-segment"};
+  const auto writes_part = [](const Step& step) {
+    return std::any_of(step.targets.begin(), step.targets.end(), [](const Target& target) { return target.is_part(); });
+  };
+  // Parts of one result differ where the program has no other results.
+  return kIds.contains(refused.id) ||
+         (refused.id == "outputs-differ" && std::any_of(steps.begin(), steps.end(), writes_part));
+}
+
 // Why a function is not made of fused kernels alone; `refused`: why it is not one kernel.
 std::optional<Reason> reason_of_steps(const std::vector<Step>& steps, std::size_t parameters,
                                       const std::optional<Reason>& refused) {
@@ -330,7 +374,7 @@ std::optional<Reason> reason_of_steps(const std::vector<Step>& steps, std::size_
                   "a matrix product with a weight is made once, by a library, not again for every tile of a kernel", "",
                   place_of(*product)};
   const Step* group = first_of(steps, StepKind::Group);
-  if (!group || (refused && refused->id == "outputs-differ")) return refused;
+  if (!group || (refused && !is_by_shape(*refused, steps))) return refused;
   return reason_of_group(*group, parameters);
 }
 

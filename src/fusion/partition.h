@@ -39,8 +39,12 @@ class Partition {
   // One kernel, or one for each group of results; then around products; then with values that kernels hand to each other.
   // Throws Refused where none of these can be; with `attends`, where none has a kernel.
   void plan(const Piece& piece, bool attends);
+  // A concatenation as its parts, each written into its place; or, where a part would be left to a group, as a whole behind the
+  // attention if that takes fewer kernels.
   void plan_by(const Piece& piece, Means means);
-  void split(const Piece& piece);
+  void plan_as(const Piece& piece);
+  std::pair<std::size_t, std::size_t> kernels_and_steps() const;
+  void split(const Piece& whole);
   void plan_one(Piece piece);
   // The piece as one kernel that all stages can make, its results seen as that writes them. Throws Refused.
   KernelPlan plan_of(Piece& piece) const;

@@ -3,6 +3,7 @@
 #include "fusion/reshape.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "fusion/roles.h"
@@ -94,28 +95,67 @@ bool reads_both(const Access& access, int axis, const Sym& inner) {
   return has(floor_div(at, inner)) && has(mod(at, inner));
 }
 
-std::optional<AxisParts> parts_read(const graph::Graph& graph, const TensorView& view, int axis) {
+// Of blocks that are padded, then cut off, a result has a piece that no view shows as two axes. A launch may have been told that
+// its size is that of all blocks.
+bool is_all_of(const Function& f, const Sym& size, const AxisParts& parts) {
+  const Sym all = parts.outer * parts.inner;
+  return size == all || std::any_of(f.checks.begin(), f.checks.end(), [&](const graph::Check& check) {
+           const Sym& equal = check.condition;
+           return equal.op() == graph::SymOp::Eq && ((equal.args()[0] == size && equal.args()[1] == all) ||
+                                                     (equal.args()[0] == all && equal.args()[1] == size));
+         });
+}
+
+// What is computed is read so; arguments may be, which any kernel reads at any place.
+std::optional<AxisParts> parts_read(const Function& f, const TensorView& view, int axis) {
+  const graph::Graph& graph = f.graph;
+  Dependence dependence(graph);
   std::set<Access> reads;
   collect_reads(graph, {view.node, view.index}, reads);
   for (const Access& access : reads) {
+    if (!dependence.has_reduction(access.node)) continue;
     const auto parts = parts_of_axis(graph, {access}, axis);
-    if (parts && reads_both(access, axis, parts->inner)) return parts;
+    if (parts && reads_both(access, axis, parts->inner) &&
+        is_all_of(f, view.shape[static_cast<std::size_t>(axis)], *parts))
+      return parts;
   }
   return std::nullopt;
 }
 
-// The value over axes of `shape`, with maps over these axes wherever an index mixes several.
-Operand pushed(graph::Builder& builder, Operand value, const graph::Shape& shape) {
-  for (Sym& index : value.index) index = graph::simplify_index(index, shape);
-  const graph::Node node = builder.node(value.node);
-  const bool plain = std::all_of(value.index.begin(), value.index.end(), [](const Sym& e) {
-    return e.op() == graph::SymOp::Axis || e.is_constant();
-  });
-  if (node.op != Op::Map || plain) return value;
-  std::vector<Operand> operands;
-  for (const Operand& operand : node.operands)
-    operands.push_back(pushed(builder, graph::seen_through(operand, value.index), shape));
-  return {builder.map(node.fn, shape, operands), graph::identity_index(shape.size())};
+// Values over axes of `shape`, with maps over these axes wherever an index mixes several.
+class Push {
+ public:
+  Push(graph::Builder& builder, const graph::Shape& shape) : builder_(builder), shape_(shape) {}
+
+  Operand operator()(Operand value) {
+    for (Sym& index : value.index) index = graph::simplify_index(index, shape_);
+    const graph::Node node = builder_.node(value.node);
+    const bool plain = std::all_of(value.index.begin(), value.index.end(), [](const Sym& e) {
+      return e.op() == graph::SymOp::Axis || e.is_constant();
+    });
+    if (node.op != Op::Map || plain) return value;
+    const Access at{value.node, value.index};
+    if (const auto found = known_.find(at); found != known_.end()) return found->second;
+    std::vector<Operand> operands;
+    for (const Operand& operand : node.operands)
+      operands.push_back((*this)(graph::seen_through(operand, value.index)));
+    return known_[at] = {builder_.map(node.fn, shape_, operands), graph::identity_index(shape_.size())};
+  }
+
+ private:
+  graph::Builder& builder_;
+  const graph::Shape& shape_;
+  std::map<Access, Operand> known_;  // values that are used several times are made once
+};
+
+// The first axis of the result that is tiled, were the function to return it alone; -1: it has no kernel.
+int row_axis(const Function& function, std::size_t output) {
+  Function f = function;
+  f.outputs = {function.outputs[output]};
+  Dependence dependence(f.graph);
+  try {
+    return find_roles(f, dependence).row;
+  } catch (const Refused&) { return -1; }
 }
 
 void split_axis(Piece& piece, std::size_t output, int axis, const AxisParts& parts) {
@@ -135,7 +175,7 @@ void split_axis(Piece& piece, std::size_t output, int axis, const AxisParts& par
         places.push_back(Sym::axis(static_cast<int>(a) + 1));
       out.value.shape[at] = parts.outer;
       out.value.shape.insert(out.value.shape.begin() + axis + 1, parts.inner);
-      value = pushed(rebuild.builder(), graph::seen_through(value, places), out.value.shape);
+      value = Push(rebuild.builder(), out.value.shape)(graph::seen_through(value, places));
     }
     out.value.node = value.node;
     out.value.index = value.index;
@@ -144,7 +184,32 @@ void split_axis(Piece& piece, std::size_t output, int axis, const AxisParts& par
   piece.function = rebuild.finish(std::move(outputs));
 }
 
+// Heads that share keys are read in two parts as blocks are. Split where another axis was the row, they would become the row.
+void split_unless_rows_move(Piece& piece, std::size_t output, int axis, const AxisParts& parts) {
+  const int before = row_axis(piece.function, output);
+  Piece split = piece;
+  split_axis(split, output, axis, parts);
+  if (before >= 0 && before != axis) {
+    const int after = row_axis(split.function, output);
+    if (after == axis || after == axis + 1) return;
+  }
+  piece = std::move(split);
+}
+
 // ---- columns
+
+// By the number of axes behind each: those that are a part of the tensor's own, so that an axis in front and such a one do not
+// lie as one.
+std::vector<int> narrowed_axes(const std::vector<Reshaping>& views) {
+  std::vector<int> narrowed;
+  for (const Reshaping& view : views) {
+    const bool adds = view.kind == Reshaping::Split || view.kind == Reshaping::One;
+    for (int& behind_it : narrowed)
+      if (adds && behind_it >= view.behind) ++behind_it;
+    if (view.kind == Reshaping::Part) narrowed.push_back(view.behind);
+  }
+  return narrowed;
+}
 
 // A result with several axes of columns is written as one with the product of them: returns its first and
 // their number.
@@ -192,8 +257,8 @@ Piece taken_apart(const Piece& whole) {
 void split_axes(Piece& piece) {
   for (std::size_t o = 0; o < piece.targets.size(); ++o)
     for (int axis = 0; axis < static_cast<int>(piece.function.outputs[o].value.shape.size()); ++axis)
-      if (const auto parts = parts_read(piece.function.graph, piece.function.outputs[o].value, axis))
-        split_axis(piece, o, axis, *parts);
+      if (const auto parts = parts_read(piece.function, piece.function.outputs[o].value, axis))
+        split_unless_rows_move(piece, o, axis, *parts);
 }
 
 void add_rows(Piece& piece) {
@@ -218,7 +283,14 @@ void merge_columns(Piece& piece) {
     const auto [first, count] = columns_of(nest, o);
     if (count < 2) continue;
     TensorView& view = piece.function.outputs[o].value;
-    piece.targets[o].views.push_back({Reshaping::Merge, behind(view, first + count - 1), count, {}, {}});
+    const int last = behind(view, first + count - 1);
+    for (const int narrowed : narrowed_axes(piece.targets[o].views))
+      if (narrowed >= last && narrowed < last + count - 1)
+        throw Refused{{"unsupported-segment",
+                       "results are concatenated along the inner one of two column axes, so that their columns do not lie side by side",
+                       "concatenate along another axis, or flatten the columns first",
+                       piece.function.graph.source(view.node)}};
+    piece.targets[o].views.push_back({Reshaping::Merge, last, count, {}, {}});
     view = merged(view, first, count);
   }
 }

@@ -16,7 +16,7 @@ void split_axes(Piece& piece);
 // An axis of size 1 in each result of a single query that has none, as its row.
 void add_rows(Piece& piece);
 
-// Axes of columns side by side as one.
+// Axes of columns side by side as one. Throws Refused where they do not lie so.
 void merge_columns(Piece& piece);
 
 }  // namespace flashlight::fusion

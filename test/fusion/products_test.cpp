@@ -61,7 +61,8 @@ std::vector<Array> run(const Planned& planned, std::vector<Array> tensors) {
       if (!target.intermediate) lay(planned.function, binding, target, made[o], results[number]);
       else {
         if (tensors.size() <= number) tensors.resize(number + 1);
-        tensors[number] = made[o];
+        tensors[number] = {};
+        lay(*step.function, binding, target, made[o], tensors[number]);
       }
     }
   }
@@ -183,6 +184,51 @@ TEST(Groups, ConcatenationsAreWrittenInTheirPlaces) {
   EXPECT_EQ(planned.plan.reason->id, "generated-kernel");
   for (const Step& step : planned.plan.steps) EXPECT_TRUE(step.targets.at(0).is_part());
   expect_same(planned, {{2, 5, 4}, {2, 6, 4}, {2, 6, 3}});
+}
+
+// The whole is cheaper than its parts where one of these needs the attention that is another.
+TEST(Groups, AConcatenationWithAMeanOfTheAttention) {
+  const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
+    const T o = attention(t);
+    return {graph::call("cat", graph::list({o, o.op("mean", Sym(-2), graph::flag(true))}), Sym(-2))};
+  });
+  EXPECT_EQ(kinds(planned.plan), "kg") << to_string(planned.plan, planned.function);
+  EXPECT_EQ(planned.plan.reason->id, "generated-kernel");
+  expect_same(planned, {{2, 5, 4}, {2, 6, 4}, {2, 6, 3}});
+}
+
+TEST(Groups, PartsOfColumnsOfTwoAxes) {
+  const Planned planned = plan(4, [](const Tensors& t) -> Tensors {
+    for (int n = 0; n < 2; ++n) graph::call("assume_rank", t[n], Sym(4));
+    for (int n = 2; n < 4; ++n) graph::call("assume_rank", t[n], Sym(5));
+    const T weights = softmax(scores_of(t[0], t[1]));
+    const auto points = [&](const T& v) { return graph::einsum("bhij,bhjpc->bhipc", {weights, v}); };
+    return {graph::call("cat", graph::list({points(t[2]), points(t[3])}), Sym(-1))};
+  });
+  ASSERT_EQ(planned.plan.status, Status::Partial) << to_string(planned.plan, planned.function);
+  expect_same(planned, {{2, 3, 5, 4}, {2, 3, 6, 4}, {2, 3, 6, 2, 3}, {2, 3, 6, 2, 4}});
+}
+
+// One result has no second one that could have other rows.
+TEST(Groups, APartWithoutAttentionIsNoOtherResult) {
+  const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
+    const T o = attention(t);
+    return {graph::call("cat", graph::list({o, T(o.op("slice", Sym(-2), Sym(0), Sym(1))).op("zeros_like")}), Sym(-2))};
+  });
+  ASSERT_EQ(planned.plan.status, Status::Partial) << to_string(planned.plan, planned.function);
+  EXPECT_EQ(planned.plan.reason->id, "generated-kernel");
+  expect_same(planned, {{2, 5, 4}, {2, 6, 4}, {2, 6, 3}});
+}
+
+// What a group does is not why there is one.
+TEST(Groups, TheTrueReasonIsGiven) {
+  const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
+    T x = attention(t);
+    for (int n = 0; n < 18; ++n) x = x * T(x.op("sigmoid")) + t[2];
+    return {x};
+  });
+  ASSERT_EQ(planned.plan.status, Status::Partial) << to_string(planned.plan, planned.function);
+  EXPECT_EQ(planned.plan.reason->id, "input-too-complex");
 }
 
 // keys and values projected along the sequence: q (e^T k)^T is no contraction over features and keys at once.

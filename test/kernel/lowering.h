@@ -67,7 +67,7 @@ inline std::vector<graph::Array> interpret_all(const Lowered& lowered, std::vect
     for (std::size_t o = 0; o < got.size(); ++o) {
       const fusion::Target& target = kernels[k].targets[o];
       const auto number = static_cast<std::size_t>(target.number);
-      if (target.intermediate) tensors[number] = std::move(got[o]);
+      if (target.intermediate) fusion::lay(*kernels[k].function, binding, target, got[o], tensors[number]);
       else fusion::lay(lowered.function, binding, target, got[o], results[number]);
     }
   }
