@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "fusion/local.h"
-#include "fusion/pair.h"  // bends
+#include "fusion/pair.h"
 
 namespace flashlight::fusion {
 
@@ -158,13 +159,28 @@ class Search {
 
   // ---- scores
 
+  // What is taken for such.
+  enum class Means { Strict, Lenient, Pairs };
+
+  // Products inside of functions that are not linear come first, then functions of two (pair.h): beside these, what is summed with
+  // weights made of them may look like the scores of a linear attention.
   void find_all_scores() {
-    for (const bool lenient : {false, true}) {
-      if (lenient && !scores_.empty()) break;
-      lenient_ = lenient;
-      for (NodeId id = 0; id < graph_.size(); ++id)
-        if (graph_[id].op == Op::Reduce) find_scores(id);
-    }
+    find_all_scores(Means::Strict);
+    if (scores_.empty()) find_all_scores(Means::Lenient);
+    if (has_bent_) return;
+    const auto linear = std::pair(scores_, streams_);
+    const Means means = means_;
+    scores_.clear(), streams_.clear();
+    find_all_scores(Means::Pairs);
+    if (has_bent_) return;
+    std::tie(scores_, streams_) = linear;
+    means_ = means;
+  }
+
+  void find_all_scores(Means means) {
+    means_ = means;
+    for (NodeId id = 0; id < graph_.size(); ++id)
+      if (graph_[id].op == Op::Reduce) find_scores(id);
   }
 
   void find_scores(NodeId id) {
@@ -177,10 +193,11 @@ class Search {
       for (const Access& factor : factors) {
         seen_.clear();
         found_.clear();
-        collect(factor, static_cast<int>(r), below(rank), static_cast<int>(total), false);
+        collect(factor, static_cast<int>(r), below(total) & ~bit(static_cast<int>(r)), static_cast<int>(total), false);
         for (const auto& [scores, bent] : found_)
           if (is_of_stream(node, factors, factor, static_cast<int>(r), bent)) {
             scores_.insert(scores);
+            has_bent_ = has_bent_ || bent;
             streams_.insert(id);
           }
       }
@@ -203,9 +220,14 @@ class Search {
   // Scores below `access`: contractions between a side that varies with loop `stream` and one that does not but with
   // an axis of `rows`. `bent`: inside of a function that is not linear. True where there is one.
   bool collect(const Access& access, int stream, LoopSet rows, int bound, bool bent) {
-    if (!(dependence_(access) & bit(stream)) || !dependence_.has_reduction(access.node) || bound > 50) return false;
+    const bool of_pairs = means_ == Means::Pairs;
+    if (!(dependence_(access) & bit(stream)) || (!of_pairs && !dependence_.has_reduction(access.node)) || bound > 50) return false;
     if (const auto [at, fresh] = seen_.try_emplace({access, bent}, false); !fresh) return at->second;
     const graph::Node& node = graph_[access.node];
+    if (of_pairs && pair_at(graph_, dependence_, access, stream, rows, bent)) {
+      found_.emplace_back(access.node, true);  // max(a, b) is not linear itself
+      return seen_[{access, bent}] = true;
+    }
     Index iteration = access.index;
     const int inner = bound + static_cast<int>(node.reduced.size());
     if (is_order(node)) iteration.push_back(access.index.back());  // its elements are those that it orders
@@ -252,7 +274,7 @@ class Search {
       if (dependence_.has_reduction(factor.node) || shares_surely(factor, others)) return false;
     const LoopSet only_others = others & ~mine;
     const bool has_batch = only_others & (only_others - 1);
-    return !lenient_ || !bent || (has_batch && !(mine & others));
+    return means_ == Means::Strict || !bent || (has_batch && !(mine & others));
   }
 
   // Has one of these axes for certain.
@@ -277,7 +299,8 @@ class Search {
   Dependence& dependence_;
   std::set<NodeId> scores_, streams_;
   std::map<std::pair<Access, bool>, bool> seen_;
-  bool lenient_ = false;
+  Means means_ = Means::Strict;
+  bool has_bent_ = false;  // scores inside of a function that is not linear
   std::vector<std::pair<NodeId, bool>> found_;
 };
 

@@ -231,6 +231,59 @@ TEST(Groups, TheTrueReasonIsGiven) {
   EXPECT_EQ(planned.plan.reason->id, "input-too-complex");
 }
 
+TEST(Groups, AMeanOverHeadsAndRows) {
+  const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
+    for (int n = 0; n < 3; ++n) graph::call("assume_rank", t[n], Sym(4));
+    return {attention(t).op("mean", graph::sizes({1, 2}), graph::flag(false))};
+  });
+  EXPECT_EQ(kinds(planned.plan), "kg") << to_string(planned.plan, planned.function);
+  expect_same(planned, {{2, 3, 5, 4}, {2, 3, 6, 4}, {2, 3, 6, 2}});
+}
+
+// ---- scores without a product
+
+// A layer of graph attention: the scores are sums of a number of each node of its projection.
+TEST(Products, GraphAttentionOfAProjection) {
+  const Planned planned = plan(4, [](const Tensors& t) -> Tensors {
+    graph::call("assume_rank", t[0], Sym(3));
+    graph::call("assume_rank", t[1], Sym(2));
+    for (int n = 2; n < 4; ++n) graph::call("assume_rank", t[n], Sym(1));
+    const T h = graph::matmul(t[0], t[1]);
+    const auto number = [&](const T& a) { return T(h * a).op("sum", Sym(-1), graph::flag(false)); };
+    const T s = T(number(t[2]).op("unsqueeze", Sym(-1))) + T(number(t[3]).op("unsqueeze", Sym(-2)));
+    return {graph::matmul(softmax(T(s.op("tanh"))), h)};
+  });
+  EXPECT_EQ(kinds(planned.plan), "pk") << to_string(planned.plan, planned.function);
+  expect_same(planned, {{2, 5, 4}, {4, 3}, {3}, {3}});
+}
+
+// The sum with the weights is none of the scores of a linear attention, though what follows is a product of it.
+TEST(Products, AdditiveAttentionOfProjections) {
+  const Planned planned = plan(6, [](const Tensors& t) -> Tensors {
+    graph::call("assume_rank", t[0], Sym(3));
+    for (int n = 1; n < 5; ++n) graph::call("assume_rank", t[n], Sym(2));
+    graph::call("assume_rank", t[5], Sym(1));
+    const T q = graph::matmul(t[0], t[1]), k = graph::matmul(t[0], t[2]), v = graph::matmul(t[0], t[3]);
+    const T both = T(T(q.op("unsqueeze", Sym(-2))) + T(k.op("unsqueeze", Sym(-3)))).op("tanh");
+    const T s = T(both * t[5]).op("sum", Sym(-1), graph::flag(false));
+    return {graph::matmul(graph::matmul(softmax(s), v), t[4])};
+  });
+  EXPECT_EQ(kinds(planned.plan), "pppkp") << to_string(planned.plan, planned.function);
+  expect_same(planned, {{2, 5, 4}, {4, 3}, {4, 3}, {4, 2}, {2, 4}, {3}});
+}
+
+// A hidden layer has its features on both sides of the sum with a bias.
+TEST(Products, AHiddenLayerHasNoScores) {
+  const Planned planned = plan(6, [](const Tensors& t) -> Tensors {
+    for (int n = 3; n < 5; ++n) graph::call("assume_rank", t[n], Sym(2));
+    graph::call("assume_rank", t[5], Sym(1));
+    const T hidden = T(graph::matmul(attention(t), t[3]) + t[5]).op("relu");
+    return {graph::matmul(hidden, t[4])};
+  });
+  EXPECT_EQ(kinds(planned.plan), "kpgp") << to_string(planned.plan, planned.function);
+  expect_same(planned, {{2, 5, 4}, {2, 6, 4}, {2, 6, 3}, {3, 7}, {7, 2}, {7}});
+}
+
 // keys and values projected along the sequence: q (e^T k)^T is no contraction over features and keys at once.
 TEST(Products, KeysAlongTheSequence) {
   const Planned planned = plan(4, [](const Tensors& t) -> Tensors {
