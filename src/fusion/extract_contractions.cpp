@@ -85,9 +85,10 @@ Access Extraction::at_digits(const Access& term, const std::vector<Sym>& digits)
   return result;
 }
 
-// q (e^T k)^T, where the sum over features comes first: the product of q and k, over the whole sequence, would be made again for
-// every pair; e^T k is better made before. It is told by what one side alone has the feature of, k and q: k links it to another
-// feature, and has rows or batches that q has, too, but not all of q's. A sum over heads that share keys links nothing so.
+// q (e^T k)^T, where the sum over features comes first: the product of q and k, over the whole sequence,
+// would be made again for every pair; e^T k is better made before. It is told by what one side alone has the
+// feature of, k and q: k links it to another feature, and has rows or batches that q has, too, but not all of
+// q's. A sum over heads that share keys links nothing so.
 void Extraction::check_features(const Access& access, const Product& terms) {
   LoopSet features = 0;
   for (std::size_t r = 0; r < terms.sizes.size(); ++r)
@@ -95,9 +96,11 @@ void Extraction::check_features(const Access& access, const Product& terms) {
   for (std::size_t r = 0; r < terms.sizes.size(); ++r) {
     std::vector<LoopSet> along;
     for (const Access& factor : terms.factors)
-      if (const LoopSet loops = dependence_(factor); loops & features & bit(kFirstBound + static_cast<int>(r)))
+      if (const LoopSet loops = dependence_(factor);
+          loops & features & bit(kFirstBound + static_cast<int>(r)))
         along.push_back(loops);
-    const auto of_key = std::count_if(along.begin(), along.end(), [&](LoopSet loops) { return loops & bit(plan_.stream); });
+    const auto of_key =
+        std::count_if(along.begin(), along.end(), [&](LoopSet loops) { return loops & bit(plan_.stream); });
     if (of_key > 0 && of_key < static_cast<std::ptrdiff_t>(along.size())) continue;
     for (const LoopSet link : along)
       for (const LoopSet other : along)
@@ -122,7 +125,8 @@ Expr Extraction::contraction_at(const Access& access, const Positions& at) {
   for (const Sym& size : terms.sizes) features = features * size;
   result.feature = loop_of(Role::Feature, features);
   result.loops = static_cast<unsigned>(dependence_(access));
-  if (terms.sizes.size() > static_cast<std::size_t>(std::count(at.begin(), at.end(), std::nullopt))) check_features(access, terms);
+  if (terms.sizes.size() > static_cast<std::size_t>(std::count(at.begin(), at.end(), std::nullopt)))
+    check_features(access, terms);
   const std::vector<Sym> digits = digits_of(Sym::axis(result.feature), terms.sizes);
   std::vector<Access> outside;
   for (const Access& term : terms.factors) {

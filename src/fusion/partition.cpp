@@ -110,7 +110,8 @@ void Partition::plan(const Piece& piece, bool attends) {
 }
 
 std::pair<std::size_t, std::size_t> Partition::kernels_and_steps() const {
-  const auto kernels = std::count_if(planned_.begin(), planned_.end(), [](const Planned& p) { return p.is_kernel(); });
+  const auto kernels =
+      std::count_if(planned_.begin(), planned_.end(), [](const Planned& p) { return p.is_kernel(); });
   return {static_cast<std::size_t>(kernels), planned_.size()};
 }
 
@@ -128,8 +129,7 @@ void Partition::plan_by(const Piece& piece, Means means) {
   std::optional<Refused> refused;
   try {
     plan_as(apart);
-    const auto is_left = [](const Planned& p) { return p.kind == StepKind::Group && p.piece.targets[0].is_part(); };
-    if (std::none_of(planned_.begin() + static_cast<std::ptrdiff_t>(known), planned_.end(), is_left)) return;
+    if (planned_.size() == known + 1) return;
   } catch (const Refused& of_parts) { refused = of_parts; }
   const auto taken = kernels_and_steps();
   std::vector<Planned> planned = planned_;
@@ -175,7 +175,8 @@ void Partition::split(const Piece& whole) {
       return false;
     };
     if (piece.targets.size() > 1 && done([&] { return split_results(piece); })) return;
-    if (means_.leftovers && refused.reason.id == "no-attention" && done([&] { return as_group(whole); })) return;
+    if (means_.leftovers && refused.reason.id == "no-attention" && done([&] { return as_group(whole); }))
+      return;
     if (means_.cuts && refused.cut >= 0 && done([&] { return cut(piece, refused), true; })) return;
     if (means_.leftovers && done([&] { return cut_attention(whole); })) return;
     throw;
@@ -349,12 +350,15 @@ graph::SourceRange place_of(const Step& step) {
   return step.function->graph.source(step.function->outputs[0].value.node);
 }
 
-// Whether what a group does explains the refusal: that a kernel's results have no such shape. Others have reasons of their own.
+// Whether what a group does explains the refusal: that a kernel's results have no such shape. Others have
+// reasons of their own.
 bool is_by_shape(const Reason& refused, const std::vector<Step>& steps) {
-  static const std::set<std::string> kIds{"no-row-axis",           "no-attention",            "rank-three",
-                                          "unsupported-reduction", "unsupported-contraction", "unsupported-segment"};
+  static const std::set<std::string> kIds{
+      "no-row-axis",        "no-attention", "rank-three", "unsupported-reduction", "unsupported-contraction",
+      "unsupported-segment"};
   const auto writes_part = [](const Step& step) {
-    return std::any_of(step.targets.begin(), step.targets.end(), [](const Target& target) { return target.is_part(); });
+    return std::any_of(step.targets.begin(), step.targets.end(),
+                       [](const Target& target) { return target.is_part(); });
   };
   // Parts of one result differ where the program has no other results.
   return kIds.contains(refused.id) ||

@@ -39,8 +39,8 @@ class Partition {
   // One kernel, or one for each group of results; then around products; then with values that kernels hand to each other.
   // Throws Refused where none of these can be; with `attends`, where none has a kernel.
   void plan(const Piece& piece, bool attends);
-  // A concatenation as its parts, each written into its place; or, where a part would be left to a group, as a whole behind the
-  // attention if that takes fewer kernels.
+  // A concatenation as its parts, each written into its place; or as a whole behind the attention, by a
+  // group, if that takes fewer kernels: parts may be made of the same attention.
   void plan_by(const Piece& piece, Means means);
   void plan_as(const Piece& piece);
   std::pair<std::size_t, std::size_t> kernels_and_steps() const;

@@ -162,8 +162,8 @@ class Search {
   // What is taken for such.
   enum class Means { Strict, Lenient, Pairs };
 
-  // Products inside of functions that are not linear come first, then functions of two (pair.h): beside these, what is summed with
-  // weights made of them may look like the scores of a linear attention.
+  // Products inside of functions that are not linear come first, then functions of two (pair.h): beside
+  // these, what is summed with weights made of them may look like the scores of a linear attention.
   void find_all_scores() {
     find_all_scores(Means::Strict);
     if (scores_.empty()) find_all_scores(Means::Lenient);
@@ -193,7 +193,8 @@ class Search {
       for (const Access& factor : factors) {
         seen_.clear();
         found_.clear();
-        collect(factor, static_cast<int>(r), below(total) & ~bit(static_cast<int>(r)), static_cast<int>(total), false);
+        collect(factor, static_cast<int>(r), below(total) & ~bit(static_cast<int>(r)),
+                static_cast<int>(total), false);
         for (const auto& [scores, bent] : found_)
           if (is_of_stream(node, factors, factor, static_cast<int>(r), bent)) {
             scores_.insert(scores);
@@ -221,7 +222,9 @@ class Search {
   // an axis of `rows`. `bent`: inside of a function that is not linear. True where there is one.
   bool collect(const Access& access, int stream, LoopSet rows, int bound, bool bent) {
     const bool of_pairs = means_ == Means::Pairs;
-    if (!(dependence_(access) & bit(stream)) || (!of_pairs && !dependence_.has_reduction(access.node)) || bound > 50) return false;
+    if (!(dependence_(access) & bit(stream)) || (!of_pairs && !dependence_.has_reduction(access.node)) ||
+        bound > 50)
+      return false;
     if (const auto [at, fresh] = seen_.try_emplace({access, bent}, false); !fresh) return at->second;
     const graph::Node& node = graph_[access.node];
     if (of_pairs && pair_at(graph_, dependence_, access, stream, rows, bent)) {

@@ -95,8 +95,8 @@ bool reads_both(const Access& access, int axis, const Sym& inner) {
   return has(floor_div(at, inner)) && has(mod(at, inner));
 }
 
-// Of blocks that are padded, then cut off, a result has a piece that no view shows as two axes. A launch may have been told that
-// its size is that of all blocks.
+// Of blocks that are padded, then cut off, a result has a piece that no view shows as two axes. A launch may
+// have been told that its size is that of all blocks.
 bool is_all_of(const Function& f, const Sym& size, const AxisParts& parts) {
   const Sym all = parts.outer * parts.inner;
   return size == all || std::any_of(f.checks.begin(), f.checks.end(), [&](const graph::Check& check) {
@@ -184,7 +184,8 @@ void split_axis(Piece& piece, std::size_t output, int axis, const AxisParts& par
   piece.function = rebuild.finish(std::move(outputs));
 }
 
-// Heads that share keys are read in two parts as blocks are. Split where another axis was the row, they would become the row.
+// Heads that share keys are read in two parts as blocks are. Split where another axis was the row, they would
+// become the row.
 void split_unless_rows_move(Piece& piece, std::size_t output, int axis, const AxisParts& parts) {
   const int before = row_axis(piece.function, output);
   Piece split = piece;
@@ -198,8 +199,8 @@ void split_unless_rows_move(Piece& piece, std::size_t output, int axis, const Ax
 
 // ---- columns
 
-// By the number of axes behind each: those that are a part of the tensor's own, so that an axis in front and such a one do not
-// lie as one.
+// By the number of axes behind each: those that are a part of the tensor's own, so that an axis in front and
+// such a one do not lie as one.
 std::vector<int> narrowed_axes(const std::vector<Reshaping>& views) {
   std::vector<int> narrowed;
   for (const Reshaping& view : views) {
@@ -287,7 +288,8 @@ void merge_columns(Piece& piece) {
     for (const int narrowed : narrowed_axes(piece.targets[o].views))
       if (narrowed >= last && narrowed < last + count - 1)
         throw Refused{{"unsupported-segment",
-                       "results are concatenated along the inner one of two column axes, so that their columns do not lie side by side",
+                       "results are concatenated along the inner one of two column axes, so that their "
+                       "columns do not lie side by side",
                        "concatenate along another axis, or flatten the columns first",
                        piece.function.graph.source(view.node)}};
     piece.targets[o].views.push_back({Reshaping::Merge, last, count, {}, {}});

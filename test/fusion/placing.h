@@ -15,10 +15,12 @@ struct Seen {
   std::int64_t offset = 0;
 };
 
-// Throws where a launch would: an axis is not the product of the two that it is split into, or axes that are merged do not lie
-// as one.
+// Throws where a launch would: an axis is not the product of the two that it is split into, or axes that are
+// merged do not lie as one.
 inline void see(Seen& seen, const Reshaping& view, const graph::Binding& binding) {
-  const auto value = [&](const graph::Sym& size) { return static_cast<std::int64_t>(std::llround(binding.value(size))); };
+  const auto value = [&](const graph::Sym& size) {
+    return static_cast<std::int64_t>(std::llround(binding.value(size)));
+  };
   const auto extent = seen.extents.end() - 1 - view.behind, stride = seen.strides.end() - 1 - view.behind;
   switch (view.kind) {
     case Reshaping::Merge: {
@@ -37,7 +39,8 @@ inline void see(Seen& seen, const Reshaping& view, const graph::Binding& binding
     }
     case Reshaping::Split: {
       const std::int64_t outer = value(view.first), inner = value(view.second), step = *stride;
-      if (*extent != outer * inner) throw std::logic_error("an axis is not the product of the two that it is split into");
+      if (*extent != outer * inner)
+        throw std::logic_error("an axis is not the product of the two that it is split into");
       *extent = outer;
       *stride = step * inner;
       seen.extents.insert(extent + 1, inner);
@@ -55,8 +58,8 @@ inline void see(Seen& seen, const Reshaping& view, const graph::Binding& binding
   }
 }
 
-// `f`: the step's function, or all of it for a result. `whole`: the tensor, of which other steps may have written parts; empty
-// before the first one.
+// `f`: the step's function, or all of it for a result. `whole`: the tensor, of which other steps may have
+// written parts; empty before the first one.
 inline void lay(const graph::Function& f, const graph::Binding& binding, const Target& target,
                 const graph::Array& made, graph::Array& whole) {
   const auto number = static_cast<std::size_t>(target.number);
@@ -71,7 +74,8 @@ inline void lay(const graph::Function& f, const graph::Binding& binding, const T
   for (const Reshaping& reshaping : target.views) see(seen, reshaping, binding);
   for (std::size_t k = 0; k < made.data.size(); ++k) {
     std::int64_t at = seen.offset, rest = static_cast<std::int64_t>(k);
-    for (std::size_t a = seen.extents.size(); a-- > 0; rest /= seen.extents[a]) at += rest % seen.extents[a] * seen.strides[a];
+    for (std::size_t a = seen.extents.size(); a-- > 0; rest /= seen.extents[a])
+      at += rest % seen.extents[a] * seen.strides[a];
     whole.data.at(static_cast<std::size_t>(at)) = made.data[k];
   }
 }

@@ -197,6 +197,14 @@ TEST(Groups, AConcatenationWithAMeanOfTheAttention) {
   expect_same(planned, {{2, 5, 4}, {2, 6, 4}, {2, 6, 3}});
 }
 
+TEST(Groups, StackedResults) {
+  const Planned planned = plan(4, [](const Tensors& t) -> Tensors {
+    return {graph::call("stack", graph::list({attention(t), attention({t[0], t[1], t[3]})}), Sym(-1))};
+  });
+  for (const Step& step : planned.plan.steps) EXPECT_EQ(step.kind, StepKind::Kernel);
+  expect_same(planned, {{2, 5, 4}, {2, 6, 4}, {2, 6, 3}, {2, 6, 3}});
+}
+
 TEST(Groups, PartsOfColumnsOfTwoAxes) {
   const Planned planned = plan(4, [](const Tensors& t) -> Tensors {
     for (int n = 0; n < 2; ++n) graph::call("assume_rank", t[n], Sym(4));
@@ -213,7 +221,8 @@ TEST(Groups, PartsOfColumnsOfTwoAxes) {
 TEST(Groups, APartWithoutAttentionIsNoOtherResult) {
   const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
     const T o = attention(t);
-    return {graph::call("cat", graph::list({o, T(o.op("slice", Sym(-2), Sym(0), Sym(1))).op("zeros_like")}), Sym(-2))};
+    return {graph::call("cat", graph::list({o, T(o.op("slice", Sym(-2), Sym(0), Sym(1))).op("zeros_like")}),
+                        Sym(-2))};
   });
   ASSERT_EQ(planned.plan.status, Status::Partial) << to_string(planned.plan, planned.function);
   EXPECT_EQ(planned.plan.reason->id, "generated-kernel");
@@ -257,7 +266,8 @@ TEST(Products, GraphAttentionOfAProjection) {
   expect_same(planned, {{2, 5, 4}, {4, 3}, {3}, {3}});
 }
 
-// The sum with the weights is none of the scores of a linear attention, though what follows is a product of it.
+// The sum with the weights is none of the scores of a linear attention, though what follows is a product of
+// it.
 TEST(Products, AdditiveAttentionOfProjections) {
   const Planned planned = plan(6, [](const Tensors& t) -> Tensors {
     graph::call("assume_rank", t[0], Sym(3));

@@ -159,7 +159,8 @@ TEST(Shapes, PartsOfColumnsAreNotMerged) {
   EXPECT_EQ(planned.plan.status, Status::Partial) << to_string(planned.plan, planned.function);
   for (const Step& step : planned.plan.steps)
     for (const Target& target : step.targets)
-      for (std::size_t v = 1; v < target.views.size(); ++v) EXPECT_FALSE(target.views[v].kind == Reshaping::Merge && target.is_part());
+      for (std::size_t v = 1; v < target.views.size(); ++v)
+        EXPECT_FALSE(target.views[v].kind == Reshaping::Merge && target.is_part());
 }
 
 TEST(Shapes, OneRow) {
@@ -186,7 +187,8 @@ TEST(Shapes, ScoresThatAreSummedOverHeads) {
       graph::call("assume_rank", t[0], Sym(4));
       for (int n = 1; n < 3; ++n) graph::call("assume_rank", t[n], Sym(3));
       graph::call("assume_rank", t[3], Sym(1));
-      const T s = weighed_heads ? graph::einsum("h,bhid,bjd->bij", {t[3], t[0], t[1]}) : graph::einsum("bhid,bjd->bij", {t[0], t[1]});
+      const T s = weighed_heads ? graph::einsum("h,bhid,bjd->bij", {t[3], t[0], t[1]})
+                                : graph::einsum("bhid,bjd->bij", {t[0], t[1]});
       return {weighed(s, t[2])};
     });
   };
