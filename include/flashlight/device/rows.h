@@ -9,10 +9,17 @@
 namespace flashlight::device {
 
 // Reductions of f(0), f(1), .. f(n - 1), by the calling lane alone.
+// A sum is one of sums of eight: a score may be one over a hundred features, and an exponential shows every error of it.
 template <class R, class F> FL_DEVICE R sum_of(int n, F f) {
+  constexpr int kTogether = 8;
   R result{};
   FL_NO_UNROLL
-  for (int k = 0; k < n; ++k) result += f(k);
+  for (int first = 0; first < n; first += kTogether) {
+    R part{};
+    FL_NO_UNROLL
+    for (int k = first; k < least(first + kTogether, n); ++k) part += f(k);
+    result += part;
+  }
   return result;
 }
 template <class R, class F> FL_DEVICE R prod_of(int n, F f) {
@@ -67,8 +74,8 @@ template <class F> FL_DEVICE float quad_min_of(int n, F f) {
   return quad_min(result);
 }
 
-// f(row) for every row of a tile of R, each by a quad; whole warps take part or none of their lanes. `threads`: the
-// CTA's, or those of a warpgroup that goes through the rows by itself.
+// f(row) for every row of a tile of R, each by a quad; whole warps take part or none of their lanes.
+// `threads`: the CTA's, or those of a warpgroup that goes through the rows by itself.
 template <int R, class F> FL_DEVICE void for_each_tile_row(int threads, F f) {
   static_assert(R % 8 == 0, "a warp's eight quads take eight rows");
   FL_NO_UNROLL
