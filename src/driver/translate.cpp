@@ -127,14 +127,15 @@ class Judge {
   }
   // Runs on the device as a whole: no mark is unmet.
   void partial(const FusedFunction& f, Diagnostic why) {
-    std::size_t counts[4] = {};
+    std::size_t counts[5] = {};
     for (const fusion::FusionPlan& plan : f.plans)
       for (const fusion::Step& step : plan.steps) ++counts[static_cast<int>(step.kind)];
     const auto some = [](std::size_t n, const std::string& what) { return std::to_string(n) + " " + what + (n == 1 ? "" : "s"); };
     why.severity = Severity::Remark;
     why.id += ",-Rpass-missed=flashlight";
     why.text = "'" + name_of(f) + "' is partial, " + some(counts[0], "fused kernel") + ", " + some(counts[1], "matrix product") +
-               (counts[2] > 0 ? ", " + some(counts[2], "order") : "") + " and " + some(counts[3], "generated kernel") + ", not one kernel: " + why.text;
+               (counts[2] > 0 ? ", " + some(counts[2], "order") : "") +
+               (counts[4] > 0 ? ", " + some(counts[4], "running sum") : "") + " and " + some(counts[3], "generated kernel") + ", not one kernel: " + why.text;
     why.hint.clear();
     say(std::move(why));
   }

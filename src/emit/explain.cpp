@@ -36,6 +36,7 @@ std::string line(const std::string& what, const std::string& value) {
 std::string kernel(const KernelFacts& k) {
   std::string out = k.kind == "product" ? "  Matrix product by cuBLASLt\n"
                     : k.kind == "order" ? "  Order by " + k.name + "\n"
+                    : k.kind == "scan"  ? "  Running sum by " + k.name + "\n"
                                         : "  " + std::string(k.kind == "group" ? "Generated kernel " : "Kernel ") + k.name + " for " + k.arch + "\n";
   out += line("folds", joined(k.ops));
   out += line("tiles", k.tile);

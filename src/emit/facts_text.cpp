@@ -109,7 +109,8 @@ namespace {
 std::set<int> tensors_of(const PartText& v) {
   switch (v.part->kind) {
     case fusion::StepKind::Product: return {v.part->product.left.tensor, v.part->product.right.tensor};
-    case fusion::StepKind::Order: return {v.part->order.source.tensor};
+    case fusion::StepKind::Order:
+    case fusion::StepKind::Scan: return {v.part->rows.source.tensor};
     default: return v.parameters->tensors();
   }
 }
@@ -128,16 +129,31 @@ KernelFacts product_facts(const PartText& v) {
 KernelFacts order_facts(const PartText& v) {
   const graph::Function& f = *v.part->function;
   const graph::SourceRange& at = f.graph.source(f.outputs[0].value.node);
-  const std::string& source = f.tensors[static_cast<std::size_t>(v.part->order.source.tensor)].name;
+  const std::string& source = f.tensors[static_cast<std::size_t>(v.part->rows.source.tensor)].name;
   KernelFacts facts;
   facts.kind = "order";
   facts.name = "sort_sm80";
   facts.tile = "a CTA a row, in shared memory up to 4096 elements";
-  facts.smem_bytes = "12 * " + size_text(f, v.part->order.extents.back());
+  facts.smem_bytes = "12 * " + size_text(f, v.part->rows.extents.back());
   facts.flops = "0";
   facts.why = "the function is cut here" + (at.line > 0 ? ", in line " + std::to_string(at.line) : std::string()) +
               ": an order has no law that holds tile by tile, so that '" + source +
               "' lies in memory as a whole, and what comes out of it too";
+  return facts;
+}
+
+KernelFacts scan_facts(const PartText& v) {
+  const graph::Function& f = *v.part->function;
+  const graph::SourceRange& at = f.graph.source(f.outputs[0].value.node);
+  KernelFacts facts;
+  facts.kind = "scan";
+  facts.name = "running_sum_sm80";
+  facts.tile = "a CTA a row, 1024 elements at a time";
+  facts.smem_bytes = "4096";
+  facts.flops = "0";
+  facts.why = "the running sum" + (at.line > 0 ? " in line " + std::to_string(at.line) : std::string()) +
+              " of '" + f.tensors[static_cast<std::size_t>(v.part->rows.source.tensor)].name +
+              "' is made once, added in float64 and stored in float32, and read as a tensor";
   return facts;
 }
 
@@ -158,6 +174,7 @@ KernelFacts leftover_facts(const PartText& v) {
   const fusion::StepKind kind = v.part->kind;
   KernelFacts facts = kind == fusion::StepKind::Product ? product_facts(v)
                       : kind == fusion::StepKind::Order ? order_facts(v)
+                      : kind == fusion::StepKind::Scan  ? scan_facts(v)
                                                         : group_facts(v);
   facts.ops = ops_of(f);
   facts.arch = "sm_80";

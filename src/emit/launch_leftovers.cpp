@@ -138,9 +138,9 @@ std::string stored_type(const PartText& v, const graph::TensorView& view) {
   return (made ? "launch.float_result(" : "launch.promoted(") + rule_arguments(view.dtype) + ")";
 }
 
-void write_order(const PartText& v, std::size_t number, Writer& w) {
+void write_row_step(const PartText& v, std::size_t number, Writer& w) {
   const Function& f = *v.part->function;
-  const fusion::OrderPlan& plan = v.part->order;
+  const fusion::RowsPlan& plan = v.part->rows;
   std::string names[2] = {"Tensor{}", "Tensor{}"};  // values, positions
   std::vector<std::string> steps[2];                // of each axis
   for (std::vector<std::string>& all : steps) all.assign(plan.extents.size(), "0");
@@ -164,10 +164,14 @@ void write_order(const PartText& v, std::size_t number, Writer& w) {
   }
   const std::string element = axes.back();
   axes.pop_back();
-  w.line("const Ordering order" + std::to_string(number) + " = launch.order(" + std::to_string(plan.source.tensor) + ", " +
-         start(f, plan.source, plan.extents.size()) + ", " + names[0] + ", " + names[1] + ", " + (pack ? "true" : "false") +
-         ", {" + join(axes, ", ") + "}, " + element + ", " + host_code(f, plan.count).text + ", " +
-         (plan.descending ? "true" : "false") + ", multiprocessors());");
+  const std::string source = std::to_string(plan.source.tensor) + ", " + start(f, plan.source, plan.extents.size());
+  const std::string rows = std::string(pack ? "true" : "false") + ", {" + join(axes, ", ") + "}, " + element + ", ";
+  if (v.part->kind == fusion::StepKind::Scan)
+    w.line("const RunningSum sum" + std::to_string(number) + " = launch.running_sum(" + source + ", " + names[0] + ", " + rows +
+           "multiprocessors());");
+  else
+    w.line("const Ordering order" + std::to_string(number) + " = launch.order(" + source + ", " + names[0] + ", " + names[1] + ", " +
+           rows + host_code(f, plan.count).text + ", " + (plan.descending ? "true" : "false") + ", multiprocessors());");
 }
 
 void write_leftover_results(const Function& whole, const PartText& v, std::set<int>& made, Writer& w) {

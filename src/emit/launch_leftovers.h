@@ -24,8 +24,8 @@ void write_scalars(const PartText& v, Writer& w);
 
 // const Product product3 = launch.product(..);
 void write_product(const PartText& v, std::size_t number, Writer& w);
-// const Ordering order3 = launch.order(..);
-void write_order(const PartText& v, std::size_t number, Writer& w);
+// const Ordering order3 = launch.order(..); or const RunningSum sum3 = launch.running_sum(..);
+void write_row_step(const PartText& v, std::size_t number, Writer& w);
 // Makes the step's results, those that are the function's and not made yet.
 void write_leftover_results(const graph::Function& whole, const PartText& v, std::set<int>& made, Writer& w);
 void write_group_start(const PartText& v, Writer& w);

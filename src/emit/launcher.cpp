@@ -310,7 +310,8 @@ std::string part_suffix(const VariantText& v, std::size_t part) { return v.parts
 
 // Made by a kernel that is not of this file; what it needs is planned before anything is started.
 bool is_library_step(const PartText& part) {
-  return part.part->kind == fusion::StepKind::Product || part.part->kind == fusion::StepKind::Order;
+  const fusion::StepKind kind = part.part->kind;
+  return kind == fusion::StepKind::Product || kind == fusion::StepKind::Order || kind == fusion::StepKind::Scan;
 }
 
 // Hands something on from kernel to kernel, or may have to pack what a product reads.
@@ -378,7 +379,7 @@ void write_intermediates(const VariantText& v, Writer& w) {
     if (!is_library_step(v.parts[k])) continue;
     write_leftover_results(v.variant->function, v.parts[k], results, w);
     if (v.parts[k].part->kind == fusion::StepKind::Product) write_product(v.parts[k], k + 1, w);
-    else write_order(v.parts[k], k + 1, w);
+    else write_row_step(v.parts[k], k + 1, w);
   }
   for (std::size_t k = 0; k < v.parts.size(); ++k)
     if (v.parts[k].few) write_runs(*v.parts[k].few, part_suffix(v, k), w);
@@ -418,8 +419,9 @@ void write_parts(const VariantText& v, const EmitOptions& options, Writer& w) {
   for (std::size_t k = 0; k < v.parts.size(); ++k) {
     const PartText& part = v.parts[k];
     if (is_library_step(part)) {
-      const bool product = part.part->kind == fusion::StepKind::Product;
-      w.line(std::string("run(launch, ") + (product ? "product" : "order") + std::to_string(k + 1) + ");");
+      const fusion::StepKind kind = part.part->kind;
+      const std::string step = kind == fusion::StepKind::Product ? "product" : kind == fusion::StepKind::Order ? "order" : "sum";
+      w.line("run(launch, " + step + std::to_string(k + 1) + ");");
       continue;
     }
     if (part.few) {

@@ -320,12 +320,14 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
   };
   const bool products = any_part([](const PartText& part) { return part.part->kind == fusion::StepKind::Product; });
   const bool orders = any_part([](const PartText& part) { return part.part->kind == fusion::StepKind::Order; });
+  const bool sums = any_part([](const PartText& part) { return part.part->kind == fusion::StepKind::Scan; });
   const bool runs = any_part([](const PartText& part) { return part.few && part.few->combine; });
   // The device's headers too come before the program's text, whose macros may be called D or T.
   head += std::string("#include <flashlight/flashlight.h>\n") +
           (hopper ? "#include <flashlight/device/hopper.h>\n" : "#include <flashlight/device/device.h>\n") +
           "#include <flashlight/generated/c_entry.h>\n#include <flashlight/generated/launch.h>\n" +
-          (products ? "#include <flashlight/generated/multiply.h>\n" : "") + (runs ? "#include <flashlight/generated/runs.h>\n" : "") + (orders ? "#include <flashlight/generated/sort.h>\n" : "") +
+          (products ? "#include <flashlight/generated/multiply.h>\n" : "") + (runs ? "#include <flashlight/generated/runs.h>\n" : "") +
+          (sums ? "#include <flashlight/generated/running_sum.h>\n" : "") + (orders ? "#include <flashlight/generated/sort.h>\n" : "") +
           (hopper ? "#include <flashlight/generated/tile_source.h>\n#include <flashlight/generated/works.h>\n" : "") + "\n#include <cmath>\n" +
           (tagged ? "#include <type_traits>\n" : "") + "\nnamespace flashlight::generated {\nnamespace {\n";
   for (const Lowered& f : lowered) head += launcher_signature(signature_of(f.variants), f.name) + ";\n";

@@ -2,7 +2,7 @@
 // From a function to kernels: one if it can be; else one for each group of results that go together, and
 // before them kernels for what stands in the way of these and is small, for it varies with queries or with
 // keys only. What cannot be so is done around matrix products: see partition_products.cpp; around
-// orders in any case: see partition_orders.cpp.
+// orders in any case, and around running sums that no kernel has: see partition_rows.cpp.
 #include "fusion/partition.h"
 
 #include <algorithm>
@@ -68,18 +68,32 @@ bool is_compared(const graph::Graph& all, NodeId node) {
   return false;
 }
 
+bool has_scans(const graph::Graph& graph) {
+  for (NodeId id = 0; id < graph.size(); ++id)
+    if (graph[id].op == graph::Op::Scan) return true;
+  return false;
+}
+
 }  // namespace
 
 std::vector<Step> Partition::run(const Function& whole) {
-  bool ordered = false;
-  for (NodeId id = 0; id < whole.graph.size(); ++id) ordered = ordered || is_order(whole.graph[id]);
-  if (ordered) around_orders(whole);
-  else plan(whole_of(whole), true);
+  try {
+    if (!around_rows(whole, false)) plan(whole_of(whole), true);
+  } catch (const Refused& refused) {  // a kernel has running sums along its keys at most
+    const Refused first = refused;
+    if (!has_scans(whole.graph)) throw;
+    planned_.clear();
+    tensors_ = whole.tensors;
+    reason_.reset();
+    try {
+      if (!around_rows(whole, true)) throw first;
+    } catch (const Refused&) { throw first; }
+  }
   std::vector<Step> steps;
   for (Planned& planned : planned_) {
     planned.piece.function.tensors = tensors_;
     steps.push_back({planned.kind, std::make_shared<const Function>(std::move(planned.piece.function)), std::move(planned.plan),
-                     std::move(planned.product), std::move(planned.order), std::move(planned.piece.targets)});
+                     std::move(planned.product), std::move(planned.rows), std::move(planned.piece.targets)});
   }
   return steps;
 }
@@ -373,6 +387,11 @@ std::optional<Reason> reason_of_steps(const std::vector<Step>& steps, std::size_
                   "an order has no law that holds tile by tile, so that it is a step of its own: what it orders is stored before, "
                   "and what uses it comes after",
                   "", place_of(*order)};
+  if (const Step* sum = first_of(steps, StepKind::Scan))
+    return Reason{"running-sum",
+                  "a running sum of what is no score is made once, by a kernel of its own: what it sums is stored before, and the sums are "
+                  "read as a tensor",
+                  "", place_of(*sum)};
   if (const Step* product = first_of(steps, StepKind::Product))
     return Reason{"matrix-product",
                   "a matrix product with a weight is made once, by a library, not again for every tile of a kernel", "",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a function is taken apart into steps: what partition.cpp, partition_products.cpp and partition_orders.cpp share.
+// How a function is taken apart into steps: what partition.cpp, partition_products.cpp and partition_rows.cpp share.
 #pragma once
 #include <optional>
 
@@ -31,7 +31,7 @@ class Partition {
     StepKind kind = StepKind::Kernel;
     KernelPlan plan;
     ProductPlan product = {};
-    OrderPlan order = {};
+    RowsPlan rows = {};
     bool is_kernel() const { return kind == StepKind::Kernel; }
   };
 
@@ -79,14 +79,15 @@ class Partition {
   // The tensor that lies in memory as the piece's one value does, if there is one: its index is affine.
   static std::optional<ProductSide> as_it_lies(const Piece& piece);
 
-  // partition_orders.cpp
+  // partition_rows.cpp
 
-  // Orders become steps of their own, with what they order written before; then the rest.
-  void around_orders(const graph::Function& whole);
-  struct Orders;
-  // What the order reads, over its rows' axes and the elements.
-  ProductSide source_of(Orders& orders, graph::NodeId order);
-  void add_order(Orders& orders, const std::vector<graph::NodeId>& nodes);
+  // Orders, and running sums of what is no score, become steps of their own, with what they read written before; then the rest.
+  // False, with nothing planned, where there is none.
+  bool around_rows(const graph::Function& whole, bool sums);
+  struct RowSteps;
+  // What the order or running sum reads, over its rows' axes and the elements.
+  ProductSide source_of(RowSteps& steps, graph::NodeId node);
+  void add_row_step(RowSteps& steps, const std::vector<graph::NodeId>& nodes);
 
   std::vector<graph::TensorParam> tensors_;  // the whole function's, then the intermediates
   const PlanOptions& options_;

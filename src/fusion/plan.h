@@ -120,7 +120,7 @@ struct Target {
   bool is_part() const;
 };
 
-// What a product or an order reads: a tensor parameter, at `index` over the step's axes, in which it is affine.
+// What a product or a step over rows reads: a tensor parameter, at `index` over the step's axes, in which it is affine.
 struct ProductSide {
   int tensor = -1;
   std::vector<graph::Sym> index;
@@ -133,9 +133,9 @@ struct ProductPlan {
   ProductSide left, right;
 };
 
-// The first `count` elements of each row of a tensor in order. The step's outputs are Sort and Order nodes: elements, or where
-// they stand in the row.
-struct OrderPlan {
+// Rows of a tensor as a whole. Of an order, the first `count` elements: the step's outputs are Sort and Order nodes, elements or where
+// they stand in the row. Of a running sum all: the output is a Scan node.
+struct RowsPlan {
   graph::Shape extents;                  // the axes that tell rows apart, then the elements of a row
   ProductSide source;                    // over these
   graph::Sym count;
@@ -148,6 +148,7 @@ enum class StepKind : std::uint8_t {
   Product,  // a matrix product, made by a library
   Order,    // rows brought into order: a kernel of the library, since no law makes it tile by tile
   Group,    // maps and small reductions, element by element: a generated kernel without a sweep
+  Scan,     // running sums along rows of what is no score: a kernel of the library, made once and not in every CTA
 };
 
 // `function` is what the step computes: its outputs are the step's, its tensor parameters those of the whole function and
@@ -155,9 +156,9 @@ enum class StepKind : std::uint8_t {
 struct Step {
   StepKind kind = StepKind::Kernel;
   std::shared_ptr<const graph::Function> function;
-  KernelPlan plan;              // of a Product and an Order nothing; of a Group the loops
+  KernelPlan plan;              // of a Kernel; of a Group the loops
   ProductPlan product = {};
-  OrderPlan order = {};
+  RowsPlan rows = {};           // of an Order and a Scan
   std::vector<Target> targets = {};  // of each output
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Launch::order: what the kernel that orders rows is told. See flashlight/generated/order.h.
+// Launch::order, Launch::running_sum: what the kernels that take rows as a whole are told. See flashlight/generated/order.h.
 #include <algorithm>
 
 #include "flashlight/device/order.h"
@@ -7,9 +7,8 @@
 
 namespace flashlight::generated {
 
-Ordering Launch::order(int source, long long start, const Tensor& values, const Tensor& positions, bool pack,
-                       std::initializer_list<OrderAxis> axes, const OrderAxis& element, long long count,
-                       bool descending, int multiprocessors) {
+Ordering Launch::rows_of(int source, long long start, const Tensor& values, const Tensor& positions, bool pack,
+                         std::initializer_list<OrderAxis> axes, const OrderAxis& element, int multiprocessors) {
   constexpr int kCtasPerSm = 4;
   const auto data = [](const Tensor& t) { return t.defined() ? const_cast<void*>(t.raw()) : nullptr; };
   const auto type = [](const Tensor& t) { return t.defined() ? static_cast<int>(t.dtype()) : 0; };
@@ -17,9 +16,6 @@ Ordering Launch::order(int source, long long start, const Tensor& values, const 
     return t.defined() ? t.stride(static_cast<std::int64_t>(axis)) : 0;
   };
   const Bound& b = bound_[static_cast<std::size_t>(source)];
-  if (count < 0 || count > element.size)
-    fail("the first " + std::to_string(count) + " of " + std::to_string(element.size) +
-         " elements are asked for, in order");
   Ordering p;
   const auto bytes = static_cast<long long>(element_size(b.tensor.dtype()));
   p.source = static_cast<const char*>(b.tensor.raw()) + start * bytes;
@@ -35,18 +31,36 @@ Ordering Launch::order(int source, long long start, const Tensor& values, const 
                    step(positions, k)});
   all.insert(all.end(), axes.begin(), axes.end());
   std::erase_if(all, [](const OrderAxis& axis) { return axis.size == 1; });
-  if (all.size() > Ordering::kMostAxes) fail("rows to be ordered are told apart by more than 12 axes");
+  if (all.size() > Ordering::kMostAxes) fail("rows to be ordered or summed are told apart by more than 12 axes");
   std::copy(all.begin(), all.end(), p.axis);
   p.axes = static_cast<int>(all.size());
   for (const OrderAxis& axis : all) p.rows *= axis.size;
   p.element = element;
   p.length = narrow(element.size);
+  p.ctas = static_cast<int>(std::min<long long>(p.rows, 1ll * kCtasPerSm * multiprocessors));
+  return p;
+}
+
+Ordering Launch::order(int source, long long start, const Tensor& values, const Tensor& positions, bool pack,
+                       std::initializer_list<OrderAxis> axes, const OrderAxis& element, long long count,
+                       bool descending, int multiprocessors) {
+  if (count < 0 || count > element.size)
+    fail("the first " + std::to_string(count) + " of " + std::to_string(element.size) +
+         " elements are asked for, in order");
+  Ordering p = rows_of(source, start, values, positions, pack, axes, element, multiprocessors);
   p.count = narrow(count);
   p.descending = descending;
-  if (p.rows == 0 || count == 0) return p;  // nothing to be launched
-  p.ctas = static_cast<int>(std::min<long long>(p.rows, 1ll * kCtasPerSm * multiprocessors));
-  if (element.size > Ordering::kMostShared)
+  if (count == 0) p.ctas = 0;
+  if (p.ctas > 0 && element.size > Ordering::kMostShared)
     p.scratch = reserve(static_cast<std::size_t>(p.ctas * device::OrderedRow<false>::bytes(element.size)));
+  return p;
+}
+
+RunningSum Launch::running_sum(int source, long long start, const Tensor& sums, bool pack, std::initializer_list<OrderAxis> axes,
+                               const OrderAxis& element, int multiprocessors) {
+  RunningSum p{rows_of(source, start, sums, Tensor{}, pack, axes, element, multiprocessors)};
+  p.integers = !is_floating(sums.dtype());
+  if (element.size == 0) p.rows.ctas = 0;
   return p;
 }
 

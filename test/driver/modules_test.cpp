@@ -119,6 +119,28 @@ TEST(Modules, AnOrderCutsTheFunctionAndTheReportSaysWhere) {
   EXPECT_EQ(count(text, "= launch.order("), 1u);
 }
 
+TEST(Modules, ARunningSumOfWhatIsNoScoreIsAStepOfItsOwn) {
+  Folder folder;
+  folder.write("m.cpp", R"(#include <flashlight/flashlight.h>
+using namespace flashlight;
+Tensor fading(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& gates) {
+  Tensor faded = cumsum(gates, -1);
+  Tensor scores = matmul(q, k.transpose(-2, -1)) + faded.unsqueeze(-1) - faded.unsqueeze(-2);
+  return matmul(softmax(scores, -1), v);
+}
+)");
+  const Ended run = folder.translate({"m.cpp", "-o", "m.cu", "--report", "r.json", "--explain", "fading"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(run.err.find("'fading' is partial, 1 fused kernel, 0 matrix products, 1 running sum and 0 generated kernels"), std::string::npos)
+      << run.err;
+  const json f = json::parse(folder.read("r.json"))["functions"][0];
+  EXPECT_EQ(f["reason"]["id"], "running-sum");
+  EXPECT_EQ(f["reason"]["location"]["line"], 4);
+  ASSERT_EQ(f["kernels"][0]["kind"], "scan") << f;
+  EXPECT_NE(run.out.find("  Running sum by running_sum_sm80\n"), std::string::npos) << run.out;
+  EXPECT_EQ(count(folder.read("m.cu"), "= launch.running_sum("), 1u);
+}
+
 TEST(Modules, ExplainedInWords) {
   Folder folder;
   folder.write("m.cpp", kModule);

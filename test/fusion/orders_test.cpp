@@ -55,8 +55,8 @@ TEST(Orders, ScoresAreStoredForTheOrderAndMadeAgainByTheKernel) {
   EXPECT_EQ(planned.plan.reason->id, "opaque");
   const Step &order = planned.plan.steps[2], &kernel = planned.plan.steps[3];
   EXPECT_EQ(order.function->graph[order.function->outputs[0].value.node].op, Op::Sort);
-  EXPECT_TRUE(order.order.count.is_integer(4));
-  EXPECT_TRUE(order.order.descending);
+  EXPECT_TRUE(order.rows.count.is_integer(4));
+  EXPECT_TRUE(order.rows.descending);
   EXPECT_GT(kernel.plan.sweeps.size(), 0u);
   EXPECT_TRUE(reads(*kernel.function, "a") && reads(*kernel.function, "b"));  // scores of its own
   EXPECT_TRUE(reads(*kernel.function, "scores"));                             // for the comparison
@@ -117,7 +117,7 @@ TEST(Orders, AnArgmaxIsTheFirstOfAnOrder) {
     return {attention(t), T(scores_of(t[0], t[1])).op("argmax", Sym(-1), graph::flag(false))};
   });
   EXPECT_EQ(kinds_of(planned), (Kinds{StepKind::Product, StepKind::Order, StepKind::Kernel}));
-  EXPECT_TRUE(planned.plan.steps[1].order.count.is_integer(1));
+  EXPECT_TRUE(planned.plan.steps[1].rows.count.is_integer(1));
 }
 
 TEST(Orders, AProjectionIsOrderedBeforeTheAttention) {

@@ -57,9 +57,10 @@ std::vector<std::string> marked(const std::string& text) {
   return names;
 }
 
-// Modules, and the steps that they take: f a fused kernel, p a matrix product, g a generated kernel, o an order.
+// Modules, and the steps that they take: f a fused kernel, p a matrix product, g a generated kernel, o an order, s running sums.
 const std::map<std::string, std::string> kModules{
-    {"transformer_block", "gpppfpg"}, {"row_attention", "gppgpppfpg"}, {"topk_attention", "pgof"}, {"kept_keys", "of"}};
+    {"transformer_block", "gpppfpg"}, {"row_attention", "gppgpppfpg"}, {"topk_attention", "pgof"}, {"kept_keys", "of"},
+    {"forget_by_gates", "gsf"}, {"documents_by_ends", "sf"}, {"state_space", "gsf"}};
 
 std::string steps_of(const json& function) {
   std::string text;
@@ -80,8 +81,8 @@ TEST_P(Report, SaysWhatBecameOfEveryMarkedFunction) {
     if (const auto module = kModules.find(name); module != kModules.end()) {
       ++modules;
       EXPECT_EQ(f["status"], "partial") << name;
-      const bool cut = module->second.find('o') != std::string::npos;
-      EXPECT_EQ(f["reason"]["id"], cut ? "opaque" : "matrix-product") << name;
+      const auto has = [&](char step) { return module->second.find(step) != std::string::npos; };
+      EXPECT_EQ(f["reason"]["id"], has('o') ? "opaque" : has('s') ? "running-sum" : "matrix-product") << name;
       EXPECT_EQ(steps_of(f), module->second) << name;
       EXPECT_EQ(f["totals"]["kernels_fused"], module->second.size());
       EXPECT_GT(f["totals"]["kernels_unfused"], module->second.size());

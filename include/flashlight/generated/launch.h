@@ -83,6 +83,9 @@ class Launch {
   Ordering order(int source, long long start, const Tensor& values, const Tensor& positions, bool pack,
                  std::initializer_list<OrderAxis> axes, const OrderAxis& element, long long count, bool descending,
                  int multiprocessors);
+  // Declares, after the intermediates, the running sums of a parameter's rows, described as those of an order are.
+  RunningSum running_sum(int source, long long start, const Tensor& sums, bool pack, std::initializer_list<OrderAxis> axes,
+                         const OrderAxis& element, int multiprocessors);
   // The distance in memory of the parameter's neighbours along an axis, counted behind the pack; 0 where it broadcasts.
   long long stride(int parameter, int axis) const;
   // How the kernel for few queries is to run, if at all. `rows`: queries that share keys, in all groups of `heads`; `batch`:
@@ -162,6 +165,9 @@ class Launch {
     std::int64_t position(std::size_t axis) const;  // of axes[axis] in the tensor; negative where the tensor lacks it
     long long size(std::size_t axis) const;         // 1 where the tensor lacks it
   };
+  // What an order and running sums have in common: the rows and their elements.
+  Ordering rows_of(int source, long long start, const Tensor& values, const Tensor& positions, bool pack,
+                   std::initializer_list<OrderAxis> axes, const OrderAxis& element, int multiprocessors);
   // The next piece of the workspace, or memory of its own.
   void* reserve(std::size_t bytes);
   void bind_pack();

@@ -31,4 +31,10 @@ struct Ordering {
   void* scratch = nullptr;  // of each CTA, where rows are longer than kMostShared
 };
 
+// Of each row the running sums, all of them, go to `rows.values`.
+struct RunningSum {
+  Ordering rows;
+  bool integers = false;
+};
+
 }  // namespace flashlight::generated

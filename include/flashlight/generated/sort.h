@@ -4,6 +4,7 @@
 
 #include "flashlight/device/order.h"
 #include "flashlight/generated/launch.h"
+#include "flashlight/generated/row_places.h"
 
 namespace flashlight::generated {
 namespace {
@@ -16,27 +17,19 @@ template <bool SHARED> FL_KERNEL(device::kOrderThreads) sort_sm80(FL_PARAMS(Orde
   const Row elements{memory, p.length};
   const device::AuxTensor source{p.source, p.source_type};
   for (long long row = device::block_index(); row < p.rows; row += device::grid_size()) {
-    long long rest = row, from = 0, to_values = 0, to_positions = 0;
-    for (int k = p.axes; k-- > 0;) {
-      const OrderAxis& axis = p.axis[k];
-      const long long at = rest % axis.size;
-      from += at * axis.source;
-      to_values += at * axis.values;
-      to_positions += at * axis.positions;
-      rest /= axis.size;
-    }
+    const RowPlaces at = places_of(p, row);
     for (int i = device::thread_index(); i < p.length; i += device::kOrderThreads)
-      elements.set(i, device::order_key(source, from + i * p.element.source, p.descending), i);
+      elements.set(i, device::order_key(source, at.source + i * p.element.source, p.descending), i);
     device::sync_threads();
     if (p.count == 1) elements.find_first();
     else elements.sort();
     for (int i = device::thread_index(); i < p.count; i += device::kOrderThreads) {
       const int place = elements.place(i);
       if (p.values)
-        device::copy_element(p.values, p.values_type, to_values + i * p.element.values, source,
-                             from + place * p.element.source);
+        device::copy_element(p.values, p.values_type, at.values + i * p.element.values, source,
+                             at.source + place * p.element.source);
       if (p.positions)
-        device::store_int(p.positions, p.positions_type, to_positions + i * p.element.positions, place);
+        device::store_int(p.positions, p.positions_type, at.positions + i * p.element.positions, place);
     }
     device::sync_threads();  // before the next row takes its place
   }
