@@ -9,16 +9,19 @@
 namespace flashlight::device {
 
 // Reductions of f(0), f(1), .. f(n - 1), by the calling lane alone.
-// A sum is one of sums of eight: a score may be one over a hundred features, and an exponential shows every error of it.
+// A score may be a sum over a hundred features, and an exponential shows every error of it: sums of eight are added up with what each
+// addition rounds off carried along, as long as they are finite (Kahan 1965).
 template <class R, class F> FL_DEVICE R sum_of(int n, F f) {
   constexpr int kTogether = 8;
-  R result{};
+  R result{}, excess{};
   FL_NO_UNROLL
   for (int first = 0; first < n; first += kTogether) {
     R part{};
     FL_NO_UNROLL
     for (int k = first; k < least(first + kTogether, n); ++k) part += f(k);
-    result += part;
+    const R term = part - excess, sum = result + term;
+    excess = sum - sum == R{} ? (sum - result) - term : R{};
+    result = sum;
   }
   return result;
 }
