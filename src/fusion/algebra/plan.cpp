@@ -48,6 +48,41 @@ std::vector<Expr> knowns_used(const Sweep& s) {
   return out;
 }
 
+// An extremum over the keys known from an earlier sweep, or the largest or least of several.
+bool is_known_extremum(Expr e) {
+  if (e.is(Op::kMax2) || e.is(Op::kMin2)) return is_known_extremum(e.arg(0)) && is_known_extremum(e.arg(1));
+  return e.is(Op::kKnown) && (e.arg(0).is(Op::kReduceMax) || e.arg(0).is(Op::kReduceMin));
+}
+
+// The known extrema that elements of a later sweep are compared with, to see whether they attain them.
+void append_compared(Expr e, std::set<Expr>& seen, std::vector<Expr>& out) {
+  if (!e || !seen.insert(e).second) return;
+  for (Expr a : e.args()) append_compared(a, seen, out);
+  if (!e.is(Op::kEq) && !e.is(Op::kGe) && !e.is(Op::kGt)) return;
+  for (Expr side : e.args()) {
+    if (!is_known_extremum(side)) continue;
+    for (Expr k : collect(side, {Op::kKnown})) out.push_back(k.arg(0));
+  }
+}
+
+bool is_state_itself(Expr e) {
+  if (e.is(Op::kMul) && e.args().size() == 2 && e.arg(0).is_constant(-1)) return is_state(e.arg(1).op());
+  return is_state(e.op());
+}
+
+std::vector<Expr> compared_in(const Sweep& s) {
+  std::set<Expr> seen;
+  std::vector<Expr> out;
+  for (const Plain& p : s.plain) append_compared(p.value, seen, out);
+  for (const Scan& x : s.scans) append_compared(x.value, seen, out);
+  for (const Accumulator& a : s.accumulators) {
+    append_compared(a.guard, seen, out);
+    append_compared(a.product, seen, out);
+    for (const Exponent& e : a.exponents) append_compared(e.u, seen, out);
+  }
+  return out;
+}
+
 std::string more_sweeps(int most) {
   return "more than " + std::to_string(most) + (most == 1 ? " sweep" : " sweeps") + " over the keys would be needed, the last for ";
 }
@@ -64,7 +99,7 @@ class Planning {
         plan_.sweeps.push_back(sweep(outputs_));
         share_columns();
         drop_unused_targets();
-        return std::move(plan_);
+        break;
       } catch (const Inseparable& e) {
         last = e.refusal;
       }
@@ -76,11 +111,26 @@ class Planning {
       plan_.sweeps.push_back(sweep(next));
       make_known(next);
     }
+    refuse_inexact_comparisons();
+    return std::move(plan_);
   }
 
  private:
   static int column_sums(const Sweep& s) {
     return static_cast<int>(std::count_if(s.accumulators.begin(), s.accumulators.end(), [](const Accumulator& a) { return !a.exact_sum; }));
+  }
+
+  // max(c x + r) is c max(x) + r, but not to the last bit: no element might equal it.
+  void refuse_inexact_comparisons() const {
+    for (const Sweep& later : plan_.sweeps)
+      for (Expr extremum : compared_in(later))
+        for (const Sweep& s : plan_.sweeps)
+          for (std::size_t t = 0; t < s.targets.size(); ++t)
+            if (s.targets[t] == extremum && !is_state_itself(s.fixups[t]))
+              throw Inseparable(Reason::kComparisonWithReduction,
+                                      "scores are compared with an extremum of theirs that is made from one of a part of them, and so rounds otherwise: " +
+                                          to_string(extremum),
+                                      extremum);
   }
 
   // The outputs have just been planned in one more sweep. See kMostColumnSums.
