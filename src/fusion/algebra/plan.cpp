@@ -59,8 +59,10 @@ void append_compared(Expr e, std::set<Expr>& seen, std::vector<Expr>& out) {
   if (!e || !seen.insert(e).second) return;
   for (Expr a : e.args()) append_compared(a, seen, out);
   if (!e.is(Op::kEq) && !e.is(Op::kGe) && !e.is(Op::kGt)) return;
+  const bool of_elements =
+      std::any_of(e.args().begin(), e.args().end(), [](Expr a) { return (a.node().kind & kKeyed) != 0; });
   for (Expr side : e.args()) {
-    if (!is_known_extremum(side)) continue;
+    if (!of_elements || !is_known_extremum(side)) continue;
     for (Expr k : collect(side, {Op::kKnown})) out.push_back(k.arg(0));
   }
 }
@@ -84,7 +86,8 @@ std::vector<Expr> compared_in(const Sweep& s) {
 }
 
 std::string more_sweeps(int most) {
-  return "more than " + std::to_string(most) + (most == 1 ? " sweep" : " sweeps") + " over the keys would be needed, the last for ";
+  return "more than " + std::to_string(most) + (most == 1 ? " sweep" : " sweeps") +
+         " over the keys would be needed, the last for ";
 }
 
 class Planning {
@@ -100,9 +103,7 @@ class Planning {
         share_columns();
         drop_unused_targets();
         break;
-      } catch (const Inseparable& e) {
-        last = e.refusal;
-      }
+      } catch (const Inseparable& e) { last = e.refusal; }
       plan_.because.push_back(std::string(reason_id(last.reason)) + ": " + last.text);
       const std::vector<Expr> next = separable_reductions_of_failures();
       if (next.empty()) throw Inseparable(last.reason, last.text, last.at);
@@ -117,7 +118,8 @@ class Planning {
 
  private:
   static int column_sums(const Sweep& s) {
-    return static_cast<int>(std::count_if(s.accumulators.begin(), s.accumulators.end(), [](const Accumulator& a) { return !a.exact_sum; }));
+    return static_cast<int>(std::count_if(s.accumulators.begin(), s.accumulators.end(),
+                                          [](const Accumulator& a) { return !a.exact_sum; }));
   }
 
   // max(c x + r) is c max(x) + r, but not to the last bit: no element might equal it.
@@ -128,16 +130,18 @@ class Planning {
           for (std::size_t t = 0; t < s.targets.size(); ++t)
             if (s.targets[t] == extremum && !is_state_itself(s.fixups[t]))
               throw Inseparable(Reason::kComparisonWithReduction,
-                                      "scores are compared with an extremum of theirs that is made from one of a part of them, and so rounds otherwise: " +
-                                          to_string(extremum),
-                                      extremum);
+                                "scores are compared with an extremum of theirs that is made from one of a "
+                                "part of them, and so rounds otherwise: " +
+                                    to_string(extremum),
+                                extremum);
   }
 
   // The outputs have just been planned in one more sweep. See kMostColumnSums.
   void share_columns() {
     const int alone = column_sums(plan_.sweeps.back());
     if (alone <= kMostColumnSums || options_.strict_nan) return;
-    if (Sweep joined = sweep(outputs_, true); column_sums(joined) < alone) plan_.sweeps.back() = std::move(joined);
+    if (Sweep joined = sweep(outputs_, true); column_sums(joined) < alone)
+      plan_.sweeps.back() = std::move(joined);
     const int one = column_sums(plan_.sweeps.back());
     if (one <= kMostColumnSums || static_cast<int>(plan_.sweeps.size()) >= options_.max_sweeps) return;
     std::vector<Expr> statistics;
@@ -155,7 +159,8 @@ class Planning {
       return;
     }
     plan_.because.push_back("many-accumulators: one sweep would keep " + std::to_string(one) +
-                            " sums over the output columns, where two keep " + std::to_string(two) + " at most");
+                            " sums over the output columns, where two keep " + std::to_string(two) +
+                            " at most");
     plan_.sweeps.back() = std::move(first);
     plan_.sweeps.push_back(std::move(second));
   }
@@ -212,9 +217,7 @@ class Planning {
     try {
       sweep({reduction});
       return true;
-    } catch (const Inseparable&) {
-      return false;
-    }
+    } catch (const Inseparable&) { return false; }
   }
 
   // The reductions that a failing one uses directly and that this sweep can compute.
@@ -248,9 +251,7 @@ class Planning {
 std::variant<Plan, Refusal> plan(Arena& arena, const std::vector<Expr>& outputs, const PlanOptions& options) {
   try {
     return Planning(arena, outputs, options).run();
-  } catch (const Inseparable& e) {
-    return e.refusal;
-  }
+  } catch (const Inseparable& e) { return e.refusal; }
 }
 
 }  // namespace flashlight::fusion::algebra
