@@ -10,7 +10,8 @@ namespace distribute {
 struct squared_distance {
   static Tensor pattern(Tensor q, Tensor k) { return square(q.unsqueeze(-2) - k.unsqueeze(-3)).sum(-1); }
   static Tensor replacement(Tensor q, Tensor k) {
-    return square(q).sum(-1).unsqueeze(-1) + square(k).sum(-1).unsqueeze(-2) - 2 * matmul(q, k.transpose(-2, -1));
+    return square(q).sum(-1).unsqueeze(-1) + square(k).sum(-1).unsqueeze(-2) -
+           2 * matmul(q, k.transpose(-2, -1));
   }
 };
 
@@ -18,12 +19,13 @@ struct squared_distance {
 struct squared_sum {
   static Tensor pattern(Tensor q, Tensor k) { return square(q.unsqueeze(-2) + k.unsqueeze(-3)).sum(-1); }
   static Tensor replacement(Tensor q, Tensor k) {
-    return square(q).sum(-1).unsqueeze(-1) + square(k).sum(-1).unsqueeze(-2) + 2 * matmul(q, k.transpose(-2, -1));
+    return square(q).sum(-1).unsqueeze(-1) + square(k).sum(-1).unsqueeze(-2) +
+           2 * matmul(q, k.transpose(-2, -1));
   }
 };
 
-// (w / l + b) v = (w v) / l + b v, for weights w that are exponentials: each normalised map gets a product of its own, and
-// its division leaves the loop over the keys.
+// (w / l + b) v = (w v) / l + b v, for weights w that are exponentials: each normalised map gets a product of
+// its own, and its division leaves the loop over the keys.
 struct normalised_weights {
   static Tensor pattern(Tensor x, Tensor r, Tensor b, Tensor v) {
     return ((exp(x) * r.unsqueeze(-1) + b) * v).sum(-1);

@@ -8,8 +8,8 @@ using rule::Masked;
 
 namespace stabilise {
 
-// exp(x) / sum exp(x) = exp(x - c) / sum exp(x - c) for every c that is constant along the row; with c = max x no
-// exponential exceeds 1.
+// exp(x) / sum exp(x) = exp(x - c) / sum exp(x - c) for every c that is constant along the row; with c = max
+// x no exponential exceeds 1.
 struct stable_softmax {
   static Tensor pattern(Masked x) {
     Tensor e = exp(x);
@@ -21,7 +21,8 @@ struct stable_softmax {
   }
 };
 
-// The same where the division follows the weighted sum: sum exp(x) v / sum exp(x) = sum exp(x - c) v / sum exp(x - c).
+// The same where the division follows the weighted sum: sum exp(x) v / sum exp(x) = sum exp(x - c) v / sum
+// exp(x - c).
 struct stable_weighted_mean {
   static Tensor pattern(Masked x, Tensor v) {
     Tensor e = exp(x);
@@ -46,8 +47,8 @@ struct stable_logsumexp {
 
 namespace fold {
 
-// x + r - max(x + r) = x - max x for r constant along the row, so that softmax does not see it. Not where r may be -inf: a row
-// that it masks must stay masked.
+// x + r - max(x + r) = x - max x for r constant along the row, so that softmax does not see it. Not where r
+// may be -inf: a row that it masks must stay masked.
 struct row_shift {
   static Tensor pattern(Masked x, Finite r) {
     Tensor shifted = x + r.unsqueeze(-1);

@@ -17,10 +17,12 @@ struct Frames {
 
 // Points of each residue, [B, H, N, P, 3], from the residues' frames to the common one, and back.
 static Tensor to_common(const Frames& frames, const Tensor& points) {
-  return einsum("bnxy,bhnpy->bhnpx", {frames.rotation, points}) + frames.translation.unsqueeze(1).unsqueeze(-2);
+  return einsum("bnxy,bhnpy->bhnpx", {frames.rotation, points}) +
+         frames.translation.unsqueeze(1).unsqueeze(-2);
 }
 static Tensor to_own(const Frames& frames, const Tensor& points) {
-  return einsum("bnyx,bhnpy->bhnpx", {frames.rotation, points - frames.translation.unsqueeze(1).unsqueeze(-2)});
+  return einsum("bnyx,bhnpy->bhnpx",
+                {frames.rotation, points - frames.translation.unsqueeze(1).unsqueeze(-2)});
 }
 
 struct Attended {
@@ -29,7 +31,8 @@ struct Attended {
   Tensor pairs;     // [B, H, N, C]
 };
 
-// q, k, v: [B, H, N, D]   *_points: [B, H, N, P, 3]   pair_bias: [B, H, N, N]   pairs: [B, N, N, C]   weight: [H]
+// q, k, v: [B, H, N, D]   *_points: [B, H, N, P, 3]   pair_bias: [B, H, N, N]   pairs: [B, N, N, C]   weight:
+// [H]
 FLASHLIGHT_FUSE Attended invariant_point_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                                    const Tensor& q_points, const Tensor& k_points,
                                                    const Tensor& v_points, const Tensor& pair_bias,
@@ -55,7 +58,8 @@ int main(int argc, char** argv) {
            v = c.randn({c.b(), c.h(), n, d});
     Tensor q_points = c.randn({c.b(), c.h(), n, points, 3}), k_points = c.randn({c.b(), c.h(), n, points, 3}),
            v_points = c.randn({c.b(), c.h(), n, 2 * points, 3});
-    Tensor pair_bias = c.randn({c.b(), c.h(), n, n}), pairs = c.randn({c.b(), n, n, 24}), weight = c.randn({c.h()});
+    Tensor pair_bias = c.randn({c.b(), c.h(), n, n}), pairs = c.randn({c.b(), n, n, 24}),
+           weight = c.randn({c.h()});
     // Any matrix is a frame to the arithmetic; a small one keeps distances moderate.
     Tensor rotation = c.randn({c.b(), n, 3, 3}) * 0.3, translation = c.randn({c.b(), n, 3}) * 0.3;
     c.compare([&](const sample::Cast& cast) {

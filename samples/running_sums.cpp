@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sums over the tokens so far, which scores and masks then read at queries and keys: gates, documents, a state space.
+// Sums over the tokens so far, which scores and masks then read at queries and keys: gates, documents, a
+// state space.
 #include <flashlight/flashlight.h>
 
 #include "sample.h"
@@ -12,14 +13,16 @@ static Tensor scores_of(const Tensor& q, const Tensor& k) {
 }
 
 // Forgetting attention from its gates. q, k, v: [B, H, S, D]   gates: [B, H, S]
-FLASHLIGHT_FUSE Tensor forget_by_gates(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& gates) {
+FLASHLIGHT_FUSE Tensor forget_by_gates(const Tensor& q, const Tensor& k, const Tensor& v,
+                                       const Tensor& gates) {
   Tensor faded = cumsum(log_sigmoid(gates), -1);
   Tensor scores = scores_of(q, k) + faded.unsqueeze(-1) - faded.unsqueeze(-2);
   return matmul(softmax(where(keys_of(k) <= rows_of(q), scores, -INFINITY), -1), v);
 }
 
 // Documents that end with a token of their own. ends: bool [B, S]
-FLASHLIGHT_FUSE Tensor documents_by_ends(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& ends) {
+FLASHLIGHT_FUSE Tensor documents_by_ends(const Tensor& q, const Tensor& k, const Tensor& v,
+                                         const Tensor& ends) {
   assume(ends.dim() == 2);
   Tensor number = ends.cumsum(-1) - ends.to(kInt64);  // how many have ended before each token
   Tensor same = number.unsqueeze(-1) == number.unsqueeze(-2);
@@ -27,7 +30,8 @@ FLASHLIGHT_FUSE Tensor documents_by_ends(const Tensor& q, const Tensor& k, const
   return matmul(softmax(where(keep, scores_of(q, k), -INFINITY), -1), v);
 }
 
-// A selective state space in its attention form. c, b: [B, H, S, N]   x: [B, H, S, P]   steps: [B, H, S]   rates: [H]
+// A selective state space in its attention form. c, b: [B, H, S, N]   x: [B, H, S, P]   steps: [B, H, S]
+// rates: [H]
 FLASHLIGHT_FUSE Tensor state_space(const Tensor& c, const Tensor& b, const Tensor& x, const Tensor& steps,
                                    const Tensor& rates) {
   assume(rates.dim() == 1);
@@ -44,7 +48,8 @@ int main(int argc, char** argv) {
     c.compare("gates", [&](const Cast& cast) {
       return forget_by_gates(cast(q), cast(k), cast(v), gates.to(kFloat32).to(cast(q).device()));
     });
-    c.compare("documents", [&](const Cast& cast) { return documents_by_ends(cast(q), cast(k), cast(v), cast(ends)); });
+    c.compare("documents",
+              [&](const Cast& cast) { return documents_by_ends(cast(q), cast(k), cast(v), cast(ends)); });
     Tensor steps = sigmoid(c.randn({c.b(), c.h(), c.sq()})), rates = c.randn({c.h()});
     c.compare("state space", [&](const Cast& cast) {
       return state_space(cast(q), cast(k), cast(v), steps.to(kFloat32).to(cast(q).device()), cast(rates));

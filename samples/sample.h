@@ -89,9 +89,9 @@ class Case {
 
   // run(cast) calls the program on cast inputs and returns its Tensor, or a pair, tuple or array of them. It
   // is called in float64 on the CPU (the reference r), in the case's dtype on the CPU (eager, e), and in that
-  // dtype on the device (fused, f). For every output max|f - r| <= 1.5 max|e - r| + ulp(max|r|) must hold (4 ulp
-  // for float32, where e itself may be exact by luck).
-  // `label` tells several comparisons of a sample apart.
+  // dtype on the device (fused, f). For every output max|f - r| <= 1.5 max|e - r| + ulp(max|r|) must hold (4
+  // ulp for float32, where e itself may be exact by luck). `label` tells several comparisons of a sample
+  // apart.
   template <class Callable> void compare(const char* label, const Callable& run) {
     compare_runs(label, &run, [](const void* callable, const Cast& cast) {
       return detail::results((*static_cast<const Callable*>(callable))(cast));

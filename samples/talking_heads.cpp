@@ -23,10 +23,12 @@ FLASHLIGHT_FUSE Tensor talking_heads(const Tensor& q, const Tensor& k, const Ten
 int main(int argc, char** argv) {
   return sample::run(argc, argv, [](sample::Case& c) {
     const int64_t h = 4, d = 32;
-    Tensor q = c.randn({c.b(), h, c.sq(), d}), k = c.randn({c.b(), h, c.sk(), d}), v = c.randn({c.b(), h, c.sk(), d});
+    Tensor q = c.randn({c.b(), h, c.sq(), d}), k = c.randn({c.b(), h, c.sk(), d}),
+           v = c.randn({c.b(), h, c.sk(), d});
     Tensor before = c.randn({h, h}) * 0.5, after = c.randn({h, h}) * 0.5;
     using sample::Cast;
-    c.compare("scores", [&](const Cast& cast) { return mixed_scores(cast(q), cast(k), cast(v), cast(before)); });
+    c.compare("scores",
+              [&](const Cast& cast) { return mixed_scores(cast(q), cast(k), cast(v), cast(before)); });
     c.compare("scores and weights", [&](const Cast& cast) {
       return talking_heads(cast(q), cast(k), cast(v), cast(before), cast(after));
     });

@@ -76,8 +76,8 @@ Verdict judge(const Tensor& r, const Tensor& e, const Tensor& f, DType storage, 
         std::isfinite(fs[k]) ? std::abs(fs[k] - rs[k]) : std::numeric_limits<double>::infinity();
     v.fused_error = std::max(v.fused_error, error);
   }
-  // In float32 both runs round as finely, and over the few results of a small case the eager run's largest error is
-  // a matter of luck: it may be exact where another order of the same sums is not.
+  // In float32 both runs round as finely, and over the few results of a small case the eager run's largest
+  // error is a matter of luck: it may be exact where another order of the same sums is not.
   const double ulps = storage == DType::kFloat32 ? 4 : 1;
   v.allowed = 1.5 * v.eager_error + ulps * ulp(largest, storage);
   if (v.failure.empty() && !(v.fused_error <= v.allowed))

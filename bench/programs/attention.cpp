@@ -46,9 +46,10 @@ FLASHLIGHT_FUSE Tensor prefix_lm(const Tensor& q, const Tensor& k, const Tensor&
   return flex_attention(q, k, v, unchanged, seen, {.enable_gqa = true});
 }
 
-// document: [B, S], the number of each token's document. First every token of it, as in Flashlight's own benchmark; then causal
-// inside it, as attention-gym's mask is.
-FLASHLIGHT_FUSE Tensor document_mask(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& document) {
+// document: [B, S], the number of each token's document. First every token of it, as in Flashlight's own
+// benchmark; then causal inside it, as attention-gym's mask is.
+FLASHLIGHT_FUSE Tensor document_mask(const Tensor& q, const Tensor& k, const Tensor& v,
+                                     const Tensor& document) {
   auto same = [&](const Tensor& b, const Tensor&, const Tensor& i, const Tensor& j) {
     return document.index({b, i}) == document.index({b, j});
   };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// AlphaFold's invariant point attention as gpu-bench times it: 12 heads of 16 features, 4 points, pair features of 128.
-// gpu-bundle: --head-dims 32,128
+// AlphaFold's invariant point attention as gpu-bench times it: 12 heads of 16 features, 4 points, pair
+// features of 128. gpu-bundle: --head-dims 32,128
 #include <flashlight/flashlight.h>
 using namespace flashlight;
 
@@ -11,10 +11,12 @@ struct Frames {
 
 // Points of each residue, [B, H, N, P, 3], from the residues' frames to the common one, and back.
 static Tensor to_common(const Frames& frames, const Tensor& points) {
-  return einsum("bnxy,bhnpy->bhnpx", {frames.rotation, points}) + frames.translation.unsqueeze(1).unsqueeze(-2);
+  return einsum("bnxy,bhnpy->bhnpx", {frames.rotation, points}) +
+         frames.translation.unsqueeze(1).unsqueeze(-2);
 }
 static Tensor to_own(const Frames& frames, const Tensor& points) {
-  return einsum("bnyx,bhnpy->bhnpx", {frames.rotation, points - frames.translation.unsqueeze(1).unsqueeze(-2)});
+  return einsum("bnyx,bhnpy->bhnpx",
+                {frames.rotation, points - frames.translation.unsqueeze(1).unsqueeze(-2)});
 }
 
 struct Attended {
@@ -23,10 +25,12 @@ struct Attended {
   Tensor pairs;     // [B, H, N, C]
 };
 
-// q, k, v: [B, H, N, D]   *_points: [B, H, N, P, 3]   pair_bias: [B, H, N, N]   pairs: [B, N, N, C]   weight: [H]
-FLASHLIGHT_FUSE Attended invariant_point(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& q_points,
-                                         const Tensor& k_points, const Tensor& v_points, const Tensor& pair_bias,
-                                         const Tensor& pairs, const Tensor& weight, const Frames& frames) {
+// q, k, v: [B, H, N, D]   *_points: [B, H, N, P, 3]   pair_bias: [B, H, N, N]   pairs: [B, N, N, C]   weight:
+// [H]
+FLASHLIGHT_FUSE Attended invariant_point(const Tensor& q, const Tensor& k, const Tensor& v,
+                                         const Tensor& q_points, const Tensor& k_points,
+                                         const Tensor& v_points, const Tensor& pair_bias, const Tensor& pairs,
+                                         const Tensor& weight, const Frames& frames) {
   assume(frames.rotation.size(-1) == 3 && frames.rotation.size(-2) == 3);
   Tensor apart = to_common(frames, q_points).unsqueeze(3) - to_common(frames, k_points).unsqueeze(2);
   Tensor distance = sum(apart * apart, {-1, -2});  // [B, H, N, N]

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // For files of rewrite rules: names for parameters that say more than their type.
 //
-// A rule is a struct with two static functions of the DSL, `pattern` and `replacement`, that take the same parameters and
-// compute the same. It stands in a namespace named after its phase: stabilise, distribute, hoist or fold. Parameters stand
-// for any value of their shape, with any number of leading axes; assume() states what must be known of sizes and scalars.
+// A rule is a struct with two static functions of the DSL, `pattern` and `replacement`, that take the same
+// parameters and compute the same. It stands in a namespace named after its phase: stabilise, distribute,
+// hoist or fold. Parameters stand for any value of their shape, with any number of leading axes; assume()
+// states what must be known of sizes and scalars.
 #pragma once
 #include <flashlight/flashlight.h>
 
 namespace flashlight::rule {
 
-// Stands for no value that may hold infinities as a mask does, and for no number that may balance a large one: a rule may
-// drop it.
+// Stands for no value that may hold infinities as a mask does, and for no number that may balance a large
+// one: a rule may drop it.
 using Finite = Tensor;
 // May hold -inf: the rule is verified with it. Scores are so.
 using Masked = Tensor;

@@ -18,7 +18,8 @@ struct DeviceTable {
   void (*deallocate)(void* memory, void* stream);
   void (*copy)(void* target, const void* source, std::size_t bytes, CopyKind kind, void* stream);
   void (*synchronize)(void* stream);
-  int (*use_device)(int index) = nullptr;  // makes it this thread's device, returns the one before; null: there is one only
+  int (*use_device)(int index) =
+      nullptr;  // makes it this thread's device, returns the one before; null: there is one only
 };
 
 // Installs the table (which must live on) for allocations from now on; null brings the emulated device back.
@@ -31,19 +32,20 @@ const DeviceTable& emulated_device();
 void* current_stream();
 void set_stream(void* stream);
 
-// Told the name of every kernel that is started, for instance "attention_1_sm90a", by whatever thread starts it; null: nobody
-// is. For tests and measurements.
+// Told the name of every kernel that is started, for instance "attention_1_sm90a", by whatever thread starts
+// it; null: nobody is. For tests and measurements.
 using LaunchObserver = void (*)(const char* kernel);
 void observe_launches(LaunchObserver observer);
 LaunchObserver launch_observer();
 
-// Whether launchers may take kernels for sm_90a. FLASHLIGHT_ARCH=sm_80 in the environment, read at every launch, says that a
-// Hopper GPU shall run the kernels that every file has; sm_90a or nothing is the default, another value an Error.
+// Whether launchers may take kernels for sm_90a. FLASHLIGHT_ARCH=sm_80 in the environment, read at every
+// launch, says that a Hopper GPU shall run the kernels that every file has; sm_90a or nothing is the default,
+// another value an Error.
 bool takes_hopper_kernels();
 
-// In how many runs keys are swept where a kernel for few queries can: the value of FLASHLIGHT_KEY_RUNS in the environment, read
-// at every launch. Unset: -1, the launcher chooses. 0: no such kernel runs. n > 0: it runs, with that many, however many queries
-// there are. Another value is an Error.
+// In how many runs keys are swept where a kernel for few queries can: the value of FLASHLIGHT_KEY_RUNS in the
+// environment, read at every launch. Unset: -1, the launcher chooses. 0: no such kernel runs. n > 0: it runs,
+// with that many, however many queries there are. Another value is an Error.
 int key_runs();
 
 // A live allocation of the emulated device. Fresh memory is filled with 0xFF bytes, a NaN in every floating

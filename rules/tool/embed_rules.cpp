@@ -17,7 +17,8 @@ bool report(const frontend::Program& program) {
   bool errors = !program.parsed;
   for (const frontend::Diagnostic& d : program.diagnostics) {
     if (d.severity != frontend::Severity::Error) continue;
-    std::cerr << d.where.file << ":" << d.where.line << ":" << d.where.column << ": error: " << d.text << "\n";
+    std::cerr << d.where.file << ":" << d.where.line << ":" << d.where.column << ": error: " << d.text
+              << "\n";
     errors = true;
   }
   return errors;

@@ -72,7 +72,8 @@ void declare_outputs(CLI::App& app, Options& o) {
       ->type_name("NAME")
       ->allow_extra_args(false)
       ->group("Output");
-  app.add_flag("--list-rules", o.list_rules, "Print the rewrite rules, with those of --rules")->group("Output");
+  app.add_flag("--list-rules", o.list_rules, "Print the rewrite rules, with those of --rules")
+      ->group("Output");
   app.add_option("--dump", o.dump, "Print a stage: ast, graph, rewritten, plan or kernel")
       ->type_name("STAGE")
       ->group("Output");
@@ -186,7 +187,8 @@ void check_values(const Options& o) {
 void check_combinations(const Options& o) {
   if (o.sources.empty() && !o.list_rules) usage("no-source", "no source file is given");
   if (!o.c_header.empty() && (o.output.empty() || o.c_header == "-"))
-    usage("conflicting-options", "--c-header is a file beside an output, and declares what is in it", "name the output with -o");
+    usage("conflicting-options", "--c-header is a file beside an output, and declares what is in it",
+          "name the output with -o");
   if (o.report_only && !o.output.empty())
     usage("conflicting-options", "--report-only writes no CUDA C++, so -o has no meaning");
   if (o.output.empty() && !o.report_only && !o.prints() && !o.checks())

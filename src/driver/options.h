@@ -17,8 +17,8 @@ struct Options {
   std::string report;                      // --report: a file or "-"
   std::string c_header;                    // --c-header: a file
   bool standalone = false;
-  bool depend = false;                     // -MD
-  std::string depfile;                     // -MF
+  bool depend = false;  // -MD
+  std::string depfile;  // -MF
   std::vector<std::string> archs = {"sm_80"};
   std::vector<int> head_dims = {64, 128};
   std::vector<std::string> dtypes = {"bf16", "fp16"};
@@ -26,9 +26,9 @@ struct Options {
   std::vector<std::string> explain;    // --explain
   std::vector<std::string> rules;      // --rules: files of the user's rewrite rules
   bool list_rules = false;
-  std::string dump;                    // a stage
-  std::string check;                   // a baseline report
-  std::string pass, pass_missed;       // regular expressions; empty: the default
+  std::string dump;               // a stage
+  std::string check;              // a baseline report
+  std::string pass, pass_missed;  // regular expressions; empty: the default
   bool no_pass_missed = false;
   bool report_only = false, fail_on_unfused = false, strict_nan = false;
   std::string resource_dir, include_dir;

@@ -44,14 +44,18 @@ void rewrite_graphs(Unit& unit) {
 // A function is translated only as a whole: all its variants, or it stays as it was.
 void plan(Unit& unit) {
   for (FusedFunction& f : unit.functions) {
-    Status status = f.source->variants.empty() ? Status::Unfused : Status::Fused;  // the worst of the variants'
+    Status status =
+        f.source->variants.empty() ? Status::Unfused : Status::Fused;  // the worst of the variants'
     for (const frontend::Variant& v : f.source->variants) {
       fusion::PlanOptions how;
       how.strict_nan = unit.options->strict_nan;
-      how.accept = [](const graph::Function& function, const fusion::KernelPlan& kernel) { kernel::build_program(function, kernel); };
+      how.accept = [](const graph::Function& function, const fusion::KernelPlan& kernel) {
+        kernel::build_program(function, kernel);
+      };
       f.plans.push_back(fusion::plan_fusion(v.function, how));
       status = std::max(status, f.plans.back().status);
-      if (f.plans.back().reason && (!f.reason || f.plans.back().status == Status::Unfused)) f.reason = f.plans.back().reason;
+      if (f.plans.back().reason && (!f.reason || f.plans.back().status == Status::Unfused))
+        f.reason = f.plans.back().reason;
       for (const std::string& n : v.function.numerics)
         if (std::find(f.numerics.begin(), f.numerics.end(), n) == f.numerics.end()) f.numerics.push_back(n);
     }
@@ -107,7 +111,8 @@ std::string print_kernels(const Unit& unit) {
     std::string out;
     try {
       for (const fusion::Step& part : f.plans[i].steps)
-        if (part.kind == fusion::StepKind::Kernel) out += kernel::to_string(kernel::build_program(*part.function, part.plan));
+        if (part.kind == fusion::StepKind::Kernel)
+          out += kernel::to_string(kernel::build_program(*part.function, part.plan));
     } catch (const fusion::Refused& refused) {
       out += "no kernel, " + refused.reason.id + ": " + refused.reason.text + "\n";
     }

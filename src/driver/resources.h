@@ -11,7 +11,8 @@ namespace flashlight::driver {
 // the source tree of the build. Throws Failure if there is none.
 std::string find_include_dir(const Options&);
 
-// The text of a header that an emitted file includes, from this folder or, for DLPack's, the system's. Throws Failure.
+// The text of a header that an emitted file includes, from this folder or, for DLPack's, the system's. Throws
+// Failure.
 std::string read_header(const std::string& name, const std::string& include_dir);
 
 // Clang's resource folder: --resource-dir, else the one of the build, else relative to the executable. Throws

@@ -43,11 +43,14 @@ void read_file(const std::string& path, const Options& o, RuleSet& out) {
     d.id = "malformed-rule";
     d.where.file = path;
     d.text = "no rule in this file";
-    d.hint = "a rule is a struct with static functions pattern and replacement, in a namespace named after its phase";
+    d.hint =
+        "a rule is a struct with static functions pattern and replacement, in a namespace named after its "
+        "phase";
     out.errors.push_back(std::move(d));
   }
   for (Rule& rule : file.rules) {
-    if (auto fault = rewrite::verify_rule(rule)) out.errors.push_back(error(fault->id, rule, fault->text, fault->hint));
+    if (auto fault = rewrite::verify_rule(rule))
+      out.errors.push_back(error(fault->id, rule, fault->text, fault->hint));
     out.rules.push_back(std::move(rule));
   }
   out.dependencies.push_back(path);
@@ -71,7 +74,8 @@ std::string list_rules(const std::vector<Rule>& rules) {
   for (rewrite::Phase phase : rewrite::kPhases)
     for (const Rule& r : rules)
       if (r.phase == phase)
-        out += std::string(rewrite::name_of(phase)) + "  " + r.name + "  (" + r.location + ")\n    " + r.mathematics + "\n";
+        out += std::string(rewrite::name_of(phase)) + "  " + r.name + "  (" + r.location + ")\n    " +
+               r.mathematics + "\n";
   return out;
 }
 

@@ -12,8 +12,9 @@ namespace flashlight::driver {
 
 struct RuleSet {
   std::vector<rewrite::Rule> rules;
-  std::vector<std::string> dependencies;     // files read
-  std::vector<frontend::Diagnostic> errors;  // a rule file with any of them is not used, and nothing is translated
+  std::vector<std::string> dependencies;  // files read
+  std::vector<frontend::Diagnostic>
+      errors;  // a rule file with any of them is not used, and nothing is translated
 };
 
 // The user's rules come first and are verified before use.

@@ -122,7 +122,8 @@ class Judge {
     d.where = f.source->location;
     std::size_t kernels = 0;  // each counts once, for however many architectures it is written
     for (const fusion::FusionPlan& plan : f.plans) kernels += plan.steps.size();
-    d.text = "'" + name_of(f) + "' became " + std::to_string(kernels) + (kernels == 1 ? " kernel" : " kernels");
+    d.text =
+        "'" + name_of(f) + "' became " + std::to_string(kernels) + (kernels == 1 ? " kernel" : " kernels");
     say(std::move(d));
   }
   // Runs on the device as a whole: no mark is unmet.
@@ -130,12 +131,15 @@ class Judge {
     std::size_t counts[5] = {};
     for (const fusion::FusionPlan& plan : f.plans)
       for (const fusion::Step& step : plan.steps) ++counts[static_cast<int>(step.kind)];
-    const auto some = [](std::size_t n, const std::string& what) { return std::to_string(n) + " " + what + (n == 1 ? "" : "s"); };
+    const auto some = [](std::size_t n, const std::string& what) {
+      return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
+    };
     why.severity = Severity::Remark;
     why.id += ",-Rpass-missed=flashlight";
-    why.text = "'" + name_of(f) + "' is partial, " + some(counts[0], "fused kernel") + ", " + some(counts[1], "matrix product") +
-               (counts[2] > 0 ? ", " + some(counts[2], "order") : "") +
-               (counts[4] > 0 ? ", " + some(counts[4], "running sum") : "") + " and " + some(counts[3], "generated kernel") + ", not one kernel: " + why.text;
+    why.text = "'" + name_of(f) + "' is partial, " + some(counts[0], "fused kernel") + ", " +
+               some(counts[1], "matrix product") + (counts[2] > 0 ? ", " + some(counts[2], "order") : "") +
+               (counts[4] > 0 ? ", " + some(counts[4], "running sum") : "") + " and " +
+               some(counts[3], "generated kernel") + ", not one kernel: " + why.text;
     why.hint.clear();
     say(std::move(why));
   }
@@ -228,7 +232,8 @@ std::string report_of(const Options& o, const std::vector<emit::ReportUnit>& uni
 void translate_all(const Options& o, const std::vector<std::string>& outputs, Translation& out) {
   Judge judge(o, out);
   const RuleSet rules = load_rules(o);
-  for (const Diagnostic& d : rules.errors) judge.fail(d.id == "cannot-read" ? kExitInputOutput : kExitInput, d);
+  for (const Diagnostic& d : rules.errors)
+    judge.fail(d.id == "cannot-read" ? kExitInputOutput : kExitInput, d);
   if (!rules.errors.empty()) return;
   if (o.list_rules) out.printed += list_rules(rules.rules);
   std::vector<Unit> units;

@@ -8,13 +8,17 @@ namespace flashlight::emit {
 
 namespace {
 
-std::string listed(const std::vector<std::string>& names) { return names.empty() ? "none" : join(names, ", "); }
+std::string listed(const std::vector<std::string>& names) {
+  return names.empty() ? "none" : join(names, ", ");
+}
 
 std::string declaration(const FusedFunction& f) {
   const CEntry& e = f.c_entry;
-  return "\n/* " + f.source->qualified_name + ". in: " + listed(e.tensors) + "; out: " + std::to_string(e.results) +
-         (e.results == 1 ? " tensor" : " tensors") + "; scalars: " + listed(e.scalars) + ". */\n" +  //
-         "int " + e.symbol + "(const DLTensor* const* in, DLTensor* const* out, const double* scalars, void* workspace,\n" +
+  return "\n/* " + f.source->qualified_name + ". in: " + listed(e.tensors) +
+         "; out: " + std::to_string(e.results) + (e.results == 1 ? " tensor" : " tensors") +
+         "; scalars: " + listed(e.scalars) + ". */\n" +  //
+         "int " + e.symbol +
+         "(const DLTensor* const* in, DLTensor* const* out, const double* scalars, void* workspace,\n" +
          std::string(e.symbol.size() + 5, ' ') + "size_t workspace_bytes, void* stream);\n" +  //
          "size_t " + e.symbol + "_workspace_size(const DLTensor* const* in, const double* scalars);\n";
 }
@@ -25,9 +29,12 @@ std::string render_c_header(const std::vector<const std::vector<FusedFunction>*>
   std::string text =
       "/* Written by flashlight-translate: the C entries of the emitted files.\n"
       "\n"
-      "   Tensors are DLPack's, in the order of the function's parameters; results go to tensors that the caller made, of the\n"
-      "   sizes and types that the function returns. A call starts work on `stream` (a cudaStream_t, or NULL) and returns 0,\n"
-      "   or another number after an error; then nothing is written. `workspace` has at least the bytes that _workspace_size\n"
+      "   Tensors are DLPack's, in the order of the function's parameters; results go to tensors that the "
+      "caller made, of the\n"
+      "   sizes and types that the function returns. A call starts work on `stream` (a cudaStream_t, or "
+      "NULL) and returns 0,\n"
+      "   or another number after an error; then nothing is written. `workspace` has at least the bytes that "
+      "_workspace_size\n"
       "   asks for, or is NULL where it asks for none. */\n"
       "#pragma once\n\n#include <dlpack/dlpack.h>\n#include <stddef.h>\n\n"
       "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"

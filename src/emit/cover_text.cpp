@@ -38,7 +38,8 @@ std::string without_parentheses(const std::string& text) {
 
 }  // namespace
 
-CoverText::CoverText(const kernel::Program& program, const kernel::Sweep& sweep, PointPrinter& points, bool bets)
+CoverText::CoverText(const kernel::Program& program, const kernel::Sweep& sweep, PointPrinter& points,
+                     bool bets)
     : program_(program),
       sweep_(sweep),
       points_(points),
@@ -75,8 +76,11 @@ std::vector<Code> CoverText::form(const Cover& cover, bool upper) {
 std::string CoverText::full(const Cover& cover) {
   switch (cover.kind) {
     case Cover::AtMostZero: return against_zero(form(cover, true), "<=");
-    case Cover::Zero: return against_zero(form(cover, false), "==") + " && " + against_zero(form(cover, true), "==");
-    case Cover::NotZero: return "(" + against_zero(form(cover, false), ">") + " || " + against_zero(form(cover, true), "<") + ")";
+    case Cover::Zero:
+      return against_zero(form(cover, false), "==") + " && " + against_zero(form(cover, true), "==");
+    case Cover::NotZero:
+      return "(" + against_zero(form(cover, false), ">") + " || " + against_zero(form(cover, true), "<") +
+             ")";
     case Cover::Constant: return cover.value ? "true" : "false";
     case Cover::Unknown: return "false";
     case Cover::And:
@@ -92,8 +96,11 @@ std::string CoverText::full(const Cover& cover) {
 std::string CoverText::none(const Cover& cover) {
   switch (cover.kind) {
     case Cover::AtMostZero: return against_zero(form(cover, false), ">");
-    case Cover::Zero: return "(" + against_zero(form(cover, false), ">") + " || " + against_zero(form(cover, true), "<") + ")";
-    case Cover::NotZero: return against_zero(form(cover, false), "==") + " && " + against_zero(form(cover, true), "==");
+    case Cover::Zero:
+      return "(" + against_zero(form(cover, false), ">") + " || " + against_zero(form(cover, true), "<") +
+             ")";
+    case Cover::NotZero:
+      return against_zero(form(cover, false), "==") + " && " + against_zero(form(cover, true), "==");
     case Cover::Constant: return cover.value ? "false" : "true";
     case Cover::Unknown: return "false";
     case Cover::And:
@@ -139,7 +146,8 @@ CoverText::Range CoverText::range(const Cover& cover) {
     if (b == 1) negated.push_back(integer_literal(1));
     const Code at = total(b == -1 ? low : negated);
     const bool wide = at.type == CType::Long;
-    const std::string quotient = "floor_div(" + at.text + ", " + std::to_string(b > 0 ? b : -b) + (wide ? "ll)" : ")");
+    const std::string quotient =
+        "floor_div(" + at.text + ", " + std::to_string(b > 0 ? b : -b) + (wide ? "ll)" : ")");
     side = b == 1 || b == -1 ? at.text : b > 0 ? quotient + " + 1" : "-" + quotient;
     if (wide || !covers_.data.uniform.empty()) side = "clamp_index(" + side + ")";
     return r;
@@ -160,10 +168,12 @@ CoverText::Range CoverText::range(const Cover& cover) {
 void CoverText::write_rows(Writer& w) {
   const RowNames rows = points_.rows();
   w.line("[[maybe_unused]] const int row_last = " +
-         (rows.group.empty() ? "least_of(row0 + M, p.n_row) - 1;" : "(least_of(slot0 + M, p.n_row) - 1) / " + rows.group + ";"));
+         (rows.group.empty() ? "least_of(row0 + M, p.n_row) - 1;"
+                             : "(least_of(slot0 + M, p.n_row) - 1) / " + rows.group + ";"));
   for (std::size_t k = 0; k < covers_.data.uniform.size(); ++k) {
     const fusion::Access& access = covers_.data.uniform[k];
-    w.line("[[maybe_unused]] const long long data" + std::to_string(k) + " = " + points_.value(access.node, access.index).text + ";");
+    w.line("[[maybe_unused]] const long long data" + std::to_string(k) + " = " +
+           points_.value(access.node, access.index).text + ";");
   }
 }
 
@@ -178,7 +188,8 @@ void CoverText::write_bounds(Writer& w, const std::string& run) {
   write_rows(w);
   const std::string end = r.end.empty() ? "p.n_key" : "greatest_of(0, least_of(p.n_key, " + r.end + "))";
   const std::string last = bets_ && bounded_ ? "(bets ? " + end + " : p.n_key)" : end;
-  const std::string count = "(" + last + " + N - 1) / N", first = bounded_below_ ? "greatest_of(0, " + r.begin + ") / N" : "0";
+  const std::string count = "(" + last + " + N - 1) / N",
+                    first = bounded_below_ ? "greatest_of(0, " + r.begin + ") / N" : "0";
   if (run.empty()) {
     w.line("const int tiles = " + count + ";");
     if (bounded_below_) w.line("const int first_tile = " + first + ";");
@@ -213,15 +224,19 @@ void CoverText::write_functions(Writer& w) {
 }
 
 const std::string* CoverText::function_of(const Cover& cover) const {
-  const auto found = std::find_if(functions_.begin(), functions_.end(), [&](const auto& f) { return f.first == cover; });
+  const auto found =
+      std::find_if(functions_.begin(), functions_.end(), [&](const auto& f) { return f.first == cover; });
   return found == functions_.end() ? nullptr : &found->second;
 }
 
 void CoverText::write_search(Writer& w) {
   marked_ = kernel::reads_keys(covers_.data, covers_.live);
   if (marked_) {
-    w.line(by_loader_ ? "TileMarks<N, 2> marks;  // of two keys' values at once: registers are few" : "TileMarks<N> marks;");
-    return w.line("const auto live_from = [&](int t) FL_INLINE { return marks.from(t, tiles, p.n_key, captured, kept); };");
+    w.line(by_loader_ ? "TileMarks<N, 2> marks;  // of two keys' values at once: registers are few"
+                      : "TileMarks<N> marks;");
+    return w.line(
+        "const auto live_from = [&](int t) FL_INLINE { return marks.from(t, tiles, p.n_key, captured, kept); "
+        "};");
   }
   w.open("const auto live_from = [&](int t) {");
   w.line("while (t < tiles && !kept(t * N).some) ++t;");
@@ -269,10 +284,14 @@ std::string CoverText::full(Expr predicate) {
     if (takes_notes_) return cover == covers_.live ? inside + " && all_kept" : "false";
     if (!kernel::reads_keys(covers_.data, cover)) return inside + " && " + *function + "(col0).all";
     if (cover == covers_.live) return inside + " && all_kept";
-    return inside + " && keeps_all<N>(col0, p.n_key, " + SpanText::captured_by(*function) + ", " + *function + ")";
+    return inside + " && keeps_all<N>(col0, p.n_key, " + SpanText::captured_by(*function) + ", " + *function +
+           ")";
   }
   const std::string kept = full(cover);
-  return kept == "false" ? kept : kept == "true" ? inside : inside + " && " + (kept.find(" || ") == std::string::npos ? without_parentheses(kept) : kept);
+  return kept == "false" ? kept
+         : kept == "true"
+             ? inside
+             : inside + " && " + (kept.find(" || ") == std::string::npos ? without_parentheses(kept) : kept);
 }
 
 std::string CoverText::in_words() const {
@@ -280,7 +299,8 @@ std::string CoverText::in_words() const {
   if (!bets_) return words;
   char above[32];
   std::snprintf(above, sizeof above, "%.6g", sweep_.bet->above);
-  return words + ". A tile that the mask fills is left out: it adds nothing to a row with a score above " + above + "; where a row has none, the CTA sweeps again over all tiles";
+  return words + ". A tile that the mask fills is left out: it adds nothing to a row with a score above " +
+         above + "; where a row has none, the CTA sweeps again over all tiles";
 }
 
 }  // namespace flashlight::emit

@@ -8,19 +8,21 @@ namespace flashlight::emit {
 class CoverText {
  public:
   // With `bets`, tiles are left out on the sweep's bet while the variable `bets` is true.
-  CoverText(const kernel::Program& program, const kernel::Sweep& sweep, PointPrinter& points, bool bets = false);
+  CoverText(const kernel::Program& program, const kernel::Sweep& sweep, PointPrinter& points,
+            bool bets = false);
 
-  // Declares `tiles`, one past the last tile to visit, and what the tests below need. Needs `row0`; what it declares is the
-  // same in every warp, and warps do not wait for each other in it.
-  // With `run`, the number of one of p.states.runs runs of keys, of its share of the tiles.
+  // Declares `tiles`, one past the last tile to visit, and what the tests below need. Needs `row0`; what it
+  // declares is the same in every warp, and warps do not wait for each other in it. With `run`, the number of
+  // one of p.states.runs runs of keys, of its share of the tiles.
   void write_bounds(Writer& w, const std::string& run = {});
-  std::string first() const;  // the first tile to visit
-  std::string next() const;   // the tile to visit after `tile`
+  std::string first() const;                 // the first tile to visit
+  std::string next() const;                  // the tile to visit after `tile`
   bool searches() const { return tested_; }  // the next tile is searched for
   // It is searched for by whole warps, or by formulas that take many registers.
   bool searches_at_length() const { return kernel::has_intervals(covers_.live); }
-  // Kernels for sm_90a, where one warp finds the tiles and tells the others of them in notes (device/hopper/notes.h): from here
-  // on the text is theirs. A note is twice the tile's number, and one more where the sweep's own mask keeps all of it.
+  // Kernels for sm_90a, where one warp finds the tiles and tells the others of them in notes
+  // (device/hopper/notes.h): from here on the text is theirs. A note is twice the tile's number, and one more
+  // where the sweep's own mask keeps all of it.
   void take_notes() { takes_notes_ = true; }
   // Until then it is the loader's, which has few registers.
   void is_by_loader() { by_loader_ = true; }
@@ -29,8 +31,8 @@ class CoverText {
   std::string note() const;  // of `tile`
   // In the loop, where `tile` and `col0` are known and before next() is evaluated: what full() refers to.
   void write_tile(Writer& w);
-  // True where a tile [col0, col0 + N) is kept whole by `predicate` (null: by the end of the keys alone), that of a masked
-  // value of the sweep.
+  // True where a tile [col0, col0 + N) is kept whole by `predicate` (null: by the end of the keys alone),
+  // that of a masked value of the sweep.
   std::string full(kernel::Expr predicate);
   // The predicate that only the elements of a tile decide; null: none does.
   kernel::Expr elements() const { return covers_.elements; }

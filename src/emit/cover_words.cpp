@@ -81,7 +81,9 @@ class Formula {
       }
       return all;
     }
-    if (low == high) return other_low == other_high ? low + " == " + other_low : other_low + " <= " + low + " <= " + other_high;
+    if (low == high)
+      return other_low == other_high ? low + " == " + other_low
+                                     : other_low + " <= " + low + " <= " + other_high;
     if (other_low == other_high) return low + " <= " + other_low + " <= " + high;
     return low + " <= " + other_high + " and " + other_low + " <= " + high;
   }
@@ -115,7 +117,10 @@ class Formula {
     std::vector<Code> terms;
     for (const PointSum::Term& term : sum.terms) {
       const std::string factor = sym(term.factor), x = value(term.value);
-      terms.push_back({factor == "1" ? x : factor == "-1" ? "-" + x : factor + " * " + x, kProduct, CType::Int});
+      terms.push_back({factor == "1"    ? x
+                       : factor == "-1" ? "-" + x
+                                        : factor + " * " + x,
+                       kProduct, CType::Int});
     }
     if (!sum.form.is_integer(0)) terms.push_back({sym(sum.form), kProduct, CType::Int});
     return total(terms).text;
@@ -151,7 +156,8 @@ class Formula {
     return {};
   }
 
-  std::string form(const Interval& x, const char* i0, const char* i1, const char* j0, const char* j1, bool upper) const {
+  std::string form(const Interval& x, const char* i0, const char* i1, const char* j0, const char* j1,
+                   bool upper) const {
     std::vector<Code> terms;
     if (x.a != 0) terms.push_back(scaled(x.a, (x.a > 0) == upper ? i1 : i0));
     if (x.b != 0) terms.push_back(scaled(x.b, (x.b > 0) == upper ? j1 : j0));
@@ -167,12 +173,14 @@ class Formula {
       return join(args, between);
     };
     switch (x.kind) {
-      case Interval::Form: return by_key_ ? form(x, "i0", "i1", "j", "j", upper) : form(x, "i0", "i1", "j0", "j1", upper);
+      case Interval::Form:
+        return by_key_ ? form(x, "i0", "i1", "j", "j", upper) : form(x, "i0", "i1", "j0", "j1", upper);
       case Interval::Key:
       case Interval::Number: return text(x);
       case Interval::Sum: return list(" + ");
       case Interval::FloorDiv:
-        if (x.form.as_integer().value_or(1) > 0) return "floor(" + end(x.args[0], upper) + " / " + sym(x.form) + ")";
+        if (x.form.as_integer().value_or(1) > 0)
+          return "floor(" + end(x.args[0], upper) + " / " + sym(x.form) + ")";
         break;
       case Interval::Least: return "min(" + list(", ") + ")";
       case Interval::Greatest: return "max(" + list(", ") + ")";
@@ -200,37 +208,45 @@ bool is_undecided(const Cover& cover) {
 
 }  // namespace
 
-std::string sparsity_in_words(const kernel::Program& program, const kernel::SweepCovers& covers, bool bounded, bool tested) {
+std::string sparsity_in_words(const kernel::Program& program, const kernel::SweepCovers& covers, bool bounded,
+                              bool tested) {
   const Cover& live = covers.live;
   if (live.kind == Cover::Constant) {
-    const bool masked = std::any_of(covers.masked.begin(), covers.masked.end(), [](const Cover& c) { return c.kind != Cover::Constant; });
-    return masked ? "every tile is visited, since what a mask hides may count elsewhere; masks are evaluated only on tiles that are not proved full"
+    const bool masked = std::any_of(covers.masked.begin(), covers.masked.end(),
+                                    [](const Cover& c) { return c.kind != Cover::Constant; });
+    return masked ? "every tile is visited, since what a mask hides may count elsewhere; masks are evaluated "
+                    "only on tiles that are not proved full"
                   : "no mask: every tile is visited, only the last one is masked at the end of the keys";
   }
   const bool by_key = kernel::reads_keys(covers.data, live);
-  std::string text = kernel::is_interval(live) ? "loop bounds in closed form skip every tile that the mask empties"
-                     : bounded ? "loop bounds in closed form skip the tiles before and behind the mask's affine part"
-                               : "";
+  std::string text =
+      kernel::is_interval(live) ? "loop bounds in closed form skip every tile that the mask empties"
+      : bounded ? "loop bounds in closed form skip the tiles before and behind the mask's affine part"
+                : "";
   if (is_undecided(live)) {
     text = covers.elements ? "" : "no interval decides the mask: every tile is visited";
   } else if (by_key) {
     text += std::string(text.empty() ? "" : ", and ") +
-            "before a tile is loaded, what the mask captures of its keys is read once and held against the tile's rows: a tile "
+            "before a tile is loaded, what the mask captures of its keys is read once and held against the "
+            "tile's rows: a tile "
             "without a key that some row may see is skipped";
   } else if (tested) {
-    text += std::string(text.empty() ? "" : ", and ") + "an interval test per tile skips those that it proves empty";
+    text += std::string(text.empty() ? "" : ", and ") +
+            "an interval test per tile skips those that it proves empty";
   }
   if (covers.elements) {
     return text + (text.empty() ? "" : ", and ") +
-           "the mask of a tile is evaluated while its keys arrive: a tile of which no element is seen is neither multiplied nor are its "
+           "the mask of a tile is evaluated while its keys arrive: a tile of which no element is seen is "
+           "neither multiplied nor are its "
            "values loaded; warps whose rows see all of a tile run no mask code";
   }
   text += "; the mask is evaluated only on tiles that the same analysis does not prove full";
   const Formula formula(program, covers.data, by_key);
   const std::string some = formula.text(live, false), all = formula.text(live, true);
   if (some == "true" && all == "false") return text;
-  return text + ". Rows i0..i1 and keys j0..j1, min and max over " + (by_key ? "the rows: visited where for some key j, " : "them: visited where ") +
-         some + (all == "false" ? "" : "; full where " + std::string(by_key ? "for every key j, " : "") + all);
+  return text + ". Rows i0..i1 and keys j0..j1, min and max over " +
+         (by_key ? "the rows: visited where for some key j, " : "them: visited where ") + some +
+         (all == "false" ? "" : "; full where " + std::string(by_key ? "for every key j, " : "") + all);
 }
 
 }  // namespace flashlight::emit

@@ -6,6 +6,7 @@
 namespace flashlight::emit {
 
 // `bounded`: the loop begins or ends where the mask does; `tested`: tiles between its bounds are tested too.
-std::string sparsity_in_words(const kernel::Program& program, const kernel::SweepCovers& covers, bool bounded, bool tested);
+std::string sparsity_in_words(const kernel::Program& program, const kernel::SweepCovers& covers, bool bounded,
+                              bool tested);
 
 }  // namespace flashlight::emit

@@ -36,14 +36,17 @@ std::string line(const std::string& what, const std::string& value) {
 std::string kernel(const KernelFacts& k) {
   std::string out = k.kind == "product" ? "  Matrix product by cuBLASLt\n"
                     : k.kind == "order" ? "  Order by " + k.name + "\n"
-                    : k.kind == "scan"  ? "  Running sum by " + k.name + "\n"
-                                        : "  " + std::string(k.kind == "group" ? "Generated kernel " : "Kernel ") + k.name + " for " + k.arch + "\n";
+                    : k.kind == "scan"
+                        ? "  Running sum by " + k.name + "\n"
+                        : "  " + std::string(k.kind == "group" ? "Generated kernel " : "Kernel ") + k.name +
+                              " for " + k.arch + "\n";
   out += line("folds", joined(k.ops));
   out += line("tiles", k.tile);
   out += line("shared memory", k.smem_bytes.empty() ? "" : k.smem_bytes + " bytes a block");
   out += line("flops", k.flops);
   if (!k.bytes_unfused.empty())
-    out += line("memory traffic", k.bytes_fused + " bytes instead of " + k.bytes_unfused + "; e is the size of an element");
+    out += line("memory traffic",
+                k.bytes_fused + " bytes instead of " + k.bytes_unfused + "; e is the size of an element");
   out += line("skipped tiles", k.sparsity);
   out += line("why", k.why);
   return out + indented(k.explanation, "    ");
@@ -62,8 +65,9 @@ std::string explain(const FusedFunction& f) {
   }
   for (const KernelFacts& k : f.kernels) out += kernel(k);
   if (f.totals.kernels_fused > 1)
-    out += "  In all " + std::to_string(f.totals.kernels_fused) + " kernels instead of " + std::to_string(f.totals.kernels_unfused) + ", and " +
-           f.totals.bytes_fused + " bytes instead of " + f.totals.bytes_unfused + "\n";
+    out += "  In all " + std::to_string(f.totals.kernels_fused) + " kernels instead of " +
+           std::to_string(f.totals.kernels_unfused) + ", and " + f.totals.bytes_fused + " bytes instead of " +
+           f.totals.bytes_unfused + "\n";
   if (f.status == fusion::Status::Unfused) return out;  // what was rewritten on the way is of no use to it
   for (const RuleUse& r : f.rules)
     out += "  Rule " + r.name + " (" + r.location + ") applied " +

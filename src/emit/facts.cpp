@@ -20,7 +20,8 @@ Sizes sizes_of(const kernel::Program& program) {
   const graph::Function& f = *program.function;
   Sizes s;
   for (const fusion::Loop& loop : program.plan->loops) {
-    if (loop.role == fusion::Role::Batch || loop.role == fusion::Role::Packed) s.batch.push_back(loop.pack ? "batch" : size_text(f, loop.size));
+    if (loop.role == fusion::Role::Batch || loop.role == fusion::Role::Packed)
+      s.batch.push_back(loop.pack ? "batch" : size_text(f, loop.size));
   }
   s.rows = size_text(f, program.plan->loops[program.plan->row].size);
   s.keys = size_text(f, program.plan->loops[program.plan->stream].size);
@@ -32,9 +33,13 @@ std::string flops_of(const kernel::Program& program) {
   const Sizes s = sizes_of(program);
   std::vector<std::string> dims;
   for (const kernel::Sweep& sweep : program.sweeps) {
-    for (int c : sweep.contractions) dims.push_back(size_text(*program.function, program.plan->loops[program.operands[program.contractions[c].left].cols].size));
+    for (int c : sweep.contractions)
+      dims.push_back(size_text(
+          *program.function, program.plan->loops[program.operands[program.contractions[c].left].cols].size));
     for (const kernel::Step& step : sweep.steps) {
-      if (step.kind == kernel::StepKind::Product) dims.push_back(size_text(*program.function, program.plan->loops[program.operands[step.operand].cols].size));
+      if (step.kind == kernel::StepKind::Product)
+        dims.push_back(
+            size_text(*program.function, program.plan->loops[program.operands[step.operand].cols].size));
     }
   }
   std::vector<std::string> factors{"2"};
@@ -48,9 +53,11 @@ std::string flops_of(const kernel::Program& program) {
 // Spelled for a reader: the planner's exp2 and its constant.
 std::string readable(kernel::Expr e) {
   std::string text = to_string(e);
-  const std::pair<std::string, std::string> spellings[] = {{"f" + std::to_string(kernel::kExp2) + "(", "exp2("}, {"1.4426950408889634", "log2e"}};
+  const std::pair<std::string, std::string> spellings[] = {
+      {"f" + std::to_string(kernel::kExp2) + "(", "exp2("}, {"1.4426950408889634", "log2e"}};
   for (const auto& [from, to] : spellings) {
-    for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+    for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+      text.replace(at, from.size(), to);
   }
   return text;
 }
@@ -72,7 +79,8 @@ namespace {
 
 std::string instance_name(const PartText& v, const Instance& instance) {
   std::string name = instance.type;
-  for (const Dimension& d : v.kernel.dimensions) name += " " + d.name + "=" + std::to_string(instance.padded.at(d.loop));
+  for (const Dimension& d : v.kernel.dimensions)
+    name += " " + d.name + "=" + std::to_string(instance.padded.at(d.loop));
   return name;
 }
 
@@ -105,7 +113,9 @@ KernelFacts facts_of(const PartText& v, const EmitOptions& options) {
   std::vector<std::string> tiles, bytes;
   const std::vector<Instance> instances = instances_of(v, options);
   for (const Instance& instance : instances) {
-    tiles.push_back(instance_name(v, instance) + ": " + std::to_string(instance.shape.m) + "x" + std::to_string(instance.shape.n) + ", " + std::to_string(instance.shape.warps * instance.shape.parts) + " warps");
+    tiles.push_back(instance_name(v, instance) + ": " + std::to_string(instance.shape.m) + "x" +
+                    std::to_string(instance.shape.n) + ", " +
+                    std::to_string(instance.shape.warps * instance.shape.parts) + " warps");
     bytes.push_back(std::to_string(instance.shared_bytes));
   }
   facts.tile = join(tiles, "; ");
@@ -128,11 +138,13 @@ std::optional<KernelFacts> hopper_facts_of(const PartText& v, const EmitOptions&
     if (!instance.wgmma.shape) continue;
     const target::WgmmaShape& shape = *instance.wgmma.shape;
     const target::Demand demand = demand_for(*v.kernel.hopper, 2, instance.padded);
-    tiles.push_back(instance_name(v, instance) + ": " + std::to_string(shape.m()) + "x" + std::to_string(shape.n) + ", " +
-                    std::to_string(shape.consumers) + " + 1 warpgroups, " + std::to_string(shape.stages) + " stages");
+    tiles.push_back(instance_name(v, instance) + ": " + std::to_string(shape.m()) + "x" +
+                    std::to_string(shape.n) + ", " + std::to_string(shape.consumers) + " + 1 warpgroups, " +
+                    std::to_string(shape.stages) + " stages");
     if (!demand.results.empty()) tiles.back() += ", results stored " + way_of(shape.staging);
     bytes.push_back(std::to_string(instance.wgmma_shared_bytes));
-    budgets.push_back(std::to_string(target::value_registers(demand, shape)) + " of " + std::to_string(target::consumer_registers(shape.consumers, demand.finding)));
+    budgets.push_back(std::to_string(target::value_registers(demand, shape)) + " of " +
+                      std::to_string(target::consumer_registers(shape.consumers, demand.finding)));
   }
   if (tiles.empty()) return std::nullopt;
   KernelFacts facts = facts_of(v, options);
@@ -153,12 +165,15 @@ std::string why_few(const PartText& few) {
   std::vector<std::string> reasons;
   if (packing)
     reasons.push_back("the queries of the " + size_text(*few.program->function, packing->group) +
-                      " heads that share keys are rows of one tile, where tiles of 16 such rows are fewer than those heads");
+                      " heads that share keys are rows of one tile, where tiles of 16 such rows are fewer "
+                      "than those heads");
   if (few.combine)
-    reasons.push_back("where there are at most 64 rows for the same keys and their tiles of 16, at 4 a multiprocessor, fill less than half of "
-                      "the device, keys are split into runs of 256 or more, as many as fill it; otherwise they are one run");
-  else
-    reasons.push_back("its keys are one run, since " + few.program->in_one_run);
+    reasons.push_back(
+        "where there are at most 64 rows for the same keys and their tiles of 16, at 4 a multiprocessor, "
+        "fill less than half of "
+        "the device, keys are split into runs of 256 or more, as many as fill it; otherwise they are one "
+        "run");
+  else reasons.push_back("its keys are one run, since " + few.program->in_one_run);
   return "for few queries: " + join(reasons, "; ");
 }
 
@@ -175,7 +190,8 @@ std::vector<KernelFacts> few_facts_of(const PartText& part, const EmitOptions& o
   if (!few.combine) return result;
   std::vector<std::string> tiles, bytes;
   for (const Instance& instance : instances) {
-    tiles.push_back(instance_name(few, instance) + ": " + std::to_string(instance.combining.m) + " rows, " + std::to_string(instance.combining.parts) + " warps");
+    tiles.push_back(instance_name(few, instance) + ": " + std::to_string(instance.combining.m) + " rows, " +
+                    std::to_string(instance.combining.parts) + " warps");
     bytes.push_back(std::to_string(instance.combining_shared_bytes));
   }
   facts.name = few.combine->name;
@@ -184,7 +200,9 @@ std::vector<KernelFacts> few_facts_of(const PartText& part, const EmitOptions& o
   facts.sparsity.clear();
   facts.flops = "0";
   facts.ops = {"combine"};
-  facts.why = "joins the states that " + few.kernel.name + " leaves of each run of keys, in the order of the keys, by the laws that rescale them inside of a sweep";
+  facts.why = "joins the states that " + few.kernel.name +
+              " leaves of each run of keys, in the order of the keys, by the laws that rescale them inside "
+              "of a sweep";
   result.push_back(facts);
   return result;
 }
@@ -196,14 +214,22 @@ std::vector<std::string> formula_comment(const kernel::Program& program) {
     if (sweeps.size() > 1) lines.push_back("Sweep " + std::to_string(s + 1) + " over the keys j:");
     for (const kernel::Masked& masked : program.sweeps[s].masked) {
       std::string line = readable(masked.node) + " = " + readable(masked.value);
-      if (masked.predicate) line += " where " + readable(masked.predicate) + ", else " + float_literal(masked.fill);
+      if (masked.predicate)
+        line += " where " + readable(masked.predicate) + ", else " + float_literal(masked.fill);
       lines.push_back(line);
     }
     for (const kernel::Step& step : program.sweeps[s].steps) {
-      if (step.kind == kernel::StepKind::Add) lines.push_back(readable(program.sweeps[s].states[step.index].node) + " sums " + readable(step.value));
-      if (step.kind == kernel::StepKind::Product) lines.push_back(readable(program.sweeps[s].states[step.index].node) + " sums (" + readable(step.value) + ") " + operand_text(program, step.operand));
+      if (step.kind == kernel::StepKind::Add)
+        lines.push_back(readable(program.sweeps[s].states[step.index].node) + " sums " +
+                        readable(step.value));
+      if (step.kind == kernel::StepKind::Product)
+        lines.push_back(readable(program.sweeps[s].states[step.index].node) + " sums (" +
+                        readable(step.value) + ") " + operand_text(program, step.operand));
     }
-    for (const kernel::Step& final : program.sweeps[s].finals) lines.push_back(readable(final.target) + (final.kind == kernel::StepKind::Fold ? " folds the columns of " : " = ") + readable(final.value));
+    for (const kernel::Step& final : program.sweeps[s].finals)
+      lines.push_back(readable(final.target) +
+                      (final.kind == kernel::StepKind::Fold ? " folds the columns of " : " = ") +
+                      readable(final.value));
   }
   for (const kernel::Store& store : program.stores) lines.push_back("result = " + readable(store.value));
   constexpr std::size_t kLongest = 240;

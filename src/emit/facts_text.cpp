@@ -44,7 +44,9 @@ bool is_second_of_pair(const graph::Graph& graph, graph::NodeId id) {
   if (!is_order(graph[id])) return false;
   for (int n = 0; n < id; ++n) {
     const graph::Node &one = graph[n], &other = graph[id];
-    if (is_order(one) && one.operands == other.operands && one.shape == other.shape && one.descending == other.descending) return true;
+    if (is_order(one) && one.operands == other.operands && one.shape == other.shape &&
+        one.descending == other.descending)
+      return true;
   }
   return false;
 }
@@ -66,8 +68,10 @@ std::string fused_bytes(const graph::Function& f, const std::set<int>& tensors) 
   for (int t : tensors) terms.push_back(numel(f, f.tensors[t].shape, f.tensors[t].pack));
   std::vector<std::string> positions;  // of 8 bytes each
   for (const graph::Output& out : f.outputs)
-    (out.value.type == graph::Type::Int ? positions : terms).push_back(numel(f, out.value.shape, out.value.pack));
-  return "e * (" + join(terms, " + ") + ")" + (positions.empty() ? "" : " + 8 * (" + join(positions, " + ") + ")");
+    (out.value.type == graph::Type::Int ? positions : terms)
+        .push_back(numel(f, out.value.shape, out.value.pack));
+  return "e * (" + join(terms, " + ") + ")" +
+         (positions.empty() ? "" : " + 8 * (" + join(positions, " + ") + ")");
 }
 
 std::string unfused_bytes(const graph::Function& f) {
@@ -117,7 +121,8 @@ std::set<int> tensors_of(const PartText& v) {
 
 KernelFacts product_facts(const PartText& v) {
   std::vector<std::string> factors{"2"};
-  for (const graph::Sym& size : v.part->product.extents) factors.push_back(size_text(*v.part->function, size));
+  for (const graph::Sym& size : v.part->product.extents)
+    factors.push_back(size_text(*v.part->function, size));
   KernelFacts facts;
   facts.kind = "product";
   facts.name = "cublasLtMatmul";
@@ -136,7 +141,8 @@ KernelFacts order_facts(const PartText& v) {
   facts.tile = "a CTA a row, in shared memory up to 4096 elements";
   facts.smem_bytes = "12 * " + size_text(f, v.part->rows.extents.back());
   facts.flops = "0";
-  facts.why = "the function is cut here" + (at.line > 0 ? ", in line " + std::to_string(at.line) : std::string()) +
+  facts.why = "the function is cut here" +
+              (at.line > 0 ? ", in line " + std::to_string(at.line) : std::string()) +
               ": an order has no law that holds tile by tile, so that '" + source +
               "' lies in memory as a whole, and what comes out of it too";
   return facts;

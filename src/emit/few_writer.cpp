@@ -25,7 +25,8 @@ void FewWriter::write_kernel(const Writer& sweeps) {
   w.line("FL_SHARED_MEMORY(smem);");
   w.line("// PARTS warps share their rows and hold some of the columns each.");
   w.line("const int warp = warp_index() % WARPS, part = warp_index() / WARPS;");
-  if (has_runs()) w.line("const int run = block_index() % p.states.runs, cta = block_index() / p.states.runs;");
+  if (has_runs())
+    w.line("const int run = block_index() % p.states.runs, cta = block_index() / p.states.runs;");
   write_batch(w, has_runs() ? "cta" : "block_index()");
   w.line();
   Writer operands(1);
@@ -40,9 +41,7 @@ void FewWriter::write_params() {
   text_.declaration.insert(end, "  RunStates states;  // what runs of keys leave\n");
 }
 
-void FewWriter::write_bounds(CoverText& cover, Writer& w) {
-  cover.write_bounds(w, has_runs() ? "run" : "");
-}
+void FewWriter::write_bounds(CoverText& cover, Writer& w) { cover.write_bounds(w, has_runs() ? "run" : ""); }
 
 std::string FewWriter::state_matrix(std::size_t state, const std::string& run) {
   int rows = 0;
@@ -64,8 +63,11 @@ void FewWriter::write_left(const kernel::Sweep& sweep, Writer& w) {
   for (std::size_t s = 0; s < sweep.states.size(); ++s) {
     const bool row = sweep.states[s].columns < 0;
     const std::string name = name_of(sweep.states[s].node), matrix = state_matrix(s, "run");
-    if (row) w.line("if (part == 0) store_rows(" + matrix + ", " + name + ", " + points_.rows().first + ", warp);");
-    else w.line("store_tile(" + matrix + ", " + name + ", " + points_.rows().first + ", warp, " + first_held(sweep.states[s].columns) + ");");
+    if (row)
+      w.line("if (part == 0) store_rows(" + matrix + ", " + name + ", " + points_.rows().first + ", warp);");
+    else
+      w.line("store_tile(" + matrix + ", " + name + ", " + points_.rows().first + ", warp, " +
+             first_held(sweep.states[s].columns) + ");");
   }
   w.line("return;");
   w.close();
@@ -101,7 +103,8 @@ KernelText CombineWriter::run() {
     write_step(both, step, w);
   }
   w.close();
-  for (const kernel::Step& final : program_.sweeps[0].finals) w.line("RowVec<MI> " + name_of(final.target) + ";");
+  for (const kernel::Step& final : program_.sweeps[0].finals)
+    w.line("RowVec<MI> " + name_of(final.target) + ";");
   write_final_steps(program_.sweeps[0], w);
   write_stores(w);
 
@@ -112,7 +115,8 @@ KernelText CombineWriter::run() {
   head.open("FL_KERNEL(32 * WARPS * PARTS) " + text_.name + "(FL_PARAMS(" + text_.params + ") p) {");
   head.line("constexpr int MI = M / (16 * WARPS);");
   const auto& finals = program_.sweeps[0].finals;
-  if (std::any_of(finals.begin(), finals.end(), [](const kernel::Step& s) { return s.kind == StepKind::Fold; })) {
+  if (std::any_of(finals.begin(), finals.end(),
+                  [](const kernel::Step& s) { return s.kind == StepKind::Fold; })) {
     head.line("FL_SHARED_MEMORY(smem);");
     head.line("unsigned char* const exchange = smem;");
     text_.exchanges = true;
@@ -129,7 +133,9 @@ void CombineWriter::load_states(const std::vector<kernel::State>& states, const 
     const std::string name = name_of(states[s].node), matrix = state_matrix(s, run);
     w.line((columns < 0 ? "RowVec<MI> " : "Acc<MI, " + held(columns) + "> ") + name + ";");
     if (columns < 0) w.line("load_rows(" + name + ", " + matrix + ", " + points_.rows().first + ", warp);");
-    else w.line("load_fragment(" + name + ", " + matrix + ", " + points_.rows().first + ", warp, " + first_held(columns) + ");");
+    else
+      w.line("load_fragment(" + name + ", " + matrix + ", " + points_.rows().first + ", warp, " +
+             first_held(columns) + ");");
   }
 }
 
@@ -137,7 +143,8 @@ KernelText write_few_kernel(const kernel::Program& program, const std::string& n
   return FewWriter(program, name, parameters).run();
 }
 
-KernelText write_combine_kernel(const kernel::Program& program, const std::string& name, Parameters& parameters) {
+KernelText write_combine_kernel(const kernel::Program& program, const std::string& name,
+                                Parameters& parameters) {
   return CombineWriter(program, name, parameters).run();
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel for few queries, and the one that combines what its runs of keys leave. Both run the steps of the same program
-// as any kernel: the first sweeps a run of keys and stores the sweep's states, the second joins them by the program's
-// Combine, in the order of the runs, and stores the results. Where the keys are one run, the first stores those itself.
+// The kernel for few queries, and the one that combines what its runs of keys leave. Both run the steps of
+// the same program as any kernel: the first sweeps a run of keys and stores the sweep's states, the second
+// joins them by the program's Combine, in the order of the runs, and stores the results. Where the keys are
+// one run, the first stores those itself.
 #pragma once
 #include "emit/kernel_writer.h"
 

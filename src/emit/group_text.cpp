@@ -59,7 +59,8 @@ class GroupWriter {
     for (std::size_t a = view().pack; a < view().shape.size(); ++a)
       at.push_back(points_.loop_name(static_cast<int>(a)));
     const std::string store = std::string(view().type == graph::Type::Float ? "store_float" : "store_int") +
-        "(p.out0.base, p.out0.dtype, p.out0.offset(" + join(at, ", ") + "), " + element + ");";
+                              "(p.out0.base, p.out0.dtype, p.out0.offset(" + join(at, ", ") + "), " +
+                              element + ");";
     if (column >= 0) w.line("for (int c = lane_index(); c < " + extent(column) + "; c += 32)");
     else w.line("if (lane_index() == 0)");
     w.line("  " + store);

@@ -10,10 +10,13 @@ HopperWriter::HopperWriter(const kernel::Program& program, const std::string& na
   text_.params = name + "_tma";
   base_params_ = name + "_params";
   tests_elements_ = false;
-  for (const kernel::Sweep& sweep : program.sweeps) notes_ |= CoverText(program, sweep, points_).searches_at_length();
+  for (const kernel::Sweep& sweep : program.sweeps)
+    notes_ |= CoverText(program, sweep, points_).searches_at_length();
 }
 
-bool HopperWriter::is_copied(std::size_t o) const { return operands_[o].input >= 0 && !operands_[o].converts; }
+bool HopperWriter::is_copied(std::size_t o) const {
+  return operands_[o].input >= 0 && !operands_[o].converts;
+}
 
 // k_ring2 for k_tile2.
 std::string HopperWriter::derived(std::size_t o, const std::string& suffix) const {
@@ -34,10 +37,11 @@ void HopperWriter::find_obstacle() {
     if (place.row || is_copied(o)) continue;
     const std::string name = function_.graph.label(program_.operands[o].factors[0].node);
     const std::string keys = "the keys' tile " + (name.empty() ? std::to_string(o) : "of '" + name + "'");
-    text_.obstacle = keys + (place.converts         ? " may be stored in another type than the products', and TMA converts nothing"
-                             : place.scattered >= 0 ? " has rows that are looked up, and TMA copies boxes"
-                             : !place.parts.empty() ? " is made of several tensors, and TMA copies one"
-                                                    : " is computed while it is loaded, and TMA only copies");
+    text_.obstacle =
+        keys + (place.converts ? " may be stored in another type than the products', and TMA converts nothing"
+                : place.scattered >= 0 ? " has rows that are looked up, and TMA copies boxes"
+                : !place.parts.empty() ? " is made of several tensors, and TMA copies one"
+                                       : " is computed while it is loaded, and TMA only copies");
   }
   if (operands_.empty()) text_.obstacle = "there is no product of tiles in it";
 }
@@ -55,7 +59,8 @@ void HopperWriter::write_kernel(const Writer& sweeps) {
   const std::string finding = kFindings[static_cast<int>(text_.demand.finding)];
   Writer w;
   w.line(template_head());
-  w.open("FL_HOPPER_KERNEL(kWarpgroupSize * (M / 64 + 1)) " + text_.name + "(FL_PARAMS(" + text_.params + ") p) {");
+  w.open("FL_HOPPER_KERNEL(kWarpgroupSize * (M / 64 + 1)) " + text_.name + "(FL_PARAMS(" + text_.params +
+         ") p) {");
   Writer body(1);
   body.line("constexpr int MI = 1, kConsumers = M / 64;");
   body.line("[[maybe_unused]] constexpr int kThreads = kConsumers * kWarpgroupSize;  // of the consumers");
@@ -82,7 +87,8 @@ void HopperWriter::write_kernel(const Writer& sweeps) {
   body.line("increase_registers<consumer_registers(kConsumers, " + finding + ")>();");
   body.line("const int warp = warp_index(), warpgroup = warpgroup_index();");
   for (std::size_t k = 0; k < key_vectors_.size(); ++k)
-    body.line("const KeyVec<N> " + key_vectors_[k].name + "{" + vectors + " + (" + std::to_string(k) + " * kConsumers + warpgroup) * KeyVec<N>::bytes};");
+    body.line("const KeyVec<N> " + key_vectors_[k].name + "{" + vectors + " + (" + std::to_string(k) +
+              " * kConsumers + warpgroup) * KeyVec<N>::bytes};");
   if (takes_turns_) {
     body.line("const Turns<kConsumers> turns{warpgroup};");
     body.line("turns.begin();");
@@ -91,8 +97,10 @@ void HopperWriter::write_kernel(const Writer& sweeps) {
   body.append(uniform_);
   Writer end(1);
   write_late_release(end);
-  const std::string leave = text_.results.empty() ? "" : "  wait_stores_read<0>();  // of tiles that end with the threads\n";
-  text_.body = w.str() + "#if FL_HOPPER\n" + body.str() + indent(sweeps) + indent(end) + "  }\n" + leave + "#endif\n}\n\n";
+  const std::string leave =
+      text_.results.empty() ? "" : "  wait_stores_read<0>();  // of tiles that end with the threads\n";
+  text_.body = w.str() + "#if FL_HOPPER\n" + body.str() + indent(sweeps) + indent(end) + "  }\n" + leave +
+               "#endif\n}\n\n";
   write_start();
 }
 
@@ -156,7 +164,8 @@ std::vector<std::string> HopperWriter::steps_of(std::size_t o) {
   const std::vector<Sym> start = strides(place, program_.operands[o]).start;
   std::vector<std::string> steps;
   for (std::size_t a = pack; a < start.size(); ++a) {
-    const std::vector<Sym> terms = start[a].op() == graph::SymOp::Add ? start[a].args() : std::vector<Sym>{start[a]};
+    const std::vector<Sym> terms =
+        start[a].op() == graph::SymOp::Add ? start[a].args() : std::vector<Sym>{start[a]};
     for (const Sym& term : terms) {
       Sym coefficient = graph::contains(term, graph::SymOp::Axis) ? Sym(1) : term;
       if (coefficient.is_integer(0)) continue;
@@ -166,8 +175,9 @@ std::vector<std::string> HopperWriter::steps_of(std::size_t o) {
           if (!graph::contains(factor, graph::SymOp::Axis)) coefficient = coefficient * factor;
       }
       const Code stride{field + ".stride[" + std::to_string(a - pack) + "]", kAtom, CType::Long};
-      const std::string step =
-          coefficient.is_integer(1) ? stride.text : product({points_.index(coefficient), stride}, CType::Long).text;
+      const std::string step = coefficient.is_integer(1)
+                                   ? stride.text
+                                   : product({points_.index(coefficient), stride}, CType::Long).text;
       if (std::find(steps.begin(), steps.end(), step) == steps.end()) steps.push_back(step);
     }
   }
@@ -178,8 +188,9 @@ std::string HopperWriter::tile_source(std::size_t o) {
   const Placement& place = operands_[o];
   const kernel::Operand& operand = program_.operands[o];
   const Strides of = strides(place, operand);
-  return "map_tiles<" + tile_type(o) + ">(p." + derived(o, "_source") + ", launch, " + std::to_string(place.input) + ", {" +
-         of.rows + ", " + of.cols + ", " + (place.row ? "p.n_row" : "p.n_key") + ", " + loop_extent(operand.cols) + "}, {" +
+  return "map_tiles<" + tile_type(o) + ">(p." + derived(o, "_source") + ", launch, " +
+         std::to_string(place.input) + ", {" + of.rows + ", " + of.cols + ", " +
+         (place.row ? "p.n_row" : "p.n_key") + ", " + loop_extent(operand.cols) + "}, {" +
          join(steps_of(o), ", ") + "})";
 }
 
@@ -199,8 +210,8 @@ Writer HopperWriter::row_loads() {
   for (std::size_t o = 0; o < operands_.size(); ++o) {
     if (!is_copied(o) || !operands_[o].row) continue;
     write_start_of(o, w);
-    w.line(by_loader(derived(o, "_ring") + ".load(" + derived(o, "_at") + ", p." + derived(o, "_source") + ".map, {0, row0, " +
-                     derived(o, "_start") + "}, Keep::kLeast);"));
+    w.line(by_loader(derived(o, "_ring") + ".load(" + derived(o, "_at") + ", p." + derived(o, "_source") +
+                     ".map, {0, row0, " + derived(o, "_start") + "}, Keep::kLeast);"));
     w.line(derived(o, "_at") + ".advance();");
   }
   return w;
@@ -224,8 +235,7 @@ void HopperWriter::write_row_fills(Writer& w) {
     w.line("sync_named(1, kThreads);");
   }
   for (std::size_t o = 0; o < operands_.size(); ++o)
-    if (operands_[o].row && is_copied(o))
-      w.line(derived(o, "_ring") + ".wait(" + derived(o, "_at") + ");");
+    if (operands_[o].row && is_copied(o)) w.line(derived(o, "_ring") + ".wait(" + derived(o, "_at") + ");");
 }
 
 void HopperWriter::write_params() {
@@ -258,19 +268,24 @@ void HopperWriter::write_start() {
   w.line("static_cast<" + base_params_ + "&>(p) = base;");
   for (std::size_t o = 0; o < operands_.size(); ++o)
     if (is_copied(o)) w.line("if (!" + tile_source(o) + ") return false;");
-  for (std::size_t s : staged_results()) w.line("if (STAGING != Staging::kRegisters) " + result_target(s) + ";");
+  for (std::size_t s : staged_results())
+    w.line("if (STAGING != Staging::kRegisters) " + result_target(s) + ";");
   std::vector<std::string> bytes;  // of the keys of a batch element
   for (std::size_t o = 0; o < operands_.size() && uneven_; ++o)
     if (!operands_[o].row) bytes.push_back(tile_type(o) + "::bytes");
   if (bytes.empty()) w.line("constexpr long long keys = 0;  // all tiles of rows have as much to do");
   else w.line("const long long keys = static_cast<long long>(p.n_key) * ((" + join(bytes, " + ") + ") / N);");
-  w.line("start_staying(kernel, launch, p, batch, keys, {.rows = M, .threads = threads, .shared_bytes = shared_bytes}, \"" + text_.name + "\");");
+  w.line(
+      "start_staying(kernel, launch, p, batch, keys, {.rows = M, .threads = threads, .shared_bytes = "
+      "shared_bytes}, \"" +
+      text_.name + "\");");
   w.line("return true;");
   w.close();
   text_.body += w.str();
 }
 
-KernelText write_hopper_kernel(const kernel::Program& program, const std::string& name, Parameters& parameters) {
+KernelText write_hopper_kernel(const kernel::Program& program, const std::string& name,
+                               Parameters& parameters) {
   return HopperWriter(program, name, parameters).run();
 }
 

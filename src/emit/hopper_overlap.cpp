@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A tile for sm_90a whose row program runs beside the tensor cores: while the scores of one unit are weighed, the product of
-// the unit before is made. A unit is what leads from contractions to products; a tile of several streams has several, and the
-// chain goes on from a tile's last unit to the next tile's first.
+// A tile for sm_90a whose row program runs beside the tensor cores: while the scores of one unit are weighed,
+// the product of the unit before is made. A unit is what leads from contractions to products; a tile of
+// several streams has several, and the chain goes on from a tile's last unit to the next tile's first.
 #include "emit/hopper_writer.h"
 
 namespace flashlight::emit {
@@ -17,7 +17,8 @@ bool is_product(const kernel::Sweep& sweep, const Item& item) {
 bool HopperWriter::moves_accumulator(const kernel::Sweep& sweep, const Item& item) const {
   if (item.kind != Item::Step) return false;
   const kernel::Step& step = sweep.steps[item.index];
-  if (step.kind != StepKind::Scale && step.kind != StepKind::Shift && step.kind != StepKind::Product) return false;
+  if (step.kind != StepKind::Scale && step.kind != StepKind::Shift && step.kind != StepKind::Product)
+    return false;
   return sweep.states[step.index].kind == StateKind::Accumulator;
 }
 
@@ -28,7 +29,8 @@ bool HopperWriter::may_wait(const kernel::Sweep& sweep, const kernel::Step& step
                       [&](const kernel::State& state) { return depends(step.value, state.node); });
 }
 
-// The tile's units, or none where it has not this form: contractions first, then the row program, products last.
+// The tile's units, or none where it has not this form: contractions first, then the row program, products
+// last.
 std::vector<HopperWriter::Unit> HopperWriter::units_of(const kernel::Sweep& sweep) const {
   const bool zero = std::all_of(sweep.states.begin(), sweep.states.end(), [](const kernel::State& s) {
     return s.kind != StateKind::Accumulator || s.initial == 0;
@@ -52,7 +54,8 @@ std::vector<HopperWriter::Unit> HopperWriter::units_of(const kernel::Sweep& swee
       if (!may_wait(sweep, sweep.steps[item.index])) return {};
       units.back().rescales.push_back(k);
     } else {
-      if (!units.back().products.empty() && item.kind != Item::Step) return {};  // it may take a product's weights away
+      if (!units.back().products.empty() && item.kind != Item::Step)
+        return {};  // it may take a product's weights away
       units.back().front.push_back(k);
     }
   }
@@ -65,8 +68,8 @@ std::vector<HopperWriter::Unit> HopperWriter::units_of(const kernel::Sweep& swee
 }
 
 // The unit's row program as a function of the tile.
-void HopperWriter::write_weigh(const kernel::Sweep& sweep, CoverText& cover, const Unit& unit, const std::string& name, bool first,
-                               Writer& w) {
+void HopperWriter::write_weigh(const kernel::Sweep& sweep, CoverText& cover, const Unit& unit,
+                               const std::string& name, bool first, Writer& w) {
   kernel::Sweep own = sweep;  // with this unit's masks
   own.masked.clear();
   for (std::size_t k : unit.front)
@@ -78,7 +81,8 @@ void HopperWriter::write_weigh(const kernel::Sweep& sweep, CoverText& cover, con
   counts_masked_ = first;
   write_wholes(own, cover, w);
   counts_masked_ = true;
-  for (std::size_t k : unit.contracts) values_.variables[schedule_.items[k].node] = {fragment(schedule_.items[k].slot), true};
+  for (std::size_t k : unit.contracts)
+    values_.variables[schedule_.items[k].node] = {fragment(schedule_.items[k].slot), true};
   for (std::size_t k : unit.front) {
     values_.forget_rows();
     write_item(sweep, cover, schedule_.items[k], w);
@@ -92,9 +96,11 @@ std::set<std::string> HopperWriter::outliving(const kernel::Sweep& sweep, const 
   const auto reads = [&](std::size_t k, Expr temporary) {
     const Item& item = schedule_.items[k];
     std::vector<Expr> values{item.node};
-    if (item.kind == Item::Mask) values = {sweep.masked[item.index].value, sweep.masked[item.index].predicate};
+    if (item.kind == Item::Mask)
+      values = {sweep.masked[item.index].value, sweep.masked[item.index].predicate};
     if (item.kind == Item::Step || item.kind == Item::Scan) values = {sweep.steps[item.index].value};
-    return std::any_of(values.begin(), values.end(), [&](Expr value) { return value && depends(value, temporary); });
+    return std::any_of(values.begin(), values.end(),
+                       [&](Expr value) { return value && depends(value, temporary); });
   };
   for (const Unit& own : units) {
     for (std::size_t k : own.front) {
@@ -118,7 +124,8 @@ std::vector<std::string> HopperWriter::scores_of(const Unit& unit) const {
   return scores;
 }
 
-// Where the consumers stand in the ring of an operand that products take: behind the contractions, if those take it too.
+// Where the consumers stand in the ring of an operand that products take: behind the contractions, if those
+// take it too.
 std::string HopperWriter::product_place(std::size_t operand) const {
   return derived(operand, behind_.contains(operand) ? "_behind" : "_at");
 }
@@ -138,22 +145,26 @@ void HopperWriter::start_contracts(const Unit& unit, Writer& w) {
   for (std::size_t k : unit.contracts) {
     const kernel::Contraction& c = program_.contractions[schedule_.items[k].index];
     const auto o = static_cast<std::size_t>(c.right);
-    w.line("multiply_transposed_async<kSet>(" + fragment(schedule_.items[k].slot) + ", " + operands_[c.left].name + ", " +
-           derived(o, "_ring") + ".tile(" + derived(o, "_at") + "), warpgroup);");
+    w.line("multiply_transposed_async<kSet>(" + fragment(schedule_.items[k].slot) + ", " +
+           operands_[c.left].name + ", " + derived(o, "_ring") + ".tile(" + derived(o, "_at") +
+           "), warpgroup);");
   }
   w.line("commit_products();");
 }
 
 void HopperWriter::release_contracted(const Unit& unit, Writer& w) {
   for (const Use& u : uses_) {
-    if (std::find(unit.contracts.begin(), unit.contracts.end(), u.last_contract) == unit.contracts.end()) continue;
-    if (u.last_product == kNone) w.line(derived(u.operand, "_ring") + ".release(" + derived(u.operand, "_at") + ");");
+    if (std::find(unit.contracts.begin(), unit.contracts.end(), u.last_contract) == unit.contracts.end())
+      continue;
+    if (u.last_product == kNone)
+      w.line(derived(u.operand, "_ring") + ".release(" + derived(u.operand, "_at") + ");");
     w.line(derived(u.operand, "_at") + ".advance();");
   }
 }
 
 // Rounded weights of the unit's products, each once: weights, weights2, ...
-std::vector<std::string> HopperWriter::weights_of(const kernel::Sweep& sweep, const Unit& unit, std::vector<kernel::Expr>& values) const {
+std::vector<std::string> HopperWriter::weights_of(const kernel::Sweep& sweep, const Unit& unit,
+                                                  std::vector<kernel::Expr>& values) const {
   std::vector<std::string> names;
   for (std::size_t k : unit.products) {
     const kernel::Expr value = sweep.steps[schedule_.items[k].index].value;
@@ -179,7 +190,8 @@ void HopperWriter::round_weights(const kernel::Sweep& sweep, const Unit& unit, W
 // Accumulators and weights of the unit's products.
 std::string HopperWriter::taken_by(const kernel::Sweep& sweep, const Unit& unit) {
   std::vector<std::string> all;
-  for (std::size_t k : unit.products) all.push_back(name_of(sweep.states[sweep.steps[schedule_.items[k].index].index].node));
+  for (std::size_t k : unit.products)
+    all.push_back(name_of(sweep.states[sweep.steps[schedule_.items[k].index].index].node));
   std::vector<kernel::Expr> values;
   for (const std::string& name : weights_of(sweep, unit, values))
     if (std::find(all.begin(), all.end(), name) == all.end()) all.push_back(name);
@@ -199,8 +211,8 @@ void HopperWriter::start_products(const kernel::Sweep& sweep, const Unit& unit, 
   for (std::size_t n = 0; n < names.size(); ++n) {
     const kernel::Step& step = sweep.steps[schedule_.items[unit.products[n]].index];
     const auto o = static_cast<std::size_t>(step.operand);
-    w.line("multiply_async<kAdd>(" + name_of(sweep.states[step.index].node) + ", " + names[n] + ", " + derived(o, "_ring") +
-           ".tile(" + product_place(o) + "));");
+    w.line("multiply_async<kAdd>(" + name_of(sweep.states[step.index].node) + ", " + names[n] + ", " +
+           derived(o, "_ring") + ".tile(" + product_place(o) + "));");
   }
   w.line("commit_products();");
 }
@@ -208,7 +220,8 @@ void HopperWriter::start_products(const kernel::Sweep& sweep, const Unit& unit, 
 void HopperWriter::finish_products(const kernel::Sweep& sweep, const Unit& unit, Writer& w) {
   w.line("wait_products<0>(" + taken_by(sweep, unit) + ");");
   for (const Use& u : uses_) {
-    if (std::find(unit.products.begin(), unit.products.end(), u.last_product) == unit.products.end()) continue;
+    if (std::find(unit.products.begin(), unit.products.end(), u.last_product) == unit.products.end())
+      continue;
     w.line(derived(u.operand, "_ring") + ".release(" + product_place(u.operand) + ");");
     w.line(product_place(u.operand) + ".advance();");
   }
@@ -219,15 +232,17 @@ void HopperWriter::write_staged_vectors(const std::string& tile, Writer& w) cons
   if (vectors_.empty()) return;
   w.open("{");
   w.line("const int col0 = " + first_key(tile) + ";");
-  for (std::size_t o : staged_) w.line("const auto " + operands_[o].name + " = " + derived(o, "_ring") + ".tile(" + derived(o, "_at") + ");");
+  for (std::size_t o : staged_)
+    w.line("const auto " + operands_[o].name + " = " + derived(o, "_ring") + ".tile(" + derived(o, "_at") +
+           ");");
   write_key_vectors_apart(w);
   w.close();
 }
 
-// From the weights of one unit to those of the next: its scores, while the former's product is made. The warpgroups take
-// turns at starting both.
-void HopperWriter::write_link(const kernel::Sweep& sweep, const Unit& before, const Unit& unit, const std::string& weigh,
-                              const std::string& tile, Writer& w) {
+// From the weights of one unit to those of the next: its scores, while the former's product is made. The
+// warpgroups take turns at starting both.
+void HopperWriter::write_link(const kernel::Sweep& sweep, const Unit& before, const Unit& unit,
+                              const std::string& weigh, const std::string& tile, Writer& w) {
   wait_contracted(unit, w);
   w.line("turns.take();");
   start_contracts(unit, w);
@@ -245,7 +260,8 @@ void HopperWriter::write_link(const kernel::Sweep& sweep, const Unit& before, co
   round_weights(sweep, unit, w);
 }
 
-void HopperWriter::write_overlapped(const kernel::Sweep& sweep, CoverText& cover, const std::vector<Unit>& units, Writer& w) {
+void HopperWriter::write_overlapped(const kernel::Sweep& sweep, CoverText& cover,
+                                    const std::vector<Unit>& units, Writer& w) {
   for (int slot = 0; slot < schedule_.slots; ++slot) w.line("Acc<MI, N> " + fragment(slot) + ";");
   outliving_ = outliving(sweep, units);
   for (const std::string& vector : outliving_) w.line("RowVec<MI> " + vector + ";");
@@ -261,7 +277,8 @@ void HopperWriter::write_overlapped(const kernel::Sweep& sweep, CoverText& cover
     weights_of(sweep, unit, values);
     weights = std::max(weights, values.size());
   }
-  for (std::size_t n = 1; n <= weights; ++n) w.line("Operand<T, N> weights" + (n > 1 ? std::to_string(n) : "") + ";");
+  for (std::size_t n = 1; n <= weights; ++n)
+    w.line("Operand<T, N> weights" + (n > 1 ? std::to_string(n) : "") + ";");
   const std::size_t last = units.size() - 1;
   takes_turns_ = true;
   const std::string step = step_name();
@@ -275,7 +292,8 @@ void HopperWriter::write_overlapped(const kernel::Sweep& sweep, CoverText& cover
   w.line(weighs[0] + "(" + step + ");");
   round_weights(sweep, units[0], w);
   w.open("while (true) {");
-  for (std::size_t u = 1; u < units.size(); ++u) write_link(sweep, units[u - 1], units[u], weighs[u], step, w);
+  for (std::size_t u = 1; u < units.size(); ++u)
+    write_link(sweep, units[u - 1], units[u], weighs[u], step, w);
   w.line("const int next = " + next_step(cover) + ";");
   w.line(notes_ ? "if (next == kNoMoreTiles) break;" : "if (next >= tiles) break;");
   write_link(sweep, units[last], units[0], weighs[0], "next", w);

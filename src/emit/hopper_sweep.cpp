@@ -7,8 +7,9 @@ namespace flashlight::emit {
 namespace {
 
 bool is_long(int function) {
-  static const std::set<graph::Fn> kLong{graph::Fn::Erf,   graph::Fn::Pow, graph::Fn::Sin,      graph::Fn::Cos,
-                                         graph::Fn::Log1p, graph::Fn::Expm1, graph::Fn::FloorDiv, graph::Fn::Mod};
+  static const std::set<graph::Fn> kLong{graph::Fn::Erf,      graph::Fn::Pow,   graph::Fn::Sin,
+                                         graph::Fn::Cos,      graph::Fn::Log1p, graph::Fn::Expm1,
+                                         graph::Fn::FloorDiv, graph::Fn::Mod};
   return kLong.contains(static_cast<graph::Fn>(function));
 }
 
@@ -28,7 +29,8 @@ void HopperWriter::find_costs(const kernel::Sweep& sweep) {
       demand.long_elements |= demand.reads_elements;  // a second one
       demand.reads_elements = true;
     }
-    demand.long_elements |= node.op == graph::Op::Gather || (node.op == graph::Op::Map && is_long(static_cast<int>(node.fn)));
+    demand.long_elements |=
+        node.op == graph::Op::Gather || (node.op == graph::Op::Map && is_long(static_cast<int>(node.fn)));
     for (const graph::Operand& operand : node.operands) self(self, operand.node);
   };
   std::vector<Expr> values, predicates;
@@ -39,15 +41,21 @@ void HopperWriter::find_costs(const kernel::Sweep& sweep) {
   for (const kernel::Step& step : sweep.steps) values.push_back(step.value);
   const auto look = [&](Expr root) {
     if (!root) return;
-    const std::vector<Expr> functions = alg::collect(root, {alg::Op::kTanh, alg::Op::kSigmoid, alg::Op::kLog, alg::Op::kCall});
-    demand.uses_functions |= in_value && std::any_of(functions.begin(), functions.end(), [](Expr f) {
-      return !f.is(alg::Op::kCall) || f.function_id() < kernel::kExp2;  // but for those of every sweep
-    });
-    for (Expr call : alg::collect(root, {alg::Op::kCall})) demand.long_elements |= is_long(call.function_id());
+    const std::vector<Expr> functions =
+        alg::collect(root, {alg::Op::kTanh, alg::Op::kSigmoid, alg::Op::kLog, alg::Op::kCall});
+    demand.uses_functions |=
+        in_value && std::any_of(functions.begin(), functions.end(), [](Expr f) {
+          return !f.is(alg::Op::kCall) || f.function_id() < kernel::kExp2;  // but for those of every sweep
+        });
+    for (Expr call : alg::collect(root, {alg::Op::kCall}))
+      demand.long_elements |= is_long(call.function_id());
     for (Expr leaf : alg::collect(root, {alg::Op::kLeaf})) {
-      const bool contracted = std::any_of(program_.contractions.begin(), program_.contractions.end(),
-                                          [&](const kernel::Contraction& c) { return c.leaf == leaf.leaf_id(); });
-      if (contracted || program_.temporaries.contains(leaf.leaf_id()) || !(kernel::space_of(program_, leaf) & kernel::kKey)) continue;
+      const bool contracted =
+          std::any_of(program_.contractions.begin(), program_.contractions.end(),
+                      [&](const kernel::Contraction& c) { return c.leaf == leaf.leaf_id(); });
+      if (contracted || program_.temporaries.contains(leaf.leaf_id()) ||
+          !(kernel::space_of(program_, leaf) & kernel::kKey))
+        continue;
       visit(visit, plan_.leaves[leaf.leaf_id()].node);
     }
   };
@@ -111,7 +119,8 @@ void HopperWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, W
 // One tile after the other.
 void HopperWriter::write_tiles(const kernel::Sweep& sweep, CoverText& cover, Writer& w) {
   const std::string step = step_name();
-  w.open("for (int " + step + " = " + first_step(cover) + "; " + more_steps(step) + "; " + step + " = " + next_step(cover) + ") {");
+  w.open("for (int " + step + " = " + first_step(cover) + "; " + more_steps(step) + "; " + step + " = " +
+         next_step(cover) + ") {");
   w.line("const int col0 = " + first_key(step) + ";");
   if (notes_) cover.write_tile(w);
   w.line("count(\"tile\");");
@@ -120,7 +129,8 @@ void HopperWriter::write_tiles(const kernel::Sweep& sweep, CoverText& cover, Wri
   w.close();
 }
 
-// The loader's side of the sweep: every tile that the consumers will visit, in the order in which they need it.
+// The loader's side of the sweep: every tile that the consumers will visit, in the order in which they need
+// it.
 void HopperWriter::write_loader(const CoverText& cover, const Writer& bounds) {
   if (!single_) loader_.open("{");
   if (!single_ || notes_) loader_.append(bounds);
@@ -132,7 +142,8 @@ void HopperWriter::write_loader(const CoverText& cover, const Writer& bounds) {
   }
   for (const Use& u : uses_) {
     const std::string at = derived(u.operand, "_at");
-    loader_.line(by_loader(derived(u.operand, "_ring") + ".load(" + at + ", p." + derived(u.operand, "_source") + ".map, {0, tile * N, " +
+    loader_.line(by_loader(derived(u.operand, "_ring") + ".load(" + at + ", p." +
+                           derived(u.operand, "_source") + ".map, {0, tile * N, " +
                            derived(u.operand, "_start") + "}, Keep::kMost);"));
     loader_.line(at + ".advance();");
   }
@@ -145,7 +156,9 @@ void HopperWriter::write_loader(const CoverText& cover, const Writer& bounds) {
 }
 
 // One thread loads; where a warp finds the tiles together, its first.
-std::string HopperWriter::by_loader(const std::string& statement) const { return (notes_ ? "if (leads) " : "") + statement; }
+std::string HopperWriter::by_loader(const std::string& statement) const {
+  return (notes_ ? "if (leads) " : "") + statement;
+}
 
 // Products are started, and waited for where their registers or tiles are next touched.
 bool HopperWriter::is_asynchronous(const kernel::Sweep& sweep, const Item& item) const {
@@ -182,7 +195,8 @@ void HopperWriter::write_key_vectors_apart(Writer& w) const {
 // Names the operand's tile, and waits for it where it is used first.
 void HopperWriter::use(std::size_t o, Writer& w) {
   if (!arrived_.insert(o).second) return;
-  w.line("const auto " + operands_[o].name + " = " + derived(o, "_ring") + ".wait(" + derived(o, "_at") + ");");
+  w.line("const auto " + operands_[o].name + " = " + derived(o, "_ring") + ".wait(" + derived(o, "_at") +
+         ");");
 }
 
 bool HopperWriter::is_in_flight(const std::string& registers) const {
@@ -212,14 +226,15 @@ void HopperWriter::write_contract(const Item& item, Writer& w) {
   make_way(s, w);
   in_flight_.push_back(s);
   w.line("fence_products(" + s + ");");
-  w.line("multiply_transposed_async<kSet>(" + s + ", " + operands_[c.left].name + ", " + operands_[c.right].name +
-         ", warpgroup);");
+  w.line("multiply_transposed_async<kSet>(" + s + ", " + operands_[c.left].name + ", " +
+         operands_[c.right].name + ", warpgroup);");
   w.line("commit_products();");
 }
 
 void HopperWriter::write_product(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w) {
   const std::string acc = name_of(sweep.states[step.index].node), s = values_.variables.at(step.value).name;
-  auto [rounded, fresh] = weights_.try_emplace(step.value, "weights" + (weights_.empty() ? "" : std::to_string(weights_.size() + 1)));
+  auto [rounded, fresh] = weights_.try_emplace(
+      step.value, "weights" + (weights_.empty() ? "" : std::to_string(weights_.size() + 1)));
   if (fresh) {
     if (is_in_flight(s)) finish(w);
     w.line("Operand<T, N> " + rounded->second + ";");

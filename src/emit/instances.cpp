@@ -19,7 +19,9 @@ struct StorageType {
   const char* dtype;
   int bytes;
 };
-constexpr StorageType kTypes[] = {{"bf16", "bfloat16", "kBFloat16", 2}, {"fp16", "float16", "kFloat16", 2}, {"fp32", "float", "kFloat32", 4}};
+constexpr StorageType kTypes[] = {{"bf16", "bfloat16", "kBFloat16", 2},
+                                  {"fp16", "float16", "kFloat16", 2},
+                                  {"fp32", "float", "kFloat32", 4}};
 
 const StorageType& storage_type(const std::string& option) {
   for (const StorageType& t : kTypes) {
@@ -41,7 +43,11 @@ std::map<int, int> padded_to(const PartText& v, int head) {
   for (const Dimension& d : v.kernel.dimensions) {
     const auto size = v.program->plan->loops[d.loop].size.as_integer();
     const auto padded = pad(size ? *size : head);
-    if (!padded) throw fusion::Refused{{"no-tile", "a head dimension of " + std::to_string(*size) + " is larger than 512", "split it", {}}};
+    if (!padded)
+      throw fusion::Refused{{"no-tile",
+                             "a head dimension of " + std::to_string(*size) + " is larger than 512",
+                             "split it",
+                             {}}};
     result[d.loop] = *padded;
   }
   return result;
@@ -72,7 +78,8 @@ bool choose_combining(const PartText& v, const StorageType& type, Instance& inst
   return true;
 }
 
-// The instance for `head`, or where no shape holds it for the next larger head dimension: 192 columns do not divide where 256 do.
+// The instance for `head`, or where no shape holds it for the next larger head dimension: 192 columns do not
+// divide where 256 do.
 std::optional<Instance> instance_of(const PartText& v, const StorageType& type, int head) {
   for (int size : kPaddedSizes) {
     if (size < head) continue;
@@ -111,13 +118,17 @@ std::vector<Instance> instances_of(const PartText& v, const EmitOptions& options
         if (has_open_dimension(v)) break;
         continue;  // of fixed sizes that one type is too wide for, the others remain
       }
-      const bool known = std::any_of(result.begin(), result.end(), [&](const Instance& i) { return i.type == instance->type && i.padded == instance->padded; });
+      const bool known = std::any_of(result.begin(), result.end(), [&](const Instance& i) {
+        return i.type == instance->type && i.padded == instance->padded;
+      });
       if (!known) result.push_back(std::move(*instance));
     }
   }
   if (!missing.empty() && (result.empty() || has_open_dimension(v))) {
-    throw fusion::Refused{{"no-tile", "no tile shape holds the kernel's accumulators in registers at " + missing,
-                           "translate with smaller --head-dims or fewer --dtypes", {}}};
+    throw fusion::Refused{{"no-tile",
+                           "no tile shape holds the kernel's accumulators in registers at " + missing,
+                           "translate with smaller --head-dims or fewer --dtypes",
+                           {}}};
   }
   return result;
 }

@@ -30,7 +30,9 @@ void KernelWriter::write_load(std::size_t o, const std::string& first, Writer& w
 }
 
 // What counts the operand's rows: a query's number, its row's where heads are among the rows, or a key's.
-std::string KernelWriter::row_number(const Placement& place) const { return !place.row ? "j" : plan_.packing ? "slot" : "i"; }
+std::string KernelWriter::row_number(const Placement& place) const {
+  return !place.row ? "j" : plan_.packing ? "slot" : "i";
+}
 
 void KernelWriter::declare_tile_row(const Placement& place, const std::string& number, Writer& w) {
   if (!place.row) return w.line("const int j = " + number + ";");
@@ -41,7 +43,8 @@ void KernelWriter::declare_tile_row(const Placement& place, const std::string& n
 void KernelWriter::write_scattered(std::size_t o, const std::string& first, Writer& w) {
   const Placement& place = operands_[o];
   const std::string row = row_number(place), rows = place.row ? "p.n_row" : "p.n_key";
-  w.open("load_rows_async(" + place.name + ", " + matrix_name(o) + ", kThreads, [&](int tile_row) FL_INLINE -> long long {");
+  w.open("load_rows_async(" + place.name + ", " + matrix_name(o) +
+         ", kThreads, [&](int tile_row) FL_INLINE -> long long {");
   declare_tile_row(place, first + " + tile_row", w);
   w.line("return " + row + " < " + rows + " ? " + place.row_start + " : -1;");
   w.close("});");
@@ -160,11 +163,13 @@ std::optional<std::string> KernelWriter::staged(const kernel::Sweep& sweep, int 
 void KernelWriter::write_key_vectors(std::size_t number, const kernel::Sweep& sweep, Writer& w) {
   // With one contraction, and that first, the barrier behind it comes before any use.
   const bool first = !schedule_.items.empty() && schedule_.items[0].kind == Item::Contract;
-  if (fill_key_vectors(number, sweep, "kThreads", w) && (sweep.contractions.size() != 1 || !first)) w.line("sync_threads();");
+  if (fill_key_vectors(number, sweep, "kThreads", w) && (sweep.contractions.size() != 1 || !first))
+    w.line("sync_threads();");
 }
 
 // False where the sweep has none.
-bool KernelWriter::fill_key_vectors(std::size_t number, const kernel::Sweep& sweep, const std::string& threads, Writer& w) {
+bool KernelWriter::fill_key_vectors(std::size_t number, const kernel::Sweep& sweep,
+                                    const std::string& threads, Writer& w) {
   bool any = false;
   staged_.clear();
   for (const KeyVector& v : key_vectors_) {

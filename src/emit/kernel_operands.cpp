@@ -39,8 +39,8 @@ std::vector<KernelWriter::Placement> KernelWriter::parts_of(const kernel::Operan
   return parts;
 }
 
-// A plain tensor of which an element's column is found by a stride, and its row in any way: through a table of pages, or
-// wherever a division of the position leads to.
+// A plain tensor of which an element's column is found by a stride, and its row in any way: through a table
+// of pages, or wherever a division of the position leads to.
 bool KernelWriter::scatter(Placement& place, const kernel::Operand& operand) {
   const graph::Operand& access = operand.factors[0];
   const graph::Node& node = function_.graph[access.node];
@@ -55,7 +55,8 @@ bool KernelWriter::scatter(Placement& place, const kernel::Operand& operand) {
   std::vector<fusion::Access> positions;
   for (std::size_t k = 1; gathers && k < node.operands.size(); ++k) {
     positions.push_back(fusion::compose(node.operands[k], access.index));
-    if (dependence_(positions.back()) & fusion::bit(operand.cols) || dependence_.has_reduction(positions.back().node))
+    if (dependence_(positions.back()) & fusion::bit(operand.cols) ||
+        dependence_.has_reduction(positions.back().node))
       return false;
   }
   fusion::Index start, steps;
@@ -68,12 +69,15 @@ bool KernelWriter::scatter(Placement& place, const kernel::Operand& operand) {
     start.push_back(by_col->second);
   }
   std::vector<Code> data(1), strides;
-  for (const fusion::Access& position : positions) data.push_back(points_.value(position.node, position.index));
+  for (const fusion::Access& position : positions)
+    data.push_back(points_.value(position.node, position.index));
   const std::string field = parameters_.tensor(tensor.input);
   for (std::size_t a = 0; a < steps.size(); ++a) {
     if (steps[a].is_integer(0)) continue;
-    const Code stride{field + ".stride[" + std::to_string(a - function_.tensors[tensor.input].pack) + "]", kAtom, CType::Long};
-    strides.push_back(steps[a].is_integer(1) ? stride : product({points_.index(steps[a]), stride}, CType::Long));
+    const Code stride{field + ".stride[" + std::to_string(a - function_.tensors[tensor.input].pack) + "]",
+                      kAtom, CType::Long};
+    strides.push_back(steps[a].is_integer(1) ? stride
+                                             : product({points_.index(steps[a]), stride}, CType::Long));
   }
   contracts(tensor.input);
   place.scattered = tensor.input;
@@ -104,9 +108,8 @@ std::string KernelWriter::fresh_tile(const std::string& of) const {
   const std::string base = of + "_tile";
   for (int n = 1;; ++n) {
     const std::string name = base + (n > 1 ? std::to_string(n) : "");
-    if (name != "first_tile" &&
-        std::none_of(operands_.begin(), operands_.end(),
-                     [&](const Placement& other) { return other.name == name; }))
+    if (name != "first_tile" && std::none_of(operands_.begin(), operands_.end(),
+                                             [&](const Placement& other) { return other.name == name; }))
       return name;
   }
 }
@@ -123,8 +126,8 @@ void KernelWriter::place_operands() {
     const graph::Node& node = function_.graph[access.node];
     place.name = "tile" + std::to_string(o);
     const bool strided = !plan_.packing || !place.row;  // heads among the rows are looked up
-    if (strided && operand.factors.size() == 1 && node.op == graph::Op::Input && node.type == graph::Type::Float &&
-        is_affine(access, operand.rows, operand.cols)) {
+    if (strided && operand.factors.size() == 1 && node.op == graph::Op::Input &&
+        node.type == graph::Type::Float && is_affine(access, operand.rows, operand.cols)) {
       place.input = node.input;
       place.access = access;
       place.name = fresh_tile(parameters_.tensor_field(node.input));
@@ -183,7 +186,9 @@ void KernelWriter::write_operands(Writer& w) {
     w.line("const KeyVec<N> " + v.name + "{smem" + (offset.empty() ? "" : " + " + offset) + "};");
     offset += (offset.empty() ? "" : " + ") + v.name + ".bytes";
   }
-  if (split_) w.line("unsigned char* const exchange = smem" + (offset.empty() ? "" : " + " + offset) + ";");
+  if (split_)
+    w.line("[[maybe_unused]] unsigned char* const exchange = smem" + (offset.empty() ? "" : " + " + offset) +
+           ";");
 }
 
 // What the operand's tiles are copied from.
@@ -192,7 +197,8 @@ void KernelWriter::write_matrices(std::size_t o, Writer& w) {
   if (!place.parts.empty()) write_segments(o, w);
   if (place.scattered >= 0)
     w.line("const ScatteredRows<const T> " + matrix_name(o) + " = " + parameters_.tensor(place.scattered) +
-           ".template rows<const T>(" + place.col_stride + ", " + loop_extent(program_.operands[o].cols) + ");");
+           ".template rows<const T>(" + place.col_stride + ", " + loop_extent(program_.operands[o].cols) +
+           ");");
   if (place.input < 0) return;
   const auto [field, arguments] = matrix(place, program_.operands[o]);
   w.line("const GlobalMatrix<const T> " + matrix_name(o) + " = " + field + ".template matrix<const T>" +
@@ -250,9 +256,12 @@ KernelWriter::Strides KernelWriter::strides(const Placement& place, const kernel
 std::pair<std::string, std::string> KernelWriter::matrix(const Placement& place,
                                                          const kernel::Operand& operand) {
   const Strides of = strides(place, operand);
-  const std::string rows = !place.extent.empty() ? place.extent : operand.rows == plan_.row ? "p.n_row" : "p.n_key";
-  return {parameters_.tensor(place.input), "(" + points_.offset(place.input, of.start) + ", " + of.rows + ", " +
-                                               of.cols + ", " + rows + ", " + loop_extent(operand.cols) + ")"};
+  const std::string rows = !place.extent.empty()       ? place.extent
+                           : operand.rows == plan_.row ? "p.n_row"
+                                                       : "p.n_key";
+  return {parameters_.tensor(place.input), "(" + points_.offset(place.input, of.start) + ", " + of.rows +
+                                               ", " + of.cols + ", " + rows + ", " +
+                                               loop_extent(operand.cols) + ")"};
 }
 
 }  // namespace flashlight::emit

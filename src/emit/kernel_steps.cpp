@@ -25,9 +25,14 @@ Expr KernelWriter::hoisted(Expr e, kernel::Space loop, Writer& w) {
 
 void KernelWriter::assign(const Item& item, Expr value, Writer& w) {
   const std::string target = fragment(item.slot) + "[e]";
-  const std::string text = values_.value(hoisted(value, kernel::kScore, w), "e").text;
+  const Expr inner = hoisted(value, kernel::kScore, w);
+  const int loops = points_.loops();
+  const std::string text = values_.value(inner, "e").text;
   if (text == target) return;
-  element_loop("N", text, {target + " = " + text + ";"}, w);
+  if (points_.loops() == loops) return element_loop("N", text, {target + " = " + text + ";"}, w);
+  std::vector<std::string> lines = index_declarations(text, true, points_.rows());
+  lines.push_back("return " + text + ";");
+  w.block("fill_in_turn(" + fragment(item.slot) + ", [&](const ElementInTurn& e) FL_INLINE {", lines, "});");
 }
 
 void KernelWriter::write_step(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w) {
@@ -120,12 +125,14 @@ void KernelWriter::write_shift(const kernel::Sweep& sweep, const kernel::Step& s
 }
 
 void KernelWriter::write_join(const kernel::State& state, const kernel::State& other, Writer& w) {
-  const std::string at = state.columns < 0 ? "[r]" : "[e]", mine = name_of(state.node) + at, theirs = name_of(other.node) + at;
+  const std::string at = state.columns < 0 ? "[r]" : "[e]", mine = name_of(state.node) + at,
+                    theirs = name_of(other.node) + at;
   std::string statement = mine + " += " + theirs + ";";
   if (state.kind == StateKind::Prod) statement = mine + " *= " + theirs + ";";
   if (state.kind == StateKind::Max) statement = mine + " = greatest(" + mine + ", " + theirs + ");";
   if (state.kind == StateKind::Min) statement = mine + " = least(" + mine + ", " + theirs + ");";
-  if (state.columns >= 0) return element_loop(held(state.columns), "", {statement}, w, first_held(state.columns));
+  if (state.columns >= 0)
+    return element_loop(held(state.columns), "", {statement}, w, first_held(state.columns));
   w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { " + statement + " });");
 }
 

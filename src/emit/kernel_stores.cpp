@@ -44,13 +44,13 @@ void KernelWriter::write_fold(const kernel::Step& fold, Writer& w) {
   const std::string column = (first.empty() ? "" : first + " + ") + "col_of(e)", row = name + "[e]";
   const std::string update = row + text.update + (*text.end ? row + ", " : "") + value + text.end;
   w.line(name + ".fill(" + text.start + ");");
-  element_loop(columns, value,
-               {"if (" + column + " < " + loop_extent(fold.index) + ") " + update + ";"}, w, first);
+  element_loop(columns, value, {"if (" + column + " < " + loop_extent(fold.index) + ") " + update + ";"}, w,
+               first);
   w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { " + name + "[r] = " + text.quad + "(" + name +
          "[r]); });");
   if (split_)
-    w.line("combine_parts<M, PARTS>(" + name + ", warp, part, exchange, [](float a, float b) FL_INLINE { return " +
-           text.joined + "; });");
+    w.line("combine_parts<M, PARTS>(" + name +
+           ", warp, part, exchange, [](float a, float b) FL_INLINE { return " + text.joined + "; });");
 }
 
 void KernelWriter::write_stores(Writer& w) {
@@ -98,7 +98,8 @@ void KernelWriter::write_result(std::size_t s, const std::string& function, cons
   const bool tile = function == "store_tile";
   const std::string first = tile && split_ ? ", " + first_held(program_.stores[s].columns) : "";
   const std::string once = !tile && split_ ? "if (part == 0) " : "";
-  const std::string statement = once + function + "(" + matrix + ", " + value + ", " + points_.rows().first + ", warp" + first + ");";
+  const std::string statement =
+      once + function + "(" + matrix + ", " + value + ", " + points_.rows().first + ", warp" + first + ");";
   if (text_.output_types[s] != "S") return w.line(statement);
   w.line("with_result(p.out" + std::to_string(s) + ".dtype, [&](auto type) FL_INLINE {");
   w.line("  using S = decltype(type);");
@@ -147,9 +148,12 @@ KernelWriter::OutputPlace KernelWriter::output_place(const kernel::Store& store,
 
 std::string KernelWriter::output_matrix(const kernel::Store& store, std::size_t s) {
   const OutputPlace place = output_place(store, s);
-  const std::string columns = store.columns < 0 ? "1" : loop_extent(store.columns), type = text_.output_types[s];
-  const std::string matrix = "p.out" + std::to_string(s) + ".template " + (plan_.packing ? "grouped<" : "matrix<") + type + ">(" + place.start + ", ";
-  const std::string strides = plan_.packing ? points_.rows().group + ", " + place.rows + ", " + place.heads : place.rows;
+  const std::string columns = store.columns < 0 ? "1" : loop_extent(store.columns),
+                    type = text_.output_types[s];
+  const std::string matrix = "p.out" + std::to_string(s) + ".template " +
+                             (plan_.packing ? "grouped<" : "matrix<") + type + ">(" + place.start + ", ";
+  const std::string strides =
+      plan_.packing ? points_.rows().group + ", " + place.rows + ", " + place.heads : place.rows;
   return matrix + strides + ", " + place.cols + ", p.n_row, " + columns + ")";
 }
 

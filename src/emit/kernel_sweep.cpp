@@ -50,7 +50,9 @@ void KernelWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, W
   open_sweep(sweep, number, w);
   CoverText cover(program_, sweep, points_, true);
   if (sweep.bet) {
-    w.line("// Tiles that the mask fills are left out; where a row has nothing else, once more with all of them.");
+    w.line(
+        "// Tiles that the mask fills are left out; where a row has nothing else, once more with all of "
+        "them.");
     w.open("for (bool bets = true;; bets = false) {");
   }
   write_bounds(cover, w);
@@ -93,13 +95,15 @@ void KernelWriter::write_sweep(const kernel::Sweep& sweep, std::size_t number, W
 void KernelWriter::close_bet(const kernel::Sweep& sweep, Writer& w) {
   const std::string m = name_of(sweep.bet->maximum);
   w.line("bool lost = false;");
-  w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { lost = lost || !(" + m + "[r] > " + float_literal(sweep.bet->above) + "); });");
+  w.line("for_each_row<MI>([&](const Row& r) FL_INLINE { lost = lost || !(" + m + "[r] > " +
+         float_literal(sweep.bet->above) + "); });");
   w.line("if (!bets || !sync_threads_or(lost)) break;");
-  for (const kernel::State& state : sweep.states) w.line(name_of(state.node) + ".fill(" + float_literal(state.initial) + ");");
+  for (const kernel::State& state : sweep.states)
+    w.line(name_of(state.node) + ".fill(" + float_literal(state.initial) + ");");
 }
 
-// Row vectors alive in one tile: states, temporaries, what a stream's exponent leaves outside its loop, and what a running sum
-// holds while it passes over a fragment, which is as much as a handful of them.
+// Row vectors alive in one tile: states, temporaries, what a stream's exponent leaves outside its loop, and
+// what a running sum holds while it passes over a fragment, which is as much as a handful of them.
 int KernelWriter::row_vectors(const kernel::Sweep& sweep) {
   constexpr int kScan = 6;
   int count = 0;
@@ -111,7 +115,8 @@ int KernelWriter::row_vectors(const kernel::Sweep& sweep) {
   return count;
 }
 
-// A mask that only its elements decide is evaluated while the tile's keys arrive: where none is seen, nothing is computed.
+// A mask that only its elements decide is evaluated while the tile's keys arrive: where none is seen, nothing
+// is computed.
 void KernelWriter::write_seen(const kernel::Sweep& sweep, Expr predicate, Writer& w) {
   values_.forget_rows();
   const std::string keep = wrap(values_.value(hoisted(predicate, kernel::kScore, w), "e"), kAnd);
@@ -129,7 +134,9 @@ void KernelWriter::write_seen(const kernel::Sweep& sweep, Expr predicate, Writer
 
 // The condition under which a tile needs no mask code.
 std::string KernelWriter::whole(const kernel::Masked& masked, CoverText& cover) const {
-  return tests_elements_ && masked.predicate && masked.predicate == cover.elements() ? "warp_all(seen.all())" : cover.full(masked.predicate);
+  return tests_elements_ && masked.predicate && masked.predicate == cover.elements()
+             ? "warp_all(seen.all())"
+             : cover.full(masked.predicate);
 }
 
 // Whether a tile needs no mask, once for each mask; tiles that need one are counted.
@@ -208,19 +215,22 @@ void KernelWriter::write_masked(const kernel::Masked& masked, const Item& item, 
   std::string keep;
   if (tests_elements_ && masked.predicate && masked.predicate == cover.elements()) {
     w.open("if (!" + wholes_.at(whole(masked, cover)) + ") {");
-    const std::string hidden = masked.fill == masked.otherwise
-                                   ? outside
-                                   : "col0 + col_of(e) < p.n_key ? " + float_literal(masked.fill) + " : " + outside;
+    const std::string hidden =
+        masked.fill == masked.otherwise
+            ? outside
+            : "col0 + col_of(e) < p.n_key ? " + float_literal(masked.fill) + " : " + outside;
     element_loop("N", "", {"if (!seen[e]) " + target + " = " + hidden + ";"}, w);
     return w.close();
   }
   if (masked.predicate) keep = wrap(values_.value(hoisted(masked.predicate, kernel::kScore, w), "e"), kAtom);
   const bool one = keep.empty() || masked.fill == masked.otherwise;
-  std::vector<std::string> lines{"if (col0 + col_of(e) >= p.n_key" + (keep.empty() || !one ? "" : " || !" + keep) + ") " +
-                                 target + " = " + outside + ";"};
+  std::vector<std::string> lines{"if (col0 + col_of(e) >= p.n_key" +
+                                 (keep.empty() || !one ? "" : " || !" + keep) + ") " + target + " = " +
+                                 outside + ";"};
   if (!one) {
     const Expr hidden = alg::not_of(masked.predicate);
-    lines.push_back("else if (" + values_.value(hoisted(hidden, kernel::kScore, w), "e").text + ") " + target + " = " + float_literal(masked.fill) + ";");
+    lines.push_back("else if (" + values_.value(hoisted(hidden, kernel::kScore, w), "e").text + ") " +
+                    target + " = " + float_literal(masked.fill) + ";");
   }
   w.open("if (!" + wholes_.at(cover.full(masked.predicate)) + ") {");
   element_loop("N", keep, lines, w);

@@ -38,8 +38,8 @@ class KernelWriter {
     std::string extent = {};       // its number of rows; empty: as many as there are queries or keys
     std::vector<Placement> parts;  // of a concatenation along the rows: each is copied, from `start` on
     std::string start = {};
-    // A tensor whose rows lie anywhere, as an index tensor or a division of the position says: the element at which the row
-    // of number i or j begins.
+    // A tensor whose rows lie anywhere, as an index tensor or a division of the position says: the element at
+    // which the row of number i or j begins.
     int scattered = -1;  // that tensor
     std::string row_start = {}, col_stride = {};
   };
@@ -98,7 +98,8 @@ class KernelWriter {
                        const std::string& before, const std::string& condition);
   void find_key_vectors();
   std::optional<std::string> staged(const kernel::Sweep& sweep, int input, const fusion::Index& index);
-  bool fill_key_vectors(std::size_t number, const kernel::Sweep& sweep, const std::string& threads, Writer& w);
+  bool fill_key_vectors(std::size_t number, const kernel::Sweep& sweep, const std::string& threads,
+                        Writer& w);
   void write_key_vectors(std::size_t number, const kernel::Sweep& sweep, Writer& w);
 
   // kernel_sweep.cpp
@@ -144,7 +145,7 @@ class KernelWriter {
   void write_stores(Writer& w);
   void write_out(const kernel::Store& store, std::size_t s, Writer& w);
   virtual void write_result(std::size_t s, const std::string& function, const std::string& matrix,
-                    const std::string& value, Writer& w);
+                            const std::string& value, Writer& w);
   static bool depends(Expr e, Expr on);
   std::string output_type(const kernel::Store& store) const;
   struct OutputPlace {
@@ -164,7 +165,7 @@ class KernelWriter {
   KernelText text_;
   std::vector<Placement> operands_;
   std::vector<KeyVector> key_vectors_;
-  std::vector<int> filled_;  // tensors that filled operands are made of
+  std::vector<int> filled_;       // tensors that filled operands are made of
   std::set<std::size_t> staged_;  // operands whose tiles the key vectors read
   Schedule schedule_;
   // The conditions under which a tile needs no mask, and their variables.
@@ -173,10 +174,10 @@ class KernelWriter {
   int sweep_ = 0;
   bool earlier_rows_first_ = false;  // CTAs start with the tiles that have the most to do
   bool uneven_ = false;              // tiles of rows differ in what they have to do, and it is known how
-  std::set<std::string> outliving_;   // row vectors that are declared further out already
-  bool tests_elements_ = true;        // a tile is skipped whose elements a mask hides one by one
-  bool counts_masked_ = true;         // tiles that need a mask are counted
-  bool values_ready_ = false;  // the tile's values have arrived for every warp
+  std::set<std::string> outliving_;  // row vectors that are declared further out already
+  bool tests_elements_ = true;       // a tile is skipped whose elements a mask hides one by one
+  bool counts_masked_ = true;        // tiles that need a mask are counted
+  bool values_ready_ = false;        // the tile's values have arrived for every warp
 };
 
 }  // namespace flashlight::emit

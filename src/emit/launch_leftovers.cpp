@@ -38,10 +38,13 @@ std::string reshaped(const Function& f, const std::string& tensor, const fusion:
   const std::string axis = std::to_string(-1 - view.behind);
   switch (view.kind) {
     case fusion::Reshaping::Merge:
-      return "launch.merged(" + tensor + ", " + std::to_string(view.count) + ", " + std::to_string(view.behind) + ")";
-    case fusion::Reshaping::Split: return tensor + ".unflatten(" + axis + ", {" + size(view.first) + ", " + size(view.second) + "})";
+      return "launch.merged(" + tensor + ", " + std::to_string(view.count) + ", " +
+             std::to_string(view.behind) + ")";
+    case fusion::Reshaping::Split:
+      return tensor + ".unflatten(" + axis + ", {" + size(view.first) + ", " + size(view.second) + "})";
     case fusion::Reshaping::One: return tensor + ".unsqueeze(" + axis + ")";
-    case fusion::Reshaping::Part: return tensor + ".narrow(" + axis + ", " + size(view.first) + ", " + size(view.second) + ")";
+    case fusion::Reshaping::Part:
+      return tensor + ".narrow(" + axis + ", " + size(view.first) + ", " + size(view.second) + ")";
   }
   return tensor;
 }
@@ -49,12 +52,15 @@ std::string reshaped(const Function& f, const std::string& tensor, const fusion:
 }  // namespace
 
 std::string tensor_text(const Function& f, const fusion::Target& target) {
-  std::string text = target.intermediate ? "launch.tensor_of(" + std::to_string(target.number) + ")" : "out" + std::to_string(target.number);
+  std::string text = target.intermediate ? "launch.tensor_of(" + std::to_string(target.number) + ")"
+                                         : "out" + std::to_string(target.number);
   for (const fusion::Reshaping& view : target.views) text = reshaped(f, text, view);
   return text;
 }
 
-std::string type_text(const graph::DTypeRule& rule) { return "launch.float_result(" + rule_arguments(rule) + ")"; }
+std::string type_text(const graph::DTypeRule& rule) {
+  return "launch.float_result(" + rule_arguments(rule) + ")";
+}
 
 void write_scalars(const PartText& v, Writer& w) {
   const Function& f = *v.part->function;
@@ -74,7 +80,8 @@ void write_scalars(const PartText& v, Writer& w) {
 namespace {
 
 std::string target_name(const fusion::Target& target) {
-  return target.intermediate ? "launch.tensor_of(" + std::to_string(target.number) + ")" : "out" + std::to_string(target.number);
+  return target.intermediate ? "launch.tensor_of(" + std::to_string(target.number) + ")"
+                             : "out" + std::to_string(target.number);
 }
 
 // The distance of a step along a product's axis: the strides of the tensor's axes that it moves along.
@@ -152,26 +159,30 @@ void write_row_step(const PartText& v, std::size_t number, Writer& w) {
     pack = view.pack;
     for (std::size_t a = 0; a < plan.extents.size(); ++a)
       if (const int place = plan.places[o][a]; place >= 0)
-        steps[kind][a] = names[kind] + ".stride(" + std::to_string(place - static_cast<int>(view.shape.size())) + ")";
+        steps[kind][a] =
+            names[kind] + ".stride(" + std::to_string(place - static_cast<int>(view.shape.size())) + ")";
   }
   std::vector<std::string> axes;
   for (std::size_t a = 0; a < plan.extents.size(); ++a) {
     const Sym& size = plan.extents[a];
     if (size.op() == graph::SymOp::Symbol && size.symbol_id().kind == graph::SymbolId::Pack) continue;
     axes.push_back("{" + host_code(f, size).text + ", " +
-                   distance(f, plan.source.tensor, plan.source.index, static_cast<int>(a)) + ", " + steps[0][a] + ", " +
-                   steps[1][a] + "}");
+                   distance(f, plan.source.tensor, plan.source.index, static_cast<int>(a)) + ", " +
+                   steps[0][a] + ", " + steps[1][a] + "}");
   }
   const std::string element = axes.back();
   axes.pop_back();
-  const std::string source = std::to_string(plan.source.tensor) + ", " + start(f, plan.source, plan.extents.size());
-  const std::string rows = std::string(pack ? "true" : "false") + ", {" + join(axes, ", ") + "}, " + element + ", ";
+  const std::string source =
+      std::to_string(plan.source.tensor) + ", " + start(f, plan.source, plan.extents.size());
+  const std::string rows =
+      std::string(pack ? "true" : "false") + ", {" + join(axes, ", ") + "}, " + element + ", ";
   if (v.part->kind == fusion::StepKind::Scan)
-    w.line("const RunningSum sum" + std::to_string(number) + " = launch.running_sum(" + source + ", " + names[0] + ", " + rows +
-           "multiprocessors());");
+    w.line("const RunningSum sum" + std::to_string(number) + " = launch.running_sum(" + source + ", " +
+           names[0] + ", " + rows + "multiprocessors());");
   else
-    w.line("const Ordering order" + std::to_string(number) + " = launch.order(" + source + ", " + names[0] + ", " + names[1] + ", " +
-           rows + host_code(f, plan.count).text + ", " + (plan.descending ? "true" : "false") + ", multiprocessors());");
+    w.line("const Ordering order" + std::to_string(number) + " = launch.order(" + source + ", " + names[0] +
+           ", " + names[1] + ", " + rows + host_code(f, plan.count).text + ", " +
+           (plan.descending ? "true" : "false") + ", multiprocessors());");
 }
 
 void write_leftover_results(const Function& whole, const PartText& v, std::set<int>& made, Writer& w) {
@@ -179,7 +190,8 @@ void write_leftover_results(const Function& whole, const PartText& v, std::set<i
     if (target.intermediate || !made.insert(target.number).second) continue;
     const graph::TensorView& view = whole.outputs[static_cast<std::size_t>(target.number)].value;
     w.line("Tensor " + target_name(target) + " = launch.result(" + std::to_string(target.number) + ", " +
-           (view.pack ? "true" : "false") + ", {" + join(host_sizes(whole, view), ", ") + "}, " + stored_type(v, view) + ");");
+           (view.pack ? "true" : "false") + ", {" + join(host_sizes(whole, view), ", ") + "}, " +
+           stored_type(v, view) + ");");
   }
 }
 
@@ -194,8 +206,8 @@ void write_group_start(const PartText& v, Writer& w) {
   w.line("p.pack = launch.pack();");
   write_scalars(v, w);
   const graph::TensorView& view = f.outputs[0].value;
-  w.line("p.out0 = launch.result_arg<" + std::to_string(view.shape.size() - view.pack) + ">(" + tensor_text(f, v.part->targets[0]) + ", " +
-         (view.pack ? "true" : "false") + ");");
+  w.line("p.out0 = launch.result_arg<" + std::to_string(view.shape.size() - view.pack) + ">(" +
+         tensor_text(f, v.part->targets[0]) + ", " + (view.pack ? "true" : "false") + ");");
   std::vector<std::string> rows;
   std::string columns;
   for (const fusion::Loop& loop : v.part->plan.loops) {

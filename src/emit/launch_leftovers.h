@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The launcher's part in what is no fused kernel: products by a library, orders, and groups. And what all steps
-// share.
+// The launcher's part in what is no fused kernel: products by a library, orders, and groups. And what all
+// steps share.
 #pragma once
 #include <set>
 

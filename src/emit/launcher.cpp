@@ -18,7 +18,8 @@ using graph::SymbolId;
 
 namespace {
 
-// Size symbols in order of first appearance in the parameters' shapes; an axis of a derived size gets a slot of its own.
+// Size symbols in order of first appearance in the parameters' shapes; an axis of a derived size gets a slot
+// of its own.
 class Symbols {
  public:
   explicit Symbols(const Function& function) : function_(function) {}
@@ -45,9 +46,12 @@ class Symbols {
     std::vector<std::pair<int, SymbolId>> ordered;
     for (const auto& [id, slot] : slots_) ordered.emplace_back(slot, id);
     std::sort(ordered.begin(), ordered.end());
-    for (const auto& [slot, id] : ordered) w.line("[[maybe_unused]] const long long " + symbol_name(function_, id) + " = launch.size(" + std::to_string(slot) + ");");
+    for (const auto& [slot, id] : ordered)
+      w.line("[[maybe_unused]] const long long " + symbol_name(function_, id) + " = launch.size(" +
+             std::to_string(slot) + ");");
     for (const auto& [size, slot, name] : derived_) {
-      w.line("launch.check(launch.size(" + std::to_string(slot) + ") == " + wrap(host_code(function_, size), kSum) + ", \"" + name + " must be " +
+      w.line("launch.check(launch.size(" + std::to_string(slot) +
+             ") == " + wrap(host_code(function_, size), kSum) + ", \"" + name + " must be " +
              fusion::describe(function_, size) + "\");");
     }
   }
@@ -72,10 +76,12 @@ bool is_read(const Function& f, int tensor) {
 
 // "{0, 1}, -1": parameters whose types are promoted, and a storage type that joins them (-1: none).
 std::string rule_arguments(const graph::DTypeRule& rule) {
-  return initializer(rule.inputs) + ", " + (rule.constant ? std::to_string(static_cast<int>(*rule.constant)) : "-1");
+  return initializer(rule.inputs) + ", " +
+         (rule.constant ? std::to_string(static_cast<int>(*rule.constant)) : "-1");
 }
 
-// What the function takes its parameters' values for. Those that are not read on this variant's path may hold anything.
+// What the function takes its parameters' values for. Those that are not read on this variant's path may hold
+// anything.
 void write_categories(const Function& f, Writer& w) {
   std::vector<int> conditions, integers;
   for (std::size_t t = 0; t < f.tensors.size(); ++t) {
@@ -87,7 +93,8 @@ void write_categories(const Function& f, Writer& w) {
   if (!conditions.empty()) w.line("launch.conditions(" + initializer(conditions) + ");");
   if (!integers.empty()) w.line("launch.integers(" + initializer(integers) + ");");
   for (const graph::TooNarrow& n : f.too_narrow)
-    w.line("launch.check_width(" + rule_arguments(n.rule) + ", DType::" + (n.type == graph::DType::Int8 ? "kInt8" : "kUInt8") + ");");
+    w.line("launch.check_width(" + rule_arguments(n.rule) +
+           ", DType::" + (n.type == graph::DType::Int8 ? "kInt8" : "kUInt8") + ");");
 }
 
 void write_binding(const Function& f, Writer& w) {
@@ -95,21 +102,25 @@ void write_binding(const Function& f, Writer& w) {
   for (std::size_t t = 0; t < f.tensors.size(); ++t) {
     const graph::TensorParam& param = f.tensors[t];
     std::vector<std::string> axes;
-    for (std::size_t a = param.pack; a < param.shape.size(); ++a) axes.push_back(symbols.axis(static_cast<int>(t), a));
+    for (std::size_t a = param.pack; a < param.shape.size(); ++a)
+      axes.push_back(symbols.axis(static_cast<int>(t), a));
     std::string value = identifier(param.name);
     if (param.pack && !is_read(f, static_cast<int>(t))) {  // on this variant's path
       w.line("launch.aside(\"" + param.name + "\", " + value + ", {" + join(axes, ", ") + "});");
       continue;
     }
-    if (param.may_lack_axes && !param.pack) value = "launch.padded(" + value + ", " + std::to_string(param.shape.size()) + ")";
-    w.line("launch.tensor(\"" + param.name + "\", " + value + ", " + (param.pack ? "true" : "false") + ", {" + join(axes, ", ") + "});");
+    if (param.may_lack_axes && !param.pack)
+      value = "launch.padded(" + value + ", " + std::to_string(param.shape.size()) + ")";
+    w.line("launch.tensor(\"" + param.name + "\", " + value + ", " + (param.pack ? "true" : "false") + ", {" +
+           join(axes, ", ") + "});");
   }
   w.line("launch.bind();");
   write_categories(f, w);
   symbols.write(w);
   for (const graph::Check& check : f.checks) {
     std::string text;
-    for (char c : graph::with_names(f, check.text) + " (" + fusion::describe(f, check.condition) + ")") text += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+    for (char c : graph::with_names(f, check.text) + " (" + fusion::describe(f, check.condition) + ")")
+      text += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
     w.line("launch.check(" + host_code(f, check.condition).text + ", \"" + text + "\");");
   }
   for (int t : thresholds(f)) {
@@ -123,12 +134,14 @@ std::string storage_type_of(const PartText& v) {
   const std::vector<int>& contracted = v.kernel.contracted;
   if (contracted.empty()) return "DType::kFloat32";
   const auto& tensors = v.program->function->tensors;
-  if (std::all_of(contracted.begin(), contracted.end(), [&](int t) { return tensors[t].conversions.empty(); }))
+  if (std::all_of(contracted.begin(), contracted.end(),
+                  [&](int t) { return tensors[t].conversions.empty(); }))
     return "launch.common_dtype(" + initializer(contracted) + ")";
   std::vector<std::string> operands;
   for (int t : contracted) {
     std::vector<std::string> conversions;
-    for (const graph::DTypeRule& rule : tensors[t].conversions) conversions.push_back("{" + rule_arguments(rule) + "}");
+    for (const graph::DTypeRule& rule : tensors[t].conversions)
+      conversions.push_back("{" + rule_arguments(rule) + "}");
     operands.push_back("{" + std::to_string(t) + ", {" + join(conversions, ", ") + "}}");
   }
   return "launch.operand_dtype({" + join(operands, ", ") + "})";
@@ -138,8 +151,10 @@ const fusion::Target& target_of(const PartText& v, std::size_t store) {
   return v.part->targets[static_cast<std::size_t>(v.program->stores[store].output)];
 }
 
-// Makes the results, in the types that the kernel's products and the arguments' promotion give; `made`: those that are there.
-void write_results(const Function& whole, const PartText& v, const std::string& type, std::set<int>& made, Writer& w) {
+// Makes the results, in the types that the kernel's products and the arguments' promotion give; `made`: those
+// that are there.
+void write_results(const Function& whole, const PartText& v, const std::string& type, std::set<int>& made,
+                   Writer& w) {
   const Function& f = *v.program->function;
   for (std::size_t s = 0; s < v.program->stores.size(); ++s) {
     const graph::TensorView& view = f.outputs[v.program->stores[s].output].value;
@@ -148,8 +163,10 @@ void write_results(const Function& whole, const PartText& v, const std::string& 
     std::string dtype = type;
     if (v.kernel.output_types[s] == "float") dtype = "DType::kFloat32";
     if (v.kernel.output_types[s] == "S" || target.is_part()) dtype = type_text(view.dtype);
-    w.line("Tensor out" + std::to_string(target.number) + " = launch.result(" + std::to_string(target.number) + ", " + (view.pack ? "true" : "false") + ", {" +
-           join(host_sizes(f, whole.outputs[static_cast<std::size_t>(target.number)].value), ", ") + "}, " + dtype + ");");
+    w.line("Tensor out" + std::to_string(target.number) + " = launch.result(" +
+           std::to_string(target.number) + ", " + (view.pack ? "true" : "false") + ", {" +
+           join(host_sizes(f, whole.outputs[static_cast<std::size_t>(target.number)].value), ", ") + "}, " +
+           dtype + ");");
   }
 }
 
@@ -157,7 +174,8 @@ std::string batch_of(const PartText& v) {
   std::vector<std::string> batch;
   for (const fusion::Loop& loop : v.program->plan->loops) {
     if (loop.role == fusion::Role::Batch)
-      batch.push_back(loop.pack ? "launch.batch()" : wrap(host_code(*v.program->function, loop.size), kProduct));
+      batch.push_back(loop.pack ? "launch.batch()"
+                                : wrap(host_code(*v.program->function, loop.size), kProduct));
   }
   return batch.empty() ? "1" : join(batch, " * ");
 }
@@ -179,7 +197,8 @@ void write_params(const PartText& v, Writer& w) {
   const fusion::KernelPlan& plan = *v.program->plan;
   w.line(v.kernel.params + " p;");
   for (int t : v.parameters->tensors()) {
-    w.line("p." + v.parameters->tensor_field(t) + " = launch.arg<" + std::to_string(f.tensors[t].shape.size() - f.tensors[t].pack) + ">(" + std::to_string(t) + ");");
+    w.line("p." + v.parameters->tensor_field(t) + " = launch.arg<" +
+           std::to_string(f.tensors[t].shape.size() - f.tensors[t].pack) + ">(" + std::to_string(t) + ");");
   }
   w.line("p.pack = launch.pack();");
   w.line("p.n_row = launch.narrow(" + rows_of(v) + ");");
@@ -187,7 +206,8 @@ void write_params(const PartText& v, Writer& w) {
   write_scalars(v, w);
   for (std::size_t s = 0; s < v.program->stores.size(); ++s) {
     const graph::TensorView& view = f.outputs[v.program->stores[s].output].value;
-    w.line("p.out" + std::to_string(s) + " = launch.result_arg<" + std::to_string(view.shape.size() - view.pack) + ">(" + tensor_text(f, target_of(v, s)) + ", " +
+    w.line("p.out" + std::to_string(s) + " = launch.result_arg<" +
+           std::to_string(view.shape.size() - view.pack) + ">(" + tensor_text(f, target_of(v, s)) + ", " +
            (view.pack ? "true" : "false") + ");");
   }
   w.line("const long long batch = " + batch_of(v) + ";");
@@ -200,22 +220,28 @@ std::string instance_call(const PartText& v, const Instance& instance) {
   args.push_back(std::to_string(instance.shape.n));
   args.push_back(std::to_string(instance.shape.warps));
   if (v.kernel.split) args.push_back(std::to_string(instance.shape.parts));
-  return "start(" + v.kernel.name + "<" + join(args, ", ") + ">, launch, p, batch, {.rows = " + std::to_string(instance.shape.m) + ", .threads = " +
-         std::to_string(instance.shape.threads()) + ", .shared_bytes = " + std::to_string(instance.shared_bytes) + "}, \"" + v.kernel.name + "\")";
+  return "start(" + v.kernel.name + "<" + join(args, ", ") +
+         ">, launch, p, batch, {.rows = " + std::to_string(instance.shape.m) +
+         ", .threads = " + std::to_string(instance.shape.threads()) +
+         ", .shared_bytes = " + std::to_string(instance.shared_bytes) + "}, \"" + v.kernel.name + "\")";
 }
 
 std::string staging_name(target::Staging staging) {
-  return std::string("Staging::") + (staging == target::Staging::kApart ? "kApart" : staging == target::Staging::kRows ? "kRows" : "kRegisters");
+  return std::string("Staging::") + (staging == target::Staging::kApart  ? "kApart"
+                                     : staging == target::Staging::kRows ? "kRows"
+                                                                         : "kRegisters");
 }
 
-// "start_name<bfloat16, 64, 64, 192, 128, 2, Staging::kApart>(launch, p, batch, 123904)": true where it has started the kernel for sm_90a.
+// "start_name<bfloat16, 64, 64, 192, 128, 2, Staging::kApart>(launch, p, batch, 123904)": true where it has
+// started the kernel for sm_90a.
 std::string hopper_call(const PartText& v, const Instance& instance) {
   const target::WgmmaShape& shape = *instance.wgmma.shape;
   std::vector<std::string> args{instance.type};
   for (const Dimension& d : v.kernel.dimensions) args.push_back(std::to_string(instance.padded.at(d.loop)));
   for (int value : {shape.m(), shape.n, shape.stages}) args.push_back(std::to_string(value));
   if (!v.kernel.hopper->results.empty()) args.push_back(staging_name(shape.staging));
-  return "start_" + v.kernel.hopper->name + "<" + join(args, ", ") + ">(launch, p, batch, " + std::to_string(instance.wgmma_shared_bytes) + ")";
+  return "start_" + v.kernel.hopper->name + "<" + join(args, ", ") + ">(launch, p, batch, " +
+         std::to_string(instance.wgmma_shared_bytes) + ")";
 }
 
 // "start_runs(attention_1_few_sm80<..>, attention_1_combine_sm80<..>, launch, p, batch, {..}, {..}, ..)".
@@ -228,14 +254,18 @@ std::string few_call(const PartText& v, const Instance& instance) {
     return name + "<" + join(args, ", ") + ">";
   };
   const auto cta = [](const target::TileShape& shape, int bytes) {
-    return "{.rows = " + std::to_string(shape.m) + ", .threads = " + std::to_string(shape.threads()) + ", .shared_bytes = " + std::to_string(bytes) + "}";
+    return "{.rows = " + std::to_string(shape.m) + ", .threads = " + std::to_string(shape.threads()) +
+           ", .shared_bytes = " + std::to_string(bytes) + "}";
   };
   const target::TileShape &shape = instance.shape, &combining = instance.combining;
   const std::string few = kernel(v.kernel.name, {shape.m, shape.n, shape.warps, shape.parts});
-  if (!v.combine) return "start(" + few + ", launch, p, batch, " + cta(shape, instance.shared_bytes) + ", \"" + v.kernel.name + "\")";
-  return "start_runs(" + few + ", " + kernel(v.combine->name, {combining.m, combining.warps, combining.parts}) + ", launch, p, batch, " +
-         cta(shape, instance.shared_bytes) + ", " + cta(combining, instance.combining_shared_bytes) + ", \"" + v.kernel.name + "\", \"" +
-         v.combine->name + "\")";
+  if (!v.combine)
+    return "start(" + few + ", launch, p, batch, " + cta(shape, instance.shared_bytes) + ", \"" +
+           v.kernel.name + "\")";
+  return "start_runs(" + few + ", " +
+         kernel(v.combine->name, {combining.m, combining.warps, combining.parts}) + ", launch, p, batch, " +
+         cta(shape, instance.shared_bytes) + ", " + cta(combining, instance.combining_shared_bytes) + ", \"" +
+         v.kernel.name + "\", \"" + v.combine->name + "\")";
 }
 
 std::vector<std::string> unique(std::vector<std::string> texts) {
@@ -246,32 +276,42 @@ std::vector<std::string> unique(std::vector<std::string> texts) {
   return result;
 }
 
-// What the instances do not cover is refused here, in the caller's terms, before anything is allocated or started.
-void write_support(const PartText& v, const std::string& type, const std::vector<Instance>& instances, Writer& w) {
+// What the instances do not cover is refused here, in the caller's terms, before anything is allocated or
+// started.
+void write_support(const PartText& v, const std::string& type, const std::vector<Instance>& instances,
+                   Writer& w) {
   const Function& f = *v.program->function;
   std::vector<std::string> types, type_checks;
   for (const Instance& instance : instances) types.push_back("DType::" + instance.dtype);
   const auto has_no_operand = v.kernel.contracted.empty();
-  w.line("launch.check_type(" + type + ", " + (has_no_operand ? "\"the kernel\"" : "\"argument '" + f.tensors[v.kernel.contracted[0]].name + "'\"") + ", {" +
-         join(unique(types), ", ") + "});");
+  w.line(
+      "launch.check_type(" + type + ", " +
+      (has_no_operand ? "\"the kernel\"" : "\"argument '" + f.tensors[v.kernel.contracted[0]].name + "'\"") +
+      ", {" + join(unique(types), ", ") + "});");
   for (const Dimension& d : v.kernel.dimensions) {
     const Sym& size = v.program->plan->loops[d.loop].size;
     if (size.is_constant()) continue;
-    std::map<std::string, int> most;  // by type: all have the same instances, but for what no tile shape holds
-    for (const Instance& instance : instances) most[instance.type] = std::max(most[instance.type], instance.padded.at(d.loop));
+    std::map<std::string, int>
+        most;  // by type: all have the same instances, but for what no tile shape holds
+    for (const Instance& instance : instances)
+      most[instance.type] = std::max(most[instance.type], instance.padded.at(d.loop));
     int limit = 0;
     for (const auto& [type, padded] : most) limit = std::max(limit, padded);
-    w.line("launch.check_head_dim(\"" + fusion::describe(f, size) + "\", " + host_code(f, size).text + ", " + std::to_string(limit) + ");");
+    w.line("launch.check_head_dim(\"" + fusion::describe(f, size) + "\", " + host_code(f, size).text + ", " +
+           std::to_string(limit) + ");");
   }
 }
 
-void write_dispatch(const PartText& v, const std::string& type, const std::vector<Instance>& instances, Writer& w) {
+void write_dispatch(const PartText& v, const std::string& type, const std::vector<Instance>& instances,
+                    Writer& w) {
   const Function& f = *v.program->function;
   for (const Instance& instance : instances) {
     std::vector<std::string> conditions{type + " == DType::" + instance.dtype};
     for (const Dimension& d : v.kernel.dimensions) {
       const Sym& size = v.program->plan->loops[d.loop].size;
-      if (!size.is_constant()) conditions.push_back(wrap(host_code(f, size), kSum) + " <= " + std::to_string(instance.padded.at(d.loop)));
+      if (!size.is_constant())
+        conditions.push_back(wrap(host_code(f, size), kSum) +
+                             " <= " + std::to_string(instance.padded.at(d.loop)));
     }
     w.line((&instance == &instances.front() ? "if (" : "else if (") + join(conditions, " && ") + ")");
     if (v.kernel.few || !instance.wgmma.shape) {
@@ -286,7 +326,7 @@ void write_dispatch(const PartText& v, const std::string& type, const std::vecto
   w.line("else launch.fail(\"no kernel for these sizes and types\");");
 }
 
-}
+}  // namespace
 
 namespace {
 
@@ -294,7 +334,10 @@ std::vector<std::string> parameter_list(const Signature& f) {
   std::vector<std::string> args;
   for (const graph::TensorParam& t : f.tensors) args.push_back("const Tensor& " + identifier(t.name));
   for (const graph::ScalarParam& s : f.scalars) {
-    args.push_back(std::string(s.type == graph::SymType::Real ? "double " : s.type == graph::SymType::Integer ? "long long " : "bool ") + identifier(s.name));
+    args.push_back(std::string(s.type == graph::SymType::Real      ? "double "
+                               : s.type == graph::SymType::Integer ? "long long "
+                                                                   : "bool ") +
+                   identifier(s.name));
   }
   return args;
 }
@@ -306,12 +349,15 @@ std::vector<std::string> argument_list(const Signature& f) {
   return args;
 }
 
-std::string part_suffix(const VariantText& v, std::size_t part) { return v.parts.size() > 1 ? std::to_string(part + 1) : ""; }
+std::string part_suffix(const VariantText& v, std::size_t part) {
+  return v.parts.size() > 1 ? std::to_string(part + 1) : "";
+}
 
 // Made by a kernel that is not of this file; what it needs is planned before anything is started.
 bool is_library_step(const PartText& part) {
   const fusion::StepKind kind = part.part->kind;
-  return kind == fusion::StepKind::Product || kind == fusion::StepKind::Order || kind == fusion::StepKind::Scan;
+  return kind == fusion::StepKind::Product || kind == fusion::StepKind::Order ||
+         kind == fusion::StepKind::Scan;
 }
 
 // Hands something on from kernel to kernel, or may have to pack what a product reads.
@@ -319,7 +365,8 @@ bool has_memory(const VariantText& v) {
   return std::any_of(v.parts.begin(), v.parts.end(), [](const PartText& part) {
     const auto& targets = part.part->targets;
     return (part.few && part.few->combine) || is_library_step(part) ||
-           std::any_of(targets.begin(), targets.end(), [](const fusion::Target& t) { return t.intermediate; });
+           std::any_of(targets.begin(), targets.end(),
+                       [](const fusion::Target& t) { return t.intermediate; });
   });
 }
 
@@ -334,8 +381,10 @@ void write_runs(const PartText& few, const std::string& suffix, Writer& w) {
     if (!(heads == packing->group))
       divides = "!divides(" + heads_of(few) + ", " + host_code(f, heads).text + ") ? 0 : ";
   }
-  w.line("const int " + runs + " = " + divides + "launch.runs_of({.rows = " + rows + ", .heads = " + heads_of(few) + ", .batch = " + batch + ", .keys = " +
-         host_code(f, plan.loops[plan.stream].size).text + ", .splits = " + (few.combine ? "true" : "false") + "}, multiprocessors());");
+  w.line("const int " + runs + " = " + divides + "launch.runs_of({.rows = " + rows +
+         ", .heads = " + heads_of(few) + ", .batch = " + batch +
+         ", .keys = " + host_code(f, plan.loops[plan.stream].size).text +
+         ", .splits = " + (few.combine ? "true" : "false") + "}, multiprocessors());");
   if (!few.combine) return;
   int row_states = 0;
   std::vector<std::string> floats;
@@ -345,10 +394,12 @@ void write_runs(const PartText& few, const std::string& suffix, Writer& w) {
   }
   if (row_states > 0 || floats.empty()) floats.insert(floats.begin(), std::to_string(row_states));
   const std::string count = floats.size() == 1 ? floats[0] : "(" + join(floats, " + ") + ")";
-  w.line("float* const states" + suffix + " = launch.scratch(" + runs + " > 1 ? " + runs + " * (" + rows + ") * (" + batch + ") * " + count + " : 0);");
+  w.line("float* const states" + suffix + " = launch.scratch(" + runs + " > 1 ? " + runs + " * (" + rows +
+         ") * (" + batch + ") * " + count + " : 0);");
 }
 
-void write_few(const PartText& part, const std::string& suffix, const std::string& type, const EmitOptions& options, Writer& w) {
+void write_few(const PartText& part, const std::string& suffix, const std::string& type,
+               const EmitOptions& options, Writer& w) {
   w.open("if (runs" + suffix + " > 0) {");
   write_params(*part.few, w);
   if (part.few->combine) w.line("p.states = {states" + suffix + ", batch * p.n_row, runs" + suffix + "};");
@@ -363,16 +414,18 @@ void write_intermediates(const VariantText& v, Writer& w) {
   for (const PartText& part : v.parts) {
     f = part.part->function.get();
     for (std::size_t o = 0; o < part.part->targets.size(); ++o)
-      if (part.part->targets[o].intermediate) made[part.part->targets[o].number] = {&f->outputs[o].value, &part};
+      if (part.part->targets[o].intermediate)
+        made[part.part->targets[o].number] = {&f->outputs[o].value, &part};
   }
   for (const auto& [number, from] : made) {
     const auto& [view, part] = from;
     const graph::TensorParam& tensor = f->tensors[static_cast<std::size_t>(number)];
     std::vector<std::string> sizes;
-    for (std::size_t a = tensor.pack; a < tensor.shape.size(); ++a) sizes.push_back(host_code(*f, tensor.shape[a]).text);
+    for (std::size_t a = tensor.pack; a < tensor.shape.size(); ++a)
+      sizes.push_back(host_code(*f, tensor.shape[a]).text);
     const bool statistic = view->type == graph::Type::Float && view->dtype.inputs.empty();
-    w.line("launch.intermediate(\"" + tensor.name + "\", " + (tensor.pack ? "true" : "false") + ", {" + join(sizes, ", ") + "}, " +
-           (statistic ? "DType::kFloat32" : stored_type(*part, *view)) + ");");
+    w.line("launch.intermediate(\"" + tensor.name + "\", " + (tensor.pack ? "true" : "false") + ", {" +
+           join(sizes, ", ") + "}, " + (statistic ? "DType::kFloat32" : stored_type(*part, *view)) + ");");
   }
   std::set<int> results;
   for (std::size_t k = 0; k < v.parts.size(); ++k) {
@@ -412,7 +465,8 @@ void write_parts(const VariantText& v, const EmitOptions& options, Writer& w) {
   }
   for (std::size_t k = 0; k < v.parts.size(); ++k) {
     if (v.parts[k].is_kernel()) write_results(v.variant->function, v.parts[k], types[k], made, w);
-    else if (v.parts[k].part->kind == fusion::StepKind::Group) write_leftover_results(v.variant->function, v.parts[k], made, w);
+    else if (v.parts[k].part->kind == fusion::StepKind::Group)
+      write_leftover_results(v.variant->function, v.parts[k], made, w);
     for (const fusion::Target& target : v.parts[k].part->targets)
       if (!target.intermediate) results[target.number] = "out" + std::to_string(target.number);
   }
@@ -420,7 +474,9 @@ void write_parts(const VariantText& v, const EmitOptions& options, Writer& w) {
     const PartText& part = v.parts[k];
     if (is_library_step(part)) {
       const fusion::StepKind kind = part.part->kind;
-      const std::string step = kind == fusion::StepKind::Product ? "product" : kind == fusion::StepKind::Order ? "order" : "sum";
+      const std::string step = kind == fusion::StepKind::Product ? "product"
+                               : kind == fusion::StepKind::Order ? "order"
+                                                                 : "sum";
       w.line("run(launch, " + step + std::to_string(k + 1) + ");");
       continue;
     }
@@ -444,7 +500,8 @@ void write_parts(const VariantText& v, const EmitOptions& options, Writer& w) {
 }
 
 // One body for both entries: binds, chooses instantiations, starts them.
-void write_run(const std::string& name, const std::vector<VariantText>& variants, const EmitOptions& options, Writer& w) {
+void write_run(const std::string& name, const std::vector<VariantText>& variants, const EmitOptions& options,
+               Writer& w) {
   std::vector<std::string> params = parameter_list(signature_of(variants));
   params.insert(params.begin(), "Launch& launch");
   w.open("TensorList run_" + name + "(" + join(params, ", ") + ") {");
@@ -460,21 +517,21 @@ void write_run(const std::string& name, const std::vector<VariantText>& variants
   w.close();
 }
 
-
 }  // namespace
 
 std::string launcher_signature(const Signature& signature, const std::string& name) {
   return "Optional<TensorList> " + name + "(" + join(parameter_list(signature), ", ") + ")";
 }
 
-void write_launcher(const std::string& name, const std::string& function_name, const std::vector<VariantText>& variants,
-                    const EmitOptions& options, Writer& w) {
+void write_launcher(const std::string& name, const std::string& function_name,
+                    const std::vector<VariantText>& variants, const EmitOptions& options, Writer& w) {
   const Signature signature = signature_of(variants);
   write_run(name, variants, options, w);
   w.line();
   w.open(launcher_signature(signature, name) + " {");
   std::vector<std::string> tensors;
-  for (const graph::TensorParam& t : signature.tensors) tensors.push_back("!is_cuda(" + identifier(t.name) + ")");
+  for (const graph::TensorParam& t : signature.tensors)
+    tensors.push_back("!is_cuda(" + identifier(t.name) + ")");
   w.line("if (" + join(tensors, " && ") + ") return {};  // CPU tensors run the original body");
   w.line("Launch launch(\"" + function_name + "\");");
   std::vector<std::string> args = argument_list(signature);
@@ -484,7 +541,8 @@ void write_launcher(const std::string& name, const std::string& function_name, c
 }
 
 // DLPack tensors in the order of the parameters, scalars as doubles.
-void write_c_entry(const std::string& name, const std::string& function_name, const CEntry& entry, const std::vector<VariantText>& variants, Writer& w) {
+void write_c_entry(const std::string& name, const std::string& function_name, const CEntry& entry,
+                   const std::vector<VariantText>& variants, Writer& w) {
   const Signature f = signature_of(variants);
   std::vector<std::string> args{"launch"}, names;
   for (std::size_t t = 0; t < f.tensors.size(); ++t) {
@@ -494,25 +552,33 @@ void write_c_entry(const std::string& name, const std::string& function_name, co
   for (std::size_t s = 0; s < f.scalars.size(); ++s) {
     const std::string value = "scalars[" + std::to_string(s) + "]";
     const graph::SymType type = f.scalars[s].type;
-    args.push_back(type == graph::SymType::Real ? value : type == graph::SymType::Integer ? "integer_scalar(" + value + ", \"" + f.scalars[s].name + "\")" : value + " != 0");
+    args.push_back(type == graph::SymType::Real ? value
+                   : type == graph::SymType::Integer
+                       ? "integer_scalar(" + value + ", \"" + f.scalars[s].name + "\")"
+                       : value + " != 0");
   }
   const bool works = std::any_of(variants.begin(), variants.end(), has_memory);
-  const std::string given = "in, {" + join(names, ", ") + "}, scalars, " + std::to_string(f.scalars.size()) + ", ";
+  const std::string given =
+      "in, {" + join(names, ", ") + "}, scalars, " + std::to_string(f.scalars.size()) + ", ";
   const std::string body = "  run_" + name + "(" + join(args, ", ") + ");";
   w.line();
-  w.line("extern \"C\" int " + entry.symbol + "(const DLTensor* const* in, DLTensor* const* out, const double* scalars, void*" +
-         (works ? " workspace" : "") + ", std::size_t" + (works ? " workspace_bytes" : "") + ", void* stream) {");
+  w.line("extern \"C\" int " + entry.symbol +
+         "(const DLTensor* const* in, DLTensor* const* out, const double* scalars, void*" +
+         (works ? " workspace" : "") + ", std::size_t" + (works ? " workspace_bytes" : "") +
+         ", void* stream) {");
   w.open("  return c_entry(\"" + function_name + "\", out, " + std::to_string(entry.results) + ", " + given +
          "stream, [&](Launch& launch, const Tensor* t) {");
   w.line(body);
   const std::string optional = f.optional.empty() && !works ? "" : ", " + initializer(f.optional);
   w.close("  }" + optional + (works ? ", workspace, workspace_bytes);" : ");"));
   w.line("}");
-  const std::string signature = "extern \"C\" std::size_t " + entry.symbol + "_workspace_size(const DLTensor* const*" + (works ? " in" : "") +
+  const std::string signature = "extern \"C\" std::size_t " + entry.symbol +
+                                "_workspace_size(const DLTensor* const*" + (works ? " in" : "") +
                                 ", const double*" + (works ? " scalars" : "") + ") {";
   if (!works) return w.line(signature + " return 0; }");
   w.line(signature);
-  w.open("  return c_workspace_size(\"" + function_name + "\", " + given + "[&](Launch& launch, const Tensor* t) {");
+  w.open("  return c_workspace_size(\"" + function_name + "\", " + given +
+         "[&](Launch& launch, const Tensor* t) {");
   w.line(body);
   w.close("  }" + (f.optional.empty() ? "" : ", " + initializer(f.optional)) + ");");
   w.line("}");

@@ -9,8 +9,9 @@ namespace flashlight::emit {
 std::string launcher_signature(const Signature& signature, const std::string& name);
 
 // The launcher of a function, over all its variants, and its C entry, which stands outside of namespaces.
-void write_c_entry(const std::string& name, const std::string& function_name, const CEntry& entry, const std::vector<VariantText>& variants, Writer& w);
-void write_launcher(const std::string& name, const std::string& function_name, const std::vector<VariantText>& variants,
-                    const EmitOptions& options, Writer& w);
+void write_c_entry(const std::string& name, const std::string& function_name, const CEntry& entry,
+                   const std::vector<VariantText>& variants, Writer& w);
+void write_launcher(const std::string& name, const std::string& function_name,
+                    const std::vector<VariantText>& variants, const EmitOptions& options, Writer& w);
 
 }  // namespace flashlight::emit

@@ -15,7 +15,8 @@ namespace {
 
 bool has_products(const kernel::Program& program) {
   return std::any_of(program.sweeps.begin(), program.sweeps.end(), [](const kernel::Sweep& sweep) {
-    return std::any_of(sweep.steps.begin(), sweep.steps.end(), [](const kernel::Step& s) { return s.kind == kernel::StepKind::Product; });
+    return std::any_of(sweep.steps.begin(), sweep.steps.end(),
+                       [](const kernel::Step& s) { return s.kind == kernel::StepKind::Product; });
   });
 }
 
@@ -33,16 +34,23 @@ std::string number(double x) {
   return text;
 }
 
-bool contains(const std::vector<std::string>& all, const std::string& one) { return std::find(all.begin(), all.end(), one) != all.end(); }
+bool contains(const std::vector<std::string>& all, const std::string& one) {
+  return std::find(all.begin(), all.end(), one) != all.end();
+}
 
 std::vector<std::string> of_kernel(const kernel::Program& program, const EmitOptions& options) {
   std::vector<std::string> remarks;
   if (const std::string narrow = narrow_types(options); !narrow.empty()) {
-    remarks.push_back(narrow + ": between load and store everything is float32, where the eager program rounds each operation's result" +
-                      (has_products(program) ? "; weights are rounded once, for their product with the values" : ""));
+    remarks.push_back(
+        narrow +
+        ": between load and store everything is float32, where the eager program rounds each operation's "
+        "result" +
+        (has_products(program) ? "; weights are rounded once, for their product with the values" : ""));
   }
   if (contains(options.dtypes, "fp32"))
-    remarks.push_back("fp32: products are made of TF32 products of the operands' high and low parts, of float32's precision");
+    remarks.push_back(
+        "fp32: products are made of TF32 products of the operands' high and low parts, of float32's "
+        "precision");
   const fusion::algebra::Sweep& last = program.plan->sweeps.back();
   for (std::size_t t = 0; t < last.targets.size() && !options.strict_nan; ++t) {
     const auto eager = fusion::algebra::eager_over_empty_stream(last.targets[t]);
@@ -66,11 +74,15 @@ bool hands_on_narrow(const fusion::Step& step) {
 std::vector<std::string> numerics_of(const PartText& part, const EmitOptions& options) {
   std::vector<std::string> remarks;
   if (part.is_kernel()) remarks = of_kernel(*part.program, options);
-  if (part.part->kind == fusion::StepKind::Product) remarks.push_back("matrix products by cuBLASLt sum in float32 and round once");
-  if (part.part->kind == fusion::StepKind::Group) remarks.push_back("generated kernels compute in float32 and round once");
+  if (part.part->kind == fusion::StepKind::Product)
+    remarks.push_back("matrix products by cuBLASLt sum in float32 and round once");
+  if (part.part->kind == fusion::StepKind::Group)
+    remarks.push_back("generated kernels compute in float32 and round once");
   if (hands_on_narrow(*part.part))
-    remarks.push_back("what one kernel hands to the next is stored in the promotion of the types of the arguments that it is made of, which is the eager "
-                      "program's type unless it converts in between; numbers of a row or a key alone in float32");
+    remarks.push_back(
+        "what one kernel hands to the next is stored in the promotion of the types of the arguments that it "
+        "is made of, which is the eager "
+        "program's type unless it converts in between; numbers of a row or a key alone in float32");
   return remarks;
 }
 

@@ -20,7 +20,10 @@ using graph::Type;
 namespace {
 
 [[noreturn]] void refuse(const std::string& what) {
-  throw fusion::Refused{{"unsupported-point", what + " cannot be computed point by point yet", "compute it before the attention", {}}};
+  throw fusion::Refused{{"unsupported-point",
+                         what + " cannot be computed point by point yet",
+                         "compute it before the attention",
+                         {}}};
 }
 
 bool has_leaf(const Sym& e, SymOp op) { return graph::contains(e, op); }
@@ -31,12 +34,15 @@ CType wider(CType a, CType b) { return a == CType::Long || b == CType::Long ? CT
 Code integer_call(const char* function, Code a, Code b) {
   const CType type = wider(a.type, b.type);
   for (Code* x : {&a, &b}) {
-    if (type == CType::Long && x->type != CType::Long) *x = {"static_cast<long long>(" + x->text + ")", kAtom, CType::Long};
+    if (type == CType::Long && x->type != CType::Long)
+      *x = {"static_cast<long long>(" + x->text + ")", kAtom, CType::Long};
   }
   return call(function, {a, b}, type);
 }
 
-CType type_of(Type type) { return type == Type::Float ? CType::Float : type == Type::Int ? CType::Long : CType::Bool; }
+CType type_of(Type type) {
+  return type == Type::Float ? CType::Float : type == Type::Int ? CType::Long : CType::Bool;
+}
 
 }  // namespace
 
@@ -68,8 +74,11 @@ std::string Parameters::scalar(const Sym& value) {
 void Parameters::divides(const Sym& value) {
   std::vector<graph::SymbolId> symbols;
   graph::collect_symbols(value, symbols);
-  const bool scalar = std::any_of(symbols.begin(), symbols.end(), [](const graph::SymbolId& id) { return id.kind == graph::SymbolId::Scalar; });
-  if (scalar && std::find(divisors_.begin(), divisors_.end(), value) == divisors_.end()) divisors_.push_back(value);
+  const bool scalar = std::any_of(symbols.begin(), symbols.end(), [](const graph::SymbolId& id) {
+    return id.kind == graph::SymbolId::Scalar;
+  });
+  if (scalar && std::find(divisors_.begin(), divisors_.end(), value) == divisors_.end())
+    divisors_.push_back(value);
 }
 
 RowNames PointPrinter::rows() {
@@ -121,7 +130,8 @@ Code PointPrinter::index(const Sym& e, const std::vector<Code>& data) {
     case SymOp::FloorDiv:
     case SymOp::Mod:
       parameters_.divides(a[1]);
-      return integer_call(e.op() == SymOp::Mod ? "floor_mod" : "floor_div", index(a[0], data), index(a[1], data));
+      return integer_call(e.op() == SymOp::Mod ? "floor_mod" : "floor_div", index(a[0], data),
+                          index(a[1], data));
     case SymOp::Min:
     case SymOp::Max: {
       Code result = index(a[0], data);
@@ -140,19 +150,23 @@ std::string PointPrinter::offset(int input, const Index& at, const std::vector<C
   for (std::size_t a = pack; a < at.size(); ++a) {
     std::string text = index(at[a], data).text;
     // What a tensor says is checked before it is followed.
-    if (has_leaf(at[a], SymOp::Datum)) text = "table_index(" + text + ", " + index(tensor.shape[a]).text + ")";
+    if (has_leaf(at[a], SymOp::Datum))
+      text = "table_index(" + text + ", " + index(tensor.shape[a]).text + ")";
     args.push_back(std::move(text));
   }
   return parameters_.tensor(input) + ".offset(" + join(args, ", ") + ")";
 }
 
 Code PointPrinter::load(const graph::Node& node, const Index& at, const std::vector<Code>& data) {
-  const char* const function = node.type == Type::Float ? "load_float" : node.type == Type::Int ? "load_int" : "load_bool";
+  const char* const function = node.type == Type::Float ? "load_float"
+                               : node.type == Type::Int ? "load_int"
+                                                        : "load_bool";
   if (staged && data.empty()) {
     if (const auto text = staged(node.input, at)) return {*text, kAtom, CType::Float};
   }
   const std::string where = offset(node.input, at, data);
-  return {std::string(function) + "(" + parameters_.tensor(node.input) + ".aux(), " + where + ")", kAtom, type_of(node.type)};
+  return {std::string(function) + "(" + parameters_.tensor(node.input) + ".aux(), " + where + ")", kAtom,
+          type_of(node.type)};
 }
 
 std::string PointPrinter::load_raw(const fusion::Access& access) {
@@ -162,8 +176,11 @@ std::string PointPrinter::load_raw(const fusion::Access& access) {
 
 Code PointPrinter::worth(const fusion::Access& access, const std::string& name) {
   const graph::Node& node = function_.graph[access.node];
-  const char* const function = node.type == Type::Float ? "float_of" : node.type == Type::Int ? "int_of" : "bool_of";
-  return {std::string(function) + "(" + name + ", " + parameters_.tensor(node.input) + ".dtype)", kAtom, type_of(node.type)};
+  const char* const function = node.type == Type::Float ? "float_of"
+                               : node.type == Type::Int ? "int_of"
+                                                        : "bool_of";
+  return {std::string(function) + "(" + name + ", " + parameters_.tensor(node.input) + ".dtype)", kAtom,
+          type_of(node.type)};
 }
 
 Code PointPrinter::value(graph::NodeId id, const Index& at) {
@@ -177,7 +194,9 @@ Code PointPrinter::value(graph::NodeId id, const Index& at) {
     case Op::Scalar:
       if (node.type == Type::Float) {
         if (auto c = node.value.as_real()) return {float_literal(*c), *c < 0 ? kUnary : kAtom, CType::Float};
-        const std::string field = parameters_.scalar(node.value.type() == graph::SymType::Real ? node.value : graph::make_sym(SymOp::ToReal, {node.value}));
+        const std::string field = parameters_.scalar(node.value.type() == graph::SymType::Real
+                                                         ? node.value
+                                                         : graph::make_sym(SymOp::ToReal, {node.value}));
         return {field, kAtom, CType::Float};
       }
       if (node.type == Type::Bool) {
@@ -206,6 +225,7 @@ Code PointPrinter::value(graph::NodeId id, const Index& at) {
 Code PointPrinter::reduce(const graph::Node& node, const Index& at, bool jointly) {
   Index iteration = at;
   const int first = bound_;
+  ++loops_;
   for (std::size_t r = 0; r < node.reduced.size(); ++r) iteration.push_back(Sym::axis(bound_++));
   const fusion::Access body = fusion::compose(node.operands[0], iteration);
   std::string text = value(body.node, body.index).text;
@@ -222,14 +242,17 @@ Code PointPrinter::reduce(const graph::Node& node, const Index& at, bool jointly
   }
   for (std::size_t r = node.reduced.size(); r-- > 0;) {
     const bool outer = r == 0 && jointly;
-    const std::string result = outer || type == CType::Bool ? "" : type == CType::Float ? "<float>" : "<long long>";
+    const std::string result = outer || type == CType::Bool ? ""
+                               : type == CType::Float       ? "<float>"
+                                                            : "<long long>";
     text = (outer ? together : "") + kind + result + "(" + index(node.reduced[r]).text + ", [&](int " +
            loop_name(first + static_cast<int>(r)) + ") FL_INLINE { return " + text + "; })";
   }
   return {text, kAtom, type};
 }
 
-std::vector<std::string> PointPrinter::declare_reductions(const std::vector<fusion::Access>& values, int except) {
+std::vector<std::string> PointPrinter::declare_reductions(const std::vector<fusion::Access>& values,
+                                                          int except) {
   std::vector<std::string> lines;
   for (const fusion::Access& value : values) {
     for (const fusion::Access& access : fusion::reductions_in(function_.graph, dependence_, value, except)) {
@@ -273,7 +296,9 @@ Code PointPrinter::power(const graph::Node& node, const std::vector<Code>& a) {
     return integer_product(std::vector<Code>(static_cast<std::size_t>(*n), a[0]));
   }
   const auto exponent = by.op == Op::Scalar ? by.value.as_real() : std::nullopt;
-  const auto math = [&](const char* name) { return call(std::string("math::") + name, {a[0]}, CType::Float); };
+  const auto math = [&](const char* name) {
+    return call(std::string("math::") + name, {a[0]}, CType::Float);
+  };
   if (exponent == 2) return math("square");
   if (exponent == 0.5) return math("sqrt");
   if (exponent == -0.5) return math("rsqrt");
@@ -290,7 +315,8 @@ Code PointPrinter::multiply(const graph::Node& node, std::vector<Code> a, CType 
     return negative ? negated(result, result.type) : result;
   }
   const graph::Node& first = function_.graph[node.operands[0].node];
-  const auto constant = first.op == Op::Scalar && in_step_ && a.size() > 1 ? first.value.as_real() : std::nullopt;
+  const auto constant =
+      first.op == Op::Scalar && in_step_ && a.size() > 1 ? first.value.as_real() : std::nullopt;
   const double whole = constant && !negative ? whole_reciprocal(*constant).value_or(0) : 0;
   if (whole != 0) {
     a.erase(a.begin());
@@ -315,7 +341,8 @@ Code PointPrinter::map(const graph::Node& node, const Index& at) {
     if (type == CType::Int && a.back().type == CType::Long) type = CType::Long;
   }
   in_step_ = outside;
-  if (node.type == Type::Int && (node.fn == Fn::FloorDiv || node.fn == Fn::Mod) && function_.graph[node.operands[1].node].op != Op::Scalar)
+  if (node.type == Type::Int && (node.fn == Fn::FloorDiv || node.fn == Fn::Mod) &&
+      function_.graph[node.operands[1].node].op != Op::Scalar)
     a[1] = {"divisor(" + a[1].text + ")", kAtom, CType::Long};
   auto math = [&](const char* name) { return call(std::string("math::") + name, a, CType::Float); };
   switch (node.fn) {
@@ -326,7 +353,8 @@ Code PointPrinter::map(const graph::Node& node, const Index& at) {
     case Fn::Pow: return power(node, a);
     case Fn::Max: return node.type == Type::Float ? math("maximum") : integer_call("greatest_of", a[0], a[1]);
     case Fn::Min: return node.type == Type::Float ? math("minimum") : integer_call("least_of", a[0], a[1]);
-    case Fn::FloorDiv: return node.type == Type::Float ? math("floor_divide") : integer_call("floor_div", a[0], a[1]);
+    case Fn::FloorDiv:
+      return node.type == Type::Float ? math("floor_divide") : integer_call("floor_div", a[0], a[1]);
     case Fn::Mod: return node.type == Type::Float ? math("remainder") : integer_call("floor_mod", a[0], a[1]);
     case Fn::Lt: return binary(a[0], "<", a[1], kCompare, CType::Bool);
     case Fn::Le: return binary(a[0], "<=", a[1], kCompare, CType::Bool);
@@ -340,7 +368,9 @@ Code PointPrinter::map(const graph::Node& node, const Index& at) {
       return {join(texts, both ? " && " : " || "), both ? kAnd : kOr, CType::Bool};
     }
     case Fn::Not: return {"!" + wrap(a[0], kAtom), kUnary, CType::Bool};
-    case Fn::Where: return {wrap(a[0], kOr) + " ? " + wrap(a[1], kOr) + " : " + wrap(a[2], kConditional), kConditional, type};
+    case Fn::Where:
+      return {wrap(a[0], kOr) + " ? " + wrap(a[1], kOr) + " : " + wrap(a[2], kConditional), kConditional,
+              type};
     case Fn::Exp: return math("exp");
     case Fn::Log: return math("log");
     case Fn::Log1p: return math("log1p");
@@ -352,7 +382,11 @@ Code PointPrinter::map(const graph::Node& node, const Index& at) {
     case Fn::Sigmoid: return math("sigmoid");
     case Fn::Floor: return math("floor");
     case Fn::Ceil: return math("ceil");
-    case Fn::Abs: return node.type == Type::Float ? math("abs") : integer_call("greatest_of", a[0], negated({wrap(a[0], kUnary), kUnary, a[0].type}, a[0].type));
+    case Fn::Abs:
+      return node.type == Type::Float
+                 ? math("abs")
+                 : integer_call("greatest_of", a[0],
+                                negated({wrap(a[0], kUnary), kUnary, a[0].type}, a[0].type));
     case Fn::Sign: return math("sign");
     case Fn::IsNan: return {wrap(a[0], kAtom) + " != " + wrap(a[0], kAtom), kCompare, CType::Bool};
     case Fn::IsInf: return call("math::isinf", a, CType::Bool);

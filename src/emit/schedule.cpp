@@ -18,7 +18,8 @@ class Scheduling {
   Scheduling(const kernel::Program& program, const kernel::Sweep& sweep) : program_(program), sweep_(sweep) {}
 
   Schedule run() {
-    for (std::size_t m = 0; m < sweep_.masked.size(); ++m) masked_[sweep_.masked[m].node] = static_cast<int>(m);
+    for (std::size_t m = 0; m < sweep_.masked.size(); ++m)
+      masked_[sweep_.masked[m].node] = static_cast<int>(m);
     for (const kernel::Step& step : sweep_.steps) {
       if (step.kind == StepKind::Product && !masked_.contains(step.value)) weights_.insert(step.value);
     }
@@ -31,7 +32,8 @@ class Scheduling {
         add({Item::Scan, static_cast<int>(s), step.target});
         continue;
       }
-      if (weights_.contains(step.value) && done_.insert(step.value).second) add({Item::Weigh, static_cast<int>(s), step.value});
+      if (weights_.contains(step.value) && done_.insert(step.value).second)
+        add({Item::Weigh, static_cast<int>(s), step.value});
       add({Item::Step, static_cast<int>(s), {}});
     }
     assign_slots();
@@ -52,7 +54,8 @@ class Scheduling {
     }
     if (e.is(alg::Op::kLeaf) && !program_.temporaries.contains(e.leaf_id())) {
       for (int c : sweep_.contractions) {
-        if (program_.contractions[c].leaf == e.leaf_id() && done_.insert(e).second) add({Item::Contract, c, e});
+        if (program_.contractions[c].leaf == e.leaf_id() && done_.insert(e).second)
+          add({Item::Contract, c, e});
       }
     }
     if (!e.is(alg::Op::kLeaf)) {
@@ -94,7 +97,8 @@ class Scheduling {
       if (item.kind == Item::Step) continue;
       const std::set<Expr> sources = reads(item);
       for (std::size_t s = 0; s < holder.size() && item.slot < 0; ++s) {
-        // A predicate is evaluated after the value has been written, so what it reads must not be overwritten.
+        // A predicate is evaluated after the value has been written, so what it reads must not be
+        // overwritten.
         std::set<Expr> guard;
         if (item.kind == Item::Mask) reads(sweep_.masked[item.index].predicate, guard, false);
         const bool dead = last[holder[s]] < i || (last[holder[s]] == i && !guard.contains(holder[s]));
@@ -121,6 +125,8 @@ class Scheduling {
 
 }  // namespace
 
-Schedule schedule_tile(const kernel::Program& program, const kernel::Sweep& sweep) { return Scheduling(program, sweep).run(); }
+Schedule schedule_tile(const kernel::Program& program, const kernel::Sweep& sweep) {
+  return Scheduling(program, sweep).run();
+}
 
 }  // namespace flashlight::emit

@@ -7,10 +7,10 @@ namespace flashlight::emit {
 
 struct Item {
   enum Kind { Contract, Mask, Weigh, Scan, Step } kind = Step;
-  int index = -1;            // contraction, masked value or step
-  kernel::Expr node;         // Contract, Mask, Weigh, Scan: the score value that gets a fragment
-  int slot = -1;             // its fragment
-  bool in_place = false;     // the slot's former value is read by this very item
+  int index = -1;         // contraction, masked value or step
+  kernel::Expr node;      // Contract, Mask, Weigh, Scan: the score value that gets a fragment
+  int slot = -1;          // its fragment
+  bool in_place = false;  // the slot's former value is read by this very item
 };
 
 struct Schedule {

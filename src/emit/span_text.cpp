@@ -27,7 +27,8 @@ void SpanText::collect(const Cover& cover, std::set<int>& rows, std::set<int>& k
 
 std::vector<Code> SpanText::uniform() const {
   std::vector<Code> data;
-  for (std::size_t k = 0; k < data_.uniform.size(); ++k) data.push_back({"data" + std::to_string(k), kAtom, CType::Long});
+  for (std::size_t k = 0; k < data_.uniform.size(); ++k)
+    data.push_back({"data" + std::to_string(k), kAtom, CType::Long});
   return data;
 }
 
@@ -51,7 +52,8 @@ void SpanText::write_rows(const Cover& cover, Writer& w) {
   for (int k : rows) {
     if (!declared_.insert(k).second) continue;
     const std::string type = data_.rows[k].type == graph::Type::Float ? "FloatSpan" : "Span";
-    w.block("const " + type + " rows" + std::to_string(k) + " = span_of<" + type + ">(row0, row_last, [&](int i) FL_INLINE {",
+    w.block("const " + type + " rows" + std::to_string(k) + " = span_of<" + type +
+                ">(row0, row_last, [&](int i) FL_INLINE {",
             {"return " + point(data_.rows[k]).text + ";"}, "});");
   }
 }
@@ -63,7 +65,8 @@ void SpanText::find_loads(const fusion::Access& at, std::vector<fusion::Access>&
     const bool varies = (fusion::loops_of(at.index) & fusion::bit(stream_)) != 0;
     if (varies && std::find(loads.begin(), loads.end(), at) == loads.end()) loads.push_back(at);
   }
-  if (node.op != graph::Op::Map && node.op != graph::Op::Gather) return;  // a part of a concatenation may not be there
+  if (node.op != graph::Op::Map && node.op != graph::Op::Gather)
+    return;  // a part of a concatenation may not be there
   for (std::size_t k = node.op == graph::Op::Gather; k < node.operands.size(); ++k)
     find_loads(fusion::compose(node.operands[k], at.index), loads);
 }
@@ -82,7 +85,8 @@ void SpanText::write_captured(const std::string& name, const std::set<int>& keys
     points_.known[load] = points_.worth(load, "at." + field);
   }
   w.line("struct " + type + " {" + (fields.empty() ? "" : " RawValue " + join(fields, ", ") + "; ") + "};");
-  w.block("const auto " + function + " = [&]([[maybe_unused]] int j) FL_INLINE -> " + type + " {", {"return {" + join(values, ", ") + "};"}, "};");
+  w.block("const auto " + function + " = [&]([[maybe_unused]] int j) FL_INLINE -> " + type + " {",
+          {"return {" + join(values, ", ") + "};"}, "};");
 }
 
 void SpanText::write_function(const std::string& name, const Cover& cover, Writer& w) {
@@ -93,13 +97,15 @@ void SpanText::write_function(const std::string& name, const Cover& cover, Write
   const std::string result = kept(cover).text;
   if (by_key_) write_captured(name, keys, w);
   const std::string type = "C" + captured_by(name).substr(1);
-  w.open("const auto " + name + " = [&]([[maybe_unused]] int " + (by_key_ ? "j, [[maybe_unused]] const " + type + "& at" : "col0") +
-         ") FL_INLINE -> Kept {");
+  w.open("const auto " + name + " = [&]([[maybe_unused]] int " +
+         (by_key_ ? "j, [[maybe_unused]] const " + type + "& at" : "col0") + ") FL_INLINE -> Kept {");
   if (uses_rows_) w.line("const Span i(row0, row_last);");
   if (uses_keys_ && !by_key_) w.line("const Span j(col0, least_of(col0 + N, p.n_key) - 1);");
   for (int k : keys) {
     const graph::Type type = data_.keys[k].type;
-    const std::string spelled = type == graph::Type::Float ? "float" : type == graph::Type::Bool ? "bool" : "long long";
+    const std::string spelled = type == graph::Type::Float  ? "float"
+                                : type == graph::Type::Bool ? "bool"
+                                                            : "long long";
     w.line("const " + spelled + " key" + std::to_string(k) + " = " + point(data_.keys[k]).text + ";");
   }
   points_.forget();
@@ -112,11 +118,14 @@ void SpanText::write_function(const std::string& name, const Cover& cover, Write
 bool SpanText::is_real(const Interval& x) const {
   if (x.kind == Interval::Rows || x.kind == Interval::Key)
     return (x.kind == Interval::Rows ? data_.rows : data_.keys)[x.index].type == graph::Type::Float;
-  return x.kind == Interval::Real || x.kind == Interval::Number || (!x.args.empty() && x.kind != Interval::Choice && is_real(x.args[0]));
+  return x.kind == Interval::Real || x.kind == Interval::Number ||
+         (!x.args.empty() && x.kind != Interval::Choice && is_real(x.args[0]));
 }
 
 // The key itself, where one is at hand: an int, whose sums with others could overflow.
-bool SpanText::is_key(const Interval& x) const { return by_key_ && x.a == 0 && x.b == 1 && x.form.is_integer(0); }
+bool SpanText::is_key(const Interval& x) const {
+  return by_key_ && x.a == 0 && x.b == 1 && x.form.is_integer(0);
+}
 
 // Whether the text of it is a Span already, and not a number.
 bool SpanText::is_span(const Interval& x) const {
@@ -127,7 +136,8 @@ bool SpanText::is_span(const Interval& x) const {
     case Interval::Sum:
       if (is_real(x)) return true;
       [[fallthrough]];
-    case Interval::Times: return std::any_of(x.args.begin(), x.args.end(), [&](const Interval& arg) { return is_span(arg); });
+    case Interval::Times:
+      return std::any_of(x.args.begin(), x.args.end(), [&](const Interval& arg) { return is_span(arg); });
     default: return true;
   }
 }
@@ -154,7 +164,8 @@ Code SpanText::value(const Interval& x) {
   };
   auto chain = [&](const char* function) -> Code {
     std::string text = span(x.args[0]);
-    for (std::size_t k = 1; k < x.args.size(); ++k) text = std::string(function) + "(" + text + ", " + span(x.args[k]) + ")";
+    for (std::size_t k = 1; k < x.args.size(); ++k)
+      text = std::string(function) + "(" + text + ", " + span(x.args[k]) + ")";
     return {text, kAtom, CType::Long};
   };
   const std::string number = std::to_string(x.index);
@@ -179,7 +190,8 @@ Code SpanText::value(const Interval& x) {
     case Interval::Number: return {float_literal(x.number), x.number < 0 ? kUnary : kAtom, CType::Float};
     case Interval::Truth: return {"truth(" + kept(x.conditions[0]).text + ")", kAtom, CType::Long};
     case Interval::Choice:
-      return {"choice(" + kept(x.conditions[0]).text + ", " + span(x.args[0]) + ", " + span(x.args[1]) + ")", kAtom, CType::Long};
+      return {"choice(" + kept(x.conditions[0]).text + ", " + span(x.args[0]) + ", " + span(x.args[1]) + ")",
+              kAtom, CType::Long};
   }
   return {};
 }
@@ -210,8 +222,11 @@ Code SpanText::joined(const Cover& cover) {
 
 Code SpanText::compared(const Cover& cover) {
   Interval left = cover.left, right = cover.right;
-  std::string function = cover.kind == Cover::AtMost ? "at_most" : cover.kind == Cover::Below ? "below" : "equal";
-  const bool is_form = cover.kind == Cover::AtMostZero || cover.kind == Cover::Zero || cover.kind == Cover::NotZero;
+  std::string function = cover.kind == Cover::AtMost  ? "at_most"
+                         : cover.kind == Cover::Below ? "below"
+                                                      : "equal";
+  const bool is_form =
+      cover.kind == Cover::AtMostZero || cover.kind == Cover::Zero || cover.kind == Cover::NotZero;
   if (!is_form) return {function + "(" + span(left) + ", " + span(right) + ")", kAtom, CType::Bool};
   // An affine form against zero: what is negative stands on the other side.
   function = cover.kind == Cover::AtMostZero ? "at_most" : cover.kind == Cover::Zero ? "equal" : "!equal";
@@ -220,7 +235,8 @@ Code SpanText::compared(const Cover& cover) {
   all.b = cover.b;
   all.form = cover.rest;
   auto [below, above] = kernel::sides_of(all);
-  return {function + "(" + span(below) + ", " + span(above) + ")", cover.kind == Cover::NotZero ? kUnary : kAtom, CType::Bool};
+  return {function + "(" + span(below) + ", " + span(above) + ")",
+          cover.kind == Cover::NotZero ? kUnary : kAtom, CType::Bool};
 }
 
 }  // namespace flashlight::emit

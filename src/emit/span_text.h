@@ -13,10 +13,12 @@ class SpanText {
 
   // Declares rows<k>, the spans over the rows of the tile that the cover reads.
   void write_rows(const kernel::Cover& cover, Writer& w);
-  // Declares a function of type Kept: `name`(col0) for a tile, or where the cover reads values of keys `name`(j, at) for one key
-  // and captured_by(name)(j), which loads what it reads first.
+  // Declares a function of type Kept: `name`(col0) for a tile, or where the cover reads values of keys
+  // `name`(j, at) for one key and captured_by(name)(j), which loads what it reads first.
   void write_function(const std::string& name, const kernel::Cover& cover, Writer& w);
-  static std::string captured_by(const std::string& name) { return "captured" + name.substr(std::string("kept").size()); }
+  static std::string captured_by(const std::string& name) {
+    return "captured" + name.substr(std::string("kept").size());
+  }
   // The captured integers that are uniform: data<k>.
   std::vector<Code> uniform() const;
 

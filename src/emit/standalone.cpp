@@ -12,16 +12,22 @@ namespace {
 
 const std::regex kInclude(R"(^\s*#\s*include\s*[<"]((flashlight|dlpack)/[^>"]+)[>"].*)");
 const std::regex kHasInclude(R"re(__has_include\s*\(\s*[<"](flashlight|dlpack)/[^>"]+[>"]\s*\))re");
-const std::regex kOpens(R"(^\s*#\s*if.*)"), kCloses(R"(^\s*#\s*endif.*)"), kOnce(R"(^\s*#\s*pragma\s+once.*)");
+const std::regex kOpens(R"(^\s*#\s*if.*)"), kCloses(R"(^\s*#\s*endif.*)"),
+    kOnce(R"(^\s*#\s*pragma\s+once.*)");
 
 std::string macro_of(const std::string& name) {
   std::string macro = "FLASHLIGHT_INLINED_";
-  for (char c : name) macro += std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : '_';
+  for (char c : name)
+    macro += std::isalnum(static_cast<unsigned char>(c))
+                 ? static_cast<char>(std::toupper(static_cast<unsigned char>(c)))
+                 : '_';
   return macro;
 }
 
 // Tables of rows for macros are included several times, with other macros each time.
-bool is_table(const std::string& name) { return name.size() > 4 && name.compare(name.size() - 4, 4, ".def") == 0; }
+bool is_table(const std::string& name) {
+  return name.size() > 4 && name.compare(name.size() - 4, 4, ".def") == 0;
+}
 
 }  // namespace
 

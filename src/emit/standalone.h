@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// --standalone: the project's headers in place of their includes, so that an emitted file compiles without an include path.
+// --standalone: the project's headers in place of their includes, so that an emitted file compiles without an
+// include path.
 #pragma once
 #include <functional>
 #include <set>
@@ -17,8 +18,8 @@ class Inliner {
 
   // The text with the headers that it and they include; each stands once, before its first use.
   std::string inlined(const std::string& text) { return inlined(text, false); }
-  // The user's text, whose lines keep their numbers: its includes of these headers become empty lines. Their names, to be
-  // inlined in front of it, are appended to `names`.
+  // The user's text, whose lines keep their numbers: its includes of these headers become empty lines. Their
+  // names, to be inlined in front of it, are appended to `names`.
   static std::string without_includes(const std::string& text, std::vector<std::string>& names);
 
  private:

@@ -35,7 +35,8 @@ Code total(const std::vector<Code>& terms) {
   if (kept.empty()) return integer_literal(numbers);
   if (numbers != 0) kept.push_back(integer_literal(numbers));
   std::stable_partition(kept.begin(), kept.end(), [](const Code& t) { return !is_negative(t); });
-  const bool wide = std::any_of(kept.begin(), kept.end(), [](const Code& t) { return t.type == CType::Long; });
+  const bool wide =
+      std::any_of(kept.begin(), kept.end(), [](const Code& t) { return t.type == CType::Long; });
   return sum(kept, wide ? CType::Long : CType::Int);
 }
 

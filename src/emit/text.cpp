@@ -23,7 +23,8 @@ void Writer::close(const std::string& text) {
   line(text);
 }
 
-void Writer::block(const std::string& opening, const std::vector<std::string>& lines, const std::string& closing) {
+void Writer::block(const std::string& opening, const std::vector<std::string>& lines,
+                   const std::string& closing) {
   constexpr std::size_t kWidth = 110;
   if (lines.size() == 1) {
     const std::string all = opening + " " + lines[0] + " " + closing;
@@ -70,7 +71,8 @@ Code sum(const std::vector<Code>& terms, CType type) {
 Code product(const std::vector<Code>& factors, CType type) {
   if (factors.size() == 1) return factors[0];
   std::string text;
-  for (const Code& factor : factors) text += (text.empty() ? "" : " * ") + wrap(factor, text.empty() ? kProduct : kUnary);
+  for (const Code& factor : factors)
+    text += (text.empty() ? "" : " * ") + wrap(factor, text.empty() ? kProduct : kUnary);
   return {text, kProduct, type};
 }
 
@@ -82,7 +84,8 @@ Code negated(const Code& factor, CType type) {
 
 Code binary(const Code& a, const char* op, const Code& b, Precedence precedence, CType type) {
   const auto tighter = static_cast<Precedence>(precedence + 1);
-  return {wrap(a, precedence == kCompare ? kSum : precedence) + " " + op + " " + wrap(b, tighter), precedence, type};
+  return {wrap(a, precedence == kCompare ? kSum : precedence) + " " + op + " " + wrap(b, tighter), precedence,
+          type};
 }
 
 Code call(const std::string& function, const std::vector<Code>& args, CType type) {
@@ -94,7 +97,8 @@ Code call(const std::string& function, const std::vector<Code>& args, CType type
 Code integer_literal(std::int64_t value) {
   constexpr std::int64_t kMost = 1 << 29;
   const bool wide = value > kMost || value < -kMost;
-  return {std::to_string(value) + (wide ? "ll" : ""), value < 0 ? kUnary : kAtom, wide ? CType::Long : CType::Int};
+  return {std::to_string(value) + (wide ? "ll" : ""), value < 0 ? kUnary : kAtom,
+          wide ? CType::Long : CType::Int};
 }
 
 std::optional<std::int64_t> literal_value(const Code& code) {
@@ -126,14 +130,17 @@ std::optional<double> whole_reciprocal(double value) {
   constexpr double kMost = 1 << 24;
   const double n = std::round(1 / value);
   int exponent = 0;
-  if (!(std::abs(n) > 2 && std::abs(n) < kMost) || 1 / n != value || std::abs(std::frexp(n, &exponent)) == 0.5) return std::nullopt;
+  if (!(std::abs(n) > 2 && std::abs(n) < kMost) || 1 / n != value ||
+      std::abs(std::frexp(n, &exponent)) == 0.5)
+    return std::nullopt;
   return n;
 }
 
 std::string float_literal(double value) {
   if (std::isnan(value)) return "kNaN";
   if (std::isinf(value)) return value > 0 ? "kInfinity" : "-kInfinity";
-  // A double beyond float, as fills sometimes are: rounded to the largest, not to an infinity the program does not have.
+  // A double beyond float, as fills sometimes are: rounded to the largest, not to an infinity the program
+  // does not have.
   constexpr double kMost = std::numeric_limits<float>::max();
   value = std::clamp(value, -kMost, kMost);
   char buffer[64];
@@ -144,14 +151,17 @@ std::string float_literal(double value) {
 }
 
 std::string identifier(const std::string& name) {
-  static const std::set<std::string> kOwn{"batch", "launch", "n_key", "n_row", "p", "pack", "row_tiles", "runs", "start", "states", "type"};
+  static const std::set<std::string> kOwn{"batch",     "launch", "n_key", "n_row",  "p",   "pack",
+                                          "row_tiles", "runs",   "start", "states", "type"};
   std::string result = name;
   for (char& c : result) {
     if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
   }
   const bool numbered = result.size() > 1 && result.find_last_not_of("0123456789") + 1 < result.size();
   const std::string letters = result.substr(0, result.find_last_not_of("0123456789") + 1);
-  const bool own = kOwn.contains(result) || (numbered && (letters == "n" || letters == "c" || letters == "out" || letters == "runs" || letters == "states"));
+  const bool own =
+      kOwn.contains(result) || (numbered && (letters == "n" || letters == "c" || letters == "out" ||
+                                             letters == "runs" || letters == "states"));
   return own ? result + "_" : result;
 }
 

@@ -13,11 +13,11 @@ class Writer {
  public:
   explicit Writer(int indent = 0) : indent_(indent) {}
   void line(const std::string& text = {});
-  void open(const std::string& text);               // text, then deeper
-  void close(const std::string& text = "}");        // shallower, then text
+  void open(const std::string& text);         // text, then deeper
+  void close(const std::string& text = "}");  // shallower, then text
   // A block of statements; on one line where it holds one and fits.
   void block(const std::string& opening, const std::vector<std::string>& lines, const std::string& closing);
-  void append(const Writer& block);                 // another writer's lines at this depth
+  void append(const Writer& block);  // another writer's lines at this depth
   bool empty() const { return lines_.empty(); }
   std::string str() const;
 
@@ -49,13 +49,14 @@ Code negated(const Code& factor, CType type);  // never two minus signs in a row
 Code binary(const Code& a, const char* op, const Code& b, Precedence precedence, CType type);
 Code call(const std::string& function, const std::vector<Code>& args, CType type);
 
-// Kernels compute with positions, sizes and scalars in 32 bits, none beyond 2^29 (Launch::narrow). What may exceed 32 bits is
-// computed in 64: larger constants, and products of two values or by three and more.
+// Kernels compute with positions, sizes and scalars in 32 bits, none beyond 2^29 (Launch::narrow). What may
+// exceed 32 bits is computed in 64: larger constants, and products of two values or by three and more.
 Code integer_literal(std::int64_t value);
 std::optional<std::int64_t> literal_value(const Code& code);
 Code integer_product(std::vector<Code> factors);
 
-// n where `value` is 1 / n for a whole number that is no power of two, so that x / n and x * value may differ.
+// n where `value` is 1 / n for a whole number that is no power of two, so that x / n and x * value may
+// differ.
 std::optional<double> whole_reciprocal(double value);
 
 std::string float_literal(double value);

@@ -31,7 +31,8 @@ struct Lowered {
 };
 
 // causal_attention_1, with v2 for the second of several variants and b for the second of several kernels.
-std::string kernel_name(const FusedFunction& function, const std::string& name, std::size_t variant, std::size_t part) {
+std::string kernel_name(const FusedFunction& function, const std::string& name, std::size_t variant,
+                        std::size_t part) {
   std::string result = name;
   if (function.plans.size() > 1) result += "v" + std::to_string(variant + 1);
   if (function.plans[variant].steps.size() > 1) result += static_cast<char>('a' + part);
@@ -42,16 +43,17 @@ std::string kernel_name(const FusedFunction& function, const std::string& name, 
 void add_hopper(PartText& text, const std::string& name, Parameters& parameters) {
   const std::size_t known = parameters.scalars().size();
   auto hopper = std::make_shared<const KernelText>(write_hopper_kernel(*text.program, name, parameters));
-  if (parameters.scalars().size() > known) text.kernel = write_kernel(*text.program, name, parameters, text.kernel.split);
+  if (parameters.scalars().size() > known)
+    text.kernel = write_kernel(*text.program, name, parameters, text.kernel.split);
   text.kernel.hopper = std::move(hopper);
 }
 
 bool covers(const std::vector<Instance>& few, const std::vector<Instance>& all) {
   return std::all_of(all.begin(), all.end(), [&](const Instance& instance) {
     return std::any_of(few.begin(), few.end(), [&](const Instance& other) {
-      return other.type == instance.type && std::all_of(instance.padded.begin(), instance.padded.end(), [&](const auto& at) {
-        return other.padded.at(at.first) >= at.second;
-      });
+      return other.type == instance.type &&
+             std::all_of(instance.padded.begin(), instance.padded.end(),
+                         [&](const auto& at) { return other.padded.at(at.first) >= at.second; });
     });
   });
 }
@@ -72,14 +74,17 @@ kernel::Program* packed_program(const PartText& part, Lowered& all) {
   if (!plan) return nullptr;
   all.plans.push_back(std::make_unique<fusion::KernelPlan>(std::move(*plan)));
   try {
-    all.programs.push_back(std::make_unique<kernel::Program>(kernel::build_program(*part.program->function, *all.plans.back())));
+    all.programs.push_back(
+        std::make_unique<kernel::Program>(kernel::build_program(*part.program->function, *all.plans.back())));
   } catch (const fusion::Refused&) { return nullptr; }
   kernel::verify(*all.programs.back());
   return all.programs.back().get();
 }
 
-// A second kernel for few queries: heads that share keys in one tile, keys in several runs. Null where nothing is to be gained, or no tile shape holds it.
-std::shared_ptr<const PartText> few_of(const PartText& part, const std::string& name, Lowered& all, const EmitOptions& options) {
+// A second kernel for few queries: heads that share keys in one tile, keys in several runs. Null where
+// nothing is to be gained, or no tile shape holds it.
+std::shared_ptr<const PartText> few_of(const PartText& part, const std::string& name, Lowered& all,
+                                       const EmitOptions& options) {
   if (!may_have_few_rows(*part.program->plan)) return nullptr;
   auto few = std::make_shared<PartText>();
   few->part = part.part;
@@ -88,15 +93,18 @@ std::shared_ptr<const PartText> few_of(const PartText& part, const std::string& 
     all.programs.push_back(std::make_unique<kernel::Program>(*part.program));
     program = all.programs.back().get();
   }
-  for (kernel::Sweep& sweep : program->sweeps) sweep.bet.reset();  // of a run alone it would be lost too often
+  for (kernel::Sweep& sweep : program->sweeps)
+    sweep.bet.reset();  // of a run alone it would be lost too often
   few->program = program;
   if (!few->program->plan->packing && !few->program->combine) return nullptr;
   all.parameters.push_back(std::make_unique<Parameters>(*few->program->function, *few->program->plan));
   few->parameters = all.parameters.back().get();
   few->kernel = write_few_kernel(*few->program, name, *all.parameters.back());
   if (few->program->combine) {
-    few->combine = std::make_shared<const KernelText>(write_combine_kernel(*few->program, name, *all.parameters.back()));
-    few->kernel = write_few_kernel(*few->program, name, *all.parameters.back());  // the combination may have met more parameters
+    few->combine =
+        std::make_shared<const KernelText>(write_combine_kernel(*few->program, name, *all.parameters.back()));
+    few->kernel = write_few_kernel(*few->program, name,
+                                   *all.parameters.back());  // the combination may have met more parameters
   }
   try {
     if (!covers(instances_of(*few, options), instances_of(part, options))) return nullptr;
@@ -105,7 +113,8 @@ std::shared_ptr<const PartText> few_of(const PartText& part, const std::string& 
 }
 
 void lower_kernel(PartText& text, const std::string& called, Lowered& into, const EmitOptions& options) {
-  into.programs.push_back(std::make_unique<kernel::Program>(kernel::build_program(*text.part->function, text.part->plan)));
+  into.programs.push_back(
+      std::make_unique<kernel::Program>(kernel::build_program(*text.part->function, text.part->plan)));
   text.program = into.programs.back().get();
   kernel::verify(*text.program);
   Parameters& parameters = *into.parameters.back();
@@ -113,7 +122,8 @@ void lower_kernel(PartText& text, const std::string& called, Lowered& into, cons
   const std::vector<Instance> instances = instances_of(text, options);
   if (std::any_of(instances.begin(), instances.end(), [](const Instance& i) { return i.shape.parts > 1; }))
     text.kernel = write_kernel(*text.program, called, parameters, true);
-  if (std::find(options.archs.begin(), options.archs.end(), "sm_90a") != options.archs.end()) add_hopper(text, called, parameters);
+  if (std::find(options.archs.begin(), options.archs.end(), "sm_90a") != options.archs.end())
+    add_hopper(text, called, parameters);
   text.few = few_of(text, called, into, options);
 }
 
@@ -132,7 +142,8 @@ Lowered lower(FusedFunction& function, const std::string& name, const EmitOption
       text.parameters = result.parameters.back().get();
       const std::string called = kernel_name(function, name, v, k);
       if (parts[k].kind == fusion::StepKind::Kernel) lower_kernel(text, called, result, options);
-      if (parts[k].kind == fusion::StepKind::Group) text.kernel = write_group(parts[k], called, *result.parameters.back());
+      if (parts[k].kind == fusion::StepKind::Group)
+        text.kernel = write_group(parts[k], called, *result.parameters.back());
       variant.parts.push_back(std::move(text));
     }
     result.variants.push_back(std::move(variant));
@@ -148,7 +159,8 @@ std::string replace_results(std::string expression) {
       continue;
     }
     std::string number;
-    while (k + 1 < expression.size() && std::isdigit(static_cast<unsigned char>(expression[k + 1]))) number += expression[++k];
+    while (k + 1 < expression.size() && std::isdigit(static_cast<unsigned char>(expression[k + 1])))
+      number += expression[++k];
     text += "(*fused)[" + number + "]";
   }
   return text;
@@ -162,8 +174,9 @@ std::string early_return(const Lowered& f) {
   for (const graph::ScalarParam& s : signature.scalars) args.push_back(s.access);
   // Instantiations of a template share the body.
   const std::string& tag = f.function->source->template_tag;
-  return (tag.empty() ? "" : " if constexpr (" + tag + ")") + " if (auto fused = ::flashlight::generated::" + f.name + "(" +
-         join(args, ", ") + ")) return " + replace_results(f.function->source->result_expression) + ";";
+  return (tag.empty() ? "" : " if constexpr (" + tag + ")") +
+         " if (auto fused = ::flashlight::generated::" + f.name + "(" + join(args, ", ") + ")) return " +
+         replace_results(f.function->source->result_expression) + ";";
 }
 
 // operator() has no name that a kernel could bear.
@@ -185,7 +198,8 @@ void name_c_entries(std::vector<Lowered>& functions) {
   std::map<std::string, int> uses;
   for (Lowered& f : functions) {
     std::string symbol = f.function->source->qualified_name;
-    for (std::size_t at = symbol.find("::"); at != std::string::npos; at = symbol.find("::")) symbol.replace(at, 2, "_");
+    for (std::size_t at = symbol.find("::"); at != std::string::npos; at = symbol.find("::"))
+      symbol.replace(at, 2, "_");
     CEntry& entry = f.function->c_entry;
     entry.symbol = "flashlight_" + identifier(symbol);
     if (const int use = ++uses[entry.symbol]; use > 1) entry.symbol += "_" + std::to_string(use);
@@ -199,12 +213,15 @@ void name_c_entries(std::vector<Lowered>& functions) {
 bool uses_hopper(const PartText& v, const EmitOptions& options) {
   if (!v.kernel.hopper) return false;
   const std::vector<Instance> instances = instances_of(v, options);
-  return std::any_of(instances.begin(), instances.end(), [](const Instance& i) { return i.wgmma.shape.has_value(); });
+  return std::any_of(instances.begin(), instances.end(),
+                     [](const Instance& i) { return i.wgmma.shape.has_value(); });
 }
 
-void write_function(const Lowered& f, const frontend::Program& program, const EmitOptions& options, Writer& w) {
+void write_function(const Lowered& f, const frontend::Program& program, const EmitOptions& options,
+                    Writer& w) {
   w.line();
-  w.line("// ---- " + f.function->source->qualified_name + ", " + base_name(program.path) + ":" + std::to_string(f.function->source->location.line));
+  w.line("// ---- " + f.function->source->qualified_name + ", " + base_name(program.path) + ":" +
+         std::to_string(f.function->source->location.line));
   const auto lines = [&](const std::string& text) {
     std::size_t start = 0;
     while (start < text.size()) {
@@ -217,7 +234,8 @@ void write_function(const Lowered& f, const frontend::Program& program, const Em
     for (const PartText& part : v.parts) {
       if (part.kernel.body.empty()) continue;  // a library's
       w.line();
-      for (const std::string& line : part.is_kernel() ? formula_comment(*part.program) : value_comment(part)) w.line("// " + line);
+      for (const std::string& line : part.is_kernel() ? formula_comment(*part.program) : value_comment(part))
+        w.line("// " + line);
       lines(part.kernel.declaration);
       w.line();
       lines(part.kernel.body);
@@ -246,7 +264,9 @@ std::set<std::string> macros_of(const std::string& text) {
   std::set<std::string> names;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
-    const auto skip = [&](std::size_t at) { return std::min(line.find_first_not_of(" \t", at), line.size()); };
+    const auto skip = [&](std::size_t at) {
+      return std::min(line.find_first_not_of(" \t", at), line.size());
+    };
     const std::size_t hash = skip(0), word = skip(hash + 1);
     if (hash == line.size() || line[hash] != '#' || line.compare(word, 6, "define") != 0) continue;
     const std::size_t from = skip(word + 6);
@@ -280,12 +300,14 @@ void inline_headers(const ReadHeader& read, std::string& head, std::string& body
 
 }  // namespace
 
-std::string render_unit(const frontend::Program& program, std::vector<FusedFunction>& functions, const EmitOptions& options) {
+std::string render_unit(const frontend::Program& program, std::vector<FusedFunction>& functions,
+                        const EmitOptions& options) {
   std::vector<Lowered> lowered;
   for (FusedFunction& function : functions) {
     if (function.status == fusion::Status::Unfused || !function.source->in_main_file) continue;
     try {
-      lowered.push_back(lower(function, emitted_name(*function.source) + "_" + std::to_string(lowered.size() + 1), options));
+      lowered.push_back(lower(
+          function, emitted_name(*function.source) + "_" + std::to_string(lowered.size() + 1), options));
       function.totals = totals_of(lowered.back().variants[0]);
       for (const VariantText& v : lowered.back().variants)
         for (const PartText& part : v.parts) {
@@ -293,7 +315,9 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
           if (auto hopper = hopper_facts_of(part, options)) function.kernels.push_back(std::move(*hopper));
           for (KernelFacts& few : few_facts_of(part, options)) function.kernels.push_back(std::move(few));
           for (const std::string& remark : numerics_of(part, options))
-            if (std::find(function.numerics.begin(), function.numerics.end(), remark) == function.numerics.end()) function.numerics.push_back(remark);
+            if (std::find(function.numerics.begin(), function.numerics.end(), remark) ==
+                function.numerics.end())
+              function.numerics.push_back(remark);
         }
     } catch (const fusion::Refused& refused) {
       function.status = fusion::Status::Unfused;
@@ -304,38 +328,52 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
   }
   if (lowered.empty()) return program.text;
 
-  std::string head = "// Written by flashlight-translate from " + base_name(program.path) + ": the same program, with " +
-                     std::to_string(lowered.size()) + (lowered.size() == 1 ? " function" : " functions") + " fused for CUDA tensors.\n";
+  std::string head = "// Written by flashlight-translate from " + base_name(program.path) +
+                     ": the same program, with " + std::to_string(lowered.size()) +
+                     (lowered.size() == 1 ? " function" : " functions") + " fused for CUDA tensors.\n";
   // Without names of their own, kernels of two files cannot be taken for each other when they are linked.
-  const bool tagged = std::any_of(lowered.begin(), lowered.end(), [](const Lowered& f) { return !f.function->source->template_tag.empty(); });
+  const bool tagged = std::any_of(lowered.begin(), lowered.end(),
+                                  [](const Lowered& f) { return !f.function->source->template_tag.empty(); });
   const bool hopper = std::any_of(lowered.begin(), lowered.end(), [&](const Lowered& f) {
     return std::any_of(f.variants.begin(), f.variants.end(), [&](const VariantText& v) {
-      return std::any_of(v.parts.begin(), v.parts.end(), [&](const PartText& part) { return uses_hopper(part, options); });
+      return std::any_of(v.parts.begin(), v.parts.end(),
+                         [&](const PartText& part) { return uses_hopper(part, options); });
     });
   });
   const auto any_part = [&](auto is) {
     return std::any_of(lowered.begin(), lowered.end(), [&](const Lowered& f) {
-      return std::any_of(f.variants.begin(), f.variants.end(), [&](const VariantText& v) { return std::any_of(v.parts.begin(), v.parts.end(), is); });
+      return std::any_of(f.variants.begin(), f.variants.end(), [&](const VariantText& v) {
+        return std::any_of(v.parts.begin(), v.parts.end(), is);
+      });
     });
   };
-  const bool products = any_part([](const PartText& part) { return part.part->kind == fusion::StepKind::Product; });
-  const bool orders = any_part([](const PartText& part) { return part.part->kind == fusion::StepKind::Order; });
+  const bool products =
+      any_part([](const PartText& part) { return part.part->kind == fusion::StepKind::Product; });
+  const bool orders =
+      any_part([](const PartText& part) { return part.part->kind == fusion::StepKind::Order; });
   const bool sums = any_part([](const PartText& part) { return part.part->kind == fusion::StepKind::Scan; });
   const bool runs = any_part([](const PartText& part) { return part.few && part.few->combine; });
   // The device's headers too come before the program's text, whose macros may be called D or T.
   head += std::string("#include <flashlight/flashlight.h>\n") +
           (hopper ? "#include <flashlight/device/hopper.h>\n" : "#include <flashlight/device/device.h>\n") +
           "#include <flashlight/generated/c_entry.h>\n#include <flashlight/generated/launch.h>\n" +
-          (products ? "#include <flashlight/generated/multiply.h>\n" : "") + (runs ? "#include <flashlight/generated/runs.h>\n" : "") +
-          (sums ? "#include <flashlight/generated/running_sum.h>\n" : "") + (orders ? "#include <flashlight/generated/sort.h>\n" : "") +
-          (hopper ? "#include <flashlight/generated/tile_source.h>\n#include <flashlight/generated/works.h>\n" : "") + "\n#include <cmath>\n" +
-          (tagged ? "#include <type_traits>\n" : "") + "\nnamespace flashlight::generated {\nnamespace {\n";
+          (products ? "#include <flashlight/generated/multiply.h>\n" : "") +
+          (runs ? "#include <flashlight/generated/runs.h>\n" : "") +
+          (sums ? "#include <flashlight/generated/running_sum.h>\n" : "") +
+          (orders ? "#include <flashlight/generated/sort.h>\n" : "") +
+          (hopper ? "#include <flashlight/generated/tile_source.h>\n#include <flashlight/generated/works.h>\n"
+                  : "") +
+          "\n#include <cmath>\n" + (tagged ? "#include <type_traits>\n" : "") +
+          "\nnamespace flashlight::generated {\nnamespace {\n";
   for (const Lowered& f : lowered) head += launcher_signature(signature_of(f.variants), f.name) + ";\n";
-  head += "}  // namespace\n}  // namespace flashlight::generated\n\n#line 1 \"" + base_name(program.path) + "\"\n";
+  head += "}  // namespace\n}  // namespace flashlight::generated\n\n#line 1 \"" + base_name(program.path) +
+          "\"\n";
 
   std::vector<const Lowered*> by_offset;
   for (const Lowered& f : lowered) by_offset.push_back(&f);
-  std::stable_sort(by_offset.begin(), by_offset.end(), [](auto* a, auto* b) { return a->function->source->body_offset > b->function->source->body_offset; });
+  std::stable_sort(by_offset.begin(), by_offset.end(), [](auto* a, auto* b) {
+    return a->function->source->body_offset > b->function->source->body_offset;
+  });
   std::string body = program.text;
   for (const Lowered* f : by_offset) body.insert(f->function->source->body_offset, early_return(*f));
   if (!body.empty() && body.back() != '\n') body += '\n';
@@ -351,9 +389,14 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
   w.line("}  // namespace");
   name_c_entries(lowered);
   w.line();
-  w.line("// ---- C entries: tensors and scalars in the order of the parameters. They return 0, or an error code whose text is");
-  w.line("// flashlight_last_error(). Kernels that hand something on take a workspace, or allocate it where none is given.");
-  for (const Lowered& f : lowered) write_c_entry(f.name, f.function->source->qualified_name, f.function->c_entry, f.variants, w);
+  w.line(
+      "// ---- C entries: tensors and scalars in the order of the parameters. They return 0, or an error "
+      "code whose text is");
+  w.line(
+      "// flashlight_last_error(). Kernels that hand something on take a workspace, or allocate it where "
+      "none is given.");
+  for (const Lowered& f : lowered)
+    write_c_entry(f.name, f.function->source->qualified_name, f.function->c_entry, f.variants, w);
   w.line();
   w.line("}  // namespace flashlight::generated");
 

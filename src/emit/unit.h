@@ -17,20 +17,22 @@ struct RuleUse {
   int count = 0;
 };
 
-struct KernelFacts {  // one step of a function, for the report: a kernel for one architecture, or a product by a library
-  std::string kind = "fused";  // product, order, group
-  std::string name;   // causal_attention_sm80
-  std::string arch;   // sm_80, sm_90a
-  std::string tile;   // "128x64, 4 warps" per head dim
-  std::string smem_bytes;          // formula or number per instantiation
-  std::vector<std::string> ops;    // Graph ops folded into it, in order
+struct KernelFacts {  // one step of a function, for the report: a kernel for one architecture, or a product
+                      // by a library
+  std::string kind = "fused";                     // product, order, group
+  std::string name;                               // causal_attention_sm80
+  std::string arch;                               // sm_80, sm_90a
+  std::string tile;                               // "128x64, 4 warps" per head dim
+  std::string smem_bytes;                         // formula or number per instantiation
+  std::vector<std::string> ops;                   // Graph ops folded into it, in order
   std::string flops, bytes_unfused, bytes_fused;  // formulas in the size symbols
-  std::string sparsity;            // how tiles are skipped, in words
-  std::string explanation;         // states and fix-ups, in words
-  std::string why;                 // which calls take it rather than another kernel, or what its shape rests on
+  std::string sparsity;                           // how tiles are skipped, in words
+  std::string explanation;                        // states and fix-ups, in words
+  std::string why;  // which calls take it rather than another kernel, or what its shape rests on
 };
 
-// What a call of the function launches and moves, as formulas: with every operation a kernel of its own, and as translated.
+// What a call of the function launches and moves, as formulas: with every operation a kernel of its own, and
+// as translated.
 struct Totals {
   int kernels_unfused = 0, kernels_fused = 0;
   std::string bytes_unfused, bytes_fused;
@@ -49,10 +51,10 @@ struct FusedFunction {
   std::optional<fusion::Reason> reason;
   std::vector<fusion::FusionPlan> plans;  // one per variant, parallel to source->variants
   std::vector<RuleUse> rules;
-  std::vector<KernelFacts> kernels;       // filled by render_unit
-  Totals totals;                          // filled by render_unit
+  std::vector<KernelFacts> kernels;  // filled by render_unit
+  Totals totals;                     // filled by render_unit
   std::vector<std::string> numerics;
-  CEntry c_entry;                         // filled by render_unit
+  CEntry c_entry;  // filled by render_unit
 };
 
 struct EmitOptions {
@@ -61,11 +63,11 @@ struct EmitOptions {
   std::vector<std::string> archs = {"sm_80"};
   bool strict_nan = false;
   bool standalone = false;
-  ReadHeader read_header;   // for standalone
+  ReadHeader read_header;  // for standalone
 };
 
-// The emitted file: the user's text with launcher declarations before line 1, one early return in each fused function, and the kernels at
-// the end (design D10). Deterministic. Fills `kernels` of each fused function.
+// The emitted file: the user's text with launcher declarations before line 1, one early return in each fused
+// function, and the kernels at the end (design D10). Deterministic. Fills `kernels` of each fused function.
 std::string render_unit(const frontend::Program&, std::vector<FusedFunction>&, const EmitOptions&);
 
 }  // namespace flashlight::emit

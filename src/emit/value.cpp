@@ -23,7 +23,8 @@ bool is_nary(Expr e) { return e.is(alg::Op::kAdd) || e.is(alg::Op::kMul); }
 
 bool jumps(Expr e) {
   return e.is(alg::Op::kGt) || e.is(alg::Op::kGe) || e.is(alg::Op::kEq) ||
-         (e.is(alg::Op::kCall) && e.function_id() < kernel::kExp2 && graph::jumps(static_cast<graph::Fn>(e.function_id())));
+         (e.is(alg::Op::kCall) && e.function_id() < kernel::kExp2 &&
+          graph::jumps(static_cast<graph::Fn>(e.function_id())));
 }
 
 }  // namespace
@@ -33,7 +34,8 @@ Code ValuePrinter::leaf(Expr e) {
   return points_.value(leaf.node, leaf.index);
 }
 
-// A function that jumps where its argument is a whole number, or equals another: divisions inside are exact there.
+// A function that jumps where its argument is a whole number, or equals another: divisions inside are exact
+// there.
 Code ValuePrinter::step(Expr e, const std::string& subscript) {
   const bool outside = std::exchange(in_step_, true);
   const Code result = value(e, subscript);
@@ -61,7 +63,8 @@ Code ValuePrinter::value(Expr e, const std::string& subscript) {
       bool negative = false;
       for (std::size_t k = 0; k < a.size(); ++k) {
         const Expr arg = e.arg(k);
-        const auto whole = in_step_ && arg.is(alg::Op::kConstant) ? whole_reciprocal(arg.value()) : std::nullopt;
+        const auto whole =
+            in_step_ && arg.is(alg::Op::kConstant) ? whole_reciprocal(arg.value()) : std::nullopt;
         if (arg.is_constant(-1)) {
           negative = !negative;
         } else if (whole) {
@@ -74,7 +77,9 @@ Code ValuePrinter::value(Expr e, const std::string& subscript) {
         }
       }
       Code result = over.empty() ? Code{"1.0f", kAtom, CType::Float} : product(over, CType::Float);
-      if (!under.empty()) result = {wrap(result, kProduct) + " / " + wrap(product(under, CType::Float), kUnary), kProduct, CType::Float};
+      if (!under.empty())
+        result = {wrap(result, kProduct) + " / " + wrap(product(under, CType::Float), kUnary), kProduct,
+                  CType::Float};
       return negative ? negated(result, CType::Float) : result;
     }
     case alg::Op::kPow:
@@ -83,9 +88,12 @@ Code ValuePrinter::value(Expr e, const std::string& subscript) {
       if (e.value() == 0.5) return math("sqrt");
       if (e.value() == -0.5) return math("rsqrt");
       return {"math::pow(" + a[0].text + ", " + float_literal(e.value()) + ")", kAtom, CType::Float};
-    case alg::Op::kExp: return {"exp2_fast(" + wrap(a[0], kProduct) + " * " + float_literal(kLog2E) + ")", kAtom, CType::Float};
+    case alg::Op::kExp:
+      return {"exp2_fast(" + wrap(a[0], kProduct) + " * " + float_literal(kLog2E) + ")", kAtom, CType::Float};
     case alg::Op::kLog: return math("log");
-    case alg::Op::kWhere: return {wrap(a[0], kOr) + " ? " + wrap(a[1], kOr) + " : " + wrap(a[2], kConditional), kConditional, CType::Float};
+    case alg::Op::kWhere:
+      return {wrap(a[0], kOr) + " ? " + wrap(a[1], kOr) + " : " + wrap(a[2], kConditional), kConditional,
+              CType::Float};
     case alg::Op::kMax2: return call("greatest", a, CType::Float);
     case alg::Op::kMin2: return call("least", a, CType::Float);
     case alg::Op::kGt: return binary(a[0], ">", a[1], kCompare, CType::Bool);
@@ -105,9 +113,11 @@ Code ValuePrinter::value(Expr e, const std::string& subscript) {
     case alg::Op::kSigmoid: return math("sigmoid");
     case alg::Op::kCall: break;
     default:
-      throw fusion::Refused{{"unsupported-value", "a value of this form has no code yet: " + alg::to_string(e), "", {}}};
+      throw fusion::Refused{
+          {"unsupported-value", "a value of this form has no code yet: " + alg::to_string(e), "", {}}};
   }
-  if (e.function_id() == kernel::kKeysThrough) return {"static_cast<float>(least_of(col0 + N, p.n_key))", kAtom, CType::Float};
+  if (e.function_id() == kernel::kKeysThrough)
+    return {"static_cast<float>(least_of(col0 + N, p.n_key))", kAtom, CType::Float};
   if (e.function_id() == kernel::kExp2) return call("exp2_fast", a, CType::Float);
   switch (static_cast<graph::Fn>(e.function_id())) {
     case graph::Fn::Add: {  // before anything else is added
@@ -127,11 +137,17 @@ Code ValuePrinter::value(Expr e, const std::string& subscript) {
     case graph::Fn::Mod: return math("remainder");
     case graph::Fn::IsNan: return {wrap(a[0], kAtom) + " != " + wrap(a[0], kAtom), kCompare, CType::Bool};
     case graph::Fn::IsInf: return call("math::isinf", a, CType::Bool);
-    default: throw fusion::Refused{{"unsupported-value", std::string("'") + graph::name_of(static_cast<graph::Fn>(e.function_id())) + "' has no code yet", "", {}}};
+    default:
+      throw fusion::Refused{
+          {"unsupported-value",
+           std::string("'") + graph::name_of(static_cast<graph::Fn>(e.function_id())) + "' has no code yet",
+           "",
+           {}}};
   }
 }
 
-std::string ValuePrinter::together(Expr e, const std::string& subscript, std::vector<std::string>& declarations) {
+std::string ValuePrinter::together(Expr e, const std::string& subscript,
+                                   std::vector<std::string>& declarations) {
   std::vector<fusion::Access> leaves;
   auto collect = [&](auto&& self, Expr x) -> void {
     if (variables.contains(x)) return;
@@ -173,7 +189,8 @@ Expr ValuePrinter::name_part(Expr e, Writer& uniform, Writer& rows) {
     std::vector<std::string> declarations;
     const std::string name = "r" + std::to_string(rows_++), text = together(body, "r", declarations);
     rows.line("RowVec<MI> " + name + ";");
-    std::vector<std::string> lines = index_declarations(join(declarations, " ") + text, false, points_.rows());
+    std::vector<std::string> lines =
+        index_declarations(join(declarations, " ") + text, false, points_.rows());
     lines.insert(lines.end(), declarations.begin(), declarations.end());
     lines.push_back(name + "[r] = " + text + ";");
     rows.block("for_each_row<MI>([&](const Row& r) FL_INLINE {", lines, "});");
@@ -191,7 +208,10 @@ Expr ValuePrinter::hoist(Expr e, Space loop, Writer& uniform, Writer& rows) {
     std::vector<Expr> fixed, row, rest;
     for (Expr arg : e.args()) {
       const Space space = kernel::space_of(program_, arg);
-      (space == loop || (space & ~kernel::kRow) || arg.is_bool() ? rest : space == kernel::kUniform ? fixed : row).push_back(arg);
+      (space == loop || (space & ~kernel::kRow) || arg.is_bool() ? rest
+       : space == kernel::kUniform                               ? fixed
+                                                                 : row)
+          .push_back(arg);
     }
     if (!row.empty() && loop != kernel::kRow) {
       row.insert(row.end(), fixed.begin(), fixed.end());
@@ -224,20 +244,25 @@ std::vector<std::string> index_declarations(const std::string& text, bool elemen
   auto mentions = [&](char name) {
     for (std::size_t k = 0; k < text.size(); ++k) {
       if (text[k] != name) continue;
-      const bool left = k > 0 && (std::isalnum(static_cast<unsigned char>(text[k - 1])) || text[k - 1] == '_' || text[k - 1] == '.');
-      const bool right = k + 1 < text.size() && (std::isalnum(static_cast<unsigned char>(text[k + 1])) || text[k + 1] == '_');
+      const bool left = k > 0 && (std::isalnum(static_cast<unsigned char>(text[k - 1])) ||
+                                  text[k - 1] == '_' || text[k - 1] == '.');
+      const bool right = k + 1 < text.size() &&
+                         (std::isalnum(static_cast<unsigned char>(text[k + 1])) || text[k + 1] == '_');
       if (!left && !right) return true;
     }
     return false;
   };
   std::vector<std::string> result;
   const std::string at = element ? "e" : "r";
-  // Rows, keys and columns past the end repeat the last one: their values are never used, and their loads stay inside the tensors.
+  // Rows, keys and columns past the end repeat the last one: their values are never used, and their loads
+  // stay inside the tensors.
   if (mentions('i') || (!rows.group.empty() && mentions('g')))
-    result = row_declarations("least_of(" + rows.first + " + row_of<MI>(warp, " + at + "), p.n_row - 1)", rows);
+    result =
+        row_declarations("least_of(" + rows.first + " + row_of<MI>(warp, " + at + "), p.n_row - 1)", rows);
   if (element && mentions('j')) result.push_back("const int j = least_of(col0 + col_of(e), p.n_key - 1);");
   if (element && mentions('c'))
-    result.push_back("const int c = least_of(" + (first_column.empty() ? "" : first_column + " + ") + "col_of(e), " + columns + " - 1);");
+    result.push_back("const int c = least_of(" + (first_column.empty() ? "" : first_column + " + ") +
+                     "col_of(e), " + columns + " - 1);");
   return result;
 }
 

@@ -21,14 +21,15 @@ class ValuePrinter {
   // Inside a loop over `subscript` ("e" or "r").
   Code value(kernel::Expr e, const std::string& subscript);
 
-  // Gives variables to the parts of `e` that vary with less than `loop` does: uniform parts are written to `uniform` once,
-  // row parts to `rows` as row vectors. Regroups sums and products so that such parts stand together; returns the result.
+  // Gives variables to the parts of `e` that vary with less than `loop` does: uniform parts are written to
+  // `uniform` once, row parts to `rows` as row vectors. Regroups sums and products so that such parts stand
+  // together; returns the result.
   kernel::Expr hoist(kernel::Expr e, kernel::Space loop, Writer& uniform, Writer& rows);
   // Row vectors hold the values of their moment: call this when states may have changed or their scope ends.
   void forget_rows() { row_parts_.clear(); }
 
-  // Inside a loop over rows, or where every lane computes the same: the text of `e`, and in front of it the declarations of
-  // the reductions it holds, which the lanes of a quad compute together.
+  // Inside a loop over rows, or where every lane computes the same: the text of `e`, and in front of it the
+  // declarations of the reductions it holds, which the lanes of a quad compute together.
   std::string together(kernel::Expr e, const std::string& subscript, std::vector<std::string>& declarations);
 
  private:
@@ -43,10 +44,12 @@ class ValuePrinter {
   bool in_step_ = false;  // inside the argument of a function that jumps
 };
 
-// The loop variables an expression's text needs, as declarations in front of it: "const int i = ...;". `columns`: how
-// many columns there are, where the element's column is one of a result; `first_column`: where the accumulator's begin.
+// The loop variables an expression's text needs, as declarations in front of it: "const int i = ...;".
+// `columns`: how many columns there are, where the element's column is one of a result; `first_column`: where
+// the accumulator's begin.
 std::vector<std::string> index_declarations(const std::string& text, bool element, const RowNames& rows,
-                                            const std::string& columns = {}, const std::string& first_column = {});
+                                            const std::string& columns = {},
+                                            const std::string& first_column = {});
 // Those of a row's query and head, of the row's own number "slot"; without heads of the query alone.
 std::vector<std::string> row_declarations(const std::string& slot, const RowNames& rows);
 

@@ -13,7 +13,8 @@ template <class Param> void join_parameters(std::vector<Param>& all, const std::
   auto at = all.size();
   for (auto p = more.rbegin(); p != more.rend(); ++p) {
     const auto end = all.begin() + static_cast<std::ptrdiff_t>(at);
-    const auto known = std::find_if(all.begin(), end, [&](const Param& other) { return other.name == p->name; });
+    const auto known =
+        std::find_if(all.begin(), end, [&](const Param& other) { return other.name == p->name; });
     at = static_cast<std::size_t>(known - all.begin());
     if (known == end) all.insert(end, *p);
   }

@@ -211,7 +211,9 @@ void count(const char* event) {
 
 void sync_threads(const std::source_location& where) { Block::running().sync_threads(where); }
 
-bool sync_threads_or(bool vote, const std::source_location& where) { return Block::running().sync_threads_or(vote, where); }
+bool sync_threads_or(bool vote, const std::source_location& where) {
+  return Block::running().sync_threads_or(vote, where);
+}
 
 void sync_warp(const std::source_location& where) {
   Block::running().meet_warp("sync_warp", nullptr, nullptr, true, where);

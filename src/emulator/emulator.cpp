@@ -26,7 +26,8 @@ Options from_environment() {
     if (std::strcmp(checks, "fast") == 0) o.checks = Checks::kFast;
   }
   if (const char* arch = std::getenv("FLASHLIGHT_EMULATOR_ARCH")) o.compute_capability = std::atoi(arch);
-  if (const char* count = std::getenv("FLASHLIGHT_EMULATOR_SMS")) o.multiprocessors = std::max(1, std::atoi(count));
+  if (const char* count = std::getenv("FLASHLIGHT_EMULATOR_SMS"))
+    o.multiprocessors = std::max(1, std::atoi(count));
   return o;
 }
 

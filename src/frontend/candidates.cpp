@@ -66,8 +66,8 @@ class Search {
  private:
   void functions_of(const FunctionTemplateDecl* t) {
     const FunctionDecl* pattern = t->getTemplatedDecl();
-    if (t->specializations().empty() && t == t->getCanonicalDecl() && text_.is_main(t->getLocation()) && is_marked(pattern) &&
-        !t->getDeclContext()->isDependentContext())
+    if (t->specializations().empty() && t == t->getCanonicalDecl() && text_.is_main(t->getLocation()) &&
+        is_marked(pattern) && !t->getDeclContext()->isDependentContext())
       bodiless_.push_back(pattern);
     for (const FunctionDecl* s : t->specializations())
       if (s->getTemplateSpecializationKind() != TSK_ExplicitSpecialization) consider(s);
@@ -75,7 +75,8 @@ class Search {
   void consider(const FunctionDecl* f) {
     if (f->isDependentContext() || f->isDefaulted()) return;
     if (!f->doesThisDeclarationHaveABody()) {
-      if (text_.is_main(f->getLocation()) && is_marked(f) && !f->getDefinition() && f == f->getCanonicalDecl())
+      if (text_.is_main(f->getLocation()) && is_marked(f) && !f->getDefinition() &&
+          f == f->getCanonicalDecl())
         bodiless_.push_back(f);
       return;
     }
@@ -88,7 +89,8 @@ class Search {
     for (const ParmVarDecl* p : f->parameters())
       if (auto* r = p->getType().getNonReferenceType()->getAsCXXRecordDecl(); r && r->isLambda())
         return false;
-    const bool returns = holds_tensor(f->getReturnType(), 4) || (f->getReturnType()->isVoidType() && writes_tensor(f));
+    const bool returns =
+        holds_tensor(f->getReturnType(), 4) || (f->getReturnType()->isVoidType() && writes_tensor(f));
     if (f->isConstexpr() || f->isMain() || !returns || !takes_tensor(f)) return false;
     std::set<const FunctionDecl*> seen;
     return reaches_op(f, seen);
@@ -165,10 +167,12 @@ class Search {
 
   const SourceText& text_;
   std::vector<const FunctionDecl*> defined_;
-  std::vector<const FunctionDecl*> bodiless_;  // marked, and nothing to read: no definition, or no instantiation
+  std::vector<const FunctionDecl*>
+      bodiless_;  // marked, and nothing to read: no definition, or no instantiation
 };
 
-// Whether the text at `place` may name the type: neither it nor what it is made of is local, or declared later.
+// Whether the text at `place` may name the type: neither it nor what it is made of is local, or declared
+// later.
 bool is_named_before(QualType type, SourceLocation place, const SourceManager& sources) {
   type = type.getNonReferenceType();
   if (type->isPointerType() || type->isArrayType())
@@ -179,7 +183,8 @@ bool is_named_before(QualType type, SourceLocation place, const SourceManager& s
   if (tag->getParentFunctionOrMethod()) return false;
   if (auto* special = dyn_cast<ClassTemplateSpecializationDecl>(tag)) {
     for (const TemplateArgument& a : special->getTemplateArgs().asArray())
-      if (a.getKind() == TemplateArgument::Type && !is_named_before(a.getAsType(), place, sources)) return false;
+      if (a.getKind() == TemplateArgument::Type && !is_named_before(a.getAsType(), place, sources))
+        return false;
     tag = special->getSpecializedTemplate()->getTemplatedDecl();
   }
   return sources.isBeforeInTranslationUnit(tag->getFirstDecl()->getLocation(), place);
@@ -191,8 +196,9 @@ class InstantiationTag {
   // `place`: where the conditions will stand.
   InstantiationTag(const ASTContext& ast, SourceLocation place) : ast_(ast), place_(place) {}
 
-  // One template's parameters and arguments. False where a parameter has no name, or an argument no spelling: the types that
-  // are invented for `auto` parameters of a function aside, which `invented` then says are there.
+  // One template's parameters and arguments. False where a parameter has no name, or an argument no spelling:
+  // the types that are invented for `auto` parameters of a function aside, which `invented` then says are
+  // there.
   bool add(const TemplateParameterList* parameters, ArrayRef<TemplateArgument> arguments) {
     for (unsigned i = 0; i < arguments.size(); ++i) {
       const NamedDecl* p = parameters->getParam(i);
@@ -231,14 +237,16 @@ class InstantiationTag {
 };
 
 // The parameters as the body names them: a definition outside of its class has lists of its own.
-const TemplateParameterList* class_parameters(const FunctionDecl* pattern, const ClassTemplateDecl* of, unsigned outer) {
+const TemplateParameterList* class_parameters(const FunctionDecl* pattern, const ClassTemplateDecl* of,
+                                              unsigned outer) {
   if (pattern->isOutOfLine() && outer < pattern->getNumTemplateParameterLists())
     return pattern->getTemplateParameterList(outer);
   return of->getTemplateParameters();
 }
 
-// A C++ condition over template parameters that is true in this instantiation only; empty for what is no instantiation.
-// Nothing where there is no such condition: a pack, a template as an argument, a parameter without a name.
+// A C++ condition over template parameters that is true in this instantiation only; empty for what is no
+// instantiation. Nothing where there is no such condition: a pack, a template as an argument, a parameter
+// without a name.
 std::optional<std::string> template_tag(const FunctionDecl* f, ASTContext& ast) {
   const FunctionDecl* pattern = f->getTemplateInstantiationPattern();
   if (!pattern || f->getTemplateSpecializationKind() == TSK_ExplicitSpecialization) return std::string();
@@ -250,7 +258,8 @@ std::optional<std::string> template_tag(const FunctionDecl* f, ASTContext& ast) 
   }
   for (std::size_t k = 0; k < classes.size(); ++k) {
     auto from = classes[k]->getSpecializedTemplateOrPartial();
-    if (!from.is<ClassTemplateDecl*>()) return std::nullopt;  // a partial specialisation has parameters of its own
+    if (!from.is<ClassTemplateDecl*>())
+      return std::nullopt;  // a partial specialisation has parameters of its own
     const auto* list = class_parameters(pattern, from.get<ClassTemplateDecl*>(), static_cast<unsigned>(k));
     if (!tag.add(list, classes[k]->getTemplateArgs().asArray())) return std::nullopt;
   }
@@ -308,9 +317,11 @@ FunctionSource describe(const FunctionDecl* f, ASTContext& ast, const SourceText
   out.in_main_file = text.is_main(f->getLocation());
   out.must_fuse = is_marked(f);
   if (!f->hasBody() || f->isTemplated()) {
-    out.refusal = remark(text, f->getLocation(), "no-body",
-                         f->isTemplated() ? "the template is never instantiated in this file" : "the function has no body in this file",
-                         f->isTemplated() ? "instantiate it: template Tensor name<...>(...);" : "mark the definition");
+    out.refusal =
+        remark(text, f->getLocation(), "no-body",
+               f->isTemplated() ? "the template is never instantiated in this file"
+                                : "the function has no body in this file",
+               f->isTemplated() ? "instantiate it: template Tensor name<...>(...);" : "mark the definition");
     return out;
   }
   const std::optional<std::string> tag = template_tag(f, ast);
@@ -325,7 +336,8 @@ FunctionSource describe(const FunctionDecl* f, ASTContext& ast, const SourceText
            "put the try block inside the body");
   else if (!tag)
     refuse("unsupported-type", "an instantiation that no condition in the body tells from others",
-           "name each template parameter, declare types in front of the template, and use neither packs nor partial "
+           "name each template parameter, declare types in front of the template, and use neither packs nor "
+           "partial "
            "specialisations");
   else if (f->isConstexpr()) refuse("unsupported-type", "a constexpr function", "drop constexpr");
   else if (f->getReturnType()->isVoidType())

@@ -16,7 +16,9 @@ bool is_named(const CXXRecordDecl* record, StringRef name) {
 
 // Whether a user's code runs at the end of such an object's life.
 bool has_own_destructor(const CXXRecordDecl* record, const SourceText& text) {
-  if (!record || !record->hasDefinition() || record->hasTrivialDestructor() || !text.is_user(record->getLocation())) return false;
+  if (!record || !record->hasDefinition() || record->hasTrivialDestructor() ||
+      !text.is_user(record->getLocation()))
+    return false;
   if (auto* d = record->getDestructor(); d && d->isUserProvided()) return true;
   for (const FieldDecl* f : record->fields())
     if (has_own_destructor(f->getType()->getBaseElementTypeUnsafe()->getAsCXXRecordDecl(), text)) return true;
@@ -117,7 +119,8 @@ Cell Interpreter::eval_init_list(const InitListExpr* e) {
   QualType type = e->getType();
   if (auto* record = type->getAsCXXRecordDecl()) {
     if (record->isUnion()) refuse("unsupported-type", "a union");
-    if (has_own_destructor(record, text_)) refuse("unsupported-type", "`" + spelled(type) + "` has a destructor of its own");
+    if (has_own_destructor(record, text_))
+      refuse("unsupported-type", "`" + spelled(type) + "` has a destructor of its own");
     // std::array holds nothing but its elements.
     if (is_named(record, "array") && record->isInStdNamespace())
       return e->getNumInits() == 1 ? eval(e->getInit(0)) : default_value(type);

@@ -56,7 +56,8 @@ Sym Interpreter::convert(const Sym& s, QualType to) {
   if (to->isFloatingType()) {
     if (s.is_constant()) return rounded(Sym(s.real()), to);
     const Sym real = s.type() == SymType::Real ? s : graph::make_sym(SymOp::ToReal, {s});
-    const bool rounds = ast_.getTypeSize(to) == 32 && !(real.op() == SymOp::Call && real.callee() == "float32");
+    const bool rounds =
+        ast_.getTypeSize(to) == 32 && !(real.op() == SymOp::Call && real.callee() == "float32");
     return rounds ? graph::make_sym(SymOp::Call, {real}, "float32") : real;
   }
   if (!to->isIntegralOrEnumerationType()) return s;
@@ -120,8 +121,9 @@ Cell Interpreter::eval_cast(const CastExpr* e) {
       const QualType from = sub->getType(), to = e->getType();
       const unsigned bits = ast_.getIntWidth(to), given = ast_.getIntWidth(from);
       const bool is_unsigned = to->isUnsignedIntegerOrEnumerationType();
-      const bool fits = from->isUnsignedIntegerOrEnumerationType() ? given < bits || (is_unsigned && given == bits)
-                                                                   : !is_unsigned && given <= bits;
+      const bool fits = from->isUnsignedIntegerOrEnumerationType()
+                            ? given < bits || (is_unsigned && given == bits)
+                            : !is_unsigned && given <= bits;
       const Sym value = convert(sym_of(c), to);
       return make_cell(fits || from->isBooleanType() ? value : fitting(value, to));
     }

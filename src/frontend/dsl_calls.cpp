@@ -190,13 +190,14 @@ Cell Interpreter::dsl_in_place(const std::string& op, const Cell& self, const st
   return self;
 }
 
-// A yes-or-no question that the launcher answers; `question` is C++ in the function's scope, which makes sense only where
-// `present` holds (empty: always).
+// A yes-or-no question that the launcher answers; `question` is C++ in the function's scope, which makes
+// sense only where `present` holds (empty: always).
 bool Interpreter::ask_at_launch(const std::string& question, const std::string& present) {
   auto known = questions_.find(question);
   if (known == questions_.end()) {
     const std::string text = present.empty() ? question : "(" + present + " && " + question + ")";
-    known = questions_.emplace(question, builder_.scalar_param(scalars_++, SymType::Boolean, question, text)).first;
+    known = questions_.emplace(question, builder_.scalar_param(scalars_++, SymType::Boolean, question, text))
+                .first;
   }
   return decide_sym(known->second);
 }

@@ -46,20 +46,21 @@ int count_twice(const graph::Shape& shape) {
   return count;
 }
 
-// The condition makes an axis, or 1, as long as a product, as if a view had merged what the program splits; that a size can
-// be divided, C == H * (C / H), says nothing.
+// The condition makes an axis, or 1, as long as a product, as if a view had merged what the program splits;
+// that a size can be divided, C == H * (C / H), says nothing.
 bool equates_product(const graph::Sym& c) {
   if (c.op() != graph::SymOp::Eq) return false;
   const bool first = c.args()[1].op() == graph::SymOp::Mul;
   const graph::Sym &size = c.args()[first ? 0 : 1], &product = c.args()[first ? 1 : 0];
-  if (product.op() != graph::SymOp::Mul || !(size.op() == graph::SymOp::Symbol || size.is_integer(1))) return false;
+  if (product.op() != graph::SymOp::Mul || !(size.op() == graph::SymOp::Symbol || size.is_integer(1)))
+    return false;
   return std::none_of(product.args().begin(), product.args().end(), [&](const graph::Sym& factor) {
     return factor.op() == graph::SymOp::FloorDiv && factor.args()[0] == size;
   });
 }
 
-// Axes of one tensor that go by one size or must be 1, axes that are products of others, and axes beyond the usual number of
-// them.
+// Axes of one tensor that go by one size or must be 1, axes that are products of others, and axes beyond the
+// usual number of them.
 int coincidences(const graph::Function& f) {
   int count = 0;
   for (const graph::TensorParam& t : f.tensors) {
@@ -100,7 +101,8 @@ graph::Function FunctionReader::read_straight(const clang::FunctionDecl* f, grap
   reading_.all_parameters = true;
   auto variant = read_path(f, facts);
   if (!variant || variant->condition)
-    throw Refusal{"unsupported-statement", f->getLocation(), "the function branches on a value known at run time",
+    throw Refusal{"unsupported-statement", f->getLocation(),
+                  "the function branches on a value known at run time",
                   "a side of a rule is a single expression"};
   return std::move(variant->function);
 }
@@ -194,9 +196,11 @@ FunctionReader::Attempt FunctionReader::choose(const clang::FunctionDecl* f, con
       return std::move(attempts.back());
   }
   if (best.size() > 1 && !(best[0] == 0 && attempts[0].multiplied.count(question.param))) {
-    // What becomes an operand of a product by way of views, and what broadcasts, has the usual number of axes there.
+    // What becomes an operand of a product by way of views, and what broadcasts, has the usual number of axes
+    // there.
     auto misfit = [&](std::size_t k) { return attempts[k].unusual_operands + attempts[k].unusual; };
-    const int least = misfit(*std::min_element(best.begin(), best.end(), [&](auto x, auto y) { return misfit(x) < misfit(y); }));
+    const int least = misfit(
+        *std::min_element(best.begin(), best.end(), [&](auto x, auto y) { return misfit(x) < misfit(y); }));
     std::erase_if(best, [&](std::size_t k) { return misfit(k) != least; });
   }
   if (best.size() == 1) return std::move(attempts[best[0]]);

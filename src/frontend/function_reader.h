@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads one function again and again until its facts are settled, along every path; ranks that it leaves open are tried.
+// Reads one function again and again until its facts are settled, along every path; ranks that it leaves open
+// are tried.
 #pragma once
 #include <exception>
 #include <set>
@@ -15,8 +16,8 @@ class FunctionReader {
   // All variants of the function, and how its results go back. Throws Refusal.
   void read(const clang::FunctionDecl*, FunctionSource&);
 
-  // A function without branches at run time, as a side of a rule: all of its parameters are declared, used or not, and
-  // reading starts from `facts` and leaves there what is known in the end. Throws Refusal.
+  // A function without branches at run time, as a side of a rule: all of its parameters are declared, used or
+  // not, and reading starts from `facts` and leaves there what is known in the end. Throws Refusal.
   graph::Function read_straight(const clang::FunctionDecl*, graph::Facts& facts);
 
  private:
@@ -30,7 +31,7 @@ class FunctionReader {
     int coincidences = 0;  // axes that are equal only because of these ranks
     int unusual = 0, unusual_operands = 0;
     std::set<int> multiplied;
-    graph::Facts facts;            // as known in the end
+    graph::Facts facts;  // as known in the end
     std::string result_expression;
     Interpreter::Reading reading;  // where it ended
   };

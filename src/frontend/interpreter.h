@@ -37,7 +37,7 @@ class Interpreter {
     std::set<int> category_asked;         // tensor parameters whose category this path asked for at launch
     clang::SourceLocation last_question;  // the newest branch on a scalar parameter
     std::set<const clang::FunctionDecl*> inlined;  // functions of the user's that were followed
-    bool all_parameters = false;          // declare parameters that the body does not use
+    bool all_parameters = false;                   // declare parameters that the body does not use
   };
   Interpreter(clang::ASTContext& ast, const SourceText& text, graph::Builder& builder, Reading& reading)
       : ast_(ast), text_(text), builder_(builder), reading_(reading) {}
@@ -187,15 +187,16 @@ class Interpreter {
   int tensors_ = 0, scalars_ = 0;  // parameters declared so far
   std::vector<const clang::FunctionDecl*> callers_;
   std::map<std::string, graph::Sym> questions_;  // asked at launch, by their C++ text
-  // C++ that is true where the optionals around the parameter that is being declared are not empty; empty: there are none.
+  // C++ that is true where the optionals around the parameter that is being declared are not empty; empty:
+  // there are none.
   std::string present_;
   struct Access {
     std::string text, present;
   };
-  std::vector<Access> tensor_access_;            // by tensor parameter
-  std::set<int> unsigned_;                       // scalar parameters that are never negative
-  std::vector<graph::Sym> reached_;              // conditions of the arms that are being evaluated
-  bool in_condition_ = false;                    // inside the condition of an if, ?: or loop
+  std::vector<Access> tensor_access_;  // by tensor parameter
+  std::set<int> unsigned_;             // scalar parameters that are never negative
+  std::vector<graph::Sym> reached_;    // conditions of the arms that are being evaluated
+  bool in_condition_ = false;          // inside the condition of an if, ?: or loop
   clang::SourceLocation where_, question_;
   std::string result_expression_;
 };

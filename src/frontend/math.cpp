@@ -43,7 +43,8 @@ bool Interpreter::never_negative(const Sym& s) const {
   };
   switch (s.op()) {
     case SymOp::Integer: return s.integer() >= 0;
-    case SymOp::Symbol: return s.symbol_id().kind != graph::SymbolId::Scalar || unsigned_.count(s.symbol_id().param);
+    case SymOp::Symbol:
+      return s.symbol_id().kind != graph::SymbolId::Scalar || unsigned_.count(s.symbol_id().param);
     case SymOp::Add:
     case SymOp::Mul:
     case SymOp::FloorDiv:
@@ -68,7 +69,8 @@ void Interpreter::require(const Sym& condition, const std::string& text) {
 // An integer that the launch knows, in a type that may not hold it: checked there, never wrapped around.
 Sym Interpreter::fitting(const Sym& s, QualType type) {
   type = type.getCanonicalType();
-  if (s.is_constant() || s.type() != SymType::Integer || type->isBooleanType() || !type->isIntegralOrEnumerationType())
+  if (s.is_constant() || s.type() != SymType::Integer || type->isBooleanType() ||
+      !type->isIntegralOrEnumerationType())
     return s;
   const unsigned bits = ast_.getIntWidth(type);
   const bool is_unsigned = type->isUnsignedIntegerOrEnumerationType();
@@ -102,9 +104,7 @@ std::optional<BinaryOperatorKind> exact_operator(const Sym& s) {
   return std::nullopt;
 }
 
-Sym as_real(const Sym& s) {
-  return s.type() == SymType::Real ? s : graph::make_sym(SymOp::ToReal, {s});
-}
+Sym as_real(const Sym& s) { return s.type() == SymType::Real ? s : graph::make_sym(SymOp::ToReal, {s}); }
 
 Sym to_float32(const Sym& s) {
   return s.op() == SymOp::Call && s.callee() == "float32" ? s : graph::make_sym(SymOp::Call, {s}, "float32");
@@ -123,18 +123,21 @@ Sym as_written(BinaryOperatorKind op, const Sym& a, const Sym& b) {
 
 }  // namespace
 
-// A number that takes part in an op is rounded to the tensor's type there: what is made of sizes alone gets its normal form.
+// A number that takes part in an op is rounded to the tensor's type there: what is made of sizes alone gets
+// its normal form.
 Sym Interpreter::normal_number(const Sym& s) {
   if (s.type() != SymType::Real || s.args().empty() || has_scalar(s)) return s;
   switch (s.op()) {  // conditions and steps keep the operands they were written for
     case SymOp::Call:
-      if (s.callee() == "floor" || s.callee() == "ceil" || s.callee() == "round" || s.callee() == "trunc") return s;
+      if (s.callee() == "floor" || s.callee() == "ceil" || s.callee() == "round" || s.callee() == "trunc")
+        return s;
       break;
     case SymOp::ToReal: return s;
     default: break;
   }
   std::vector<Sym> args = s.args();
-  for (std::size_t k = s.op() == SymOp::Select ? 1 : 0; k < args.size(); ++k) args[k] = normal_number(args[k]);
+  for (std::size_t k = s.op() == SymOp::Select ? 1 : 0; k < args.size(); ++k)
+    args[k] = normal_number(args[k]);
   if (const auto op = exact_operator(s)) {
     switch (*op) {
       case BO_Add: return args[0] + args[1];
@@ -158,8 +161,11 @@ Sym Interpreter::truncating_division(const Sym& a, const Sym& b) {
   auto negative = [&](const Sym& x) { return sym(SymOp::Lt, {x, Sym(0)}); };
   auto magnitude = [&](const Sym& x) { return sym(SymOp::Select, {negative(x), Sym(-1) * x, x}); };
   const Sym quotient = graph::floor_div(magnitude(a), magnitude(b));
-  if (b.is_constant()) return sym(SymOp::Select, {b.integer() < 0 ? sym(SymOp::Not, {negative(a)}) : negative(a), Sym(-1) * quotient, quotient});
-  const Sym one_negative = sym(SymOp::Ne, {sym(SymOp::Select, {negative(a), Sym(1), Sym(0)}), sym(SymOp::Select, {negative(b), Sym(1), Sym(0)})});
+  if (b.is_constant())
+    return sym(SymOp::Select, {b.integer() < 0 ? sym(SymOp::Not, {negative(a)}) : negative(a),
+                               Sym(-1) * quotient, quotient});
+  const Sym one_negative = sym(SymOp::Ne, {sym(SymOp::Select, {negative(a), Sym(1), Sym(0)}),
+                                           sym(SymOp::Select, {negative(b), Sym(1), Sym(0)})});
   return sym(SymOp::Select, {one_negative, Sym(-1) * quotient, quotient});
 }
 

@@ -65,7 +65,8 @@ class RuleReader {
     d.severity = Severity::Error;
     out_.program.diagnostics.push_back(std::move(d));
   }
-  [[noreturn]] static void malformed(const FunctionDecl* f, const std::string& text, const std::string& hint) {
+  [[noreturn]] static void malformed(const FunctionDecl* f, const std::string& text,
+                                     const std::string& hint) {
     throw Refusal{"malformed-rule", f->getLocation(), text, hint};
   }
 
@@ -103,7 +104,8 @@ class RuleReader {
   }
   void check_parameters(const Pair& pair) const {
     const auto a = pair.pattern->parameters(), b = pair.replacement->parameters();
-    if (a.size() != b.size()) malformed(pair.replacement, "the two sides have different parameters", "name them alike");
+    if (a.size() != b.size())
+      malformed(pair.replacement, "the two sides have different parameters", "name them alike");
     for (std::size_t k = 0; k < a.size(); ++k) {
       if (a[k]->getName() != b[k]->getName() || !ast_.hasSameType(a[k]->getType(), b[k]->getType()))
         malformed(pair.replacement, "the two sides have different parameters", "name them alike");

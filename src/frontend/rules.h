@@ -11,8 +11,8 @@ struct RuleFile {
   std::vector<rewrite::Rule> rules;
 };
 
-// A rule is two functions `pattern` and `replacement` with the same parameters in one struct or namespace, which gives the
-// rule its name, inside of a namespace named after a phase:
+// A rule is two functions `pattern` and `replacement` with the same parameters in one struct or namespace,
+// which gives the rule its name, inside of a namespace named after a phase:
 //
 //   namespace hoist {
 //   struct row_factor {

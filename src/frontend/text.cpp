@@ -7,15 +7,16 @@
 
 namespace flashlight::frontend {
 
-// The DSL's headers lie in <include_dir>/flashlight, or where the user's own -I finds them: a folder of that name that
-// holds them all. The user's headers may lie beside such a folder.
+// The DSL's headers lie in <include_dir>/flashlight, or where the user's own -I finds them: a folder of that
+// name that holds them all. The user's headers may lie beside such a folder.
 bool SourceText::is_dsl_header(llvm::StringRef path) const {
   if (!include_dir_.empty() && path.starts_with(include_dir_ + "/flashlight/")) return true;
   const std::size_t folder = path.rfind("flashlight/");
   if (folder == llvm::StringRef::npos || (folder > 0 && path[folder - 1] != '/')) return false;
   const std::string root = path.take_front(folder).str() + "flashlight/";
   auto& files = sources_.getFileManager();
-  return files.getOptionalFileRef(root + "flashlight.h") && files.getOptionalFileRef(root + "generated/launch.h");
+  return files.getOptionalFileRef(root + "flashlight.h") &&
+         files.getOptionalFileRef(root + "generated/launch.h");
 }
 
 SourceText::Owner SourceText::owner(clang::SourceLocation loc) const {

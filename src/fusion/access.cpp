@@ -79,14 +79,16 @@ void find_parts(const Sym& index, int axis, std::set<Sym>& parts) {
 
 }  // namespace
 
-std::optional<AxisParts> parts_of_axis(const graph::Graph& graph, const std::vector<Access>& values, int axis) {
+std::optional<AxisParts> parts_of_axis(const graph::Graph& graph, const std::vector<Access>& values,
+                                       int axis) {
   std::set<Sym> parts;
   std::optional<Sym> outer;
   for (const Access& value : values) {
     for (std::size_t a = 0; a < value.index.size(); ++a) {
       const Sym& index = value.index[a];
       find_parts(index, axis, parts);
-      if (index.op() == SymOp::FloorDiv && index.args()[0] == Sym::axis(axis)) outer = graph[value.node].shape[a];
+      if (index.op() == SymOp::FloorDiv && index.args()[0] == Sym::axis(axis))
+        outer = graph[value.node].shape[a];
     }
   }
   if (parts.size() != 1 || !outer) return std::nullopt;

@@ -12,7 +12,8 @@ namespace flashlight::fusion {
 
 using Index = std::vector<graph::Sym>;
 
-// A node's value at `index`, one expression per axis of the node over the loops of a nest (axis(k) is loop k).
+// A node's value at `index`, one expression per axis of the node over the loops of a nest (axis(k) is loop
+// k).
 struct Access {
   graph::NodeId node = -1;
   Index index;
@@ -49,7 +50,8 @@ class Dependence {
 struct AxisParts {
   graph::Sym outer, inner;  // sizes
 };
-std::optional<AxisParts> parts_of_axis(const graph::Graph& graph, const std::vector<Access>& values, int axis);
+std::optional<AxisParts> parts_of_axis(const graph::Graph& graph, const std::vector<Access>& values,
+                                       int axis);
 
 // The factors of a product, looking through nested Map(Mul) nodes.
 std::vector<Access> factors_of(const graph::Graph& graph, const Access& access);

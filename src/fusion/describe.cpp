@@ -37,7 +37,8 @@ class Describer {
         const graph::Node& table = f_.graph[node.operands[0].node];
         std::string text = table.op == Op::Input ? f_.tensors[table.input].name : "table";
         text += "[";
-        for (std::size_t k = 1; k < node.operands.size(); ++k) text += (k > 1 ? ", " : "") + (*this)(compose(node.operands[k], at.index));
+        for (std::size_t k = 1; k < node.operands.size(); ++k)
+          text += (k > 1 ? ", " : "") + (*this)(compose(node.operands[k], at.index));
         return text + "]";
       }
       default: return f_.graph.label(at.node).empty() ? graph::name_of(node.op) : f_.graph.label(at.node);
@@ -65,8 +66,9 @@ class Describer {
   }
 
   std::string map(const graph::Node& node, const Access& at) const {
-    static const std::map<Fn, const char*> kInfix{{Fn::Add, " + "}, {Fn::Mul, " * "}, {Fn::Lt, " < "}, {Fn::Le, " <= "},
-                                                  {Fn::Eq, " == "}, {Fn::Ne, " != "}, {Fn::And, " & "}, {Fn::Or, " | "}};
+    static const std::map<Fn, const char*> kInfix{{Fn::Add, " + "}, {Fn::Mul, " * "}, {Fn::Lt, " < "},
+                                                  {Fn::Le, " <= "}, {Fn::Eq, " == "}, {Fn::Ne, " != "},
+                                                  {Fn::And, " & "}, {Fn::Or, " | "}};
     std::vector<std::string> args;
     for (const graph::Operand& operand : node.operands) args.push_back((*this)(compose(operand, at.index)));
     const auto infix = kInfix.find(node.fn);
@@ -74,7 +76,10 @@ class Describer {
     std::string text;
     for (const std::string& arg : args) {
       const bool spaced = infix != kInfix.end() && arg.find(' ') != std::string::npos;
-      text += (text.empty() ? "" : infix != kInfix.end() ? infix->second : ", ") + (spaced ? "(" + arg + ")" : arg);
+      text += (text.empty()            ? ""
+               : infix != kInfix.end() ? infix->second
+                                       : ", ") +
+              (spaced ? "(" + arg + ")" : arg);
     }
     return infix != kInfix.end() ? text : std::string(graph::name_of(node.fn)) + "(" + text + ")";
   }
@@ -95,21 +100,26 @@ std::string input_name(const graph::Function& f, const std::vector<graph::Operan
 }  // namespace
 
 std::string describe(const graph::Function& f, const Sym& value) {
-  return graph::to_string(value, [&](const Sym& leaf) { return leaf.op() == SymOp::Symbol ? symbol_text(f, leaf.symbol_id()) : std::string(); });
+  return graph::to_string(value, [&](const Sym& leaf) {
+    return leaf.op() == SymOp::Symbol ? symbol_text(f, leaf.symbol_id()) : std::string();
+  });
 }
 
 std::string describe(const graph::Function& f, const KernelPlan& plan, const Leaf& leaf) {
-  if (leaf.kind == Leaf::Contraction) return "<" + input_name(f, leaf.left) + ", " + input_name(f, leaf.right) + ">";
+  if (leaf.kind == Leaf::Contraction)
+    return "<" + input_name(f, leaf.left) + ", " + input_name(f, leaf.right) + ">";
   const graph::Node& node = f.graph[leaf.node];
-  if (node.op == Op::Input && (leaf.loops >> plan.stream & 1) && !f.tensors[node.input].name.empty() && node.type == graph::Type::Float &&
-      plan.loops.size() > 0) {
+  if (node.op == Op::Input && (leaf.loops >> plan.stream & 1) && !f.tensors[node.input].name.empty() &&
+      node.type == graph::Type::Float && plan.loops.size() > 0) {
     bool column = false;
-    for (std::size_t l = 0; l < plan.loops.size(); ++l) column = column || (plan.loops[l].role == Role::Column && (leaf.loops >> l & 1));
+    for (std::size_t l = 0; l < plan.loops.size(); ++l)
+      column = column || (plan.loops[l].role == Role::Column && (leaf.loops >> l & 1));
     if (column) return f.tensors[node.input].name;
   }
   constexpr std::size_t kLongest = 72;
   std::string text = Describer(f, plan)({leaf.node, leaf.index});
-  if (text.size() > kLongest) text = f.graph.label(leaf.node).empty() ? text.substr(0, kLongest) + "..." : f.graph.label(leaf.node);
+  if (text.size() > kLongest)
+    text = f.graph.label(leaf.node).empty() ? text.substr(0, kLongest) + "..." : f.graph.label(leaf.node);
   return text.find(' ') == std::string::npos ? text : "(" + text + ")";
 }
 
@@ -117,8 +127,11 @@ std::string readable(const std::string& text, std::size_t longest) {
   std::string out;
   const auto is_word = [](char c) { return c == '_' || std::isalnum(static_cast<unsigned char>(c)); };
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = text[at] == 'f' && (at == 0 || !is_word(text[at - 1])) ? text.find_first_not_of("0123456789", at + 1) : at;
-    const std::size_t digits = end == std::string::npos || end <= at + 1 || text[end] != '(' ? 0 : end - at - 1;
+    const std::size_t end = text[at] == 'f' && (at == 0 || !is_word(text[at - 1]))
+                                ? text.find_first_not_of("0123456789", at + 1)
+                                : at;
+    const std::size_t digits =
+        end == std::string::npos || end <= at + 1 || text[end] != '(' ? 0 : end - at - 1;
     const int id = digits > 0 && digits < 4 ? std::stoi(text.substr(at + 1, digits)) : -1;
     if (id >= 0 && id <= static_cast<int>(Fn::ToBool)) {
       out += graph::name_of(static_cast<Fn>(id));
@@ -128,7 +141,8 @@ std::string readable(const std::string& text, std::size_t longest) {
     }
   }
   if (out.size() <= longest) return out;
-  while (longest > 0 && (static_cast<unsigned char>(out[longest]) & 0xc0) == 0x80) --longest;  // not inside of a character
+  while (longest > 0 && (static_cast<unsigned char>(out[longest]) & 0xc0) == 0x80)
+    --longest;  // not inside of a character
   return out.substr(0, longest) + " ...";
 }
 

@@ -89,7 +89,8 @@ Expr Extraction::scan(const Access& access) {
   const bool along_keys = access.index[node.axis] == Sym::axis(plan_.stream) &&
                           node.shape[node.axis] == plan_.loops[plan_.stream].size;
   if (!along_keys)
-    refuse(access, "unsupported-scan", "a running sum of scores along another axis than the keys is not fused yet",
+    refuse(access, "unsupported-scan",
+           "a running sum of scores along another axis than the keys is not fused yet",
            "sum along the keys, or make the sum in a function of its own");
   return algebra::scan_sum(value(compose(node.operands[0], access.index)), false);
 }

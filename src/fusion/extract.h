@@ -5,7 +5,9 @@
 
 namespace flashlight::fusion {
 
-// Fills plan.loops, leaves, folds and arena and returns one expression per output, then one per fold. Throws Refused.
-std::vector<algebra::Expr> extract_rows(const graph::Function& function, Dependence& dependence, Nest nest, KernelPlan& plan);
+// Fills plan.loops, leaves, folds and arena and returns one expression per output, then one per fold. Throws
+// Refused.
+std::vector<algebra::Expr> extract_rows(const graph::Function& function, Dependence& dependence, Nest nest,
+                                        KernelPlan& plan);
 
 }  // namespace flashlight::fusion

@@ -22,8 +22,8 @@ bool Extraction::is_of_few(const Access& access) const {
 }
 
 bool Extraction::streams(const Access& access) {
-  return is_streamed(graph_, dependence_, access.node, access.index, plan_.stream, plan_.loops[plan_.stream].size,
-                     plan_.loops[plan_.row].size.is_integer(1));
+  return is_streamed(graph_, dependence_, access.node, access.index, plan_.stream,
+                     plan_.loops[plan_.stream].size, plan_.loops[plan_.row].size.is_integer(1));
 }
 
 bool Extraction::is_over_keys(const Access& access) {
@@ -31,7 +31,9 @@ bool Extraction::is_over_keys(const Access& access) {
   if (node.reduced.size() != 1 || !(node.reduced[0] == plan_.loops[plan_.stream].size)) return false;
   for (std::size_t l = 0; l < 64; ++l) {
     if (!(dependence_(access) & bit(static_cast<int>(l)))) continue;
-    if (l >= plan_.loops.size() || plan_.loops[l].role == Role::Feature || plan_.loops[l].role == Role::Stream) return false;
+    if (l >= plan_.loops.size() || plan_.loops[l].role == Role::Feature ||
+        plan_.loops[l].role == Role::Stream)
+      return false;
   }
   Index iteration = access.index;
   iteration.push_back(Sym::axis(plan_.stream));
@@ -50,12 +52,12 @@ Expr Extraction::reduction(const Access& access) {
   if (node.reduced.size() != 1)
     refuse(access, "unsupported-reduction", "a reduction over several axes at once is not fused yet", "");
   const bool outer = !(dependence_(access) & bit(plan_.stream));
-  if (!outer || is_of_few(access) ||
-      !streams(access)) {
+  if (!outer || is_of_few(access) || !streams(access)) {
     if (local_(access)) return point(access);
     const bool after = outer && is_after_stream(access);
     if (!after && !(outer && is_over_keys(access))) return mixed(access);
-    if (after && !varies_with_columns(dependence_(access))) return fold(access);  // the reduction is the row's own
+    if (after && !varies_with_columns(dependence_(access)))
+      return fold(access);  // the reduction is the row's own
     if (after) {
       if (const auto turned = written_out(access, 0)) return *turned;
       check_fold(access);

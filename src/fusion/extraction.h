@@ -109,8 +109,8 @@ class Extraction {
   bool is_of_few(const Access& access) const;
   // See is_streamed in roles.h.
   bool streams(const Access& access);
-  // Runs over as many elements as there are keys, of what varies with key and row: a sum over keys, though no scores are in
-  // it. How many keys a row sees; weights that are no product.
+  // Runs over as many elements as there are keys, of what varies with key and row: a sum over keys, though no
+  // scores are in it. How many keys a row sees; weights that are no product.
   bool is_over_keys(const Access& access);
   Expr reduction(const Access& access);
   // One part of a reduction over a concatenated axis: a single position, or the keys.

@@ -74,17 +74,20 @@ class Group {
     reduced_for_ |= loops;
   }
 
-  // A reduction passes over elements that some tensor has; a sum of all scores, sum_i sum_j sum_d q[i, d] k[j, d], does not.
+  // A reduction passes over elements that some tensor has; a sum of all scores, sum_i sum_j sum_d q[i, d]
+  // k[j, d], does not.
   void check_work(const Access& access, const Access& body, int bound) {
     const graph::Node& node = graph_[access.node];
     LoopSet large = 0;
     for (std::size_t r = 0; r < node.reduced.size(); ++r)
       if (!is_handful(node.reduced[r])) large |= bit(bound + static_cast<int>(r));
     const std::vector<Access> factors = factors_of(graph_, body);
-    const bool covered = std::any_of(factors.begin(), factors.end(),
-                                     [&](const Access& factor) { return (dependence_(factor) & large) == large; });
+    const bool covered = std::any_of(factors.begin(), factors.end(), [&](const Access& factor) {
+      return (dependence_(factor) & large) == large;
+    });
     if (!covered)
-      refuse(access.node, "unsupported-contraction", "a sum over pairs of elements is as much work as the scores, and no library makes it");
+      refuse(access.node, "unsupported-contraction",
+             "a sum over pairs of elements is as much work as the scores, and no library makes it");
   }
 
   const graph::Function& function_;

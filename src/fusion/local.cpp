@@ -15,7 +15,8 @@ namespace {
 // The iteration space of a node at `access`, its reduced axes bound to loops from `bound` on.
 Index iteration_of(const graph::Node& node, const Access& access, int bound) {
   Index iteration = access.index;
-  for (std::size_t r = 0; r < node.reduced.size(); ++r) iteration.push_back(Sym::axis(bound + static_cast<int>(r)));
+  for (std::size_t r = 0; r < node.reduced.size(); ++r)
+    iteration.push_back(Sym::axis(bound + static_cast<int>(r)));
   return iteration;
 }
 
@@ -79,7 +80,8 @@ struct Collection {
 
 }  // namespace
 
-std::vector<Access> reductions_in(const graph::Graph& graph, Dependence& dependence, const Access& access, int except) {
+std::vector<Access> reductions_in(const graph::Graph& graph, Dependence& dependence, const Access& access,
+                                  int except) {
   Collection collection{graph, dependence, except};
   collection.collect(access, kFirstBound);
   return std::move(collection.found);

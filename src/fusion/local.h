@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Values that are computed where they are needed, without the stream: point by point, with small reductions inside.
+// Values that are computed where they are needed, without the stream: point by point, with small reductions
+// inside.
 #pragma once
 #include <map>
 #include <optional>
@@ -19,11 +20,11 @@ inline bool is_handful(const graph::Sym& size) {
   return n && *n <= kHandful;
 }
 
-// A value is local where it is made of inputs by maps, gathers, concatenations and reductions that are cheap enough to be
-// repeated wherever the value is needed. Such a reduction varies with queries or with keys, not with both; it runs over a
-// handful of elements, or over features (neither over all queries nor over all keys), and then it belongs to a row as a
-// whole: it does not vary with the features or columns of a tile, nor with what another reduction runs over. A norm of each
-// key is local, a projection of the keys is not.
+// A value is local where it is made of inputs by maps, gathers, concatenations and reductions that are cheap
+// enough to be repeated wherever the value is needed. Such a reduction varies with queries or with keys, not
+// with both; it runs over a handful of elements, or over features (neither over all queries nor over all
+// keys), and then it belongs to a row as a whole: it does not vary with the features or columns of a tile,
+// nor with what another reduction runs over. A norm of each key is local, a projection of the keys is not.
 class Locality {
  public:
   Locality(const graph::Graph& graph, Dependence& dependence, const KernelPlan& plan)
@@ -50,7 +51,9 @@ class Locality {
   bool of_pairs_ = false;
 };
 
-// The reductions inside a local value, inner ones first, each once. `except`: those that vary with this loop are left out.
-std::vector<Access> reductions_in(const graph::Graph& graph, Dependence& dependence, const Access& access, int except);
+// The reductions inside a local value, inner ones first, each once. `except`: those that vary with this loop
+// are left out.
+std::vector<Access> reductions_in(const graph::Graph& graph, Dependence& dependence, const Access& access,
+                                  int except);
 
 }  // namespace flashlight::fusion

@@ -51,19 +51,22 @@ std::map<NodeId, NodeId> origins(const Function& f, const Function& without, con
   return result;
 }
 
-// Whether x == y looks at the node, itself or through arithmetic: what another kernel has computed need not be equal to the last
-// bit to what this one computes again.
+// Whether x == y looks at the node, itself or through arithmetic: what another kernel has computed need not
+// be equal to the last bit to what this one computes again.
 bool is_compared(const graph::Graph& all, NodeId node) {
   const auto is_map = [](const graph::Node& n) { return n.op == graph::Op::Map; };
   const auto made_of = [&](auto&& self, NodeId id) -> bool {
     if (id == node) return true;
     return is_map(all[id]) && all[id].type == graph::Type::Float &&
-           std::any_of(all[id].operands.begin(), all[id].operands.end(), [&](const Operand& o) { return self(self, o.node); });
+           std::any_of(all[id].operands.begin(), all[id].operands.end(),
+                       [&](const Operand& o) { return self(self, o.node); });
   };
   for (NodeId id = node + 1; id < all.size(); ++id) {
     const graph::Node& n = all[id];
     if (!is_map(n) || (n.fn != graph::Fn::Eq && n.fn != graph::Fn::Ne)) continue;
-    if (std::any_of(n.operands.begin(), n.operands.end(), [&](const Operand& o) { return made_of(made_of, o.node); })) return true;
+    if (std::any_of(n.operands.begin(), n.operands.end(),
+                    [&](const Operand& o) { return made_of(made_of, o.node); }))
+      return true;
   }
   return false;
 }
@@ -92,8 +95,9 @@ std::vector<Step> Partition::run(const Function& whole) {
   std::vector<Step> steps;
   for (Planned& planned : planned_) {
     planned.piece.function.tensors = tensors_;
-    steps.push_back({planned.kind, std::make_shared<const Function>(std::move(planned.piece.function)), std::move(planned.plan),
-                     std::move(planned.product), std::move(planned.rows), std::move(planned.piece.targets)});
+    steps.push_back({planned.kind, std::make_shared<const Function>(std::move(planned.piece.function)),
+                     std::move(planned.plan), std::move(planned.product), std::move(planned.rows),
+                     std::move(planned.piece.targets)});
   }
   return steps;
 }
@@ -266,8 +270,8 @@ void Partition::cut(const Piece& piece, Refused refused) {
     if (refused.cut < 0 || nodes.size() == kMostCuts) throw refused;
     if (!nodes.empty() && !origin.contains(refused.cut)) throw refused;
     const NodeId node = nodes.empty() ? refused.cut : origin.at(refused.cut);
-    if (tensors.contains(node) || is_result(piece.function, node) || is_compared(piece.function.graph, node) ||
-        piece.function.graph[node].type != graph::Type::Float)
+    if (tensors.contains(node) || is_result(piece.function, node) ||
+        is_compared(piece.function.graph, node) || piece.function.graph[node].type != graph::Type::Float)
       throw refused;
     nodes.push_back(node);
     tensors[node] = {intermediate(piece.function, view_of(piece.function.graph, node))};
@@ -314,7 +318,8 @@ bool Partition::is_taken(const Function& f, const std::string& name) const {
 namespace {
 
 const Step* first_of(const std::vector<Step>& steps, StepKind kind) {
-  const auto first = std::find_if(steps.begin(), steps.end(), [&](const Step& step) { return step.kind == kind; });
+  const auto first =
+      std::find_if(steps.begin(), steps.end(), [&](const Step& step) { return step.kind == kind; });
   return first == steps.end() ? nullptr : &*first;
 }
 
@@ -322,7 +327,8 @@ const Step* first_of(const std::vector<Step>& steps, StepKind kind) {
 bool reads_intermediate(const Step& group, std::size_t parameters) {
   const graph::Graph& graph = group.function->graph;
   for (NodeId id = 0; id < graph.size(); ++id)
-    if (graph[id].op == graph::Op::Input && static_cast<std::size_t>(graph[id].input) >= parameters) return true;
+    if (graph[id].op == graph::Op::Input && static_cast<std::size_t>(graph[id].input) >= parameters)
+      return true;
   return false;
 }
 
@@ -348,14 +354,17 @@ Reason reason_of_group(const Step& group, std::size_t parameters) {
   for (NodeId id = graph.size(); id-- > 0;) {
     if (graph[id].op != graph::Op::Reduce) continue;
     reason.text = std::string(in_words(graph[id].reduce)) +
-                  " over the attention's rows or batch axes needs what several CTAs leave: that is stored, in float32, and a "
+                  " over the attention's rows or batch axes needs what several CTAs leave: that is stored, "
+                  "in float32, and a "
                   "generated kernel goes on from there";
     reason.hint = "none is needed; to have one kernel, return the attention's result and reduce it outside";
     if (graph.source(id).line > 0) reason.where = graph.source(id);
     return reason;
   }
-  reason.text = "what follows the attention reads it at other rows, columns or batches than its kernel has: what that leaves is "
-                "stored, in float32, and a generated kernel goes on from there";
+  reason.text =
+      "what follows the attention reads it at other rows, columns or batches than its kernel has: what that "
+      "leaves is "
+      "stored, in float32, and a generated kernel goes on from there";
   reason.hint = "none is needed; to have one kernel, return the attention's result as it is";
   return reason;
 }
@@ -384,18 +393,21 @@ std::optional<Reason> reason_of_steps(const std::vector<Step>& steps, std::size_
                                       const std::optional<Reason>& refused) {
   if (const Step* order = first_of(steps, StepKind::Order))
     return Reason{"opaque",
-                  "an order has no law that holds tile by tile, so that it is a step of its own: what it orders is stored before, "
+                  "an order has no law that holds tile by tile, so that it is a step of its own: what it "
+                  "orders is stored before, "
                   "and what uses it comes after",
                   "", place_of(*order)};
   if (const Step* sum = first_of(steps, StepKind::Scan))
     return Reason{"running-sum",
-                  "a running sum of what is no score is made once, by a kernel of its own: what it sums is stored before, and the sums are "
+                  "a running sum of what is no score is made once, by a kernel of its own: what it sums is "
+                  "stored before, and the sums are "
                   "read as a tensor",
                   "", place_of(*sum)};
   if (const Step* product = first_of(steps, StepKind::Product))
-    return Reason{"matrix-product",
-                  "a matrix product with a weight is made once, by a library, not again for every tile of a kernel", "",
-                  place_of(*product)};
+    return Reason{
+        "matrix-product",
+        "a matrix product with a weight is made once, by a library, not again for every tile of a kernel", "",
+        place_of(*product)};
   const Step* group = first_of(steps, StepKind::Group);
   if (!group || (refused && !is_by_shape(*refused, steps))) return refused;
   return reason_of_group(*group, parameters);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a function is taken apart into steps: what partition.cpp, partition_products.cpp and partition_rows.cpp share.
+// How a function is taken apart into steps: what partition.cpp, partition_products.cpp and partition_rows.cpp
+// share.
 #pragma once
 #include <optional>
 
@@ -36,8 +37,8 @@ class Partition {
   };
 
   static Piece whole_of(const graph::Function& f);
-  // One kernel, or one for each group of results; then around products; then with values that kernels hand to each other.
-  // Throws Refused where none of these can be; with `attends`, where none has a kernel.
+  // One kernel, or one for each group of results; then around products; then with values that kernels hand to
+  // each other. Throws Refused where none of these can be; with `attends`, where none has a kernel.
   void plan(const Piece& piece, bool attends);
   // A concatenation as its parts, each written into its place; or as a whole behind the attention, by a
   // group, if that takes fewer kernels: parts may be made of the same attention.
@@ -55,8 +56,8 @@ class Partition {
   bool split_results(const Piece& piece);
   // What refusals name is cut out until the rest is one kernel; a kernel before computes it.
   void cut(const Piece& piece, Refused refused);
-  // partition_attention.cpp: what the attention inside leaves is stored in float32, sums and what they are divided by; then
-  // comes what is made of it. False where there is nothing around the attention.
+  // partition_attention.cpp: what the attention inside leaves is stored in float32, sums and what they are
+  // divided by; then comes what is made of it. False where there is nothing around the attention.
   bool cut_attention(const Piece& piece);
   static bool is_result(const graph::Function& f, graph::NodeId node);
   // Declares the tensor that holds a view's values; its number.
@@ -75,14 +76,15 @@ class Partition {
   void add_product(const graph::Function& f, ProductPlan product, graph::Output result, std::size_t rank,
                    Target target);
   // A value as a function of its own, other nodes read from tensors.
-  Piece piece_of(const graph::Function& f, const graph::TensorView& value, const Cuts& cuts, const Cuts& ordered = {}) const;
+  Piece piece_of(const graph::Function& f, const graph::TensorView& value, const Cuts& cuts,
+                 const Cuts& ordered = {}) const;
   // The tensor that lies in memory as the piece's one value does, if there is one: its index is affine.
   static std::optional<ProductSide> as_it_lies(const Piece& piece);
 
   // partition_rows.cpp
 
-  // Orders, and running sums of what is no score, become steps of their own, with what they read written before; then the rest.
-  // False, with nothing planned, where there is none.
+  // Orders, and running sums of what is no score, become steps of their own, with what they read written
+  // before; then the rest. False, with nothing planned, where there is none.
   bool around_rows(const graph::Function& whole, bool sums);
   struct RowSteps;
   // What the order or running sum reads, over its rows' axes and the elements.

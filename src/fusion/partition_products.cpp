@@ -193,7 +193,8 @@ void Partition::around_products(const Piece& piece) {
       results.insert(number);
       Output stored = f.outputs[static_cast<std::size_t>(number)];
       stored.value = *as_result(f, p, stored.value);
-      add_product(f, std::move(plan), std::move(stored), rank, piece.targets[static_cast<std::size_t>(number)]);
+      add_product(f, std::move(plan), std::move(stored), rank,
+                  piece.targets[static_cast<std::size_t>(number)]);
       continue;
     }
     const int tensor = intermediate(f, result.value);
@@ -220,7 +221,8 @@ ProductSide Partition::side_of(const Function& f, const TensorView& side, const 
     if (view.node == side.node && view.index == side.index && view.shape == side.shape)
       return {tensor, along(graph::identity_index(side.shape.size()), axes)};
   Piece piece = piece_of(f, side, cuts);
-  if (const auto plain = as_it_lies(piece); plain && piece.function.outputs[0].value.type == graph::Type::Float)
+  if (const auto plain = as_it_lies(piece);
+      plain && piece.function.outputs[0].value.type == graph::Type::Float)
     return {plain->tensor, along(plain->index, axes)};
   const int tensor = intermediate(f, side);
   piece.function.tensors = tensors_;
@@ -230,7 +232,8 @@ ProductSide Partition::side_of(const Function& f, const TensorView& side, const 
   return {tensor, along(graph::identity_index(side.shape.size()), axes)};
 }
 
-Piece Partition::piece_of(const Function& f, const TensorView& value, const Cuts& cuts, const Cuts& ordered) const {
+Piece Partition::piece_of(const Function& f, const TensorView& value, const Cuts& cuts,
+                          const Cuts& ordered) const {
   Output out = output_of(value);
   out.value.dtype = stored_type(f, value.node);
   Function whole = f;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Takes a function apart around its orders, and around running sums of what is no score. What goes in is a
-// tensor, and so is what comes out. Scores that were ordered are made again by the kernel that weighs with them, so that it stays an attention; but
-// what compares them with what came out of the order reads those that were ordered, for others would round
-// otherwise, and the last of the best keys might miss its threshold.
+// tensor, and so is what comes out. Scores that were ordered are made again by the kernel that weighs with
+// them, so that it stays an attention; but what compares them with what came out of the order reads those
+// that were ordered, for others would round otherwise, and the last of the best keys might miss its
+// threshold.
 #include <algorithm>
 #include <set>
 
@@ -108,7 +109,8 @@ bool same_order(const graph::Node& a, const graph::Node& b) {
 }
 
 // Made of scores, through anything.
-bool reads_scores(const graph::Graph& graph, NodeId id, const std::set<NodeId>& scores, std::set<NodeId>& seen) {
+bool reads_scores(const graph::Graph& graph, NodeId id, const std::set<NodeId>& scores,
+                  std::set<NodeId>& seen) {
   if (scores.contains(id)) return true;
   if (!seen.insert(id).second) return false;
   const std::vector<Operand>& operands = graph[id].operands;
@@ -155,8 +157,9 @@ bool Partition::around_rows(const Function& whole, bool sums) {
     rest.function = rebuilt(f, std::move(outputs), steps.cuts, steps.ordered);
     plan(rest, !orders);
   }
-  const bool attends = (orders && !steps.scores.empty()) ||
-                       std::any_of(planned_.begin(), planned_.end(), [](const Planned& p) { return p.is_kernel(); });
+  const bool attends =
+      (orders && !steps.scores.empty()) ||
+      std::any_of(planned_.begin(), planned_.end(), [](const Planned& p) { return p.is_kernel(); });
   if (!attends)
     throw Refused{{"no-attention",
                    "no reduction over keys of scores between queries and keys was found",
@@ -241,8 +244,9 @@ void Partition::add_row_step(RowSteps& steps, const std::vector<NodeId>& nodes) 
   for (std::size_t k = 0; k < nodes.size(); ++k) {
     builder.at(f.graph.source(nodes[k]));
     const Operand read = graph::seen_through({builder.add(input), plan.source.index}, place);
-    outputs[k].value.node = orders ? builder.order(f.graph[nodes[k]].op, first.shape, first.reduced[0], first.descending, read)
-                                   : builder.scan(first.shape, first.axis, read);
+    outputs[k].value.node =
+        orders ? builder.order(f.graph[nodes[k]].op, first.shape, first.reduced[0], first.descending, read)
+               : builder.scan(first.shape, first.axis, read);
     builder.label(outputs[k].value.node, f.graph.label(nodes[k]));
   }
   piece.function = builder.finish(f.name, std::move(outputs));

@@ -112,7 +112,8 @@ class Comparisons {
       if (const auto cut = cuts->find(id); cut != cuts->end())
         return read_from(rebuild_.builder(), view_of(graph_, id, cut->second.order), cut->second.tensor);
     graph::Node node = graph_[id];
-    if (!reach_[static_cast<std::size_t>(id)].ordered) return rebuild_.moved({id, graph::identity_index(node.shape.size())});
+    if (!reach_[static_cast<std::size_t>(id)].ordered)
+      return rebuild_.moved({id, graph::identity_index(node.shape.size())});
     for (Operand& o : node.operands) o = graph::seen_through(read(o.node), o.index);
     return {rebuild_.builder().add(node), graph::identity_index(node.shape.size())};
   }
@@ -126,7 +127,8 @@ class Comparisons {
 
 }  // namespace
 
-Function rebuilt(const Function& f, std::vector<graph::Output> outputs, const Cuts& cuts, const Cuts& ordered) {
+Function rebuilt(const Function& f, std::vector<graph::Output> outputs, const Cuts& cuts,
+                 const Cuts& ordered) {
   graph::Rebuild rebuild(f);
   Comparisons comparisons(f, rebuild, cuts, ordered);
   const bool factored =

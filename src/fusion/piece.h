@@ -25,14 +25,16 @@ using Cuts = std::map<graph::NodeId, Cut>;
 
 bool is_pack(const graph::Sym& size);
 
-// A node as a tensor, floats as float32: its axes in their order or in the given one, the batch pack in front.
+// A node as a tensor, floats as float32: its axes in their order or in the given one, the batch pack in
+// front.
 graph::TensorView view_of(const graph::Graph& graph, graph::NodeId id, std::vector<int> order = {});
 
 // A tensor as an operand over a node's axes, of which the view that it was stored by says where each stands.
 graph::Operand read_from(graph::Builder& builder, const graph::TensorView& stored, int tensor);
 
-// The function with other outputs, some of its nodes read from tensors. `ordered`: nodes that are so only where what an order
-// has left is compared with them, or picks from them: computed again they would round otherwise than what was ordered.
+// The function with other outputs, some of its nodes read from tensors. `ordered`: nodes that are so only
+// where what an order has left is compared with them, or picks from them: computed again they would round
+// otherwise than what was ordered.
 graph::Function rebuilt(const graph::Function& f, std::vector<graph::Output> outputs, const Cuts& cuts,
                         const Cuts& ordered = {});
 

@@ -31,16 +31,18 @@ KernelPlan plan_kernel(const graph::Function& function, const PlanOptions& optio
   Dependence dependence(function.graph);
   KernelPlan kernel;
   kernel.strict_nan = options.strict_nan;
-  const std::vector<algebra::Expr> outputs = extract_rows(function, dependence, find_roles(function, dependence), kernel);
+  const std::vector<algebra::Expr> outputs =
+      extract_rows(function, dependence, find_roles(function, dependence), kernel);
   algebra::PlanOptions algebra_options;
   algebra_options.max_sweeps = options.max_sweeps;
   algebra_options.strict_nan = options.strict_nan;
-  // A constant reference leaves exp(u - bound) far below 1, where float16 weights underflow; a running maximum is right for
-  // every storage type.
+  // A constant reference leaves exp(u - bound) far below 1, where float16 weights underflow; a running
+  // maximum is right for every storage type.
   algebra_options.static_references = false;
   auto derived = algebra::plan(*kernel.arena, outputs, algebra_options);
   if (const auto* refusal = std::get_if<algebra::Refusal>(&derived)) {
-    throw Refused{{algebra::reason_id(refusal->reason), readable(refusal->text, kLongestReason), algebra::reason_hint(refusal->reason), source_of(kernel, refusal->at)}};
+    throw Refused{{algebra::reason_id(refusal->reason), readable(refusal->text, kLongestReason),
+                   algebra::reason_hint(refusal->reason), source_of(kernel, refusal->at)}};
   }
   auto& plan = std::get<algebra::Plan>(derived);
   kernel.explanation = readable_lines(algebra::explain(plan));
@@ -49,7 +51,8 @@ KernelPlan plan_kernel(const graph::Function& function, const PlanOptions& optio
 }
 
 bool Target::is_part() const {
-  return std::any_of(views.begin(), views.end(), [](const Reshaping& view) { return view.kind == Reshaping::Part; });
+  return std::any_of(views.begin(), views.end(),
+                     [](const Reshaping& view) { return view.kind == Reshaping::Part; });
 }
 
 graph::SourceRange source_of(const KernelPlan& plan, algebra::Expr root) {
@@ -76,8 +79,8 @@ std::string kernel_text(const Step& step) {
   std::string text = "kernel\n";
   for (std::size_t l = 0; l < step.plan.loops.size(); ++l) {
     const Loop& loop = step.plan.loops[l];
-    text += "  loop " + std::to_string(l) + ": " + kRoles[static_cast<int>(loop.role)] + (loop.pack ? " pack" : "") + " [" +
-            describe(*step.function, loop.size) + "]\n";
+    text += "  loop " + std::to_string(l) + ": " + kRoles[static_cast<int>(loop.role)] +
+            (loop.pack ? " pack" : "") + " [" + describe(*step.function, loop.size) + "]\n";
   }
   return text + step.plan.explanation;
 }

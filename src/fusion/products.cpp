@@ -218,8 +218,8 @@ class Search {
     });
   }
 
-  // Scores below `access`: contractions between a side that varies with loop `stream` and one that does not but with
-  // an axis of `rows`. `bent`: inside of a function that is not linear. True where there is one.
+  // Scores below `access`: contractions between a side that varies with loop `stream` and one that does not
+  // but with an axis of `rows`. `bent`: inside of a function that is not linear. True where there is one.
   bool collect(const Access& access, int stream, LoopSet rows, int bound, bool bent) {
     const bool of_pairs = means_ == Means::Pairs;
     if (!(dependence_(access) & bit(stream)) || (!of_pairs && !dependence_.has_reduction(access.node)) ||
@@ -374,13 +374,16 @@ void split_axis(MatrixProduct& product, std::size_t axis, const AxisParts& split
 
 }  // namespace
 
-std::set<NodeId> find_scores(const graph::Function& f, Dependence& dependence) { return Search(f, dependence).scores(); }
+std::set<NodeId> find_scores(const graph::Function& f, Dependence& dependence) {
+  return Search(f, dependence).scores();
+}
 
 std::vector<Attended> attended_values(const graph::Function& f, Dependence& dependence) {
   Search search(f, dependence);
   std::vector<Attended> result;
   const auto is_result = [&](NodeId id) {
-    return std::any_of(f.outputs.begin(), f.outputs.end(), [&](const graph::Output& out) { return out.value.node == id; });
+    return std::any_of(f.outputs.begin(), f.outputs.end(),
+                       [&](const graph::Output& out) { return out.value.node == id; });
   };
   // Where a result is such a reduction already, only those over several axes are left to be taken out.
   for (const bool through : {false, true}) {
@@ -403,7 +406,8 @@ std::vector<Attended> attended_values(const graph::Function& f, Dependence& depe
     }
     if (!whole) break;
   }
-  std::sort(result.begin(), result.end(), [](const Attended& a, const Attended& b) { return a.node < b.node; });
+  std::sort(result.begin(), result.end(),
+            [](const Attended& a, const Attended& b) { return a.node < b.node; });
   return result;
 }
 

@@ -36,15 +36,15 @@ std::vector<MatrixProduct> find_products(const graph::Function& function, Depend
 // The scores of the attentions in it.
 std::set<graph::NodeId> find_scores(const graph::Function& function, Dependence& dependence);
 
-// A reduction along keys, of what scores are made into. Where it is one over other axes as well, as a sum over the heads of
-// weighted sums over the keys is, that along its reduced axis `keys` alone.
+// A reduction along keys, of what scores are made into. Where it is one over other axes as well, as a sum
+// over the heads of weighted sums over the keys is, that along its reduced axis `keys` alone.
 struct Attended {
   graph::NodeId node = -1;
   int keys = -1;
 };
 
-// Those that something else than such a reduction reads: what an attention leaves. Where a result is one itself, those
-// over several axes that it is made of.
+// Those that something else than such a reduction reads: what an attention leaves. Where a result is one
+// itself, those over several axes that it is made of.
 std::vector<Attended> attended_values(const graph::Function& function, Dependence& dependence);
 
 // Whether the node is a sum of products, over more than a handful of elements, of two sides that each have an

@@ -20,7 +20,7 @@ using graph::Sym;
 
 // The scores a streamed reduction sees: a contraction and the sides' loops.
 struct Scores {
-  Access at;             // the contraction, over the loops of the probing nest
+  Access at;  // the contraction, over the loops of the probing nest
   LoopSet query = 0, key = 0;
 };
 
@@ -38,8 +38,8 @@ enum class Pairing : std::uint8_t {
   OneRow,         // contractions whose query side has no axis of its own: a single query
 };
 
-// Searches `access` for scores that pair loop `bound` with others; inner reductions bind fresh loops. `wanted`: for
-// these scores only.
+// Searches `access` for scores that pair loop `bound` with others; inner reductions bind fresh loops.
+// `wanted`: for these scores only.
 class ScoreSearch {
  public:
   ScoreSearch(const Graph& graph, Dependence& dependence, int bound, Pairing pairing, NodeId wanted = -1)
@@ -58,7 +58,8 @@ class ScoreSearch {
       if (auto scores = pair(access, bent)) return scores;
     }
     Index iteration = access.index;
-    for (std::size_t r = 0; r < node.reduced.size(); ++r) iteration.push_back(Sym::axis(kInner + static_cast<int>(r)));
+    for (std::size_t r = 0; r < node.reduced.size(); ++r)
+      iteration.push_back(Sym::axis(kInner + static_cast<int>(r)));
     for (std::size_t k = 0; k < node.operands.size(); ++k) {
       if (auto scores = find(compose(node.operands[k], iteration), bent || bends(node, k))) return scores;
     }
@@ -66,10 +67,13 @@ class ScoreSearch {
   }
 
  private:
-  // Loops bound inside the search, never confused with output loops: those of a contraction, those below its factors.
+  // Loops bound inside the search, never confused with output loops: those of a contraction, those below its
+  // factors.
   static constexpr int kInner = 52, kBelow = 58;
   static constexpr LoopSet kOuter = (LoopSet{1} << kInner) - 1;
-  static bool varies_inside(LoopSet loops) { return loops >> kInner & ((LoopSet{1} << (kBelow - kInner)) - 1); }
+  static bool varies_inside(LoopSet loops) {
+    return loops >> kInner & ((LoopSet{1} << (kBelow - kInner)) - 1);
+  }
 
   std::optional<Scores> pair(const Access& access, bool bent) {
     const graph::Node& node = graph_[access.node];
@@ -77,10 +81,12 @@ class ScoreSearch {
       const auto pair = pair_at(graph_, dependence_, access, bound_, kOuter, bent);
       return pair ? std::optional(Scores{access, pair->query & kOuter, pair->key & kOuter}) : std::nullopt;
     }
-    if (node.op != Op::Reduce || node.reduce != graph::ReduceKind::Sum || node.reduced.size() > kBelow - kInner)
+    if (node.op != Op::Reduce || node.reduce != graph::ReduceKind::Sum ||
+        node.reduced.size() > kBelow - kInner)
       return std::nullopt;
     Index iteration = access.index;
-    for (std::size_t r = 0; r < node.reduced.size(); ++r) iteration.push_back(Sym::axis(kInner + static_cast<int>(r)));
+    for (std::size_t r = 0; r < node.reduced.size(); ++r)
+      iteration.push_back(Sym::axis(kInner + static_cast<int>(r)));
     LoopSet query = 0, key = 0;
     bool two_sided = false;
     for (const Access& factor : factors_of(graph_, compose(node.operands[0], iteration))) {
@@ -103,9 +109,11 @@ class ScoreSearch {
       if (!size || *size > kHandful) return true;
     }
     Index iteration = factor.index;
-    for (std::size_t r = 0; r < node.reduced.size(); ++r) iteration.push_back(Sym::axis(kBelow + static_cast<int>(r)));
-    return std::any_of(node.operands.begin(), node.operands.end(),
-                       [&](const graph::Operand& operand) { return is_product(compose(operand, iteration)); });
+    for (std::size_t r = 0; r < node.reduced.size(); ++r)
+      iteration.push_back(Sym::axis(kBelow + static_cast<int>(r)));
+    return std::any_of(node.operands.begin(), node.operands.end(), [&](const graph::Operand& operand) {
+      return is_product(compose(operand, iteration));
+    });
   }
 
   const Graph& graph_;
@@ -156,7 +164,8 @@ struct StreamSearch {
     }
     if (node.op == Op::Gather && !of_products) return false;  // rows of a computed tensor, by a table
     Index iteration = access.index;
-    for (std::size_t r = 0; r < node.reduced.size(); ++r) iteration.push_back(Sym::axis(bound + 1 + static_cast<int>(r)));
+    for (std::size_t r = 0; r < node.reduced.size(); ++r)
+      iteration.push_back(Sym::axis(bound + 1 + static_cast<int>(r)));
     for (const graph::Operand& operand : node.operands) {
       if (find(compose(operand, iteration))) return true;
     }
@@ -185,8 +194,8 @@ struct Probe {
 Probe probe(const graph::Function& function, Dependence& dependence, int output, NodeId wanted = -1) {
   const graph::TensorView& view = function.outputs[output].value;
   const int rank = static_cast<int>(view.shape.size());
-  // A norm of the result is met before the attention, and pairs its weights with the values' columns. So scores whose sides
-  // are no products themselves come first, if they have rows.
+  // A norm of the result is met before the attention, and pairs its weights with the values' columns. So
+  // scores whose sides are no products themselves come first, if they have rows.
   for (const Pairing pairing : {Pairing::PlainProducts, Pairing::Products, Pairing::Maps, Pairing::OneRow}) {
     StreamSearch search{function.graph, dependence, rank, pairing, wanted};
     if (!search.find(access_of(view, 0))) continue;
@@ -197,7 +206,8 @@ Probe probe(const graph::Function& function, Dependence& dependence, int output,
   return {};
 }
 
-// The output axes that the factors of streamed reductions vary with: weights hold scores, values hold none but columns.
+// The output axes that the factors of streamed reductions vary with: weights hold scores, values hold none
+// but columns.
 struct FactorSearch {
   const Graph& graph;
   Dependence& dependence;
@@ -217,7 +227,8 @@ struct FactorSearch {
     for (int loop = bound; loop < inner; ++loop) iteration.push_back(Sym::axis(loop));
     for (std::size_t r = 0; r < node.reduced.size(); ++r) {
       if (!(node.reduced[r] == found.size)) continue;
-      for (const Access& factor : factors_of(graph, compose(node.operands[0], iteration))) note(factor, bound + static_cast<int>(r));
+      for (const Access& factor : factors_of(graph, compose(node.operands[0], iteration)))
+        note(factor, bound + static_cast<int>(r));
     }
     for (const graph::Operand& operand : node.operands) visit(compose(operand, iteration), inner);
   }
@@ -230,15 +241,17 @@ struct FactorSearch {
   }
 };
 
-FactorSearch factors_of_output(const graph::Function& function, Dependence& dependence, const Probe& found, int output) {
+FactorSearch factors_of_output(const graph::Function& function, Dependence& dependence, const Probe& found,
+                               int output) {
   const graph::TensorView& view = function.outputs[output].value;
   FactorSearch search{function.graph, dependence, static_cast<int>(view.shape.size()), found};
   search.visit(access_of(view, 0), search.rank);
   return search;
 }
 
-// The axes that may be rows: those of the queries alone. Where values vary with these too, as the pair features of an
-// (i, j) do, products over the keys have rows only along the axes of the scores that the values lack, such as the heads.
+// The axes that may be rows: those of the queries alone. Where values vary with these too, as the pair
+// features of an (i, j) do, products over the keys have rows only along the axes of the scores that the
+// values lack, such as the heads.
 LoopSet rows_of(const FactorSearch& factors, bool pack) {
   const Scores& scores = *factors.found.scores;
   const LoopSet rows = scores.query & ~scores.key & factors.outputs();
@@ -271,7 +284,8 @@ Nest nest_of_first(const graph::Function& function, Dependence& dependence, cons
   const LoopSet scores = factors.scores() | factors.weights, used = dependence(access_of(view, 0));
   nest.output_loops.emplace_back();
   for (int a = 0; a < rank; ++a) {
-    const bool is_one = view.shape[a].is_integer(1) && !(used & bit(a));  // an axis that the program only put there
+    const bool is_one =
+        view.shape[a].is_integer(1) && !(used & bit(a));  // an axis that the program only put there
     const Role role = a == nest.row ? Role::Row : (scores & bit(a)) || is_one ? Role::Batch : Role::Column;
     nest.loops.push_back({role, view.shape[a], view.pack && a == 0});
     nest.output_loops[0].push_back(a);
@@ -282,8 +296,10 @@ Nest nest_of_first(const graph::Function& function, Dependence& dependence, cons
 }
 
 Refused differs(int output) {
-  return refuse("outputs-differ", "result " + std::to_string(output + 1) + " has other rows, keys or batches than the first result",
-                "return results of different shapes from different functions");
+  return refuse(
+      "outputs-differ",
+      "result " + std::to_string(output + 1) + " has other rows, keys or batches than the first result",
+      "return results of different shapes from different functions");
 }
 
 // The loops of another output's axes, -1 where they are open, by laying its scores over the first one's.
@@ -297,11 +313,14 @@ std::vector<int> loops_by_scores(const Probe& first, const Probe& other, int ran
   return loops;
 }
 
-// The same for scores of their own, of the same rows, keys and batches: any pairing of axes of one size computes the same.
-std::vector<int> loops_by_size(const graph::TensorView& view, const Nest& nest, const Probe& other, int output) {
+// The same for scores of their own, of the same rows, keys and batches: any pairing of axes of one size
+// computes the same.
+std::vector<int> loops_by_size(const graph::TensorView& view, const Nest& nest, const Probe& other,
+                               int output) {
   const int rank = static_cast<int>(view.shape.size());
   std::vector<int> loops(rank, -1);
-  const LoopSet scores = other.scores->query | other.scores->key, rows = other.scores->query & ~other.scores->key;
+  const LoopSet scores = other.scores->query | other.scores->key,
+                rows = other.scores->query & ~other.scores->key;
   int row = -1;
   for (int a = 0; a < rank; ++a) row = rows & bit(a) ? a : row;
   for (int a = 0; a < rank; ++a) {
@@ -310,7 +329,9 @@ std::vector<int> loops_by_size(const graph::TensorView& view, const Nest& nest, 
     for (std::size_t l = 0; l < nest.loops.size() && loops[a] < 0; ++l) {
       const Loop& loop = nest.loops[l];
       const bool taken = std::find(loops.begin(), loops.end(), static_cast<int>(l)) != loops.end();
-      if (!taken && loop.role == (a == row ? Role::Row : Role::Batch) && loop.pack == pack && loop.size == view.shape[a]) loops[a] = static_cast<int>(l);
+      if (!taken && loop.role == (a == row ? Role::Row : Role::Batch) && loop.pack == pack &&
+          loop.size == view.shape[a])
+        loops[a] = static_cast<int>(l);
     }
     if (loops[a] < 0) throw differs(output);
   }
@@ -327,15 +348,18 @@ int batch_of_size(const Nest& nest, const std::vector<int>& taken, const Sym& si
 }
 
 // Maps another output's axes onto the nest: batches and rows as above, all others are columns.
-void align(const graph::Function& function, Dependence& dependence, Nest& nest, const Probe& first, int output) {
+void align(const graph::Function& function, Dependence& dependence, Nest& nest, const Probe& first,
+           int output) {
   const graph::TensorView& view = function.outputs[output].value;
   const int rank = static_cast<int>(view.shape.size());
   const Probe same = probe(function, dependence, output, first.scores->at.node);
   const bool shared = same.scores && same.size == first.size;
   const Probe any = shared ? same : probe(function, dependence, output);
   if (!any.scores || !(any.size == first.size)) throw differs(output);
-  std::vector<int> loops = shared ? loops_by_scores(first, same, rank) : loops_by_size(view, nest, any, output);
-  if (const int row = first.pairing == Pairing::OneRow ? row_of_one(view) : -1; row >= 0) loops[row] = nest.row;
+  std::vector<int> loops =
+      shared ? loops_by_scores(first, same, rank) : loops_by_size(view, nest, any, output);
+  if (const int row = first.pairing == Pairing::OneRow ? row_of_one(view) : -1; row >= 0)
+    loops[row] = nest.row;
   if (std::find(loops.begin(), loops.end(), nest.row) == loops.end()) throw differs(output);
   const LoopSet weights = factors_of_output(function, dependence, any, output).weights;
   for (int a = 0; a < rank; ++a) {
@@ -369,7 +393,8 @@ bool holds_scores(const Graph& graph, const Access& access, NodeId scores, std::
 
 }  // namespace
 
-std::optional<LoopSet> loops_of_scores(const Graph& graph, Dependence& dependence, const Access& body, int bound) {
+std::optional<LoopSet> loops_of_scores(const Graph& graph, Dependence& dependence, const Access& body,
+                                       int bound) {
   const auto scores = ScoreSearch(graph, dependence, bound, Pairing::PlainProducts).find(body);
   return scores ? std::optional(scores->query | scores->key) : std::nullopt;
 }
@@ -379,14 +404,16 @@ bool lacks_row(const graph::Function& function, Dependence& dependence, int outp
          probe(function, dependence, 0).pairing == Pairing::OneRow;
 }
 
-bool is_streamed(const Graph& graph, Dependence& dependence, NodeId reduce, const Index& index, int bound, const Sym& size,
-                 bool one_row) {
+bool is_streamed(const Graph& graph, Dependence& dependence, NodeId reduce, const Index& index, int bound,
+                 const Sym& size, bool one_row) {
   const graph::Node& node = graph[reduce];
   if (node.reduced.size() != 1) return false;
   const Access body = compose(node.operands[0], with_bound(index, bound));
   if (loops_of_scores(graph, dependence, body, bound)) return true;
   if (!(node.reduced[0] == size)) return false;
-  const auto holds = [&](Pairing pairing) { return ScoreSearch(graph, dependence, bound, pairing).find(body).has_value(); };
+  const auto holds = [&](Pairing pairing) {
+    return ScoreSearch(graph, dependence, bound, pairing).find(body).has_value();
+  };
   return holds(Pairing::Products) || holds(Pairing::Maps) || (one_row && holds(Pairing::OneRow));
 }
 
@@ -395,14 +422,17 @@ Nest find_roles(const graph::Function& function, Dependence& dependence) {
   const Probe first = probe(function, dependence, 0);
   if (!first.scores) {
     throw refuse("no-attention", "no reduction over keys of scores between queries and keys was found",
-                 "scores are a contraction such as matmul(q, k.transpose(-2, -1)), or of sums such as tanh(a.unsqueeze(-1) + b.unsqueeze(-2)), reduced over the keys");
+                 "scores are a contraction such as matmul(q, k.transpose(-2, -1)), or of sums such as "
+                 "tanh(a.unsqueeze(-1) + b.unsqueeze(-2)), reduced over the keys");
   }
   for (const graph::Output& out : function.outputs) {
     const Access result = access_of(out.value, 0);
     std::set<Access> seen;
     if (holds_scores(function.graph, result, first.scores->at.node, seen))
-      throw refuse("scores-sized-result", "the result is as large as the scores, so that fusing would save nothing",
-                   "let a function of this file call it and return what follows: calls are inlined", function.graph.source(result.node));
+      throw refuse("scores-sized-result",
+                   "the result is as large as the scores, so that fusing would save nothing",
+                   "let a function of this file call it and return what follows: calls are inlined",
+                   function.graph.source(result.node));
   }
   Nest nest = nest_of_first(function, dependence, first);
   for (std::size_t o = 1; o < function.outputs.size(); ++o) {

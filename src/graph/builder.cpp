@@ -52,7 +52,8 @@ NodeId Builder::intern(Node n) {
   constexpr int kMost = 1 << 20;
   int size = 1;
   if (n.op == Op::Map)
-    for (const Operand& o : n.operands) size = std::min(kMost, size + map_size_[static_cast<std::size_t>(o.node)]);
+    for (const Operand& o : n.operands)
+      size = std::min(kMost, size + map_size_[static_cast<std::size_t>(o.node)]);
   map_size_.push_back(size);
   graph_.nodes_.push_back(std::move(n));
   graph_.sources_.push_back(where_);
@@ -96,7 +97,9 @@ bool Builder::is_identity(const Operand& o, const Shape& shape) const {
   return true;
 }
 
-Operand Builder::resolve(const Operand& o, const Shape& extents) { return NormalForm(*this, extents).resolve(o); }
+Operand Builder::resolve(const Operand& o, const Shape& extents) {
+  return NormalForm(*this, extents).resolve(o);
+}
 
 NodeId Builder::node_for(const Operand& o, const Shape& shape, Type type) {
   if (is_identity(o, shape)) return o.node;
@@ -160,7 +163,8 @@ NodeId Builder::add(const Node& n) {
 namespace {
 
 // Depth-first from the outputs, operands in order: equal programs number their nodes alike.
-void visit(const std::deque<Node>& nodes, NodeId root, std::vector<NodeId>& number, std::vector<NodeId>& order_out) {
+void visit(const std::deque<Node>& nodes, NodeId root, std::vector<NodeId>& number,
+           std::vector<NodeId>& order_out) {
   std::vector<std::pair<NodeId, std::size_t>> stack{{root, 0}};
   while (!stack.empty()) {
     auto& [id, next] = stack.back();
@@ -208,7 +212,8 @@ Function Builder::finish(std::string name, std::vector<Output> outputs) {
     TensorParam& t = function_.tensors[p];
     if (!t.may_broadcast.empty()) continue;  // a rewritten function knows
     for (std::size_t k = 0; k < t.shape.size(); ++k) {
-      const SymbolId id{t.pack && k == 0 ? SymbolId::Pack : SymbolId::Size, static_cast<int>(p), static_cast<int>(k)};
+      const SymbolId id{t.pack && k == 0 ? SymbolId::Pack : SymbolId::Size, static_cast<int>(p),
+                        static_cast<int>(k)};
       t.may_broadcast.push_back(!all.exact.contains(id) &&
                                 (all.sizes.contains(id) || targets.contains(id) || all.loose.contains(id)));
     }
@@ -216,7 +221,9 @@ Function Builder::finish(std::string name, std::vector<Output> outputs) {
   function_.name = std::move(name);
   function_.outputs = std::move(outputs);
   for (Check& c : function_.checks) c.condition = canonical(c.condition);
-  std::erase_if(function_.checks, [](const Check& c) { return c.condition == Sym::boolean(true); });  // parameters' shapes say it
+  std::erase_if(function_.checks, [](const Check& c) {
+    return c.condition == Sym::boolean(true);
+  });  // parameters' shapes say it
   function_.graph = std::move(g);
   table_.clear();
   return std::move(function_);

@@ -17,33 +17,36 @@ struct LoweringError : std::runtime_error {
   std::string hint;  // how to change the program; may be empty
 };
 
-// What reading a function has taught about its parameters. Reading repeats with a larger Facts until nothing new is learned;
-// ranks and types only grow, and sizes grow between two changes of a rank, so it ends.
+// What reading a function has taught about its parameters. Reading repeats with a larger Facts until nothing
+// new is learned; ranks and types only grow, and sizes grow between two changes of a rank, so it ends.
 struct Facts {
   struct Rank {
     bool known = false;  // the rank is exactly `axes`; else the batch pack and `axes` trailing axes
     int axes = 0;
-    bool named = false;  // the program names axes by it; else it is that of what the parameter broadcasts against
+    bool named =
+        false;  // the program names axes by it; else it is that of what the parameter broadcasts against
     auto operator<=>(const Rank&) const = default;
   };
-  std::map<int, Rank> ranks;            // by tensor parameter; default: pack + 0
-  std::map<int, Type> types;            // by tensor parameter; default: Float
-  std::map<SymbolId, Sym> sizes;        // size symbol := canonical size
-  std::set<SymbolId> exact;             // sizes the program reads or contracts over: size 1 does not broadcast there
-  std::set<SymbolId> loose;             // axes that broadcast against several others: 1, or the size of each
+  std::map<int, Rank> ranks;      // by tensor parameter; default: pack + 0
+  std::map<int, Type> types;      // by tensor parameter; default: Float
+  std::map<SymbolId, Sym> sizes;  // size symbol := canonical size
+  std::set<SymbolId> exact;  // sizes the program reads or contracts over: size 1 does not broadcast there
+  std::set<SymbolId> loose;  // axes that broadcast against several others: 1, or the size of each
   bool operator==(const Facts&) const = default;
   void merge(const Facts& learned);
 };
 
-// Thrown when lowering cannot go on with the facts at hand; `facts` is strictly larger in ranks or types. Facts on sizes
-// start anew with a rank, since a size symbol counts axes from the front; those of an unfinished reading are dropped, so
-// that `exact` is first learned while every parameter still has size symbols of its own.
+// Thrown when lowering cannot go on with the facts at hand; `facts` is strictly larger in ranks or types.
+// Facts on sizes start anew with a rank, since a size symbol counts axes from the front; those of an
+// unfinished reading are dropped, so that `exact` is first learned while every parameter still has size
+// symbols of its own.
 struct NeedFacts {
   Facts facts;
 };
 
-// Thrown where a dim counts from the front of a parameter of unknown rank, which has `least` axes or more. A reader may
-// try the ranks from there and keep the one that makes sense; the facts carried have the usual one.
+// Thrown where a dim counts from the front of a parameter of unknown rank, which has `least` axes or more. A
+// reader may try the ranks from there and keep the one that makes sense; the facts carried have the usual
+// one.
 struct NeedRank : NeedFacts {
   int param = 0, least = 0;
   std::string name;     // as the program may write it in assume()
@@ -75,16 +78,16 @@ class Builder {
   Sym unify(const Sym& a, const Sym& b, const std::string& what);
   // As unify, for a broadcast: constant 1 yields the other size, a parameter's axis may be 1 at launch.
   Sym unify_broadcast(const Sym& a, const Sym& b, const std::string& what);
-  // A parameter as it is broadcasts its axis `size` against `others` in one op. Where two ops bring sizes that nothing
-  // else makes equal, the axis becomes loose.
+  // A parameter as it is broadcasts its axis `size` against `others` in one op. Where two ops bring sizes
+  // that nothing else makes equal, the axis becomes loose.
   void meets(const Sym& size, const Shape& others);
   // Axes that became loose in this reading; sizes are learned anew with them.
   std::set<SymbolId> loosened() const;
-  // The program reads these sizes: a parameter's size 1 does not stand for a larger one. Sizes that become values, are
-  // unified or reduced over are marked by the Builder itself.
+  // The program reads these sizes: a parameter's size 1 does not stand for a larger one. Sizes that become
+  // values, are unified or reduced over are marked by the Builder itself.
   void exact(const Sym& size);
-  // The program sums over these sizes, or makes them equal to others: exact, unless the size is that of a broadcast, of
-  // which any axis may be the larger one.
+  // The program sums over these sizes, or makes them equal to others: exact, unless the size is that of a
+  // broadcast, of which any axis may be the larger one.
   void contracted(const Sym& size);
   // The size as everything learned so far writes it.
   Sym canonical(const Sym& size) const;
@@ -106,24 +109,26 @@ class Builder {
   void too_narrow(const DTypeRule& rule, DType type);
   Sym scalar_param(int param, SymType, const std::string& name, const std::string& access);
 
-  // Nodes; each normalises (flattening, sorting, constant folding, where/-inf forms) and hash-conses. The caller gives the
-  // operands indexed for `shape` (and `reduced`); the node returned has exactly that shape. Where the normal form has
-  // fewer axes or another order, or is a view of an existing node, that is a *copy* (a Map(Add) of one operand): users
-  // look through it, and finish() leaves none.
+  // Nodes; each normalises (flattening, sorting, constant folding, where/-inf forms) and hash-conses. The
+  // caller gives the operands indexed for `shape` (and `reduced`); the node returned has exactly that shape.
+  // Where the normal form has fewer axes or another order, or is a view of an existing node, that is a *copy*
+  // (a Map(Add) of one operand): users look through it, and finish() leaves none.
   NodeId scalar(const Sym&, Type);
   NodeId iota(const Sym& size);
   NodeId map(Fn, const Shape&, std::vector<Operand>);
   NodeId reduce(ReduceKind, const Shape&, const Shape& reduced, Operand);
   NodeId gather(const Shape&, Operand table, std::vector<Operand> indices);  // table.index holds Datum(1..)
   NodeId scan(const Shape&, int axis, Operand);
-  // Operand s has its own index, already shifted by its offset. `sizes` along the axis, one per operand, may be left out
-  // where the operands' nodes tell them (no operand is a part of a node or lacks the axis, at most one aside).
+  // Operand s has its own index, already shifted by its offset. `sizes` along the axis, one per operand, may
+  // be left out where the operands' nodes tell them (no operand is a part of a node or lacks the axis, at
+  // most one aside).
   NodeId segment(const Shape&, int axis, std::vector<Operand>, Shape sizes = {});
-  // Sort or Order of `length` elements, as many of them as the last axis of the shape has. The operand is indexed for the
-  // other axes of the shape, that one, which it does not read, and the elements.
+  // Sort or Order of `length` elements, as many of them as the last axis of the shape has. The operand is
+  // indexed for the other axes of the shape, that one, which it does not read, and the elements.
   NodeId order(Op, const Shape&, const Sym& length, bool descending, Operand);
 
-  // Adds a node whose operands are nodes of this Builder, as the function above that makes its kind; an Input as it is.
+  // Adds a node whose operands are nodes of this Builder, as the function above that makes its kind; an Input
+  // as it is.
   NodeId add(const Node&);
   const Node& node(NodeId id) const { return graph_.nodes_[static_cast<std::size_t>(id)]; }
   bool is_copy(NodeId) const;
@@ -134,8 +139,8 @@ class Builder {
   // A deterministic order of node contents that does not depend on when nodes were made.
   std::strong_ordering compare(NodeId, NodeId) const;
 
-  // The finished function: nodes that the outputs need, numbered from the outputs in depth-first order, so that equal
-  // programs have equal Graphs. The Builder is spent.
+  // The finished function: nodes that the outputs need, numbered from the outputs in depth-first order, so
+  // that equal programs have equal Graphs. The Builder is spent.
   Function finish(std::string name, std::vector<Output> outputs);
 
  private:

@@ -27,13 +27,16 @@ Facts Builder::with_rank(int param, Facts::Rank rank) const {
   const Facts::Rank before = now;
   if (rank.named && !now.named && now.known) now.known = false, now.axes = 0;  // that was for want of better
   if (now.known && (rank.axes > now.axes || (rank.known && rank.axes != now.axes)))
-    throw LoweringError("shape-mismatch", "the function uses one parameter both with " + std::to_string(now.axes) +
-                                              " dims and with " + std::to_string(rank.axes) + (rank.known ? "" : " or more"));
+    throw LoweringError("shape-mismatch", "the function uses one parameter both with " +
+                                              std::to_string(now.axes) + " dims and with " +
+                                              std::to_string(rank.axes) + (rank.known ? "" : " or more"));
   if (rank.known && rank.axes < now.axes)
-    throw LoweringError("shape-mismatch", "the function uses one parameter both with " + std::to_string(rank.axes) +
-                                              " dims and with " + std::to_string(now.axes) + " or more");
+    throw LoweringError("shape-mismatch", "the function uses one parameter both with " +
+                                              std::to_string(rank.axes) + " dims and with " +
+                                              std::to_string(now.axes) + " or more");
   now = {now.known || rank.known, std::max(now.axes, rank.axes), now.named || rank.named};
-  if (now == before) throw std::logic_error("need_rank: nothing new about parameter " + std::to_string(param));
+  if (now == before)
+    throw std::logic_error("need_rank: nothing new about parameter " + std::to_string(param));
   next.sizes.clear();
   next.exact.clear();
   next.loose.clear();
@@ -43,7 +46,11 @@ Facts Builder::with_rank(int param, Facts::Rank rank) const {
 void Builder::need_rank(int param, Facts::Rank rank) { throw NeedFacts{with_rank(param, rank)}; }
 
 void Builder::choose_rank(int param, int least, int usual, bool places) {
-  NeedRank question{{with_rank(param, {true, std::max(least, usual), true})}, param, least, function_.tensors[static_cast<std::size_t>(param)].access, places};
+  NeedRank question{{with_rank(param, {true, std::max(least, usual), true})},
+                    param,
+                    least,
+                    function_.tensors[static_cast<std::size_t>(param)].access,
+                    places};
   throw question;
 }
 
@@ -51,8 +58,8 @@ void Builder::need_type(int param, Type type) {
   Facts next = facts_;
   auto [it, fresh] = next.types.try_emplace(param, type);
   if (!fresh && it->second != type)
-    throw LoweringError("type-mismatch", "the function uses one parameter both as " + std::string(name_of(it->second)) +
-                                             " and as " + name_of(type));
+    throw LoweringError("type-mismatch", "the function uses one parameter both as " +
+                                             std::string(name_of(it->second)) + " and as " + name_of(type));
   if (!fresh) throw std::logic_error("need_type: nothing new about parameter " + std::to_string(param));
   throw NeedFacts{std::move(next)};
 }
@@ -115,7 +122,8 @@ Sym Builder::unify(const Sym& given_a, const Sym& given_b, const std::string& wh
   const Sym equal = make_sym(SymOp::Eq, {a, b});
   if (equal.op() == SymOp::Boolean) {
     if (equal.integer()) return a;
-    throw LoweringError("shape-mismatch", what + " differ: " + size_text(given_a) + " and " + size_text(given_b));
+    throw LoweringError("shape-mismatch",
+                        what + " differ: " + size_text(given_a) + " and " + size_text(given_b));
   }
   // Of an equation like 2*s == 2*t remains s == t.
   if (equal.op() == SymOp::Eq && unify_symbols(equal.args()[0], equal.args()[1])) return canonical(a);
@@ -135,7 +143,8 @@ Sym Builder::unify_broadcast(const Sym& given_a, const Sym& given_b, const std::
   }
   if (is_size(given_a) && is_size(given_b)) equal_.emplace_back(given_a.symbol_id(), given_b.symbol_id());
   if (a.op() == SymOp::Integer && b.op() == SymOp::Integer)
-    throw LoweringError("shape-mismatch", what + " do not broadcast: " + size_text(given_a) + " and " + size_text(given_b));
+    throw LoweringError("shape-mismatch",
+                        what + " do not broadcast: " + size_text(given_a) + " and " + size_text(given_b));
   if (!unify_symbols(a, b)) return unify(given_a, given_b, what);
   const Sym common = canonical(a);
   if (is_size(common)) broadcast_.insert(common.symbol_id());
@@ -143,24 +152,27 @@ Sym Builder::unify_broadcast(const Sym& given_a, const Sym& given_b, const std::
 }
 
 bool Builder::is_loose(const Sym& size) const {
-  return is_size(size) && facts_.loose.contains(size.symbol_id()) && !facts_.exact.contains(size.symbol_id()) &&
-         !learned_.exact.contains(size.symbol_id());
+  return is_size(size) && facts_.loose.contains(size.symbol_id()) &&
+         !facts_.exact.contains(size.symbol_id()) && !learned_.exact.contains(size.symbol_id());
 }
 
 void Builder::meets(const Sym& size, const Shape& others) {
-  if (is_size(size) && size.symbol_id().kind == SymbolId::Size) meetings_.push_back({size.symbol_id(), others});
+  if (is_size(size) && size.symbol_id().kind == SymbolId::Size)
+    meetings_.push_back({size.symbol_id(), others});
 }
 
 std::set<SymbolId> Builder::loosened() const {
   std::set<SymbolId> out;
   for (const Meeting& first : meetings_) {
     const SymbolId axis = first.axis;
-    if (facts_.exact.contains(axis) || learned_.exact.contains(axis) || facts_.loose.contains(axis) || out.contains(axis))
+    if (facts_.exact.contains(axis) || learned_.exact.contains(axis) || facts_.loose.contains(axis) ||
+        out.contains(axis))
       continue;
     // What the other ops say about sizes without this axis.
     std::map<SymbolId, SymbolId> parent;
     auto root = [&](SymbolId id) {
-      for (auto at = parent.find(id); at != parent.end() && at->second != id; at = parent.find(id)) id = at->second;
+      for (auto at = parent.find(id); at != parent.end() && at->second != id; at = parent.find(id))
+        id = at->second;
       return id;
     };
     for (auto [a, b] : equal_)
@@ -168,7 +180,8 @@ std::set<SymbolId> Builder::loosened() const {
     std::set<SymbolId> met;
     for (const Meeting& m : meetings_)
       for (const Sym& other : m.others)
-        if (m.axis == axis && is_size(other) && other.symbol_id() != axis) met.insert(root(other.symbol_id()));
+        if (m.axis == axis && is_size(other) && other.symbol_id() != axis)
+          met.insert(root(other.symbol_id()));
     if (met.size() > 1) out.insert(axis);
   }
   return out;
@@ -187,7 +200,8 @@ void Builder::check(Sym condition, std::string text) {
     if (c.integer()) return;
     throw LoweringError("shape-mismatch", text);
   }
-  if (c.op() == SymOp::Le && c.args()[0].type() == SymType::Integer && proves_nonnegative(c.args()[1] - c.args()[0], {}))
+  if (c.op() == SymOp::Le && c.args()[0].type() == SymType::Integer &&
+      proves_nonnegative(c.args()[1] - c.args()[0], {}))
     return;  // whatever the sizes
   add_check(c, std::move(text));
 }

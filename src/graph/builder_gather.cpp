@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Builder: gathers. Positions that are known expressions become views, the others are numbered by where the table uses them.
+// Builder: gathers. Positions that are known expressions become views, the others are numbered by where the
+// table uses them.
 #include <algorithm>
 
 #include "graph/normal.h"
@@ -19,8 +20,8 @@ Sym with_data(const Sym& e, const std::function<std::optional<Sym>(int)>& value)
   });
 }
 
-// Looks through copies. A lone datum wraps negative positions at the axis it reads; where the copy's index turns it
-// into an expression, the wrapping is written out.
+// Looks through copies. A lone datum wraps negative positions at the axis it reads; where the copy's index
+// turns it into an expression, the wrapping is written out.
 Operand through_copies(const Builder& b, Operand table) {
   while (b.is_copy(table.node)) {
     const Node& copy = b.node(table.node);
@@ -31,7 +32,8 @@ Operand through_copies(const Builder& b, Operand table) {
       bool same_axis = true;
       for (std::size_t q = 0; q < inner.index.size(); ++q)
         if (depends_on_axis(inner.index[q], static_cast<int>(p)))
-          same_axis = same_axis && inner.index[q] == Sym::axis(static_cast<int>(p)) && b.node(inner.node).shape[q] == copy.shape[p];
+          same_axis = same_axis && inner.index[q] == Sym::axis(static_cast<int>(p)) &&
+                      b.node(inner.node).shape[q] == copy.shape[p];
       if (!same_axis) view[p] = mod(view[p], copy.shape[p]);
     }
     table = seen_through(inner, view);
@@ -49,15 +51,19 @@ NodeId Builder::gather(const Shape& shape, Operand table, std::vector<Operand> i
   const Type type = node(table.node).type;
   // A position of axes and sizes that stays within its axis is a view.
   for (std::size_t p = 0; p < table.index.size(); ++p) {
-    const Sym known = simplify_index(with_data(table.index[p], [&](int k) -> std::optional<Sym> {
-      const Operand& i = indices[static_cast<std::size_t>(k - 1)];
-      if (node(i.node).type != Type::Int) return std::nullopt;
-      Atoms atoms;
-      nf.collect_atoms(i, atoms);
-      return atoms.list.empty() ? nf.expression(i, atoms) : std::nullopt;
-    }), shape);
+    const Sym known =
+        simplify_index(with_data(table.index[p],
+                                 [&](int k) -> std::optional<Sym> {
+                                   const Operand& i = indices[static_cast<std::size_t>(k - 1)];
+                                   if (node(i.node).type != Type::Int) return std::nullopt;
+                                   Atoms atoms;
+                                   nf.collect_atoms(i, atoms);
+                                   return atoms.list.empty() ? nf.expression(i, atoms) : std::nullopt;
+                                 }),
+                       shape);
     if (contains(known, SymOp::Datum)) continue;
-    if (proves_nonnegative(known, shape) && proves_nonnegative(table_shape[p] - Sym(1) - known, shape)) table.index[p] = known;
+    if (proves_nonnegative(known, shape) && proves_nonnegative(table_shape[p] - Sym(1) - known, shape))
+      table.index[p] = known;
   }
   std::vector<int> used;
   for (std::size_t p = 0; p < table.index.size(); ++p) {
@@ -73,7 +79,8 @@ NodeId Builder::gather(const Shape& shape, Operand table, std::vector<Operand> i
     number[static_cast<std::size_t>(k)] = Sym::datum(static_cast<int>(it - operands.begin()));
     if (it == operands.end()) operands.push_back(i);
   }
-  for (Sym& e : operands[0].index) e = with_data(e, [&](int k) { return number[static_cast<std::size_t>(k)]; });
+  for (Sym& e : operands[0].index)
+    e = with_data(e, [&](int k) { return number[static_cast<std::size_t>(k)]; });
   const std::vector<int> order = nf.axis_order(operands);
   std::vector<Sym> place(shape.size(), Sym(0)), view;
   Node n;

@@ -15,7 +15,10 @@ Part part_of(const Sym& e, std::size_t inner, std::size_t total) {
   bool outer_seen = false, inner_seen = false;
   for (std::size_t k = 0; k < total; ++k)
     if (depends_on_axis(e, static_cast<int>(k))) (k < inner ? outer_seen : inner_seen) = true;
-  return outer_seen && inner_seen ? Part::Both : outer_seen ? Part::Outer : inner_seen ? Part::Inner : Part::Neither;
+  return outer_seen && inner_seen ? Part::Both
+         : outer_seen             ? Part::Outer
+         : inner_seen             ? Part::Inner
+                                  : Part::Neither;
 }
 
 Shape joined(const Shape& a, const Shape& b) {
@@ -33,13 +36,17 @@ std::uint64_t axes_of(const Operand& o, std::size_t total) {
   return axes;
 }
 
-// Sums a product of two sides over axes they share: the scores of queries and keys. `product` is seen over `kept` axes, those
-// of an outer sum, and the contracted ones from `contracted` on; one side varies with an outer axis, and the other does not
-// but with a kept axis that the first has not. The sum of such scores over the keys is a statistic of theirs.
-bool is_of_two_sides(const Builder& b, const Operand& product, std::size_t kept, std::size_t contracted, std::size_t total) {
+// Sums a product of two sides over axes they share: the scores of queries and keys. `product` is seen over
+// `kept` axes, those of an outer sum, and the contracted ones from `contracted` on; one side varies with an
+// outer axis, and the other does not but with a kept axis that the first has not. The sum of such scores over
+// the keys is a statistic of theirs.
+bool is_of_two_sides(const Builder& b, const Operand& product, std::size_t kept, std::size_t contracted,
+                     std::size_t total) {
   const Node& n = b.node(product.node);
   if (n.op != Op::Map || n.fn != Fn::Mul) return false;
-  const auto bits = [](std::size_t from, std::size_t to) { return ((std::uint64_t{1} << to) - 1) & ~((std::uint64_t{1} << from) - 1); };
+  const auto bits = [](std::size_t from, std::size_t to) {
+    return ((std::uint64_t{1} << to) - 1) & ~((std::uint64_t{1} << from) - 1);
+  };
   std::uint64_t keys = 0, rows = 0;
   for (const Operand& o : n.operands) {
     const std::uint64_t axes = axes_of(seen_through(o, product.index), total);
@@ -50,24 +57,29 @@ bool is_of_two_sides(const Builder& b, const Operand& product, std::size_t kept,
 }
 
 bool is_idempotent(ReduceKind kind) {
-  return kind == ReduceKind::Max || kind == ReduceKind::Min || kind == ReduceKind::Any || kind == ReduceKind::All;
+  return kind == ReduceKind::Max || kind == ReduceKind::Min || kind == ReduceKind::Any ||
+         kind == ReduceKind::All;
 }
 
-// An operand brought to fewer axes: `operand` over `shape` and then the inner axes, seen from outside at `view`.
+// An operand brought to fewer axes: `operand` over `shape` and then the inner axes, seen from outside at
+// `view`.
 struct Outer {
   Operand operand;
   Shape shape;
   std::vector<Sym> view;
 };
 
-// The axes below `inner` that a node over this operand needs. Where no index mixes outer and inner axes, they are the
-// operand's own, so that a reduction of a view is the view of a reduction; `place_inner[k]` renames axis inner + k.
-Outer outer_axes(const Builder& b, const NormalForm& nf, const Operand& o, const Shape& extents, std::size_t inner,
+// The axes below `inner` that a node over this operand needs. Where no index mixes outer and inner axes, they
+// are the operand's own, so that a reduction of a view is the view of a reduction; `place_inner[k]` renames
+// axis inner + k.
+Outer outer_axes(const Builder& b, const NormalForm& nf, const Operand& o, const Shape& extents,
+                 std::size_t inner,
                  const std::function<Sym(std::size_t k, std::size_t outer_count)>& place_inner) {
   Outer out;
   out.operand = o;
-  const bool mixed = std::any_of(o.index.begin(), o.index.end(),
-                                 [&](const Sym& e) { return part_of(e, inner, extents.size()) == Part::Both; });
+  const bool mixed = std::any_of(o.index.begin(), o.index.end(), [&](const Sym& e) {
+    return part_of(e, inner, extents.size()) == Part::Both;
+  });
   std::vector<Sym> place(extents.size(), Sym(0));
   if (!mixed) {
     std::vector<std::size_t> own;
@@ -118,7 +130,9 @@ NodeId Builder::reduce(ReduceKind kind, const Shape& shape, const Shape& given_r
     }
     const Operand body = seen_through(n.operands[0], view);
     const std::size_t total = inner + all.size();
-    if (kind == ReduceKind::Sum && total <= 60 && is_of_two_sides(*this, body, inner, inner + reduced.size(), total)) break;
+    if (kind == ReduceKind::Sum && total <= 60 &&
+        is_of_two_sides(*this, body, inner, inner + reduced.size(), total))
+      break;
     o = body;
     reduced = std::move(all);
   }
@@ -131,7 +145,8 @@ NodeId Builder::reduce(ReduceKind kind, const Shape& shape, const Shape& given_r
     if (static_cast<std::size_t>(axis) >= inner) kept.push_back(static_cast<std::size_t>(axis) - inner);
   std::vector<std::size_t> unused;
   for (std::size_t k = 0; k < reduced.size(); ++k)
-    if (std::find(kept.begin(), kept.end(), k) == kept.end() && !reduced[k].is_integer(1) && !is_idempotent(kind))
+    if (std::find(kept.begin(), kept.end(), k) == kept.end() && !reduced[k].is_integer(1) &&
+        !is_idempotent(kind))
       unused.push_back(k);
   std::stable_sort(unused.begin(), unused.end(), [&](auto a, auto b) { return reduced[a] < reduced[b]; });
   kept.insert(kept.end(), unused.begin(), unused.end());
@@ -139,7 +154,9 @@ NodeId Builder::reduce(ReduceKind kind, const Shape& shape, const Shape& given_r
   if (kept.empty()) return node_for(o, shape, type);
   const Outer outer = outer_axes(*this, nf, o, extents, inner, [&](std::size_t k, std::size_t count) {
     const auto it = std::find(kept.begin(), kept.end(), k);
-    return it == kept.end() ? Sym(0) : Sym::axis(static_cast<int>(count + static_cast<std::size_t>(it - kept.begin())));
+    return it == kept.end()
+               ? Sym(0)
+               : Sym::axis(static_cast<int>(count + static_cast<std::size_t>(it - kept.begin())));
   });
   Node n;
   n.op = Op::Reduce;
@@ -174,9 +191,8 @@ NodeId Builder::scan(const Shape& shape, int axis, Operand operand) {
     if (k != at) from_last.push_back(Sym::axis(static_cast<int>(k)));
   from_last.push_back(Sym::axis(axis));
   if (shape[at].is_integer(1)) return node_for(seen_through(o, from_last), shape, type);
-  Outer outer = outer_axes(*this, nf, o, extents, inner, [](std::size_t, std::size_t count) {
-    return Sym::axis(static_cast<int>(count));
-  });
+  Outer outer = outer_axes(*this, nf, o, extents, inner,
+                           [](std::size_t, std::size_t count) { return Sym::axis(static_cast<int>(count)); });
   outer.shape.push_back(shape[at]);
   outer.view.push_back(Sym::axis(static_cast<int>(inner)));
   Node n;
@@ -201,9 +217,11 @@ NodeId Builder::order(Op op, const Shape& shape, const Sym& length, bool descend
   Operand o = nf.resolve(seen_through(operand, place));
   if (node(o.node).type == Type::Bool) o = nf.to(Type::Int, o);
   const Type type = op == Op::Order ? Type::Int : node(o.node).type;
-  if (length.is_integer(1) && count.is_integer(1)) return node_for(op == Op::Order ? nf.scalar(Sym(0), type) : o, shape, type);
-  Outer outer = outer_axes(*this, nf, o, extents, inner,
-                           [](std::size_t, std::size_t outers) { return Sym::axis(static_cast<int>(outers) + 1); });
+  if (length.is_integer(1) && count.is_integer(1))
+    return node_for(op == Op::Order ? nf.scalar(Sym(0), type) : o, shape, type);
+  Outer outer = outer_axes(*this, nf, o, extents, inner, [](std::size_t, std::size_t outers) {
+    return Sym::axis(static_cast<int>(outers) + 1);
+  });
   outer.shape.push_back(count);
   outer.view.push_back(count.is_integer(1) ? Sym(0) : Sym::axis(static_cast<int>(inner)));
   Node n;
@@ -225,14 +243,16 @@ Shape Builder::segment_sizes(const Shape& shape, int axis, const std::vector<Ope
   for (const Operand& o : operands) {
     std::optional<Sym> size;
     for (std::size_t p = 0; p < o.index.size(); ++p)
-      if (auto affine = affine_in(o.index[p], axis); affine && affine->first.is_integer(1)) size = node(o.node).shape[p];
+      if (auto affine = affine_in(o.index[p], axis); affine && affine->first.is_integer(1))
+        size = node(o.node).shape[p];
     if (!size && std::exchange(unknown, static_cast<int>(sizes.size())) >= 0)
       throw std::logic_error("segment: give the sizes, two operands do not tell them");
     sizes.push_back(size.value_or(Sym(0)));
     rest = rest - sizes.back();
   }
   if (unknown >= 0) sizes[static_cast<std::size_t>(unknown)] = std::exchange(rest, Sym(0));
-  if (!rest.is_integer(0)) throw std::logic_error("segment: the operands' sizes do not sum to that of the axis; give the sizes");
+  if (!rest.is_integer(0))
+    throw std::logic_error("segment: the operands' sizes do not sum to that of the axis; give the sizes");
   return sizes;
 }
 

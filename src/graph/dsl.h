@@ -18,12 +18,12 @@ struct Arg : std::variant<std::monostate, TensorView, Sym, DType, std::string, A
   bool absent() const { return index() == 0; }
 };
 
-// Applies the DSL op `name` (free function or method: the receiver is the first argument) to all its arguments in order of
-// declaration, defaults included. Operators are named by their symbol: "+", "-", "unary-", "+=", "<", "&", "~", ...
-// Results: a TensorView, a Sym (dim, size, numel), or a list (chunk, split, sizes, topk).
-// An in-place op (+= and its kin) returns the new value; the caller decides whether the storage may be mutated.
-// Throws LoweringError (unknown op: id "unsupported-op"; a rule of the op broken: "shape-mismatch", "type-mismatch",
-// "dim-out-of-range") and NeedFacts.
+// Applies the DSL op `name` (free function or method: the receiver is the first argument) to all its
+// arguments in order of declaration, defaults included. Operators are named by their symbol: "+", "-",
+// "unary-", "+=", "<", "&", "~", ... Results: a TensorView, a Sym (dim, size, numel), or a list (chunk,
+// split, sizes, topk). An in-place op (+= and its kin) returns the new value; the caller decides whether the
+// storage may be mutated. Throws LoweringError (unknown op: id "unsupported-op"; a rule of the op broken:
+// "shape-mismatch", "type-mismatch", "dim-out-of-range") and NeedFacts.
 Arg apply_op(Builder&, std::string_view name, const ArgList& args);
 bool is_op(std::string_view name);
 

@@ -104,7 +104,8 @@ bool is_regrouped(const TensorView& v) {
   auto has = [&](SymOp op) {
     return std::count_if(v.index.begin(), v.index.end(), [&](const Sym& e) { return contains(e, op); });
   };
-  return has(SymOp::Add) > 0 || has(SymOp::Mod) > std::count_if(v.index.begin(), v.index.end(), [](const Sym& e) {
+  return has(SymOp::Add) > 0 ||
+         has(SymOp::Mod) > std::count_if(v.index.begin(), v.index.end(), [](const Sym& e) {
            return contains(e, SymOp::FloorDiv) && !contains(e, SymOp::Mod);
          });
 }

@@ -57,8 +57,10 @@ Range range_of(const Sym& e) {
       return e.type() == SymType::Integer ? Range{-kMillion, kMillion} : Range{};
     case SymOp::Add: return fold(plus);
     case SymOp::Mul: return fold(times);
-    case SymOp::Min: return fold([](Range x, Range y) -> Range { return {std::min(x.lo, y.lo), std::min(x.hi, y.hi)}; });
-    case SymOp::Max: return fold([](Range x, Range y) -> Range { return {std::max(x.lo, y.lo), std::max(x.hi, y.hi)}; });
+    case SymOp::Min:
+      return fold([](Range x, Range y) -> Range { return {std::min(x.lo, y.lo), std::min(x.hi, y.hi)}; });
+    case SymOp::Max:
+      return fold([](Range x, Range y) -> Range { return {std::max(x.lo, y.lo), std::max(x.hi, y.hi)}; });
     case SymOp::FloorDiv: return quotient(range_of(a[0]));
     case SymOp::Mod: return remainder(range_of(a[1]));
     case SymOp::Select: return hull(range_of(a[1]), range_of(a[2]));
@@ -136,15 +138,17 @@ class Ranges {
   std::map<NodeId, Range> known_;
 };
 
-// What a value of this storage type holds; nothing where it holds all that a kernel does. The type of parameters is known at
-// launch: kInt32, say, of which the eager program makes kInt32.
+// What a value of this storage type holds; nothing where it holds all that a kernel does. The type of
+// parameters is known at launch: kInt32, say, of which the eager program makes kInt32.
 std::optional<std::pair<Range, const char*>> limits(const DTypeRule& rule) {
   const DType type = rule.inputs.empty() ? rule.constant.value_or(DType::Int64) : DType::Int32;
   if (rule.constant == DType::Int64) return std::nullopt;
   switch (type) {
     case DType::Int8: return {{{-128, 127}, "kInt8"}};
     case DType::UInt8: return {{{0, 255}, "kUInt8"}};
-    case DType::Int32: return {{{-2147483648.0, 2147483647.0}, rule.inputs.empty() ? "kInt32" : "kInt32, as a parameter may be,"}};
+    case DType::Int32:
+      return {
+          {{-2147483648.0, 2147483647.0}, rule.inputs.empty() ? "kInt32" : "kInt32, as a parameter may be,"}};
     default: return std::nullopt;
   }
 }
@@ -168,8 +172,10 @@ void check_narrow(Builder& builder, const TensorView& value) {
   const bool unknown = range.lo == -kInf || range.hi == kInf;
   const Node& node = builder.node(value.node);
   if (unknown && most->first.hi > kMillion && node.op == Op::Map && node.fn == Fn::ToInt) return;
-  throw LoweringError("narrow-integer", std::string("a value of ") + most->second + " may wrap around here, which a kernel does not do",
-                      "compute with kInt64: x.to(kInt64)");
+  throw LoweringError(
+      "narrow-integer",
+      std::string("a value of ") + most->second + " may wrap around here, which a kernel does not do",
+      "compute with kInt64: x.to(kInt64)");
 }
 
 }  // namespace flashlight::graph

@@ -5,9 +5,9 @@
 
 namespace flashlight::graph {
 
-// Throws LoweringError "narrow-integer" where a value of kInt8, kUInt8 or kInt32 may lie outside of its type. Positions, sizes
-// and the caller's integers are taken to be below a million. Of a parameter whose storage type is known at launch only, 8-bit
-// types that do not fit are noted for a check there.
+// Throws LoweringError "narrow-integer" where a value of kInt8, kUInt8 or kInt32 may lie outside of its type.
+// Positions, sizes and the caller's integers are taken to be below a million. Of a parameter whose storage
+// type is known at launch only, 8-bit types that do not fit are noted for a check there.
 void check_narrow(Builder&, const TensorView& value);
 
 }  // namespace flashlight::graph

@@ -52,14 +52,15 @@ NodeId input_to_raise(const Builder& b, const TensorView& v, const Args& args) {
 
 // Asks for a parameter with so many axes that the view gets `count` besides its pack, or `count` in all if
 // `known`.
-[[noreturn]] void raise(Builder& b, const TensorView& v, int count, bool known, bool named, const Args& args) {
+[[noreturn]] void raise(Builder& b, const TensorView& v, int count, bool known, bool named,
+                        const Args& args) {
   const Node& input = b.node(input_to_raise(b, v, args));
   int axes = explicit_axes(input) + count - explicit_axes(v);
   b.need_rank(input.input, {known, axes, named});
 }
 
-// The parameter that is seen here with axes added or dropped at most, if it has the rank of what it broadcasts against:
-// the program means its own. -1: none.
+// The parameter that is seen here with axes added or dropped at most, if it has the rank of what it
+// broadcasts against: the program means its own. -1: none.
 int borrowed_rank(const Builder& b, const TensorView& v) {
   const Node& n = b.node(v.node);
   if (v.pack || n.op != Op::Input) return -1;

@@ -17,9 +17,9 @@ inline int explicit_axes(const TensorView& v) { return rank_of(v) - (v.pack ? 1 
 void need_trailing(Builder&, const TensorView&, int count, const Args&);
 // Ensures that the view has exactly `rank` axes.
 void need_exact(Builder&, const TensorView&, int rank, const Args&);
-// Ensures that the rank of the view is known, for a dim that counts from the front or for dim() itself. That says only
-// that the view has `least` axes or more: which rank is meant is for the reader to find out, from `usual` downwards;
-// `places`: the dim places a new axis.
+// Ensures that the rank of the view is known, for a dim that counts from the front or for dim() itself. That
+// says only that the view has `least` axes or more: which rank is meant is for the reader to find out, from
+// `usual` downwards; `places`: the dim places a new axis.
 void need_known(Builder&, const TensorView&, int least, int usual, const Args&, bool places = false);
 // [B, H, S, D]
 inline constexpr int kUsualRank = 4;

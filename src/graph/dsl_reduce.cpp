@@ -173,7 +173,8 @@ Arg argmax(Builder& b, const Args& a) {
   shape.erase(shape.begin() + axis);
   std::vector<Sym> axes = identity_index(first.shape.size());
   axes[static_cast<std::size_t>(axis)] = Sym(0);
-  for (std::size_t k = static_cast<std::size_t>(axis) + 1; k < axes.size(); ++k) axes[k] = Sym::axis(static_cast<int>(k) - 1);
+  for (std::size_t k = static_cast<std::size_t>(axis) + 1; k < axes.size(); ++k)
+    axes[k] = Sym::axis(static_cast<int>(k) - 1);
   return reindex(first, axes, shape, first.pack);
 }
 

@@ -88,18 +88,21 @@ std::size_t axes_in(const Sym& size) {
   return std::all_of(all.begin(), all.end(), is_size) ? all.size() : 0;
 }
 
-// A product of as many sizes of one tensor as axes are merged into it, and in their order: each is one's size.
+// A product of as many sizes of one tensor as axes are merged into it, and in their order: each is one's
+// size.
 bool meets_each(const Sizes& s, const Sizes& t, const Group& g) {
   const std::vector<Sym> sizes = factors(t[g.t0]);
   if (g.t1 - g.t0 != 1 || sizes.size() < 2 || sizes.size() != g.s1 - g.s0) return false;
   for (std::size_t k = 0; k < sizes.size(); ++k)
-    if (!is_size(sizes[k]) || !is_size(s[g.s0 + k]) || sizes[k].symbol_id().param != sizes[0].symbol_id().param) return false;
+    if (!is_size(sizes[k]) || !is_size(s[g.s0 + k]) ||
+        sizes[k].symbol_id().param != sizes[0].symbol_id().param)
+      return false;
   return true;
 }
 
-// Where sizes of other tensors tell nothing: axes of one size on both sides lie in the same place, a product of n sizes joins n
-// axes, and what is left is one axis on either side. Every group's numbers of elements are compared at launch. Sets the end of
-// the first group; false where that gives no groups.
+// Where sizes of other tensors tell nothing: axes of one size on both sides lie in the same place, a product
+// of n sizes joins n axes, and what is left is one axis on either side. Every group's numbers of elements are
+// compared at launch. Sets the end of the first group; false where that gives no groups.
 bool guess_group(const Sizes& s, std::size_t s_end, const Sizes& t, std::size_t t_end, Group& g) {
   std::size_t a = s_end, b = t_end;  // the next axes of one size
   for (std::size_t i = g.s0 + 1; i < s_end; ++i)
@@ -179,7 +182,8 @@ std::vector<Group> cut(Builder& b, const Sizes& s, const Sizes& t, const Args& a
     Sym ps = product(part(s, g.s0, g.s1)), pt = product(part(t, g.t0, g.t1));
     b.unify(ps, pt, what + ": the number of elements");
     if (g.s1 - g.s0 > 1 && g.t1 - g.t0 > 1 && !(ps == pt))
-      a.fail("unaligned-view", what.substr(a.op().size() + 4) + ": these sizes do not split or merge dims one by one",
+      a.fail("unaligned-view",
+             what.substr(a.op().size() + 4) + ": these sizes do not split or merge dims one by one",
              "reshape in two steps, or state the sizes: assume(x.size(-1) == h * d), assume(x.dim() == 3)");
     groups.push_back(g);
   }
@@ -189,7 +193,8 @@ std::vector<Group> cut(Builder& b, const Sizes& s, const Sizes& t, const Args& a
   return groups;
 }
 
-// The sizes with x and size / x in place of one that the other shape divides and merges: C as [H, C / H] beside [B * H, C / H].
+// The sizes with x and size / x in place of one that the other shape divides and merges: C as [H, C / H]
+// beside [B * H, C / H].
 std::optional<Sizes> refined(Builder& b, const Sizes& sizes, const Sizes& other, const std::string& what) {
   std::vector<Sym> all;
   bool merged = false;
@@ -205,7 +210,8 @@ std::optional<Sizes> refined(Builder& b, const Sizes& sizes, const Sizes& other,
       const Sym quotient = floor_div(sizes[k], all[x]);
       auto y = std::find(all.begin(), all.end(), quotient);
       if (y == all.end() || all[x].is_integer(1) || quotient.is_constant()) continue;
-      if (std::find(other.begin(), other.end(), all[x]) != other.end() && std::find(other.begin(), other.end(), *y) != other.end())
+      if (std::find(other.begin(), other.end(), all[x]) != other.end() &&
+          std::find(other.begin(), other.end(), *y) != other.end())
         continue;  // a split as it is
       b.unify(all[x] * *y, sizes[k], what + ": a size and its parts");
       Sizes out = sizes;
@@ -218,7 +224,8 @@ std::optional<Sizes> refined(Builder& b, const Sizes& sizes, const Sizes& other,
   return std::nullopt;
 }
 
-// What sizes are made of, x and C / x taken for C: B, C of [B * H, C / H]. Empty where that leaves more than sizes of tensors.
+// What sizes are made of, x and C / x taken for C: B, C of [B * H, C / H]. Empty where that leaves more than
+// sizes of tensors.
 Sizes made_of(const Sizes& sizes) {
   Sizes all;
   for (const Sym& size : sizes) {
@@ -241,9 +248,12 @@ Sizes made_of(const Sizes& sizes) {
 // Axes of sizes of their own that a view splits and merges as those of another tensor are those.
 bool learn_whole(Builder& b, const Sizes& s, const Sizes& t, const std::string& what) {
   const Sizes whole = made_of(t);
-  if (whole.size() != s.size() || whole == s || whole == t || !std::all_of(s.begin(), s.end(), is_size)) return false;
-  if (std::none_of(t.begin(), t.end(), [](const Sym& size) { return size.op() == SymOp::FloorDiv; })) return false;
-  for (std::size_t k = 0; k < s.size(); ++k) b.unify(s[k], whole[k], what + ": dim " + std::to_string(k) + " and its parts");
+  if (whole.size() != s.size() || whole == s || whole == t || !std::all_of(s.begin(), s.end(), is_size))
+    return false;
+  if (std::none_of(t.begin(), t.end(), [](const Sym& size) { return size.op() == SymOp::FloorDiv; }))
+    return false;
+  for (std::size_t k = 0; k < s.size(); ++k)
+    b.unify(s[k], whole[k], what + ": dim " + std::to_string(k) + " and its parts");
   return true;
 }
 
@@ -258,7 +268,8 @@ TensorView regrouped(Builder& b, const TensorView& x, std::size_t from, std::siz
   std::string what = a.op() + " of " + describe(x) + " as [" + text + "]";
   for (const auto& [own, other] : {std::pair(&old, &sizes), std::pair(&sizes, &old)})
     if (auto finer = refined(b, *own, *other, what))
-      return regrouped(b, regrouped(b, x, from, to, *finer, a), from, from + finer->size(), std::move(sizes), a);
+      return regrouped(b, regrouped(b, x, from, to, *finer, a), from, from + finer->size(), std::move(sizes),
+                       a);
   if (learn_whole(b, old, sizes, what)) return regrouped(b, x, from, to, std::move(sizes), a);
   std::vector<std::size_t> s_axis, t_axis;
   for (std::size_t k = 0; k < old.size(); ++k)

@@ -63,8 +63,8 @@ bool is_of_sizes(const Sym& e) {
   return std::any_of(ids.begin(), ids.end(), [](SymbolId id) { return id.kind != SymbolId::Scalar; });
 }
 
-// Where a slice begins or ends, within [0, size] whatever the position is; a negative one counts from the end. One that is
-// made of sizes is taken to count from the front, checked at launch.
+// Where a slice begins or ends, within [0, size] whatever the position is; a negative one counts from the
+// end. One that is made of sizes is taken to count from the front, checked at launch.
 Sym clamped(Builder& b, const Sym& position, const Sym& size, const Args& a) {
   auto fits = [](const Sym& low, const Sym& high) { return proves_nonnegative(high - low, {}); };
   const Sym from_end = size + position;
@@ -72,7 +72,8 @@ Sym clamped(Builder& b, const Sym& position, const Sym& size, const Args& a) {
   const Sym front = fits(position, size) ? position : make_sym(SymOp::Min, {position, size});
   if (fits(position, Sym(-1))) return back;
   if (fits(Sym(0), position)) return front;
-  if (!is_of_sizes(position)) return make_sym(SymOp::Select, {make_sym(SymOp::Lt, {position, Sym(0)}), back, front});
+  if (!is_of_sizes(position))
+    return make_sym(SymOp::Select, {make_sym(SymOp::Lt, {position, Sym(0)}), back, front});
   require_at_most(b, Sym(0), position, "a position made of sizes must not be negative", a);
   return front;
 }
@@ -81,8 +82,8 @@ struct Bounds {
   Sym start, end;
 };
 
-// Sizes of features, and of a few positions, are best known when translating: bounds on the last axis are numbers as they are,
-// and so are those of a single position. Both are checked at launch.
+// Sizes of features, and of a few positions, are best known when translating: bounds on the last axis are
+// numbers as they are, and so are those of a single position. Both are checked at launch.
 bool keeps_bounds(const TensorView& x, int axis, const Arg& start, const Arg& end) {
   constexpr std::int64_t kWidest = 512;  // no head dim is larger
   auto number = [](const Arg& at, std::int64_t otherwise) -> std::optional<std::int64_t> {
@@ -91,7 +92,8 @@ bool keeps_bounds(const TensorView& x, int axis, const Arg& start, const Arg& en
     return position ? position->as_integer() : std::nullopt;
   };
   const auto from = number(start, 0), to = number(end, 0);
-  const bool single = from && to && *from < INT64_MAX && *from + 1 == *to && (end.absent() || *to != 0);  // [-1, end), too
+  const bool single =
+      from && to && *from < INT64_MAX && *from + 1 == *to && (end.absent() || *to != 0);  // [-1, end), too
   auto wide = [](const auto& position) { return position && (*position > kWidest || *position < -kWidest); };
   return single || (axis + 1 == rank_of(x) && !wide(from) && !wide(to));
 }
@@ -110,7 +112,8 @@ Bounds kept_bounds(Builder& b, const Sym& size, const Args& a) {
 
 Bounds clamped_bounds(Builder& b, const Sym& size, const Args& a) {
   const bool to_end = !a.has(3) || a.sym(3).is_integer(INT64_MAX);
-  Bounds out{a.has(2) ? clamped(b, a.sym(2), size, a) : Sym(0), to_end ? size : clamped(b, a.sym(3), size, a)};
+  Bounds out{a.has(2) ? clamped(b, a.sym(2), size, a) : Sym(0),
+             to_end ? size : clamped(b, a.sym(3), size, a)};
   const Sym length = simplify_index(out.end - out.start, {});
   if (length.is_integer(0) || proves_nonnegative(-length, {}))
     a.fail("dim-out-of-range", "the slice is empty, whatever the sizes are");

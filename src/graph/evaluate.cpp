@@ -123,8 +123,8 @@ class Evaluation {
     const std::int64_t most = iteration.back();
     iteration.back() = binding_.extents(n.reduced)[0];
     if (most < 0 || most > iteration.back())
-      throw std::invalid_argument("evaluate: the first " + std::to_string(most) + " of " + std::to_string(iteration.back()) +
-                                  " elements");
+      throw std::invalid_argument("evaluate: the first " + std::to_string(most) + " of " +
+                                  std::to_string(iteration.back()) + " elements");
     std::vector<Sym> place = identity_index(iteration.size());
     place.push_back(Sym::axis(n.axis));  // the elements take the place of the ordered ones
     Values out(count(binding_.extents(n.shape)));
@@ -137,7 +137,8 @@ class Evaluation {
         return x < y || (std::isnan(y) && !std::isnan(x));
       });
       for (std::int64_t k = 0; k < most; ++k, ++result)
-        *result = n.op == Op::Order ? static_cast<double>(at[static_cast<std::size_t>(k)]) : row[at[static_cast<std::size_t>(k)]];
+        *result = n.op == Op::Order ? static_cast<double>(at[static_cast<std::size_t>(k)])
+                                    : row[at[static_cast<std::size_t>(k)]];
     });
     return out;
   }

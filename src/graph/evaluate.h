@@ -14,8 +14,9 @@ struct Array {
   std::vector<double> data;
 };
 
-// Inputs in the order of Function::tensors; with a pack, the leading axes of all of them broadcast against each other.
-// Checks launch conditions; throws std::invalid_argument naming the parameter that breaks one.
-std::vector<Array> evaluate(const Function&, const std::vector<Array>& tensors, const std::vector<double>& scalars);
+// Inputs in the order of Function::tensors; with a pack, the leading axes of all of them broadcast against
+// each other. Checks launch conditions; throws std::invalid_argument naming the parameter that breaks one.
+std::vector<Array> evaluate(const Function&, const std::vector<Array>& tensors,
+                            const std::vector<double>& scalars);
 
 }  // namespace flashlight::graph

@@ -22,9 +22,16 @@ bool may_mask(const Graph& g, NodeId id) {
     default: return any(n.operands.begin(), n.operands.end());
   }
   switch (n.fn) {
-    case Fn::Add: case Fn::Max: case Fn::Min: case Fn::Where: case Fn::Abs: case Fn::Floor: case Fn::Ceil: case Fn::Round:
-      return any(n.operands.begin(), n.operands.end());
-    case Fn::Log: case Fn::Log1p: return true;
+    case Fn::Add:
+    case Fn::Max:
+    case Fn::Min:
+    case Fn::Where:
+    case Fn::Abs:
+    case Fn::Floor:
+    case Fn::Ceil:
+    case Fn::Round: return any(n.operands.begin(), n.operands.end());
+    case Fn::Log:
+    case Fn::Log1p: return true;
     case Fn::Mul: {
       const bool scaled = g[n.operands[0].node].op == Op::Scalar;
       return scaled && n.operands.size() == 2 && may_mask(g, n.operands[1].node);
@@ -40,7 +47,8 @@ bool may_balance(const Graph& g, NodeId id) {
   if (const auto value = n.value.as_real()) return std::isfinite(*value) && std::abs(*value) > kSmall;
   std::vector<SymbolId> symbols;
   collect_symbols(n.value, symbols);
-  return std::any_of(symbols.begin(), symbols.end(), [](const SymbolId& s) { return s.kind == SymbolId::Scalar; });
+  return std::any_of(symbols.begin(), symbols.end(),
+                     [](const SymbolId& s) { return s.kind == SymbolId::Scalar; });
 }
 
 bool is_of_positions(const Graph& g, NodeId id) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Graph: every tensor is a function of axes; every operand edge carries an index map. Views do not exist in it.
+// The Graph: every tensor is a function of axes; every operand edge carries an index map. Views do not exist
+// in it.
 #pragma once
 #include <cstdint>
 #include <deque>
@@ -14,8 +15,8 @@ namespace flashlight::graph {
 using NodeId = int;
 using Shape = std::vector<Sym>;
 
-// What a node's values are. Storage types are no concern of the Graph: float arithmetic is float32 in a fused region
-// (rounding per op is dropped there), integers are exact.
+// What a node's values are. Storage types are no concern of the Graph: float arithmetic is float32 in a fused
+// region (rounding per op is dropped there), integers are exact.
 enum class Type : std::uint8_t { Bool, Int, Float };
 
 enum class Op : std::uint8_t {
@@ -31,29 +32,55 @@ enum class Op : std::uint8_t {
   Order,    // the same order: where these elements stand along the reduced axis
 };
 
-// Scalar functions of Map. Composite DSL ops (silu, sqrt, sigmoid's relatives, ...) are expanded where they are lowered.
+// Scalar functions of Map. Composite DSL ops (silu, sqrt, sigmoid's relatives, ...) are expanded where they
+// are lowered.
 enum class Fn : std::uint8_t {
-  Add, Mul,                  // n-ary, flattened, sorted; a - b is a + (-1)*b, a / b is a * b^-1
-  Pow,                       // x^y; sqrt is x^0.5, reciprocal x^-1
-  Max, Min,                  // binary, NaN-propagating; a chain is nested to the left
-  FloorDiv, Mod,             // floor semantics for Int and Float
-  Lt, Le, Eq, Ne,            // > and >= are swapped
-  And, Or,                   // n-ary, flattened, sorted
+  Add,
+  Mul,  // n-ary, flattened, sorted; a - b is a + (-1)*b, a / b is a * b^-1
+  Pow,  // x^y; sqrt is x^0.5, reciprocal x^-1
+  Max,
+  Min,  // binary, NaN-propagating; a chain is nested to the left
+  FloorDiv,
+  Mod,  // floor semantics for Int and Float
+  Lt,
+  Le,
+  Eq,
+  Ne,  // > and >= are swapped
+  And,
+  Or,  // n-ary, flattened, sorted
   Not,
-  Where,                     // (cond, a, b); a -inf branch always stands in b
-  Exp, Log, Log1p, Expm1, Sin, Cos, Tanh, Erf, Sigmoid, Abs, Sign, Floor, Ceil, Round, IsNan, IsInf,
-  ToFloat, ToInt, ToBool,    // conversions between categories (ToInt truncates, ToBool is x != 0)
+  Where,  // (cond, a, b); a -inf branch always stands in b
+  Exp,
+  Log,
+  Log1p,
+  Expm1,
+  Sin,
+  Cos,
+  Tanh,
+  Erf,
+  Sigmoid,
+  Abs,
+  Sign,
+  Floor,
+  Ceil,
+  Round,
+  IsNan,
+  IsInf,
+  ToFloat,
+  ToInt,
+  ToBool,  // conversions between categories (ToInt truncates, ToBool is x != 0)
 };
 enum class ReduceKind : std::uint8_t { Sum, Prod, Max, Min, Any, All };
 
-// An edge: the operand's value at `index`, one expression per axis of the operand, over the iteration axes of the user
-// (its own axes first, then the reduced ones). A broadcast axis has index 0.
+// An edge: the operand's value at `index`, one expression per axis of the operand, over the iteration axes of
+// the user (its own axes first, then the reduced ones). A broadcast axis has index 0.
 struct Operand {
   NodeId node = -1;
   std::vector<Sym> index;
   bool operator==(const Operand&) const = default;
 };
-// The operand of a node that is itself seen through `view`: axis k of the operand's iteration space is view[k].
+// The operand of a node that is itself seen through `view`: axis k of the operand's iteration space is
+// view[k].
 Operand seen_through(const Operand&, const std::vector<Sym>& view);
 // axis(0), axis(1), ...: every axis of a node in its place.
 std::vector<Sym> identity_index(std::size_t rank);
@@ -61,16 +88,16 @@ std::vector<Sym> identity_index(std::size_t rank);
 struct Node {
   Op op = Op::Scalar;
   Type type = Type::Float;
-  Fn fn = Fn::Add;                          // Map
-  ReduceKind reduce = ReduceKind::Sum;      // Reduce
-  Shape shape;                              // own axes
-  Shape reduced;                            // Reduce, Sort, Order: sizes of the reduced axes, iteration axes shape.size()..
-  Shape segments;                           // Segment: sizes along `axis`, one per operand; they sum to shape[axis]
+  Fn fn = Fn::Add;                      // Map
+  ReduceKind reduce = ReduceKind::Sum;  // Reduce
+  Shape shape;                          // own axes
+  Shape reduced;   // Reduce, Sort, Order: sizes of the reduced axes, iteration axes shape.size()..
+  Shape segments;  // Segment: sizes along `axis`, one per operand; they sum to shape[axis]
   std::vector<Operand> operands;
-  Sym value;                                // Scalar
-  int input = -1;                           // Input: which tensor parameter
-  int axis = -1;                            // Scan, Segment, Sort, Order
-  bool descending = false;                  // Sort, Order: equal elements keep their order, NaN counts as the largest
+  Sym value;                // Scalar
+  int input = -1;           // Input: which tensor parameter
+  int axis = -1;            // Scan, Segment, Sort, Order
+  bool descending = false;  // Sort, Order: equal elements keep their order, NaN counts as the largest
   bool operator==(const Node&) const = default;
 };
 
@@ -80,9 +107,10 @@ struct SourceRange {
   unsigned line = 0, column = 0;
 };
 
-// Immutable once built, hash-consed: equal nodes have one id; operands precede users. The nodes of a Map, Reduce or Scan
-// have only axes that some operand depends on (a Reduce's reduced axes and a Scan's own aside), in an order that the
-// operands give: an axis that the program has beyond them is in the index map of the user, or of the output.
+// Immutable once built, hash-consed: equal nodes have one id; operands precede users. The nodes of a Map,
+// Reduce or Scan have only axes that some operand depends on (a Reduce's reduced axes and a Scan's own
+// aside), in an order that the operands give: an axis that the program has beyond them is in the index map of
+// the user, or of the output.
 class Graph {
  public:
   Graph() = default;

@@ -9,7 +9,14 @@ namespace {
 
 bool is_commutative(Fn fn) {
   switch (fn) {
-    case Fn::Add: case Fn::Mul: case Fn::Max: case Fn::Min: case Fn::Eq: case Fn::Ne: case Fn::And: case Fn::Or: return true;
+    case Fn::Add:
+    case Fn::Mul:
+    case Fn::Max:
+    case Fn::Min:
+    case Fn::Eq:
+    case Fn::Ne:
+    case Fn::And:
+    case Fn::Or: return true;
     default: return false;
   }
 }
@@ -31,9 +38,12 @@ class Precedence {
  public:
   explicit Precedence(std::size_t axes) : before_(axes, std::vector<bool>(axes, false)) {}
   void chain(const std::vector<int>& axes) {
-    for (std::size_t k = 1; k < axes.size(); ++k) put(static_cast<std::size_t>(axes[k - 1]), static_cast<std::size_t>(axes[k]));
+    for (std::size_t k = 1; k < axes.size(); ++k)
+      put(static_cast<std::size_t>(axes[k - 1]), static_cast<std::size_t>(axes[k]));
   }
-  bool before(int a, int b) const { return before_[static_cast<std::size_t>(a)][static_cast<std::size_t>(b)]; }
+  bool before(int a, int b) const {
+    return before_[static_cast<std::size_t>(a)][static_cast<std::size_t>(b)];
+  }
 
  private:
   void put(std::size_t a, std::size_t b) {
@@ -98,8 +108,9 @@ Operand NormalForm::resolve(const Operand& given) {
   return value_of(o.index[0], {});
 }
 
-// Each operand gives a chain of axes; the operand with most axes is asked first. Ties go to the smaller extent (in the
-// order of Sym), then to the first occurrence, so that the order does not depend on how the program numbered its axes.
+// Each operand gives a chain of axes; the operand with most axes is asked first. Ties go to the smaller
+// extent (in the order of Sym), then to the first occurrence, so that the order does not depend on how the
+// program numbered its axes.
 std::vector<int> NormalForm::axis_order(const std::vector<Operand>& operands, bool last_first) const {
   std::vector<std::vector<int>> chains;
   for (const Operand& o : operands) chains.push_back(axes_in(o));

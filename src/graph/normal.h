@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Normal forms of scalar functions over one iteration space. Inside of Builder.
 //
-// Values are operands: nodes seen through an index map over the iteration axes. A function of a view is the view of a
-// function of the node, so a new node is made over the fewest axes, in an order that its operands give.
+// Values are operands: nodes seen through an index map over the iteration axes. A function of a view is the
+// view of a function of the node, so a new node is made over the fewest axes, in an order that its operands
+// give.
 #pragma once
 #include <algorithm>
 
@@ -33,13 +34,15 @@ class NormalForm {
   // Without copies and with a simplified index; positions become arithmetic on whole iotas.
   Operand resolve(const Operand&);
   Operand to(Type, const Operand&);
-  // A node over the axes that the operands use, as seen from here. `keep`: axes that the node has in any case.
+  // A node over the axes that the operands use, as seen from here. `keep`: axes that the node has in any
+  // case.
   Operand emit(Fn, Type, std::vector<Operand>);
   Operand scalar(const Sym& value, Type type) { return {b_.scalar(value, type), {}}; }
 
   // Axes of the iteration that the indices use, in the order in which the operands name them.
   std::vector<int> axis_order(const std::vector<Operand>&, bool last_first = false) const;
-  // The value as an expression of axes and atoms. Float values only if they are integers by construction; nullopt else.
+  // The value as an expression of axes and atoms. Float values only if they are integers by construction;
+  // nullopt else.
   std::optional<Sym> expression(const Operand&, Atoms&) const;
   void collect_atoms(const Operand&, Atoms&) const;
   void sort(std::vector<Operand>&) const;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Integer values: expressions of axes, sizes and atoms in the normal form of Sym, with comparisons decided by ranges.
+// Integer values: expressions of axes, sizes and atoms in the normal form of Sym, with comparisons decided by
+// ranges.
 #include <cmath>
 #include <stdexcept>
 
@@ -36,7 +37,8 @@ std::optional<Sym> integer_behind(const Sym& e) {
   if (e.op() == SymOp::ToReal) return e.args()[0];
   if (e.op() == SymOp::Real) {
     const double v = e.real();
-    return std::nearbyint(v) == v && std::abs(v) < 9e15 ? std::optional(Sym(static_cast<long>(v))) : std::nullopt;
+    return std::nearbyint(v) == v && std::abs(v) < 9e15 ? std::optional(Sym(static_cast<long>(v)))
+                                                        : std::nullopt;
   }
   if (e.op() != SymOp::Add && e.op() != SymOp::Mul) return std::nullopt;
   std::vector<Sym> parts;
@@ -60,12 +62,14 @@ std::optional<std::int64_t> small_power(const Node& exponent) {
 
 }  // namespace
 
-// Arithmetic is unfolded into expressions up to a size; a larger value is an atom. A loop that squares its variable must
-// not become a tree of exponential size.
+// Arithmetic is unfolded into expressions up to a size; a larger value is an atom. A loop that squares its
+// variable must not become a tree of exponential size.
 bool NormalForm::unfolds(const Node& n, NodeId id) const {
   constexpr int kLargest = 256;
-  if (n.op != Op::Map || n.type == Type::Bool || b_.map_size_[static_cast<std::size_t>(id)] > kLargest) return false;
-  return integer_op(n.fn) || n.fn == Fn::ToFloat || (n.fn == Fn::Pow && small_power(b_.node(n.operands[1].node)));
+  if (n.op != Op::Map || n.type == Type::Bool || b_.map_size_[static_cast<std::size_t>(id)] > kLargest)
+    return false;
+  return integer_op(n.fn) || n.fn == Fn::ToFloat ||
+         (n.fn == Fn::Pow && small_power(b_.node(n.operands[1].node)));
 }
 
 std::optional<Sym> NormalForm::expression(const Operand& o, Atoms& atoms) const {
@@ -85,7 +89,8 @@ std::optional<Sym> NormalForm::unfolded(const Operand& o, Atoms& atoms) const {
     }
     const auto op = integer_op(n.fn);
     const bool unfolds = op && (n.type == Type::Int || n.fn == Fn::Add || n.fn == Fn::Mul);
-    const auto power = n.type == Type::Int && n.fn == Fn::Pow ? small_power(b_.node(n.operands[1].node)) : std::nullopt;
+    const auto power =
+        n.type == Type::Int && n.fn == Fn::Pow ? small_power(b_.node(n.operands[1].node)) : std::nullopt;
     if (unfolds || power) {
       std::vector<Sym> parts;
       for (const Operand& p : operands_of(o)) {
@@ -103,7 +108,8 @@ std::optional<Sym> NormalForm::unfolded(const Operand& o, Atoms& atoms) const {
   return Sym::datum(static_cast<int>(it - atoms.list.begin()));
 }
 
-// Atoms are numbered by structure, so that an expression does not depend on the order in which it was written.
+// Atoms are numbered by structure, so that an expression does not depend on the order in which it was
+// written.
 void NormalForm::collect_atoms(const Operand& o, Atoms& atoms) const {
   const Node& n = node(o);
   if (n.op == Op::Scalar || n.op == Op::Iota || n.type == Type::Bool) return;
@@ -116,7 +122,8 @@ void NormalForm::collect_atoms(const Operand& o, Atoms& atoms) const {
   }
 }
 
-// Int arithmetic and comparisons, and Float comparisons of integers; nullopt for what is not an integer expression.
+// Int arithmetic and comparisons, and Float comparisons of integers; nullopt for what is not an integer
+// expression.
 std::optional<Operand> NormalForm::integer_map(Fn fn, const std::vector<Operand>& operands) {
   const auto arithmetic = integer_op(fn), comparison = comparison_op(fn);
   const auto power = fn == Fn::Pow ? small_power(node(operands[1])) : std::nullopt;
@@ -130,7 +137,9 @@ std::optional<Operand> NormalForm::integer_map(Fn fn, const std::vector<Operand>
     parts.push_back(*part);
   }
   if (comparison) return comparison_of(make_sym(*comparison, parts), atoms);
-  if (power) return value_of(make_sym(SymOp::Mul, std::vector<Sym>(static_cast<std::size_t>(*power), parts[0])), atoms);
+  if (power)
+    return value_of(make_sym(SymOp::Mul, std::vector<Sym>(static_cast<std::size_t>(*power), parts[0])),
+                    atoms);
   return value_of(make_sym(*arithmetic, parts), atoms);
 }
 
@@ -183,7 +192,8 @@ Operand NormalForm::term_value(const Sym& e, const Atoms& atoms) {
         }
         const Operand base = term_value(args[k], atoms);
         parts.push_back(next - k == 1 ? base
-                                      : emit(Fn::Pow, Type::Int, {base, scalar(Sym(static_cast<long>(next - k)), Type::Int)}));
+                                      : emit(Fn::Pow, Type::Int,
+                                             {base, scalar(Sym(static_cast<long>(next - k)), Type::Int)}));
       }
       if (!constant.is_integer(1)) parts.push_back(scalar(constant, Type::Int));
       return parts.size() == 1 ? parts[0] : emit(Fn::Mul, Type::Int, parts);
@@ -196,10 +206,12 @@ Operand NormalForm::term_value(const Sym& e, const Atoms& atoms) {
     case SymOp::Min: {
       Operand out = term_value(e.args()[0], atoms);
       for (std::size_t k = 1; k < e.args().size(); ++k)
-        out = emit(e.op() == SymOp::Max ? Fn::Max : Fn::Min, Type::Int, {out, term_value(e.args()[k], atoms)});
+        out =
+            emit(e.op() == SymOp::Max ? Fn::Max : Fn::Min, Type::Int, {out, term_value(e.args()[k], atoms)});
       return out;
     }
-    default: throw std::logic_error("an index expression has no integer operation of its kind: " + to_string(e));
+    default:
+      throw std::logic_error("an index expression has no integer operation of its kind: " + to_string(e));
   }
 }
 

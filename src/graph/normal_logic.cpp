@@ -44,9 +44,12 @@ Operand NormalForm::logic(Fn fn, const std::vector<Operand>& operands) {
   }
   const bool absorbing = fn == Fn::Or;
   for (const Operand& o : parts)  // c & !c; nested logic is left alone, its negation is as large as itself
-    if (!is_fn(o, Fn::And) && !is_fn(o, Fn::Or) && std::find(parts.begin(), parts.end(), negate(o)) != parts.end()) return scalar(Sym::boolean(absorbing), Type::Bool);
+    if (!is_fn(o, Fn::And) && !is_fn(o, Fn::Or) &&
+        std::find(parts.begin(), parts.end(), negate(o)) != parts.end())
+      return scalar(Sym::boolean(absorbing), Type::Bool);
   const Sym constant = make_sym(fn == Fn::And ? SymOp::And : SymOp::Or, host);
-  if (constant.op() == SymOp::Boolean && (constant.integer() != 0) == absorbing) return scalar(constant, Type::Bool);
+  if (constant.op() == SymOp::Boolean && (constant.integer() != 0) == absorbing)
+    return scalar(constant, Type::Bool);
   if (constant.op() != SymOp::Boolean || parts.empty()) parts.push_back(scalar(constant, Type::Bool));
   return parts.size() == 1 ? parts[0] : emit(fn, Type::Bool, parts);
 }

@@ -57,7 +57,14 @@ std::optional<Sym> fold_binary(Fn fn, const std::vector<Sym>& v) {
 
 bool takes_floats(Fn fn) {
   switch (fn) {
-    case Fn::Exp: case Fn::Log: case Fn::Log1p: case Fn::Expm1: case Fn::Sin: case Fn::Cos: case Fn::Tanh: case Fn::Erf:
+    case Fn::Exp:
+    case Fn::Log:
+    case Fn::Log1p:
+    case Fn::Expm1:
+    case Fn::Sin:
+    case Fn::Cos:
+    case Fn::Tanh:
+    case Fn::Erf:
     case Fn::Sigmoid: return true;
     default: return false;
   }
@@ -65,7 +72,14 @@ bool takes_floats(Fn fn) {
 
 Type result_type(Fn fn, Type common) {
   switch (fn) {
-    case Fn::Lt: case Fn::Le: case Fn::Eq: case Fn::Ne: case Fn::And: case Fn::Or: case Fn::Not: case Fn::IsNan:
+    case Fn::Lt:
+    case Fn::Le:
+    case Fn::Eq:
+    case Fn::Ne:
+    case Fn::And:
+    case Fn::Or:
+    case Fn::Not:
+    case Fn::IsNan:
     case Fn::IsInf: return Type::Bool;
     default: return common;
   }
@@ -73,8 +87,8 @@ Type result_type(Fn fn, Type common) {
 
 void need_operands(Fn fn, std::size_t count) {
   const bool any = fn == Fn::Add || fn == Fn::Mul || fn == Fn::And || fn == Fn::Or;
-  const bool binary = fn == Fn::Pow || fn == Fn::Max || fn == Fn::Min || fn == Fn::FloorDiv || fn == Fn::Mod ||
-                      fn == Fn::Lt || fn == Fn::Le || fn == Fn::Eq || fn == Fn::Ne;
+  const bool binary = fn == Fn::Pow || fn == Fn::Max || fn == Fn::Min || fn == Fn::FloorDiv ||
+                      fn == Fn::Mod || fn == Fn::Lt || fn == Fn::Le || fn == Fn::Eq || fn == Fn::Ne;
   if (any ? count == 0 : count != (fn == Fn::Where ? 3u : binary ? 2u : 1u))
     throw std::logic_error(std::string("map: wrong number of operands for ") + name_of(fn));
 }
@@ -129,14 +143,16 @@ Operand NormalForm::to(Type type, const Operand& o) {
     const Operand inner = rest.size() == 1 ? rest[0] : emit(Fn::Mul, Type::Int, rest);
     return product({to(Type::Float, parts[0]), to(Type::Float, inner)});
   }
-  if (is_fn(o, Fn::ToInt) && b_.node(n.operands[0].node).type == Type::Bool) return to(type, operands_of(o)[0]);
+  if (is_fn(o, Fn::ToInt) && b_.node(n.operands[0].node).type == Type::Bool)
+    return to(type, operands_of(o)[0]);
   return emit(Fn::ToFloat, type, {o});
 }
 
 Operand NormalForm::unary(Fn fn, const Operand& o) {
   const Type type = node(o).type;
   const bool rounds = fn == Fn::Floor || fn == Fn::Ceil || fn == Fn::Round;
-  if (rounds && (type == Type::Int || is_fn(o, Fn::Floor) || is_fn(o, Fn::Ceil) || is_fn(o, Fn::Round) || is_fn(o, Fn::ToFloat)))
+  if (rounds && (type == Type::Int || is_fn(o, Fn::Floor) || is_fn(o, Fn::Ceil) || is_fn(o, Fn::Round) ||
+                 is_fn(o, Fn::ToFloat)))
     return o;
   if ((fn == Fn::IsNan || fn == Fn::IsInf) && (type != Type::Float || is_fn(o, Fn::ToFloat)))
     return scalar(Sym::boolean(false), Type::Bool);
@@ -148,7 +164,8 @@ Operand NormalForm::unary(Fn fn, const Operand& o) {
       const Sym size(std::abs(p.scalar.real()));
       p.scalar = Sym(1.0);
       const Operand inner = collected(std::move(p));
-      return product({scalar(size, Type::Float), is_fn(inner, Fn::Abs) ? inner : emit(Fn::Abs, Type::Float, {inner})});
+      return product(
+          {scalar(size, Type::Float), is_fn(inner, Fn::Abs) ? inner : emit(Fn::Abs, Type::Float, {inner})});
     }
   }
   return emit(fn, result_type(fn, type), {o});
@@ -183,7 +200,10 @@ Operand NormalForm::apply(Fn fn, std::vector<Operand> operands) {
     case Fn::ToFloat: return to(Type::Float, operands[0]);
     case Fn::ToInt: return to(Type::Int, operands[0]);
     case Fn::ToBool: return to(Type::Bool, operands[0]);
-    case Fn::Lt: case Fn::Le: case Fn::Eq: case Fn::Ne: return compare_values(fn, operands[0], operands[1]);
+    case Fn::Lt:
+    case Fn::Le:
+    case Fn::Eq:
+    case Fn::Ne: return compare_values(fn, operands[0], operands[1]);
     case Fn::Not: return negate(to(Type::Bool, operands[0]));
     case Fn::And:
     case Fn::Or:

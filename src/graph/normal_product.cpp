@@ -34,7 +34,8 @@ void NormalForm::expand_product(const Operand& o, const Sym& exponent, Product& 
     const std::vector<Operand> parts = operands_of(o);
     const Sym inner = *scalar_value(parts[1]);
     // (x^2)^0.5 is |x|
-    const bool merges = is_whole(exponent) || (inner.is_constant() && exponent.is_constant() && !is_whole(inner));
+    const bool merges =
+        is_whole(exponent) || (inner.is_constant() && exponent.is_constant() && !is_whole(inner));
     if (merges) expand_product(parts[0], inner * exponent, out);
     else put(out.factors, o, exponent);
   } else if (is_fn(o, Fn::Add) && is_whole(exponent)) {

@@ -88,8 +88,8 @@ bool NormalForm::depends_on(const Operand& o, const std::vector<NodeId>& targets
   return false;
 }
 
-// where(c, x, -inf) + y is where(c, x + y, -inf), whether the mask was selected or added. A term that knows the mask, as
-// the maximum of the masked scores does, stays outside: x - max(x) keeps its shape.
+// where(c, x, -inf) + y is where(c, x + y, -inf), whether the mask was selected or added. A term that knows
+// the mask, as the maximum of the masked scores does, stays outside: x - max(x) keeps its shape.
 Operand NormalForm::masked_sum(const std::vector<Operand>& given) {
   std::vector<Operand> parts = given;
   sort(parts);

@@ -83,7 +83,9 @@ class ExpressionText {
     return {(minus ? "-" : "") + out, kProduct};
   }
 
-  Part call(const std::string& callee, const Sym& e) const { return {callee + "(" + joined(e, ", ", kSelect) + ")", kAtom}; }
+  Part call(const std::string& callee, const Sym& e) const {
+    return {callee + "(" + joined(e, ", ", kSelect) + ")", kAtom};
+  }
   Part binary(const char* op, const Sym& e, Level level) const {
     return {at(e.args()[0], Level(level + 1)) + op + at(e.args()[1], Level(level + 1)), level};
   }
@@ -134,7 +136,8 @@ std::vector<std::string> axis_letters(const Function& f) {
   for (char c : std::string("ijklmnopqrstuvwxyzabcdefgh")) {
     const std::string letter(1, c);
     auto taken = [&](const auto& p) { return p.name == letter; };
-    if (std::none_of(f.tensors.begin(), f.tensors.end(), taken) && std::none_of(f.scalars.begin(), f.scalars.end(), taken))
+    if (std::none_of(f.tensors.begin(), f.tensors.end(), taken) &&
+        std::none_of(f.scalars.begin(), f.scalars.end(), taken))
       out.push_back(letter);
   }
   return out;
@@ -150,12 +153,14 @@ class FunctionText {
     for (NodeId id = 0; id < f_.graph.size(); ++id) {
       const Node& n = f_.graph[id];
       if (n.op == Op::Scalar) continue;  // shown where it is used
-      out += "  %" + std::to_string(id) + axes(n.shape, 0, "[", "]") + ": " + name_of(n.type) + " = " + right_side(n);
+      out += "  %" + std::to_string(id) + axes(n.shape, 0, "[", "]") + ": " + name_of(n.type) + " = " +
+             right_side(n);
       if (!f_.graph.label(id).empty()) out += "  // " + f_.graph.label(id);
       out += "\n";
     }
     for (const Output& o : f_.outputs)
-      out += "  result" + o.path + axes(o.value.shape, 0, "[", "]") + " = " + operand({o.value.node, o.value.index}) + "\n";
+      out += "  result" + o.path + axes(o.value.shape, 0, "[", "]") + " = " +
+             operand({o.value.node, o.value.index}) + "\n";
     return out;
   }
 
@@ -197,14 +202,16 @@ class FunctionText {
   std::string axes(const Shape& shape, std::size_t from, const char* open, const char* close) const {
     if (shape.empty()) return "";
     std::string out;
-    for (std::size_t k = 0; k < shape.size(); ++k) out += (k ? ", " : "") + letter(from + k) + "<" + host(shape[k]);
+    for (std::size_t k = 0; k < shape.size(); ++k)
+      out += (k ? ", " : "") + letter(from + k) + "<" + host(shape[k]);
     return open + out + close;
   }
 
   std::string operand(const Operand& o, Level least = kSelect, const std::vector<Operand>& data = {}) const {
     if (o.node < 0 || o.node >= f_.graph.size()) return "%?";
     const Node& n = f_.graph[o.node];
-    if (n.op == Op::Scalar) return ExpressionText([&](const Sym& e) { return host_leaf(e); }).at(n.value, least);
+    if (n.op == Op::Scalar)
+      return ExpressionText([&](const Sym& e) { return host_leaf(e); }).at(n.value, least);
     std::string out = "%" + std::to_string(o.node);
     for (std::size_t k = 0; k < o.index.size(); ++k) {
       out += k ? ", " : "[";
@@ -224,7 +231,8 @@ class FunctionText {
 
   std::string map(const Node& n) const {
     switch (n.fn) {
-      case Fn::Add: return n.operands.size() == 1 ? "copy " + list(n.operands, "") : list(n.operands, " + ", kSum);
+      case Fn::Add:
+        return n.operands.size() == 1 ? "copy " + list(n.operands, "") : list(n.operands, " + ", kSum);
       case Fn::Mul: return list(n.operands, " * ", kUnary);
       case Fn::Pow: return list(n.operands, "^", kAtom);
       case Fn::FloorDiv: return list(n.operands, " div ", kUnary);
@@ -249,18 +257,23 @@ class FunctionText {
       case Op::Iota: return letter(0);
       case Op::Map: return map(n);
       case Op::Reduce:
-        return std::string(name_of(n.reduce)) + axes(n.reduced, n.shape.size(), "(", ")") + " " + list(n.operands, ", ");
+        return std::string(name_of(n.reduce)) + axes(n.reduced, n.shape.size(), "(", ")") + " " +
+               list(n.operands, ", ");
       case Op::Gather: return n.operands.empty() ? "?" : operand(n.operands[0], kSelect, n.operands);
-      case Op::Scan: return "running sum over " + letter(static_cast<std::size_t>(n.axis)) + " of " + list(n.operands, ", ");
+      case Op::Scan:
+        return "running sum over " + letter(static_cast<std::size_t>(n.axis)) + " of " +
+               list(n.operands, ", ");
       case Op::Segment: {
         std::string out = "along " + letter(static_cast<std::size_t>(n.axis)) + ":";
         for (std::size_t s = 0; s < n.operands.size(); ++s)
-          out += (s ? " then " : " ") + operand(n.operands[s]) + (s < n.segments.size() ? " for " + host(n.segments[s]) : "");
+          out += (s ? " then " : " ") + operand(n.operands[s]) +
+                 (s < n.segments.size() ? " for " + host(n.segments[s]) : "");
         return out;
       }
       case Op::Sort:
       case Op::Order:
-        return std::string(n.descending ? "descending " : "") + name_of(n.op) + axes(n.reduced, n.shape.size(), "(", ")") + " " + list(n.operands, ", ");
+        return std::string(n.descending ? "descending " : "") + name_of(n.op) +
+               axes(n.reduced, n.shape.size(), "(", ")") + " " + list(n.operands, ", ");
       case Op::Scalar: break;
     }
     return host(n.value);
@@ -278,15 +291,18 @@ std::string to_string(const Sym& e, const std::function<std::string(const Sym&)>
 
 std::string with_names(const Function& f, std::string text) {
   auto replace = [&](const std::string& symbol, const std::string& name) {
-    for (std::size_t at = text.find(symbol); at != std::string::npos; at = text.find(symbol, at + name.size()))
+    for (std::size_t at = text.find(symbol); at != std::string::npos;
+         at = text.find(symbol, at + name.size()))
       text.replace(at, symbol.size(), name);
   };
   for (std::size_t t = 0; t < f.tensors.size(); ++t) {
     const int axes = static_cast<int>(f.tensors[t].shape.size());
     for (int a = 0; a < axes; ++a)
-      replace("size(" + std::to_string(t) + "," + std::to_string(a) + ")", f.tensors[t].name + ".size(" + std::to_string(a - axes) + ")");
+      replace("size(" + std::to_string(t) + "," + std::to_string(a) + ")",
+              f.tensors[t].name + ".size(" + std::to_string(a - axes) + ")");
   }
-  for (std::size_t s = 0; s < f.scalars.size(); ++s) replace("scalar(" + std::to_string(s) + ")", f.scalars[s].name);
+  for (std::size_t s = 0; s < f.scalars.size(); ++s)
+    replace("scalar(" + std::to_string(s) + ")", f.scalars[s].name);
   return text;
 }
 

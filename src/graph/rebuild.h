@@ -20,7 +20,8 @@ class Rebuild {
   Function run(
       std::vector<Output> outputs, const Replacement& replacement = [](NodeId) { return std::nullopt; });
 
-  // The same in two parts, between which nodes may be added: those of the old graph, then a function of some of the new ones.
+  // The same in two parts, between which nodes may be added: those of the old graph, then a function of some
+  // of the new ones.
   void copy(const Replacement& replacement = [](NodeId) { return std::nullopt; });
   Function finish(std::vector<Output> outputs) { return builder_.finish(f_.name, std::move(outputs)); }
 

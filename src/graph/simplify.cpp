@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// make_sym: the simplifying constructor of every operation that is not arithmetic, and the table that leads to all of them.
+// make_sym: the simplifying constructor of every operation that is not arithmetic, and the table that leads
+// to all of them.
 #include "graph/simplify.h"
 
 #include <algorithm>
@@ -56,7 +57,9 @@ bool is_nonnegative(const Sym& e) {
 namespace simplify {
 namespace {
 
-bool is_infinity(const Sym& e, int sign) { return e.op() == SymOp::Real && std::isinf(e.real()) && e.real() * sign > 0; }
+bool is_infinity(const Sym& e, int sign) {
+  return e.op() == SymOp::Real && std::isinf(e.real()) && e.real() * sign > 0;
+}
 
 Sym to_condition(const Sym& e) {
   if (e.type() == SymType::Boolean) return e;
@@ -72,8 +75,8 @@ bool holds_for(SymOp op, auto a, auto b) {
   }
 }
 
-// lhs - rhs with its terms on the side where they are positive; a lone constant stands on the right of = and alone on its
-// side of <=.
+// lhs - rhs with its terms on the side where they are positive; a lone constant stands on the right of = and
+// alone on its side of <=.
 Sym balanced(SymOp op, Terms difference) {
   std::int64_t offset = 0;
   if (auto it = difference.find({}); it != difference.end()) {

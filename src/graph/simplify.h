@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inside of Sym: its node, terms of sums, and the constructors that simplify. For the files sym.cpp and simplify*.cpp only.
+// Inside of Sym: its node, terms of sums, and the constructors that simplify. For the files sym.cpp and
+// simplify*.cpp only.
 #pragma once
 #include <map>
 

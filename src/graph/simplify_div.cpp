@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Floor division and remainder of integer polynomials: what holds whatever the values, given that divisors are not zero.
+// Floor division and remainder of integer polynomials: what holds whatever the values, given that divisors
+// are not zero.
 #include <algorithm>
 
 #include "graph/simplify.h"
@@ -96,7 +97,8 @@ Sym integer_quotient(const Sym& given_a, const Sym& given_b) {
   const Sym a = to_integer(given_a), b = to_integer(given_b);
   if (b.is_integer(0)) return raw(SymOp::FloorDiv, SymType::Integer, {a, b});  // fails when evaluated
   if (b.is_integer(1) || a.is_integer(0)) return a;
-  if (a.is_constant() && b.is_constant()) return Sym(static_cast<long>(floor_quotient(a.integer(), b.integer())));
+  if (a.is_constant() && b.is_constant())
+    return Sym(static_cast<long>(floor_quotient(a.integer(), b.integer())));
   auto [whole, rest] = divide_exactly(a, b);
   if (rest.empty()) return whole;
   const Term g = content(rest, b);
@@ -117,7 +119,8 @@ Sym integer_remainder(const Sym& given_a, const Sym& given_b) {
   const Sym a = to_integer(given_a), b = to_integer(given_b);
   if (b.is_integer(0)) return raw(SymOp::Mod, SymType::Integer, {a, b});
   if (b.is_integer(1)) return Sym(0);
-  if (a.is_constant() && b.is_constant()) return Sym(static_cast<long>(floor_remainder(a.integer(), b.integer())));
+  if (a.is_constant() && b.is_constant())
+    return Sym(static_cast<long>(floor_remainder(a.integer(), b.integer())));
   Terms rest = divide_exactly(a, b).rest, reduced;
   for (const auto& [factors, coef] : rest) {
     Term t{coef, factors};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Simplification of indices by the ranges of their axes: x div b and x mod b vanish where 0 <= x < b is proven.
-// A proof replaces each size s >= 1 by 1 + s' and asks that every coefficient of the polynomial in s' be >= 0; a quotient
-// of sizes is multiplied out.
+// Simplification of indices by the ranges of their axes: x div b and x mod b vanish where 0 <= x < b is
+// proven. A proof replaces each size s >= 1 by 1 + s' and asks that every coefficient of the polynomial in s'
+// be >= 0; a quotient of sizes is multiplied out.
 #include <algorithm>
 
 #include "graph/simplify.h"
@@ -250,6 +250,8 @@ Sym simplify_index(const Sym& e, const std::vector<Sym>& extents) {
   }
   return out;
 }
-bool proves_nonnegative(const Sym& e, const std::vector<Sym>& extents) { return Ranges(extents).nonnegative(e); }
+bool proves_nonnegative(const Sym& e, const std::vector<Sym>& extents) {
+  return Ranges(extents).nonnegative(e);
+}
 
 }  // namespace flashlight::graph

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Normal form of sums, products and powers: integer expressions are polynomials over atoms, real ones sums of monomials.
+// Normal form of sums, products and powers: integer expressions are polynomials over atoms, real ones sums of
+// monomials.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -38,8 +39,8 @@ bool holds(const Terms& all, const Terms& some) {
 
 Sym product(const Term& t) { return product_of(t.factors, t.coef, SymType::Integer); }
 
-// m * (x mod b) + m * b * (x div b) -> m * x, and m * (x mod b) + m * b * ((x div b) mod a) -> m * (x mod (a*b)):
-// a merge after a split of one axis is the axis itself.
+// m * (x mod b) + m * b * (x div b) -> m * x, and m * (x mod b) + m * b * ((x div b) mod a) -> m * (x mod
+// (a*b)): a merge after a split of one axis is the axis itself.
 bool recombine(Terms& terms) {
   for (const auto& [factors, coef] : terms) {
     for (std::size_t k = 0; k < factors.size(); ++k) {
@@ -52,8 +53,10 @@ bool recombine(Terms& terms) {
       if (!rest.empty() && !high.is_constant() && holds(terms, rest)) {
         const Terms mods{{factors, coef}};
         Terms whole = terms_of(scale * x);
-        for (const auto& [f, c] : mods) accumulate(terms, Factors(f), Number{false, wrapped(0 - static_cast<std::uint64_t>(c.i)), 0});
-        for (const auto& [f, c] : rest) accumulate(terms, Factors(f), Number{false, wrapped(0 - static_cast<std::uint64_t>(c.i)), 0});
+        for (const auto& [f, c] : mods)
+          accumulate(terms, Factors(f), Number{false, wrapped(0 - static_cast<std::uint64_t>(c.i)), 0});
+        for (const auto& [f, c] : rest)
+          accumulate(terms, Factors(f), Number{false, wrapped(0 - static_cast<std::uint64_t>(c.i)), 0});
         for (const auto& [f, c] : whole) accumulate(terms, Factors(f), c);
         return true;
       }
@@ -61,7 +64,8 @@ bool recombine(Terms& terms) {
         for (const Sym& f : other) {
           if (f.op() != SymOp::Mod || f.args()[0] != high) continue;
           const Terms upper = terms_of(scale * b * f);
-          if (upper.size() != 1 || upper.begin()->first != other || upper.begin()->second.i != other_coef.i) continue;
+          if (upper.size() != 1 || upper.begin()->first != other || upper.begin()->second.i != other_coef.i)
+            continue;
           const Terms joined = terms_of(scale * integer_remainder(x, f.args()[1] * b));
           const Factors lower_key = factors, upper_key = other;
           terms.erase(lower_key);
@@ -79,14 +83,14 @@ Sym expand_integer_product(const std::vector<Sym>& args) {
   Terms product{{Factors{}, Number{false, 1, 0}}};
   for (const Sym& a : args) {
     Terms factor = terms_of(a);
-    if (factor.size() > 1 && product.size() * factor.size() > kMostTerms) factor = {{Factors{a}, Number{false, 1, 0}}};
+    if (factor.size() > 1 && product.size() * factor.size() > kMostTerms)
+      factor = {{Factors{a}, Number{false, 1, 0}}};
     Terms next;
     for (const auto& [f, c] : product)
       for (const auto& [g, d] : factor) accumulate(next, merged(f, g), c * d);
     product = std::move(next);
   }
-  while (recombine(product)) {
-  }
+  while (recombine(product)) {}
   return sum_of(product, SymType::Integer);
 }
 
@@ -133,7 +137,8 @@ Sym real_product(const std::vector<Sym>& args) {
 // (b^a)^e == b^(a*e): not for (x^2)^0.5, which is |x|.
 bool powers_merge(const Sym& base, const Sym& inner, const Sym& outer) {
   auto whole = [](const Sym& e) { return e.as_real() && std::nearbyint(*e.as_real()) == *e.as_real(); };
-  return is_nonnegative(base) || whole(outer) || (inner.is_constant() && outer.is_constant() && !whole(inner));
+  return is_nonnegative(base) || whole(outer) ||
+         (inner.is_constant() && outer.is_constant() && !whole(inner));
 }
 
 }  // namespace
@@ -191,9 +196,11 @@ Sym sum_of(const Terms& terms, SymType type) {
 }
 
 std::optional<Term> quotient(const Term& a, const Term& b) {
-  if (b.coef.i == 0 || (b.coef.i == -1 && a.coef.i == INT64_MIN) || a.coef.i % b.coef.i != 0) return std::nullopt;
+  if (b.coef.i == 0 || (b.coef.i == -1 && a.coef.i == INT64_MIN) || a.coef.i % b.coef.i != 0)
+    return std::nullopt;
   Term out{{false, a.coef.i / b.coef.i, 0}, {}};
-  if (!std::includes(a.factors.begin(), a.factors.end(), b.factors.begin(), b.factors.end())) return std::nullopt;
+  if (!std::includes(a.factors.begin(), a.factors.end(), b.factors.begin(), b.factors.end()))
+    return std::nullopt;
   std::set_difference(a.factors.begin(), a.factors.end(), b.factors.begin(), b.factors.end(),
                       std::back_inserter(out.factors));
   return out;
@@ -217,10 +224,10 @@ Sym add(const std::vector<Sym>& given) {
   std::vector<Sym> args = given;
   const SymType type = common_type(args);
   Terms terms;
-  for (const Sym& a : args) add_terms(a, type == SymType::Real ? Number{true, 0, 1.0} : Number{false, 1, 0}, terms);
+  for (const Sym& a : args)
+    add_terms(a, type == SymType::Real ? Number{true, 0, 1.0} : Number{false, 1, 0}, terms);
   if (type == SymType::Integer)
-    while (recombine(terms)) {
-    }
+    while (recombine(terms)) {}
   return sum_of(terms, type);
 }
 

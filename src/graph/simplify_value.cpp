@@ -12,11 +12,12 @@ namespace simplify {
 double host_function(const std::string& callee, const std::vector<double>& args) {
   using Unary = double (*)(double);
   static const std::map<std::string, Unary, std::less<>> unary = {
-      {"exp", std::exp},     {"exp2", std::exp2},   {"expm1", std::expm1}, {"log", std::log},     {"log2", std::log2},
-      {"log10", std::log10}, {"log1p", std::log1p}, {"sin", std::sin},     {"cos", std::cos},     {"tan", std::tan},
-      {"asin", std::asin},   {"acos", std::acos},   {"atan", std::atan},   {"sinh", std::sinh},   {"cosh", std::cosh},
-      {"tanh", std::tanh},   {"erf", std::erf},     {"cbrt", std::cbrt},   {"floor", std::floor}, {"ceil", std::ceil},
-      {"round", std::round}, {"trunc", std::trunc}, {"abs", std::fabs},    {"nearbyint", std::nearbyint},
+      {"exp", std::exp},     {"exp2", std::exp2},     {"expm1", std::expm1}, {"log", std::log},
+      {"log2", std::log2},   {"log10", std::log10},   {"log1p", std::log1p}, {"sin", std::sin},
+      {"cos", std::cos},     {"tan", std::tan},       {"asin", std::asin},   {"acos", std::acos},
+      {"atan", std::atan},   {"sinh", std::sinh},     {"cosh", std::cosh},   {"tanh", std::tanh},
+      {"erf", std::erf},     {"cbrt", std::cbrt},     {"floor", std::floor}, {"ceil", std::ceil},
+      {"round", std::round}, {"trunc", std::trunc},   {"abs", std::fabs},    {"nearbyint", std::nearbyint},
       {"erfc", std::erfc},   {"rint", std::nearbyint}};
   if (auto it = unary.find(callee); it != unary.end() && args.size() == 1) return it->second(args[0]);
   if (callee == "fmod" && args.size() == 2) return std::fmod(args[0], args[1]);
@@ -29,7 +30,8 @@ double host_function(const std::string& callee, const std::vector<double>& args)
   if (callee == "product" && args.size() == 2) return args[0] * args[1];
   if (callee == "quotient" && args.size() == 2) return args[0] / args[1];
   if (callee == "float32" && args.size() == 1) return static_cast<float>(args[0]);
-  throw std::invalid_argument("no host function " + callee + " of " + std::to_string(args.size()) + " arguments");
+  throw std::invalid_argument("no host function " + callee + " of " + std::to_string(args.size()) +
+                              " arguments");
 }
 
 }  // namespace simplify
@@ -80,7 +82,8 @@ struct Evaluation {
   Value division(const Sym& e) const {
     const std::int64_t a = eval(e.args()[0]).i, b = eval(e.args()[1]).i;
     if (b == 0) throw std::domain_error("a size or index is divided by zero");
-    return integer(e.op() == SymOp::FloorDiv ? simplify::floor_quotient(a, b) : simplify::floor_remainder(a, b));
+    return integer(e.op() == SymOp::FloorDiv ? simplify::floor_quotient(a, b)
+                                             : simplify::floor_remainder(a, b));
   }
 
   Value extremum(const Sym& e) const {
@@ -153,8 +156,8 @@ struct Evaluation {
 
 }  // namespace
 
-double evaluate(const Sym& e, const std::function<double(SymbolId)>& value, const std::vector<std::int64_t>& axes,
-                const std::vector<std::int64_t>& data) {
+double evaluate(const Sym& e, const std::function<double(SymbolId)>& value,
+                const std::vector<std::int64_t>& axes, const std::vector<std::int64_t>& data) {
   return Evaluation{value, axes, data}.eval(e).real();
 }
 

@@ -108,7 +108,9 @@ SymOp Sym::op() const { return node_->op; }
 SymType Sym::type() const { return node_->type; }
 const std::vector<Sym>& Sym::args() const { return node_->args; }
 std::int64_t Sym::integer() const { return node_->integer; }
-double Sym::real() const { return node_->op == SymOp::Real ? node_->real : static_cast<double>(node_->integer); }
+double Sym::real() const {
+  return node_->op == SymOp::Real ? node_->real : static_cast<double>(node_->integer);
+}
 SymbolId Sym::symbol_id() const { return node_->id; }
 const std::string& Sym::callee() const { return node_->callee; }
 bool Sym::is_constant() const { return node_->op <= SymOp::Boolean; }
@@ -169,7 +171,8 @@ Sym substitute_axes(const Sym& e, const std::vector<Sym>& axes) {
   return substitute(e, [&](const Sym& leaf) -> std::optional<Sym> {
     if (leaf.op() != SymOp::Axis) return std::nullopt;
     const auto k = static_cast<std::size_t>(leaf.integer());
-    if (k >= axes.size()) throw std::out_of_range("substitute_axes: axis " + std::to_string(k) + " has no expression");
+    if (k >= axes.size())
+      throw std::out_of_range("substitute_axes: axis " + std::to_string(k) + " has no expression");
     return axes[k];
   });
 }

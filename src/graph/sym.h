@@ -15,19 +15,31 @@ namespace flashlight::graph {
 
 // What a Sym is, operation by operation. Axis and Datum appear in index expressions only.
 enum class SymOp : std::uint8_t {
-  Integer,   // int64 constant
-  Real,      // double constant
-  Boolean,   // bool constant
-  Symbol,    // a size or scalar parameter known at launch
-  Axis,      // the k-th iteration axis of the node that holds the index
-  Datum,     // the integer value of the k-th operand of a Gather at this point
-  Add, Mul,  // n-ary, flattened and sorted
-  Div,       // real division
-  FloorDiv, Mod,  // of integers; Mod has the sign of the divisor
-  Min, Max,
-  Pow, Call,      // Call: a host function of <cmath> by name (sqrt, exp, log, ...)
-  Lt, Le, Eq, Ne, And, Or, Not, Select,
-  ToInteger, ToReal,  // C++ conversions (ToInteger truncates)
+  Integer,  // int64 constant
+  Real,     // double constant
+  Boolean,  // bool constant
+  Symbol,   // a size or scalar parameter known at launch
+  Axis,     // the k-th iteration axis of the node that holds the index
+  Datum,    // the integer value of the k-th operand of a Gather at this point
+  Add,
+  Mul,  // n-ary, flattened and sorted
+  Div,  // real division
+  FloorDiv,
+  Mod,  // of integers; Mod has the sign of the divisor
+  Min,
+  Max,
+  Pow,
+  Call,  // Call: a host function of <cmath> by name (sqrt, exp, log, ...)
+  Lt,
+  Le,
+  Eq,
+  Ne,
+  And,
+  Or,
+  Not,
+  Select,
+  ToInteger,
+  ToReal,  // C++ conversions (ToInteger truncates)
 };
 
 enum class SymType : std::uint8_t { Boolean, Integer, Real };
@@ -41,8 +53,9 @@ struct SymbolId {
   auto operator<=>(const SymbolId&) const = default;
 };
 
-// An immutable symbolic expression with value semantics. Every constructor simplifies: sums and products are flattened,
-// folded and sorted by structure (never by name or address), so that equal values usually are equal trees.
+// An immutable symbolic expression with value semantics. Every constructor simplifies: sums and products are
+// flattened, folded and sorted by structure (never by name or address), so that equal values usually are
+// equal trees.
 class Sym {
  public:
   Sym();  // integer 0
@@ -58,9 +71,9 @@ class Sym {
   SymOp op() const;
   SymType type() const;
   const std::vector<Sym>& args() const;
-  std::int64_t integer() const;     // Integer, Boolean; also the k of Axis and Datum
-  double real() const;              // any constant, as double
-  SymbolId symbol_id() const;       // Symbol
+  std::int64_t integer() const;       // Integer, Boolean; also the k of Axis and Datum
+  double real() const;                // any constant, as double
+  SymbolId symbol_id() const;         // Symbol
   const std::string& callee() const;  // Call
 
   bool is_constant() const;
@@ -68,9 +81,9 @@ class Sym {
   std::optional<std::int64_t> as_integer() const;
   std::optional<double> as_real() const;
 
-  bool operator==(const Sym&) const;                  // structural
+  bool operator==(const Sym&) const;                   // structural
   std::strong_ordering operator<=>(const Sym&) const;  // structural, deterministic
-  std::size_t hash() const;  // the same on every platform and run
+  std::size_t hash() const;                            // the same on every platform and run
 
   struct Node;  // simplify.h
 
@@ -81,8 +94,8 @@ class Sym {
 };
 
 // Builds op(args) simplified; `callee` for Call. Types follow C++: mixed integer and real arithmetic is real.
-// Div, sqrt and pow become Mul and Pow; a conversion to real moves to the leaves. Throws std::invalid_argument for a call
-// of an unknown function or a wrong number of arguments.
+// Div, sqrt and pow become Mul and Pow; a conversion to real moves to the leaves. Throws
+// std::invalid_argument for a call of an unknown function or a wrong number of arguments.
 Sym make_sym(SymOp op, std::vector<Sym> args, std::string callee = {});
 
 Sym operator+(const Sym&, const Sym&);
@@ -103,18 +116,19 @@ bool contains(const Sym& e, SymOp op);
 bool depends_on_axis(const Sym& e, int k);
 void collect_symbols(const Sym& e, std::vector<SymbolId>& out);
 
-// Simplifies an index whose axis(k) ranges over [0, extent[k]): div/mod of mixed-radix sums disappear where the ranges prove it.
-// Sizes are taken to be >= 1. Conditions on indices fold where the ranges decide them.
+// Simplifies an index whose axis(k) ranges over [0, extent[k]): div/mod of mixed-radix sums disappear where
+// the ranges prove it. Sizes are taken to be >= 1. Conditions on indices fold where the ranges decide them.
 Sym simplify_index(const Sym& e, const std::vector<Sym>& extents);
 // True if e >= 0 is proven for every index in range.
 bool proves_nonnegative(const Sym& e, const std::vector<Sym>& extents);
 // Splits e into a*axis(k) + rest with `a` and `rest` free of axis(k); nullopt where e is not affine in it.
 std::optional<std::pair<Sym, Sym>> affine_in(const Sym& e, int k);
 
-// Evaluates with every symbol given: integer nodes in int64, real ones in double. Throws std::out_of_range for a missing
-// axis or datum (and lets `value` throw for a missing symbol), std::domain_error for a division by zero.
-double evaluate(const Sym& e, const std::function<double(SymbolId)>& value, const std::vector<std::int64_t>& axes = {},
-                const std::vector<std::int64_t>& data = {});
+// Evaluates with every symbol given: integer nodes in int64, real ones in double. Throws std::out_of_range
+// for a missing axis or datum (and lets `value` throw for a missing symbol), std::domain_error for a division
+// by zero.
+double evaluate(const Sym& e, const std::function<double(SymbolId)>& value,
+                const std::vector<std::int64_t>& axes = {}, const std::vector<std::int64_t>& data = {});
 // Prints with the given names for symbols and axes.
 std::string to_string(const Sym& e, const std::function<std::string(const Sym& leaf)>& name = {});
 

@@ -28,7 +28,8 @@ void Lowering::refuse(std::string id, std::string text, std::string hint, Expr a
 }
 
 Expr Lowering::temporary(Space space, const std::string& name) {
-  const int id = static_cast<int>(program_.plan->leaves.size() + program_.temporaries.size()) + program_.plan->reserved;
+  const int id =
+      static_cast<int>(program_.plan->leaves.size() + program_.temporaries.size()) + program_.plan->reserved;
   program_.temporaries[id] = space;
   alg::LeafInfo info;
   info.streamed = space & kKey;
@@ -61,7 +62,8 @@ void Lowering::lower(const alg::Sweep& sweep, bool last) {
   finish(sweep, last);
 }
 
-// Factors that vary with an output column go to the right operand of a product; the others weigh its left one.
+// Factors that vary with an output column go to the right operand of a product; the others weigh its left
+// one.
 Operand Lowering::split_factors(const alg::Accumulator& a, std::vector<Expr>& left) {
   Operand right;
   right.rows = program_.plan->stream;
@@ -72,14 +74,23 @@ Operand Lowering::split_factors(const alg::Accumulator& a, std::vector<Expr>& le
       left.push_back(factor.power == 1 ? atom : pow(atom, factor.power));
       continue;
     }
-    if (space & kRow) refuse("rank-three", "a streamed sum varies with query, key and output column at once: " + alg::to_string(atom), "write it as a product of a term over (query, key) and a term over (key, column)", atom);
+    if (space & kRow)
+      refuse("rank-three",
+             "a streamed sum varies with query, key and output column at once: " + alg::to_string(atom),
+             "write it as a product of a term over (query, key) and a term over (key, column)", atom);
     const bool repeats = factor.power == 1 || factor.power == 2 || factor.power == 3;
-    if (!atom.is(alg::Op::kLeaf) || !repeats) refuse("unsupported-value", "the values of a contraction are computed by an expression that is not fused yet: " + alg::to_string(atom), "compute the values before the attention", atom);
+    if (!atom.is(alg::Op::kLeaf) || !repeats)
+      refuse("unsupported-value",
+             "the values of a contraction are computed by an expression that is not fused yet: " +
+                 alg::to_string(atom),
+             "compute the values before the attention", atom);
     const fusion::Leaf& leaf = program_.plan->leaves[atom.leaf_id()];
-    right.factors.insert(right.factors.end(), static_cast<std::size_t>(factor.power), {leaf.node, leaf.index});
+    right.factors.insert(right.factors.end(), static_cast<std::size_t>(factor.power),
+                         {leaf.node, leaf.index});
     for (std::size_t l = 0; l < program_.plan->loops.size(); ++l) {
       if (program_.plan->loops[l].role != fusion::Role::Column || !(leaf.loops >> l & 1)) continue;
-      if (right.cols >= 0 && right.cols != static_cast<int>(l)) refuse("rank-three", "the values have two output columns", "flatten them into one axis", atom);
+      if (right.cols >= 0 && right.cols != static_cast<int>(l))
+        refuse("rank-three", "the values have two output columns", "flatten them into one axis", atom);
       right.cols = static_cast<int>(l);
     }
   }
@@ -88,13 +99,16 @@ Operand Lowering::split_factors(const alg::Accumulator& a, std::vector<Expr>& le
 
 // where(guard, u, -inf) may be spelled in the value itself (an extremum's key); the predicate then guards it.
 Expr Lowering::masked_as_spelled(const std::string& name, Expr value, double otherwise) {
-  if (!value.is(alg::Op::kWhere) || !value.arg(2).is_constant(otherwise)) return masked(name, value, {}, otherwise, otherwise);
+  if (!value.is(alg::Op::kWhere) || !value.arg(2).is_constant(otherwise))
+    return masked(name, value, {}, otherwise, otherwise);
   return masked(name, value.arg(1), value.arg(0), otherwise, otherwise);
 }
 
-// where(mask, u, -1e9): a mask of positions and captured values is looked at where it cuts a tile, whatever it fills with.
+// where(mask, u, -1e9): a mask of positions and captured values is looked at where it cuts a tile, whatever
+// it fills with.
 Expr Lowering::masked_or_filled(const std::string& name, Expr value, double otherwise) {
-  if (!value.is(alg::Op::kWhere) || !is_given(program_, value.arg(0))) return masked_as_spelled(name, value, otherwise);
+  if (!value.is(alg::Op::kWhere) || !is_given(program_, value.arg(0)))
+    return masked_as_spelled(name, value, otherwise);
   const Expr mask = value.arg(0), kept = value.arg(1), other = value.arg(2);
   if (other.is(alg::Op::kConstant)) return masked(name, kept, mask, otherwise, other.value());
   if (kept.is(alg::Op::kConstant)) return masked(name, other, alg::not_of(mask), otherwise, kept.value());
@@ -103,7 +117,8 @@ Expr Lowering::masked_or_filled(const std::string& name, Expr value, double othe
 
 Expr Lowering::masked(const std::string& name, Expr value, Expr predicate, double otherwise, double fill) {
   for (const Masked& m : out_->masked) {
-    if (m.value == value && m.predicate == predicate && m.otherwise == otherwise && m.fill == fill) return m.node;
+    if (m.value == value && m.predicate == predicate && m.otherwise == otherwise && m.fill == fill)
+      return m.node;
   }
   const Expr node = temporary(kScore, name);
   out_->masked.push_back({node, value, predicate, otherwise, fill});
@@ -113,7 +128,8 @@ Expr Lowering::masked(const std::string& name, Expr value, Expr predicate, doubl
 // States of one name are told apart by a number behind the first.
 Expr Lowering::state(std::string name, StateKind kind, double initial, int columns) {
   auto taken = [&](const std::string& n) {
-    return std::any_of(out_->states.begin(), out_->states.end(), [&](const State& s) { return s.node.info().name == n; });
+    return std::any_of(out_->states.begin(), out_->states.end(),
+                       [&](const State& s) { return s.node.info().name == n; });
   };
   std::string unique = name;
   for (int k = 1; taken(unique); ++k) unique = name + std::to_string(k);
@@ -161,9 +177,12 @@ void Lowering::find_quotients(const alg::Sweep& sweep) {
 }
 
 void Lowering::use_contraction(int leaf_id) {
-  if (program_.temporaries.contains(leaf_id) || program_.plan->leaves[leaf_id].kind != fusion::Leaf::Contraction) return;
+  if (program_.temporaries.contains(leaf_id) ||
+      program_.plan->leaves[leaf_id].kind != fusion::Leaf::Contraction)
+    return;
   const int index = contraction(leaf_id);
-  if (std::find(out_->contractions.begin(), out_->contractions.end(), index) != out_->contractions.end()) return;
+  if (std::find(out_->contractions.begin(), out_->contractions.end(), index) != out_->contractions.end())
+    return;
   out_->contractions.push_back(index);
   out_->steps.push_back({StepKind::Contract, index, -1, {}, {}, {}});
 }
@@ -174,12 +193,13 @@ void Lowering::find_live() {
       out_->live.clear();
       return;
     }
-    if (std::find(out_->live.begin(), out_->live.end(), m.predicate) == out_->live.end()) out_->live.push_back(m.predicate);
+    if (std::find(out_->live.begin(), out_->live.end(), m.predicate) == out_->live.end())
+      out_->live.push_back(m.predicate);
   }
 }
 
-// All that the sweep adds up is weighed by exponentials around one maximum, whose mask fills with a number: e^(fill - maximum)
-// is 0 in float32 where the difference is large enough.
+// All that the sweep adds up is weighed by exponentials around one maximum, whose mask fills with a number:
+// e^(fill - maximum) is 0 in float32 where the difference is large enough.
 void Lowering::find_bet(const alg::Sweep& sweep) {
   constexpr double kLargest = -1000, kUnseen = 110;  // e^-110 is below float32's smallest number
   if (!out_->live.empty() || references_.size() != 1 || !sweep.plain.empty() || !sweep.scans.empty()) return;
@@ -199,7 +219,8 @@ void Lowering::find_bet(const alg::Sweep& sweep) {
     const bool fills = m.fill != m.otherwise;
     if (fills && (m.node != r.masked || !(m.fill <= kLargest))) return;
     if (fills) bet.above = m.fill + kUnseen / least;
-    if (std::find(bet.live.begin(), bet.live.end(), m.predicate) == bet.live.end()) bet.live.push_back(m.predicate);
+    if (std::find(bet.live.begin(), bet.live.end(), m.predicate) == bet.live.end())
+      bet.live.push_back(m.predicate);
   }
   if (bet.above != 0) out_->bet = std::move(bet);
 }
@@ -210,7 +231,8 @@ int Lowering::contraction(int leaf_id) {
     if (all[c].leaf == leaf_id) return static_cast<int>(c);
   }
   const fusion::Leaf& leaf = program_.plan->leaves[leaf_id];
-  const Operand left{leaf.left, program_.plan->row, leaf.feature}, right{leaf.right, program_.plan->stream, leaf.feature};
+  const Operand left{leaf.left, program_.plan->row, leaf.feature},
+      right{leaf.right, program_.plan->stream, leaf.feature};
   const int l = operand(left), r = operand(right);
   all.push_back({leaf_id, l, r});
   return static_cast<int>(all.size()) - 1;

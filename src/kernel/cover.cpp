@@ -142,11 +142,13 @@ Cover CoverReader::compare_affine(Fn fn, const Access& x, const Access& y, bool 
   }
   const auto a = integer(x), b = a ? integer(y) : std::nullopt;
   if (!b) return {};
-  return order ? ordered(fn, *a - *b, negated) : leaf((fn == Fn::Eq) != negated ? Cover::Zero : Cover::NotZero, *a - *b);
+  return order ? ordered(fn, *a - *b, negated)
+               : leaf((fn == Fn::Eq) != negated ? Cover::Zero : Cover::NotZero, *a - *b);
 }
 
 // |f| <= g where f <= g and -f <= g; g <= |f| where g <= f or g <= -f.
-Cover CoverReader::compare_magnitude(Fn fn, const Access& inside, const Access& other, bool left, bool negated) {
+Cover CoverReader::compare_magnitude(Fn fn, const Access& inside, const Access& other, bool left,
+                                     bool negated) {
   const auto f = integer(inside), g = f ? integer(other) : std::nullopt;
   if (!g) return {};
   std::vector<Cover> args;
@@ -203,8 +205,8 @@ bool is_undecided(const Cover& cover) {
 void absorb(std::vector<Cover>& args) {
   const auto implied = [&](const Cover& cover) {
     return cover.kind == Cover::And && std::any_of(args.begin(), args.end(), [&](const Cover& other) {
-      return std::find(cover.args.begin(), cover.args.end(), other) != cover.args.end();
-    });
+             return std::find(cover.args.begin(), cover.args.end(), other) != cover.args.end();
+           });
   };
   std::vector<Cover> kept;
   for (const Cover& cover : args) {
@@ -246,14 +248,16 @@ SweepCovers covers_of(const Program& program, const Sweep& sweep, bool bets) {
   for (const Masked& m : sweep.masked)
     result.masked.push_back(m.predicate ? reader.of(m.predicate, false) : CoverReader::constant(true));
   result.data = std::move(reader.data);
-  if (live.size() == 1 && live[0] && is_undecided(result.live) && is_given(program, live[0])) result.elements = live[0];
+  if (live.size() == 1 && live[0] && is_undecided(result.live) && is_given(program, live[0]))
+    result.elements = live[0];
   return result;
 }
 
 bool is_interval(const Cover& cover) {
   if (cover.kind == Cover::And) return std::all_of(cover.args.begin(), cover.args.end(), is_interval);
   // A condition on the row alone drops all keys or none, which no loop bound says.
-  return cover.kind == Cover::Constant || ((cover.kind == Cover::AtMostZero || cover.kind == Cover::Zero) && cover.b != 0);
+  return cover.kind == Cover::Constant ||
+         ((cover.kind == Cover::AtMostZero || cover.kind == Cover::Zero) && cover.b != 0);
 }
 
 bool has_intervals(const Cover& cover) {
@@ -282,15 +286,18 @@ namespace {
 
 bool reads_keys(const CoverData& data, const Interval& x) {
   if (x.kind == Interval::Key) return !data.keys[x.index].uniform;
-  return std::any_of(x.args.begin(), x.args.end(), [&](const Interval& arg) { return reads_keys(data, arg); }) ||
-         std::any_of(x.conditions.begin(), x.conditions.end(), [&](const Cover& c) { return kernel::reads_keys(data, c); });
+  return std::any_of(x.args.begin(), x.args.end(),
+                     [&](const Interval& arg) { return reads_keys(data, arg); }) ||
+         std::any_of(x.conditions.begin(), x.conditions.end(),
+                     [&](const Cover& c) { return kernel::reads_keys(data, c); });
 }
 
 }  // namespace
 
 bool reads_keys(const CoverData& data, const Cover& cover) {
   return reads_keys(data, cover.left) || reads_keys(data, cover.right) ||
-         std::any_of(cover.args.begin(), cover.args.end(), [&](const Cover& arg) { return reads_keys(data, arg); });
+         std::any_of(cover.args.begin(), cover.args.end(),
+                     [&](const Cover& arg) { return reads_keys(data, arg); });
 }
 
 }  // namespace flashlight::kernel

@@ -8,8 +8,8 @@ namespace flashlight::kernel {
 
 struct Cover;
 
-// sum of factor * value, and form: of rows alone or of keys alone. Factors are uniform in a tile; the form may hold the
-// loop of the rows. A bool counts as 0 or 1; a float stands alone.
+// sum of factor * value, and form: of rows alone or of keys alone. Factors are uniform in a tile; the form
+// may hold the loop of the rows. A bool counts as 0 or 1; a float stands alone.
 struct PointSum {
   struct Term {
     graph::Sym factor{1};
@@ -26,15 +26,15 @@ struct PointSum {
 // A value over a tile, as what its least and greatest are computed from.
 struct Interval {
   enum Kind : std::uint8_t {
-    Form,       // a * i + b * j + form, `form` uniform
-    Rows,       // CoverData::rows[index]: of it, least and greatest over the tile's rows are taken once for a CTA
-    Key,        // CoverData::keys[index]: looked up at every key
-    Sum,        // of args
-    Times,      // args[0] * form, `form` uniform
-    Product,    // args[0] * args[1]
-    FloorDiv,   // args[0] / form, rounded down
-    Mod,        // args[0] mod form, with the sign of form
-    Least,      // of args
+    Form,   // a * i + b * j + form, `form` uniform
+    Rows,   // CoverData::rows[index]: of it, least and greatest over the tile's rows are taken once for a CTA
+    Key,    // CoverData::keys[index]: looked up at every key
+    Sum,    // of args
+    Times,  // args[0] * form, `form` uniform
+    Product,   // args[0] * args[1]
+    FloorDiv,  // args[0] / form, rounded down
+    Mod,       // args[0] mod form, with the sign of form
+    Least,     // of args
     Greatest,
     Magnitude,  // |args[0]|
     Truth,      // 1 where conditions[0] holds, else 0
@@ -51,23 +51,31 @@ struct Interval {
   bool operator==(const Interval&) const;
 };
 
-// A mask as far as it can be decided for a whole tile of rows [i0, i1] and keys [j0, j1]. The first leaves compare an affine
-// form
+// A mask as far as it can be decided for a whole tile of rows [i0, i1] and keys [j0, j1]. The first leaves
+// compare an affine form
 //   form = a * i + b * j + rest        (rest: uniform in the tile; Datum(k) in it is CoverData::uniform[k])
-// with zero, and loop bounds come from them. Any other comparison is decided by the intervals of its sides, for the tile or,
-// where it reads captured values of keys, for one key after another. What has no interval is Unknown and never proves a tile
-// empty or full. A NaN in a float interval decides nothing.
+// with zero, and loop bounds come from them. Any other comparison is decided by the intervals of its sides,
+// for the tile or, where it reads captured values of keys, for one key after another. What has no interval is
+// Unknown and never proves a tile empty or full. A NaN in a float interval decides nothing.
 struct Cover {
   enum Kind : std::uint8_t {
-    Unknown, AtMostZero, Zero, NotZero, And, Or, Constant,
-    Not,                   // args[0]
-    AtMost, Below, Equal,  // left against right
-    Holds,                 // left != 0
+    Unknown,
+    AtMostZero,
+    Zero,
+    NotZero,
+    And,
+    Or,
+    Constant,
+    Not,  // args[0]
+    AtMost,
+    Below,
+    Equal,  // left against right
+    Holds,  // left != 0
   } kind = Unknown;
   std::vector<Cover> args;
   std::int64_t a = 0, b = 0;
   graph::Sym rest;
-  bool value = false;   // Constant
+  bool value = false;  // Constant
   bool real = false;   // AtMost, Below, Equal: of floats
   Interval left, right;
   bool operator==(const Cover&) const = default;
@@ -85,13 +93,14 @@ struct CoverOf {
   CoverData data;
 };
 
-// The covers of a sweep: where a tile counts at all, and of each masked value the predicate's. They share their data.
+// The covers of a sweep: where a tile counts at all, and of each masked value the predicate's. They share
+// their data.
 struct SweepCovers {
   Cover live;
   std::vector<Cover> masked;  // always true where there is no predicate
   CoverData data;
-  // The predicate that all masked values share, if it does not depend on scores and no interval decides it: it is evaluated
-  // for the elements of a tile before the tile's products are. Else null.
+  // The predicate that all masked values share, if it does not depend on scores and no interval decides it:
+  // it is evaluated for the elements of a tile before the tile's products are. Else null.
   Expr elements;
 };
 

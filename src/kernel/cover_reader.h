@@ -68,7 +68,9 @@ class CoverReader {
   std::optional<Interval> real(const fusion::Access& at);
   std::optional<Interval> real(Expr e);
   bool is_exact(graph::NodeId node) const;
-  bool can_be_looked_up(const fusion::Access& at) { return !dependence_.has_reduction(at.node) && is_exact(at.node); }
+  bool can_be_looked_up(const fusion::Access& at) {
+    return !dependence_.has_reduction(at.node) && is_exact(at.node);
+  }
   Interval captured(std::vector<PointSum>& all, PointSum sum);
   Interval point(const fusion::Access& at, fusion::LoopSet loops);
   bool gather(const fusion::Access& at, const graph::Sym& factor, Parts& parts);
@@ -79,7 +81,7 @@ class CoverReader {
   const fusion::KernelPlan& plan_;
   const graph::Graph& graph_;
   fusion::Dependence dependence_;
-  const fusion::LoopSet both_;  // rows and keys
+  const fusion::LoopSet both_;   // rows and keys
   const fusion::LoopSet inner_;  // heads that share a tile
 };
 

@@ -42,7 +42,8 @@ std::pair<Interval, Interval> sides_of(const Interval& form) {
   Interval left, right;
   (form.a < 0 ? right : left).a = std::abs(form.a);
   (form.b < 0 ? right : left).b = std::abs(form.b);
-  const std::vector<Sym> terms = form.form.op() == SymOp::Add ? form.form.args() : std::vector<Sym>{form.form};
+  const std::vector<Sym> terms =
+      form.form.op() == SymOp::Add ? form.form.args() : std::vector<Sym>{form.form};
   for (const Sym& term : terms) {
     if (is_negative(term)) right.form = right.form - term;
     else left.form = left.form + term;
@@ -200,7 +201,8 @@ std::optional<Interval> CoverReader::interval_of_map(const Access& at) {
   switch (node.fn) {
     case Fn::Mul: return interval_of_product(at);
     case Fn::Pow: return interval_of_power(at);
-    case Fn::ToInt: return graph_[operand(0).node].type == graph::Type::Bool ? interval(operand(0)) : std::nullopt;
+    case Fn::ToInt:
+      return graph_[operand(0).node].type == graph::Type::Bool ? interval(operand(0)) : std::nullopt;
     case Fn::FloorDiv:
     case Fn::Mod: {
       auto x = interval(operand(0));
@@ -263,12 +265,14 @@ std::optional<Interval> CoverReader::interval_of_power(const Access& at) {
   if (!base || n < 1 || n > kMost) return std::nullopt;
   const Interval size = make(Interval::Magnitude, {*base});
   Interval result = n % 2 ? *base : make(Interval::Product, {size, size});
-  for (std::int64_t k = n % 2 ? 1 : 2; k < n; ++k) result = make(Interval::Product, {std::move(result), size});
+  for (std::int64_t k = n % 2 ? 1 : 2; k < n; ++k)
+    result = make(Interval::Product, {std::move(result), size});
   return result;
 }
 
-// A value that is looked up in one place and computed in another must be the same in both: none of its operations rounds, but
-// for sums, which are added up in the same order in both and leave a compiler nothing to contract.
+// A value that is looked up in one place and computed in another must be the same in both: none of its
+// operations rounds, but for sums, which are added up in the same order in both and leave a compiler nothing
+// to contract.
 bool CoverReader::is_exact(graph::NodeId id) const {
   const graph::Node& node = graph_[id];
   if (node.op == Op::Map && node.type == graph::Type::Float) {
@@ -287,7 +291,8 @@ bool CoverReader::is_exact(graph::NodeId id) const {
       default: return false;
     }
   }
-  return std::all_of(node.operands.begin(), node.operands.end(), [&](const graph::Operand& o) { return is_exact(o.node); });
+  return std::all_of(node.operands.begin(), node.operands.end(),
+                     [&](const graph::Operand& o) { return is_exact(o.node); });
 }
 
 std::optional<Interval> CoverReader::real(const Access& at) {
@@ -313,7 +318,8 @@ std::optional<Interval> CoverReader::real(const Access& at) {
     case Fn::Max: return make(Interval::Greatest, std::move(args));
     case Fn::Abs: return make(Interval::Magnitude, std::move(args));
     // One addition rounds to the same wherever it is done, and rounding keeps the order.
-    case Fn::Add: return args.size() == 2 ? std::optional(make(Interval::Sum, std::move(args))) : std::nullopt;
+    case Fn::Add:
+      return args.size() == 2 ? std::optional(make(Interval::Sum, std::move(args))) : std::nullopt;
     default: return std::nullopt;
   }
 }
@@ -357,19 +363,21 @@ bool CoverReader::gather(const Sym& e, const Sym& factor, Parts& parts) {
     return true;
   }
   if (e.op() == SymOp::Add) {
-    return std::all_of(e.args().begin(), e.args().end(), [&](const Sym& arg) { return gather(arg, factor, parts); });
+    return std::all_of(e.args().begin(), e.args().end(),
+                       [&](const Sym& arg) { return gather(arg, factor, parts); });
   }
   auto x = interval(e);
   if (x) parts.mixed.push_back(times(factor, std::move(*x)));
   return x.has_value();
 }
 
-// Rows on one side, keys on the other as far as they go, and nothing subtracted that need not be: ids may be as large as
-// integers are.
+// Rows on one side, keys on the other as far as they go, and nothing subtracted that need not be: ids may be
+// as large as integers are.
 std::pair<Interval, Interval> CoverReader::sides(Parts parts) {
   std::vector<Interval> left, right;
   for (Interval& x : parts.mixed) {
-    if (x.kind == Interval::Times && is_negative(x.form)) right.push_back(times(-x.form, std::move(x.args[0])));
+    if (x.kind == Interval::Times && is_negative(x.form))
+      right.push_back(times(-x.form, std::move(x.args[0])));
     else left.push_back(std::move(x));
   }
   Interval form = *affine(parts.form);
@@ -388,7 +396,8 @@ std::pair<Interval, Interval> CoverReader::sides(Parts parts) {
   }
   auto [over, under] = sides_of(form);
   auto side = [](std::vector<Interval>& terms, Interval&& rest) {
-    if (terms.empty() || rest.a != 0 || rest.b != 0 || !rest.form.is_integer(0)) terms.push_back(std::move(rest));
+    if (terms.empty() || rest.a != 0 || rest.b != 0 || !rest.form.is_integer(0))
+      terms.push_back(std::move(rest));
     return terms.size() == 1 ? std::move(terms[0]) : make(Interval::Sum, std::move(terms));
   };
   return {side(left, std::move(over)), side(right, std::move(under))};

@@ -179,7 +179,9 @@ class Interpretation {
   // ---- covers
 
   std::int64_t row_last() const { return std::min(place_.row0 + place_.rows, rows_) - 1; }
-  TileBox box() const { return {place_.query_of(place_.row0), place_.query_of(row_last()), place_.col0, place_.keys, keys_}; }
+  TileBox box() const {
+    return {place_.query_of(place_.row0), place_.query_of(row_last()), place_.col0, place_.keys, keys_};
+  }
 
   bool is_full(std::size_t index) {
     if (place_.col0 + place_.keys > keys_) return false;
@@ -278,8 +280,10 @@ class Interpretation {
     for (std::size_t k = 0; k < mine.data.size(); ++k) {
       double& x = mine.data[k];
       const double y = theirs.data[k];
-      x = state.kind == StateKind::Max ? greatest(x, y) : state.kind == StateKind::Min ? least(x, y)
-          : state.kind == StateKind::Prod ? x * y : x + y;
+      x = state.kind == StateKind::Max    ? greatest(x, y)
+          : state.kind == StateKind::Min  ? least(x, y)
+          : state.kind == StateKind::Prod ? x * y
+                                          : x + y;
     }
   }
 
@@ -314,7 +318,8 @@ class Interpretation {
           TileValues(state.kind == StateKind::Accumulator ? kOut : kRow, place_.rows, columns, state.initial);
     }
     const TileCover live(covers.live, covers.data, values);
-    TileWalk tiles(covers.live, live, place_.query_of(place_.row0), place_.query_of(row_last()), keys_, place_.keys);
+    TileWalk tiles(covers.live, live, place_.query_of(place_.row0), place_.query_of(row_last()), keys_,
+                   place_.keys);
     std::int64_t all = (keys_ + place_.keys - 1) / place_.keys, next = 0;
     if (parts > 1) {
       if (part > 0) next = std::min(all, tiles.begin_of(part, parts));
@@ -341,7 +346,8 @@ class Interpretation {
   }
 
   void finish(const Sweep& sweep) {
-    for (const Step& step : sweep.finals) variables_[step.target] = step.kind == StepKind::Fold ? fold(step) : row(step.value);
+    for (const Step& step : sweep.finals)
+      variables_[step.target] = step.kind == StepKind::Fold ? fold(step) : row(step.value);
   }
 
   void execute(const Step& step) {
@@ -363,13 +369,19 @@ class Interpretation {
   TileValues fold(const Step& step) {
     const TileValues x = values_.value(step.value, step.index);
     const StateKind kind = step.reduce;
-    const double empty = kind == StateKind::Sum ? 0 : kind == StateKind::Prod ? 1 : kind == StateKind::Max ? -kInf : kInf;
+    const double empty = kind == StateKind::Sum    ? 0
+                         : kind == StateKind::Prod ? 1
+                         : kind == StateKind::Max  ? -kInf
+                                                   : kInf;
     TileValues result(kRow, place_.rows, 1, empty);
     for (std::int64_t i = 0; i < place_.rows; ++i) {
       for (std::int64_t c = 0; c < extents_[step.index]; ++c) {
         double& y = result.at(i, 0);
         const double v = x.at(i, c);
-        y = kind == StateKind::Sum ? y + v : kind == StateKind::Prod ? y * v : kind == StateKind::Max ? greatest(y, v) : least(y, v);
+        y = kind == StateKind::Sum    ? y + v
+            : kind == StateKind::Prod ? y * v
+            : kind == StateKind::Max  ? greatest(y, v)
+                                      : least(y, v);
       }
     }
     return result;
@@ -378,12 +390,17 @@ class Interpretation {
   TileValues reduce(const Step& step) {
     const TileValues x = score(step.value);
     const StateKind kind = step.reduce;
-    TileValues result(kRow, place_.rows, 1, kind == StateKind::Sum ? 0 : kind == StateKind::Max ? -kInf : kInf);
+    TileValues result(kRow, place_.rows, 1,
+                      kind == StateKind::Sum   ? 0
+                      : kind == StateKind::Max ? -kInf
+                                               : kInf);
     for (std::int64_t i = 0; i < place_.rows; ++i) {
       for (std::int64_t j = 0; j < place_.keys; ++j) {
         double& best = result.at(i, 0);
         const double y = x.at(i, j);
-        best = kind == StateKind::Sum ? best + y : kind == StateKind::Max ? greatest(best, y) : least(best, y);
+        best = kind == StateKind::Sum   ? best + y
+               : kind == StateKind::Max ? greatest(best, y)
+                                        : least(best, y);
       }
     }
     return result;
@@ -456,7 +473,7 @@ class Interpretation {
         for (std::size_t a = 0; a < store.axis_loops.size(); ++a) {
           const int loop = store.axis_loops[a];
           const std::int64_t row = place_.row0 + i;
-          const std::int64_t at = loop == plan_.row       ? place_.query_of(row)
+          const std::int64_t at = loop == plan_.row ? place_.query_of(row)
                                   : plan_.packing && loop == plan_.packing->heads
                                       ? place_.loops[loop] * place_.group + row % place_.group
                                   : loop == store.columns ? c

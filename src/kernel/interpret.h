@@ -21,7 +21,7 @@ struct InterpretOptions {
   // full although a predicate is false in it, or skipped although the predicate of some masked value is true.
   bool check_cover = false;
   TileCounts* counts = nullptr;  // if given: added to
-  int runs = 1;                  // of the keys, each swept by itself and then combined, where the program says how
+  int runs = 1;  // of the keys, each swept by itself and then combined, where the program says how
 };
 
 // The function's results, as graph::evaluate gives them. Inputs as for graph::evaluate, whose exceptions it

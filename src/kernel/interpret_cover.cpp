@@ -52,7 +52,8 @@ Cover CoverValues::bound(const Cover& cover) const {
 double CoverValues::at(const PointSum& sum) {
   double total = static_cast<double>(number(sum.form).integer());
   for (const PointSum::Term& term : sum.terms)
-    total += static_cast<double>(number(term.factor).integer()) * points_.compile(term.value).run(loops_.data());
+    total +=
+        static_cast<double>(number(term.factor).integer()) * points_.compile(term.value).run(loops_.data());
   return total;
 }
 
@@ -108,7 +109,8 @@ Span plus(Span x, Span y) { return {x.lo + y.lo, x.hi + y.hi}; }
 Span divided(Span x, double by) { return hull({std::floor(x.lo / by), std::floor(x.hi / by)}); }
 
 Span remainder(Span x, double by) {
-  const double size = std::fabs(by), lo = x.lo - std::floor(x.lo / by) * by, hi = x.hi - std::floor(x.hi / by) * by;
+  const double size = std::fabs(by), lo = x.lo - std::floor(x.lo / by) * by,
+               hi = x.hi - std::floor(x.hi / by) * by;
   if (x.hi - x.lo < size && lo <= hi) return {lo, hi};
   return by > 0 ? Span{0, by - 1} : Span{by + 1, 0};
 }
@@ -211,11 +213,15 @@ Kept decide(const Cover& cover, const Place& at) {
 // ---- a cover
 
 TileCover::TileCover(const Cover& cover, const CoverData& data, CoverValues& values)
-    : values_(values), cover_(values.bound(cover)), intervals_(has_intervals(cover)), by_key_(reads_keys(data, cover)) {}
+    : values_(values),
+      cover_(values.bound(cover)),
+      intervals_(has_intervals(cover)),
+      by_key_(reads_keys(data, cover)) {}
 
 Kept TileCover::kept(const TileBox& tile) const {
   const std::int64_t last = tile.col0 + tile.n - 1, inside = std::min(last, tile.keys - 1);
-  if (!by_key_) return decide(cover_, {values_, tile.row0, tile.row_last, tile.col0, intervals_ ? inside : last});
+  if (!by_key_)
+    return decide(cover_, {values_, tile.row0, tile.row_last, tile.col0, intervals_ ? inside : last});
   Kept result{false, true};
   for (std::int64_t j = tile.col0; j <= inside; ++j) {
     const Kept here = decide(cover_, {values_, tile.row0, tile.row_last, j, j});

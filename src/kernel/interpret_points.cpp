@@ -95,7 +95,8 @@ int Points::compile(const Access& at, PointCode& out, Done& done, int bound) {
       }
       next.reduce = node.reduce;
       next.bound = bound;
-      next.parts.push_back(part(fusion::compose(node.operands[0], iteration), bound + static_cast<int>(node.reduced.size())));
+      next.parts.push_back(
+          part(fusion::compose(node.operands[0], iteration), bound + static_cast<int>(node.reduced.size())));
       break;
     }
     case Op::Segment: {
@@ -143,8 +144,8 @@ double PointCode::reduce(const Instruction& i, const std::int64_t* loops) {
   const std::size_t rank = i.extents.size();
   std::fill(bound, bound + rank, 0);
   const bool some = i.reduce == graph::ReduceKind::Any, all = i.reduce == graph::ReduceKind::All;
-  double result = i.reduce == graph::ReduceKind::Max   ? -std::numeric_limits<double>::infinity()
-                  : i.reduce == graph::ReduceKind::Min ? std::numeric_limits<double>::infinity()
+  double result = i.reduce == graph::ReduceKind::Max           ? -std::numeric_limits<double>::infinity()
+                  : i.reduce == graph::ReduceKind::Min         ? std::numeric_limits<double>::infinity()
                   : i.reduce == graph::ReduceKind::Prod || all ? 1
                                                                : 0;
   for (const std::int64_t extent : i.extents) {

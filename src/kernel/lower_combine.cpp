@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the states of two runs of keys become those of both, by the laws that move them inside a sweep: join the references,
-// move both sides to the joined ones, add. What has no such law leaves the keys in one run.
+// How the states of two runs of keys become those of both, by the laws that move them inside a sweep: join
+// the references, move both sides to the joined ones, add. What has no such law leaves the keys in one run.
 #include <algorithm>
 
 #include "kernel/lowering.h"
@@ -24,7 +24,8 @@ bool counts_keys(const Step& step) {
 std::string Lowering::obstacle_to_runs(const alg::Sweep& sweep) const {
   if (program_.plan->sweeps.size() > 1) return "a later sweep needs what the whole of an earlier one finds";
   if (!sweep.scans.empty()) return "a running sum is carried from key to key";
-  if (std::any_of(out_->steps.begin(), out_->steps.end(), counts_keys)) return "sums are centred by how many keys came before";
+  if (std::any_of(out_->steps.begin(), out_->steps.end(), counts_keys))
+    return "sums are centred by how many keys came before";
   return {};
 }
 
@@ -43,7 +44,8 @@ void Lowering::lower_combine(const alg::Sweep& sweep) {
   Combining c;
   for (const State& state : out_->states) {
     State other = state;
-    other.node = temporary(state.kind == StateKind::Accumulator ? kOut : kRow, "other_" + state.node.info().name);
+    other.node =
+        temporary(state.kind == StateKind::Accumulator ? kOut : kRow, "other_" + state.node.info().name);
     c.theirs[state.node] = other.node;
     c.out.other.push_back(other);
   }
@@ -53,7 +55,8 @@ void Lowering::lower_combine(const alg::Sweep& sweep) {
   for (int group = -1; group < groups; ++group) join_group(sweep, group, c);
   for (std::size_t s = 0; s < out_->states.size(); ++s) {
     if (set.contains(s)) continue;
-    c.out.steps.push_back({StepKind::Join, static_cast<int>(s), static_cast<int>(s + out_->states.size()), {}, {}, {}});
+    c.out.steps.push_back(
+        {StepKind::Join, static_cast<int>(s), static_cast<int>(s + out_->states.size()), {}, {}, {}});
   }
   c.out.steps.insert(c.out.steps.end(), c.later.begin(), c.later.end());
   program_.combine = std::move(c.out);
@@ -78,7 +81,8 @@ std::size_t Lowering::index_of(Expr state) const {
   return out_->states.size();
 }
 
-void Lowering::join_reference(const alg::Sweep& sweep, std::size_t index, Combining& c, std::set<std::size_t>& set) {
+void Lowering::join_reference(const alg::Sweep& sweep, std::size_t index, Combining& c,
+                              std::set<std::size_t>& set) {
   const LoweredReference& r = references_[index];
   const std::string n = index == 0 ? "" : std::to_string(index);
   const Expr theirs = c.theirs.at(r.state);
@@ -96,7 +100,8 @@ void Lowering::join_reference(const alg::Sweep& sweep, std::size_t index, Combin
   const Expr mine = times(s.move ? of_run(c, s.move, false) : Expr(), r.weight);
   const Expr other = times(s.move ? of_run(c, s.move, true) : Expr(), c.theirs.at(r.weight));
   const Expr part = let_row(c, "other_part" + n, other), whole = let_row(c, "joined_weight" + n, mine + part);
-  c.joined[r.joined] = let_row(c, "joined_mean" + n, where(gt(whole, 0.0), r.state + part * (theirs - r.state) / whole, r.state));
+  c.joined[r.joined] = let_row(c, "joined_mean" + n,
+                               where(gt(whole, 0.0), r.state + part * (theirs - r.state) / whole, r.state));
   put(r.state, c.joined.at(r.joined));
   put(r.weight, whole);
 }
@@ -109,7 +114,8 @@ Expr Lowering::delta_of_run(Combining& c, int reference, bool later) {
   const Expr from = later ? c.theirs.at(r.state) : r.state;
   const bool mean = r.kind == ReferenceKind::kRunningMean;
   const Expr away = times(r.scale, (mean ? from : make_finite(from)) - c.joined.at(r.finite));
-  const std::string name = std::string(later ? "other_" : "") + "apart" + (reference ? std::to_string(reference) : "");
+  const std::string name =
+      std::string(later ? "other_" : "") + "apart" + (reference ? std::to_string(reference) : "");
   return c.deltas[{reference, later}] = let_row(c, name, away);
 }
 
@@ -127,18 +133,26 @@ void Lowering::join_group(const alg::Sweep& sweep, int group, Combining& c) {
     for (std::size_t a : members) {
       for (const alg::MoveTerm& term : sweep.accumulators[a].move) {
         if (!is_shift(term)) continue;
-        const Expr factor = shift_factor(sweep.accumulators[a], term, [&](int r) { return delta_of_run(c, r, later); });
+        const Expr factor =
+            shift_factor(sweep.accumulators[a], term, [&](int r) { return delta_of_run(c, r, later); });
         if (!factor) continue;
-        c.out.steps.push_back({StepKind::Shift, static_cast<int>(state_of_[a]) + offset,
-                               static_cast<int>(state_of_[term.source]) + offset, {}, factor, {}});
+        c.out.steps.push_back({StepKind::Shift,
+                               static_cast<int>(state_of_[a]) + offset,
+                               static_cast<int>(state_of_[term.source]) + offset,
+                               {},
+                               factor,
+                               {}});
       }
     }
     for (std::size_t a : members) {
       if (!summand(sweep, a).move) continue;
       const Expr move = of_run(c, summand(sweep, a).move, later);
       auto [known, fresh] = c.moves.try_emplace(move);
-      if (fresh) known->second = let_row(c, "move" + (c.moves.size() > 1 ? std::to_string(c.moves.size() - 1) : std::string()), move);
-      c.out.steps.push_back({StepKind::Scale, static_cast<int>(state_of_[a]) + offset, -1, {}, known->second, {}});
+      if (fresh)
+        known->second = let_row(
+            c, "move" + (c.moves.size() > 1 ? std::to_string(c.moves.size() - 1) : std::string()), move);
+      c.out.steps.push_back(
+          {StepKind::Scale, static_cast<int>(state_of_[a]) + offset, -1, {}, known->second, {}});
     }
   }
 }

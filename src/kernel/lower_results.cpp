@@ -18,7 +18,8 @@ bool depends(Expr e, Expr on) {
 bool is_maximum(Expr e) {
   if (e.is(alg::Op::kMax2)) return is_maximum(e.arg(0)) && is_maximum(e.arg(1));
   if (e.is(alg::Op::kMul))
-    return e.args().size() == 2 && e.arg(0).is(alg::Op::kConstant) && e.arg(0).value() > 0 && is_maximum(e.arg(1));
+    return e.args().size() == 2 && e.arg(0).is(alg::Op::kConstant) && e.arg(0).value() > 0 &&
+           is_maximum(e.arg(1));
   return e.is(alg::Op::kRunningMax) || (e.is(alg::Op::kKnown) && e.arg(0).is(alg::Op::kReduceMax));
 }
 
@@ -31,7 +32,8 @@ std::optional<std::set<int>> Lowering::references_of(const alg::Sweep& sweep, Ex
   std::set<Expr> settled;
   for (std::size_t r = 0; r < sweep.references.size(); ++r) {
     settled.insert(sweep.references[r].node);
-    if (sweep.references[r].kind != alg::ReferenceKind::kRunningMean && depends(fixup, sweep.references[r].node))
+    if (sweep.references[r].kind != alg::ReferenceKind::kRunningMean &&
+        depends(fixup, sweep.references[r].node))
       result.insert(static_cast<int>(r));
   }
   for (const alg::Accumulator& a : sweep.accumulators) {
@@ -46,7 +48,8 @@ std::optional<std::set<int>> Lowering::references_of(const alg::Sweep& sweep, Ex
   for (const alg::Plain& p : sweep.plain) {
     if (!settled.contains(p.node) && depends(fixup, p.node)) return std::nullopt;
   }
-  for (int centre : centring) result.erase(centre);  // the centre of a weighed moment says nothing about its keys
+  for (int centre : centring)
+    result.erase(centre);  // the centre of a weighed moment says nothing about its keys
   result.insert(weighing.begin(), weighing.end());
   if (result.empty()) return std::nullopt;
   return result;
@@ -70,12 +73,14 @@ std::map<Expr, Expr> Lowering::quotients_of(const alg::Sweep& sweep, Expr fixup,
 }
 
 // A product with a sum that has no keys is 0 whatever its other factors, exponentials of the missing maximum
-// above all: it is not looked at where the sum's own reference says that there is none, and else the maximum counts as 0.
-// `with` maps what the fix-up is made of; inner products come before outer ones.
+// above all: it is not looked at where the sum's own reference says that there is none, and else the maximum
+// counts as 0. `with` maps what the fix-up is made of; inner products come before outer ones.
 void Lowering::guard_products(const alg::Sweep& sweep, Expr fixup, std::map<Expr, Expr>& with) {
-  for (Expr power : alg::collect(fixup, {alg::Op::kExp}))  // the largest of several exponents, of which one has no maximum
+  for (Expr power :
+       alg::collect(fixup, {alg::Op::kExp}))  // the largest of several exponents, of which one has no maximum
     for (Expr largest : alg::collect(power, {alg::Op::kMax2}))
-      if (!alg::collect(largest, {alg::Op::kKnown}).empty()) with[largest] = with_finite_maxima(largest, with);
+      if (!alg::collect(largest, {alg::Op::kKnown}).empty())
+        with[largest] = with_finite_maxima(largest, with);
   std::vector<Expr> products = alg::collect(fixup, {alg::Op::kMul});
   std::sort(products.begin(), products.end());
   for (Expr product : products) {
@@ -124,7 +129,8 @@ Expr Lowering::with_finite_maxima(Expr e, std::map<Expr, Expr> with) {
 // Fix-ups over the final states; a row without any key takes the empty value.
 void Lowering::finish(const alg::Sweep& sweep, bool last) {
   const std::size_t results = last ? program_.plan->results.size() : sweep.fixups.size();
-  for (std::size_t t = results; t < sweep.fixups.size(); ++t) fold(program_.plan->folds[t - results], fixup(sweep, t));
+  for (std::size_t t = results; t < sweep.fixups.size(); ++t)
+    fold(program_.plan->folds[t - results], fixup(sweep, t));
   for (std::size_t t = 0; t < results; ++t) {
     const Expr value = fixup(sweep, t);
     if (last) {
@@ -149,8 +155,8 @@ void Lowering::fold(const fusion::Fold& fold, Expr value) {
   knowns_[fold.leaf] = target;
 }
 
-// Rows without keys keep their NaN. But where one segment of the keys has none and another has some, a product with the former's
-// sum is 0 whatever its other factors.
+// Rows without keys keep their NaN. But where one segment of the keys has none and another has some, a
+// product with the former's sum is 0 whatever its other factors.
 Expr Lowering::strict_fixup(const alg::Sweep& sweep, Expr fixup) {
   const auto beside = [&](const alg::Reference& r) -> Expr {  // the largest over all segments
     for (Expr largest : alg::collect(fixup, {alg::Op::kMax2}))
@@ -162,9 +168,11 @@ Expr Lowering::strict_fixup(const alg::Sweep& sweep, Expr fixup) {
     for (const alg::Exponent& e : a.exponents) {
       const Expr largest = e.reference >= 0 ? beside(sweep.references[e.reference]) : Expr();
       if (!largest) continue;
-      const Expr none = alg::all_of({eq(references_[e.reference].state, -kInf), gt(substitute(largest, states_), -kInf)});
+      const Expr none =
+          alg::all_of({eq(references_[e.reference].state, -kInf), gt(substitute(largest, states_), -kInf)});
       for (Expr product : alg::collect(fixup, {alg::Op::kMul}))
-        if (std::find(product.args().begin(), product.args().end(), a.node) != product.args().end()) with[product] = where(none, 0.0, substitute(product, states_));
+        if (std::find(product.args().begin(), product.args().end(), a.node) != product.args().end())
+          with[product] = where(none, 0.0, substitute(product, states_));
     }
   }
   with.insert(states_.begin(), states_.end());
@@ -182,7 +190,8 @@ Expr Lowering::fixup(const alg::Sweep& sweep, std::size_t t) {
   std::vector<Expr> none;
   if (!references) {  // a sum that is divided by and may be 0 has a logarithm, too: -inf
     for (Expr log : alg::collect(sweep.fixups[t], {alg::Op::kLog}))
-      if (with.contains(pow(log.arg(0), -1)) && states_.contains(log.arg(0))) none.push_back(eq(states_.at(log.arg(0)), 0.0));
+      if (with.contains(pow(log.arg(0), -1)) && states_.contains(log.arg(0)))
+        none.push_back(eq(states_.at(log.arg(0)), 0.0));
     return none.empty() ? value : where(alg::all_of(none), known(sweep.empty[t]), value);
   }
   for (int r : *references) none.push_back(eq(references_[r].state, -kInf));
@@ -192,8 +201,8 @@ Expr Lowering::fixup(const alg::Sweep& sweep, std::size_t t) {
 void Lowering::store(int target, Expr value) {
   const graph::TensorView& view = program_.function->outputs[program_.plan->results[target].output].value;
   if (view.type != graph::Type::Float) {
-    refuse("unsupported-value", "a result that is not of a floating type is not stored yet", "return where(x, 1.0, 0.0)",
-           program_.plan->sweeps.back().targets[target]);
+    refuse("unsupported-value", "a result that is not of a floating type is not stored yet",
+           "return where(x, 1.0, 0.0)", program_.plan->sweeps.back().targets[target]);
   }
   const fusion::Result& result = program_.plan->results[target];
   Store store{result.output, result.axis_loops, value, -1};

@@ -14,8 +14,8 @@ namespace {
 
 Expr is_finite(Expr x) { return alg::all_of({gt(x, -kInf), lt(x, kInf)}); }
 
-// exp(a + b) as exp2(c * a + c * b), c = log2(e): what is of the row alone is multiplied once a row. What is compared stays
-// as it is: it may have to equal, to the last bit, what an earlier sweep found.
+// exp(a + b) as exp2(c * a + c * b), c = log2(e): what is of the row alone is multiplied once a row. What is
+// compared stays as it is: it may have to equal, to the last bit, what an earlier sweep found.
 Expr with_exp2(Expr e) {
   if (e.is(alg::Op::kLeaf) || e.args().empty()) return e;
   if (e.is(alg::Op::kEq) || e.is(alg::Op::kGt) || e.is(alg::Op::kGe)) return e;
@@ -42,7 +42,8 @@ bool is_distance(const graph::Graph& g, graph::NodeId id) {
   if (n.op == graph::Op::Iota) return true;
   if (n.op == graph::Op::Scalar) return n.type == graph::Type::Int;
   if (n.op != graph::Op::Map || n.type == graph::Type::Bool || n.fn == graph::Fn::Where) return false;
-  return std::all_of(n.operands.begin(), n.operands.end(), [&](const graph::Operand& o) { return is_distance(g, o.node); });
+  return std::all_of(n.operands.begin(), n.operands.end(),
+                     [&](const graph::Operand& o) { return is_distance(g, o.node); });
 }
 
 // The Point leaf that `e` is, or null.
@@ -59,11 +60,13 @@ bool is_huge_constant(Expr e) {
 
 // Of such a factor's products, the others are slopes and scales.
 bool is_measure(const Program& program, Expr e) {
-  if (const fusion::Leaf* leaf = point_leaf(program, e)) return is_distance(program.function->graph, leaf->node);
+  if (const fusion::Leaf* leaf = point_leaf(program, e))
+    return is_distance(program.function->graph, leaf->node);
   return e.is(alg::Op::kLeaf) || e.is(alg::Op::kTanh) || e.is(alg::Op::kSigmoid);
 }
 
-// Whether the value may be as large as floats are, other than by overflow: masks fill with the smallest float, or add it.
+// Whether the value may be as large as floats are, other than by overflow: masks fill with the smallest
+// float, or add it.
 bool may_be_huge(const Program& program, Expr u) {
   if (u.is_bool() || is_measure(program, u)) return false;
   const std::vector<Expr>& args = u.args();
@@ -181,7 +184,8 @@ void Lowering::lower_maximum(const alg::Reference& reference, const std::string&
   r.scale = u.scale;
   r.rest = u.rest;
   r.guard = known(reference.guard);
-  r.masked = r.guard ? masked("x" + n, u.rest, r.guard, -kInf, -kInf) : masked_or_filled("x" + n, u.rest, -kInf);
+  r.masked =
+      r.guard ? masked("x" + n, u.rest, r.guard, -kInf, -kInf) : masked_or_filled("x" + n, u.rest, -kInf);
   r.state = state("m", StateKind::Max, -kInf, -1);
   const std::size_t index = out_->states.size() - 1;
   const Expr tile = reduce(StateKind::Max, "tile_m" + n, r.masked);
@@ -310,11 +314,13 @@ bool Lowering::weigh(const alg::Accumulator& a, Summand& s, std::vector<Expr>& a
     const LoweredReference& r = references_[e.reference];
     follows(r);
     const Expr c = r.scale ? r.scale * (e.lambda * kLog2E) : arena_.constant(e.lambda * kLog2E);
-    // A mask may fill with the smallest float, whose product with log2(e) is infinite: the difference first, where one may.
+    // A mask may fill with the smallest float, whose product with log2(e) is infinite: the difference first,
+    // where one may.
     const Expr weight = may_be_huge(program_, r.rest) ? alg::call(arena_, kExp2, {c * (r.masked - r.finite)})
                                                       : exp2_of(r.masked, c, r.finite);
     s.weight = times(s.weight, weight);
-    // The difference first: a fused multiply-add of c * m and a rounded c * m' would not give 1 where m is m', tile after tile.
+    // The difference first: a fused multiply-add of c * m and a rounded c * m' would not give 1 where m is
+    // m', tile after tile.
     s.move = times(s.move, alg::call(arena_, kExp2, {c * (r.state - r.finite)}));
   }
   return guarded;
@@ -327,8 +333,8 @@ Expr Lowering::exp2_of(Expr u, Expr c, Expr r) {
   return alg::call(arena_, kExp2, {x - y});
 }
 
-// x - rho. The difference is taken before the scale, where scores are large and close to each other. The reference's masked
-// value serves sums that leave out what it hides.
+// x - rho. The difference is taken before the scale, where scores are large and close to each other. The
+// reference's masked value serves sums that leave out what it hides.
 Expr Lowering::deviation(const alg::Accumulator& a, const alg::CentredPower& power) {
   const Expr x = known(power.x);
   if (power.reference < 0) return power.constant == 0 ? x : x - power.constant;
@@ -351,8 +357,10 @@ Expr Lowering::delta(int reference) {
   return r.delta;
 }
 
-// By what of a lower power's sum this one grows, for what its references move by; null where they do not move.
-Expr Lowering::shift_factor(const alg::Accumulator& a, const alg::MoveTerm& term, const std::function<Expr(int)>& delta) {
+// By what of a lower power's sum this one grows, for what its references move by; null where they do not
+// move.
+Expr Lowering::shift_factor(const alg::Accumulator& a, const alg::MoveTerm& term,
+                            const std::function<Expr(int)>& delta) {
   Expr factor = a.product.arena().constant(term.coefficient);
   for (std::size_t i = 0; i < a.powers.size(); ++i) {
     const int n = term.delta_powers[i];

@@ -36,8 +36,8 @@ class Lowering {
   struct LoweredReference {
     alg::ReferenceKind kind = alg::ReferenceKind::kRunningMax;
     Expr value, state, joined, finite, scale, rest, masked, guard;
-    Expr delta;  // old less new, of u itself; made where it is needed
-    Expr weight; // of a weighted mean: the state that holds the weight so far
+    Expr delta;   // old less new, of u itself; made where it is needed
+    Expr weight;  // of a weighted mean: the state that holds the weight so far
   };
   // An accumulator's summand: weight (row, key) times right operand (key, column), and the factor its sum
   // moves by.
@@ -87,7 +87,8 @@ class Lowering {
   void lower_plain(const alg::Plain& plain);
   static int total_power(const alg::Accumulator& a);
   static bool is_shift(const alg::MoveTerm& term);
-  static Expr shift_factor(const alg::Accumulator& a, const alg::MoveTerm& term, const std::function<Expr(int)>& delta);
+  static Expr shift_factor(const alg::Accumulator& a, const alg::MoveTerm& term,
+                           const std::function<Expr(int)>& delta);
 
   // lower_combine.cpp
   struct Combining;

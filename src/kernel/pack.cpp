@@ -15,7 +15,8 @@ namespace {
 
 class Packing {
  public:
-  Packing(const graph::Function& function, const fusion::KernelPlan& plan) : function_(function), plan_(plan), dependence_(function.graph) {}
+  Packing(const graph::Function& function, const fusion::KernelPlan& plan)
+      : function_(function), plan_(plan), dependence_(function.graph) {}
 
   std::optional<fusion::KernelPlan> run(int reserved) {
     for (std::size_t l = 0; l < plan_.loops.size(); ++l) {
@@ -109,7 +110,8 @@ class Packing {
 
 }  // namespace
 
-std::optional<fusion::KernelPlan> pack_heads(const graph::Function& function, const fusion::KernelPlan& plan, int reserved) {
+std::optional<fusion::KernelPlan> pack_heads(const graph::Function& function, const fusion::KernelPlan& plan,
+                                             int reserved) {
   return Packing(function, plan).run(reserved);
 }
 

@@ -10,8 +10,8 @@ namespace alg = fusion::algebra;
 
 namespace {
 
-// x^-n of a size x that may be 0 is never 0 nor negative. It is infinite where x is 0, as d / 2 of heads of one feature; there is
-// no feature to sum then, and inf * 0 is NaN for every score before as after.
+// x^-n of a size x that may be 0 is never 0 nor negative. It is infinite where x is 0, as d / 2 of heads of
+// one feature; there is no feature to sum then, and inf * 0 is NaN for every score before as after.
 bool is_positive_power(const graph::Sym& value) {
   if (value.op() != graph::SymOp::Pow) return false;
   const auto exponent = value.args()[1].as_real();
@@ -34,7 +34,9 @@ Peeled peel_scale(const Program& program, Expr u) {
   std::vector<Expr> scale, rest;
   for (Expr factor : u.args()) (is_positive_uniform(program, factor) ? scale : rest).push_back(factor);
   if (scale.empty() || rest.empty()) return {{}, u};
-  auto product = [&](const std::vector<Expr>& f) { return f.size() == 1 ? f[0] : u.arena().make(alg::Op::kMul, f); };
+  auto product = [&](const std::vector<Expr>& f) {
+    return f.size() == 1 ? f[0] : u.arena().make(alg::Op::kMul, f);
+  };
   return {product(scale), product(rest)};
 }
 

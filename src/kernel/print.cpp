@@ -147,7 +147,8 @@ class ProgramText {
                                      : "gather";
       }
       case Op::Map: return mapped(node, args);
-      case Op::Reduce: return std::string(graph::name_of(node.reduce)) + "(" + joined(over, ", ") + ": " + args[0] + ")";
+      case Op::Reduce:
+        return std::string(graph::name_of(node.reduce)) + "(" + joined(over, ", ") + ": " + args[0] + ")";
       case Op::Segment: return "cat(" + joined(args, ", ") + ")";
       default: return graph::name_of(node.op);
     }
@@ -202,8 +203,8 @@ class ProgramText {
     return (negative ? "-" : "") + (over.empty() ? "1" : over) + under;
   }
 
-  // Each once; where it grows long, as a name that a line of its own gives it: values share their parts, and written out
-  // they would double with every step.
+  // Each once; where it grows long, as a name that a line of its own gives it: values share their parts, and
+  // written out they would double with every step.
   std::string text(Expr e) {
     constexpr std::size_t kLong = 400;
     if (const auto found = texts_.find(e.id()); found != texts_.end()) return found->second;
@@ -313,7 +314,8 @@ class ProgramText {
     }
     for (const Masked& m : sweep.masked) {
       line("    masked " + text(m.node) + " = " + text(m.value) +
-           (m.predicate ? " where " + text(m.predicate) : "") + " else " + kernel::number(m.predicate ? m.fill : m.otherwise) +
+           (m.predicate ? " where " + text(m.predicate) : "") + " else " +
+           kernel::number(m.predicate ? m.fill : m.otherwise) +
            (m.predicate && m.fill != m.otherwise ? ", past the end " + kernel::number(m.otherwise) : ""));
     }
     for (Expr e : sweep.live) line("    live where " + text(e));
@@ -322,7 +324,9 @@ class ProgramText {
     for (const Step& s : sweep.steps) line("    " + step(sweep, s));
     for (const Step& s : sweep.finals) {
       static const char* const kFolds[] = {"max", "min", "sum", "product"};
-      const std::string over = s.kind == StepKind::Fold ? std::string(kFolds[static_cast<int>(s.reduce)]) + " over " + loops_[s.index] + " of " : "";
+      const std::string over = s.kind == StepKind::Fold ? std::string(kFolds[static_cast<int>(s.reduce)]) +
+                                                              " over " + loops_[s.index] + " of "
+                                                        : "";
       line("    final " + text(s.target) + " = " + over + text(s.value));
     }
   }
@@ -332,20 +336,25 @@ class ProgramText {
     switch (step.kind) {
       case StepKind::Contract: return "contract " + names_.at(program_.contractions[step.index].leaf);
       case StepKind::Reduce:
-        return "let " + text(step.target) + " = " + (step.reduce == StateKind::Max ? "max" : step.reduce == StateKind::Min ? "min" : "sum") +
+        return "let " + text(step.target) + " = " +
+               (step.reduce == StateKind::Max   ? "max"
+                : step.reduce == StateKind::Min ? "min"
+                                                : "sum") +
                " over j of " + text(step.value);
       case StepKind::Scan:
-        return "let " + text(step.target) + " = running sum over j of " + text(step.value) + " from " + state() +
-               (step.operand == 1 ? ", own element left out" : "");
+        return "let " + text(step.target) + " = running sum over j of " + text(step.value) + " from " +
+               state() + (step.operand == 1 ? ", own element left out" : "");
       case StepKind::Fold: return "fold";
       case StepKind::Let: return "let " + text(step.target) + " = " + text(step.value);
       case StepKind::Set: return state() + " = " + text(step.value);
       case StepKind::Scale: return state() + " *= " + inner(step.value);
       case StepKind::Shift:
         return state() + " += " + inner(step.value) + " * " +
-               (step.operand < 0 ? std::string("keys before the tile") : text(sweep.states[step.operand].node));
+               (step.operand < 0 ? std::string("keys before the tile")
+                                 : text(sweep.states[step.operand].node));
       case StepKind::Add:
-        if (sweep.states[step.index].kind == StateKind::Prod) return state() + " *= product over j of " + text(step.value);
+        if (sweep.states[step.index].kind == StateKind::Prod)
+          return state() + " *= product over j of " + text(step.value);
         return state() + " += sum over j of " + text(step.value);
       case StepKind::Product:
         return state() + " += " + inner(step.value) + " x tile" + std::to_string(step.operand);

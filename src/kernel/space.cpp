@@ -20,7 +20,8 @@ Space space_of_loops(const fusion::KernelPlan& plan, unsigned loops) {
 
 Space space_of(const Program& program, Expr e) {
   if (e.is(alg::Op::kLeaf)) {
-    if (auto found = program.temporaries.find(e.leaf_id()); found != program.temporaries.end()) return found->second;
+    if (auto found = program.temporaries.find(e.leaf_id()); found != program.temporaries.end())
+      return found->second;
     return space_of_loops(*program.plan, program.plan->leaves[e.leaf_id()].loops);
   }
   Space space = e.is(alg::Op::kCall) && e.function_id() == kKeysThrough ? kRow : kUniform;

@@ -125,7 +125,8 @@ class Verification {
         const auto found = lives_.find(x);
         if (found == lives_.end()) fail("reads " + x.info().name + ", which is not defined here");
         if (!allowed.contains(found->second)) fail("reads " + x.info().name + ", which does not live here");
-        if (found->second == Lives::Masked && sweep && place_.find("step") != std::string::npos) masked_reads(*sweep, x);
+        if (found->second == Lives::Masked && sweep && place_.find("step") != std::string::npos)
+          masked_reads(*sweep, x);
         return;
       }
       need(in_range(x.leaf_id(), program_.plan->leaves), "reads a leaf that is not in the plan");
@@ -274,7 +275,8 @@ class Verification {
     const bool accumulates = state.kind == StateKind::Accumulator;
     need(accumulates == (state.columns >= 0), "an accumulator, and nothing else, has columns");
     need(!accumulates || loop_is(state.columns, Role::Column), "its columns are no column loop");
-    const bool whole = state.kind == StateKind::Max || state.kind == StateKind::Min || state.kind == StateKind::Value;
+    const bool whole =
+        state.kind == StateKind::Max || state.kind == StateKind::Min || state.kind == StateKind::Value;
     define(state.node, whole ? Lives::Whole : Lives::State, accumulates ? kOut : kRow, "has no temporary");
   }
 
@@ -294,7 +296,9 @@ class Verification {
   }
 
   void bet(const Sweep& sweep) {
-    const auto is_maximum = [&](const State& s) { return s.node == sweep.bet->maximum && s.kind == StateKind::Max; };
+    const auto is_maximum = [&](const State& s) {
+      return s.node == sweep.bet->maximum && s.kind == StateKind::Max;
+    };
     need(std::any_of(sweep.states.begin(), sweep.states.end(), is_maximum), "bets on what is no maximum");
     need(sweep.live.empty(), "bets on tiles beside those it leaves out");
     const std::vector<Expr>& live = sweep.bet->live;
@@ -348,18 +352,18 @@ class Verification {
       case StepKind::Shift:
         need(sums(state_of()), "shifts what is no sum");
         if (step.operand >= 0) {
-          need(in_range(step.operand, sweep.states) && step.operand != step.index, "has no state to shift by");
+          need(in_range(step.operand, sweep.states) && step.operand != step.index,
+               "has no state to shift by");
           need(sweep.states[step.operand].columns == state_of().columns && sums(sweep.states[step.operand]),
                "shifts by a state of another kind");
         } else {
           need(state_of().kind == StateKind::Sum, "shifts an accumulator by the number of keys");
         }
         return value(row, kRow);
-      case StepKind::Scale:
-        need(sums(state_of()), "scales what is no sum");
-        return value(row, kRow);
+      case StepKind::Scale: need(sums(state_of()), "scales what is no sum"); return value(row, kRow);
       case StepKind::Add:
-        need(state_of().kind == StateKind::Sum || state_of().kind == StateKind::Prod, "adds to what is no sum");
+        need(state_of().kind == StateKind::Sum || state_of().kind == StateKind::Prod,
+             "adds to what is no sum");
         value(score, kScore);
         return counts_keys();
       case StepKind::Product:
@@ -388,7 +392,8 @@ class Verification {
     for (int s = 0; s < count; ++s) {
       const State &mine = sweep.states[s], &other = combine.other[s];
       need(mine.kind == other.kind && mine.columns == other.columns, "its states are of other kinds");
-      need(other.node && program_.temporaries.contains(other.node.leaf_id()) && known.insert(other.node).second,
+      need(other.node && program_.temporaries.contains(other.node.leaf_id()) &&
+               known.insert(other.node).second,
            "a state has no temporary");
       all.push_back(&other);
     }
@@ -398,20 +403,24 @@ class Verification {
       const Step& step = combine.steps[s];
       need(step.kind == StepKind::Let || in_range(step.index, all), "has no such state");
       if (step.kind == StepKind::Join) {
-        need(step.index < count && step.operand == step.index + count, "joins what are no states of one kind");
+        need(step.index < count && step.operand == step.index + count,
+             "joins what are no states of one kind");
         need(all[step.index]->kind != StateKind::Value, "joins what only a value could be set to");
         whole[step.index] = true;
         continue;
       }
       for (Expr leaf : alg::collect(step.value, {alg::Op::kLeaf}))
-        need(!program_.temporaries.contains(leaf.leaf_id()) || known.contains(leaf), "reads what is not defined here");
+        need(!program_.temporaries.contains(leaf.leaf_id()) || known.contains(leaf),
+             "reads what is not defined here");
       fits(step.value, kRow);
       switch (step.kind) {
         case StepKind::Let:
-          need(program_.temporaries.contains(step.target.leaf_id()) && known.insert(step.target).second, "defines no temporary");
+          need(program_.temporaries.contains(step.target.leaf_id()) && known.insert(step.target).second,
+               "defines no temporary");
           break;
         case StepKind::Shift:
-          need(in_range(step.operand, all) && (step.operand < count) == (step.index < count), "shifts by the other run's state");
+          need(in_range(step.operand, all) && (step.operand < count) == (step.index < count),
+               "shifts by the other run's state");
           need(sums(*all[step.index]) && sums(*all[step.operand]), "shifts what is no sum");
           break;
         case StepKind::Scale: need(sums(*all[step.index]), "scales what is no sum"); break;
@@ -423,7 +432,8 @@ class Verification {
       }
     }
     place_ = "combine";
-    need(std::find(whole.begin(), whole.end(), false) == whole.end(), "leaves a state with its own run's value");
+    need(std::find(whole.begin(), whole.end(), false) == whole.end(),
+         "leaves a state with its own run's value");
   }
 
   // ---- results

@@ -5,8 +5,8 @@
 
 namespace flashlight::rewrite {
 
-// The function with the match's root replaced, in normal form. Sources and labels are kept; nodes of the replacement have
-// the root's source.
+// The function with the match's root replaced, in normal form. Sources and labels are kept; nodes of the
+// replacement have the root's source.
 graph::Function instantiate(const graph::Function&, const Rule&, const Match&);
 
 }  // namespace flashlight::rewrite

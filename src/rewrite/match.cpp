@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matching modulo associativity and commutativity, by goals: what is left to show, with everything decided so far.
+// Matching modulo associativity and commutativity, by goals: what is left to show, with everything decided so
+// far.
 //
-// Both sides are values over loops: first the axes of the root, then the axes of each reduction that was entered. A loop of
-// the pattern stands for a loop of the function; loops that stand for none are the pack's. A parameter of the pattern may
-// vary with the loops that index it and with the root's axes that the pattern does not name, and with nothing else.
+// Both sides are values over loops: first the axes of the root, then the axes of each reduction that was
+// entered. A loop of the pattern stands for a loop of the function; loops that stand for none are the pack's.
+// A parameter of the pattern may vary with the loops that index it and with the root's axes that the pattern
+// does not name, and with nothing else.
 #include "rewrite/match.h"
 
 #include <algorithm>
@@ -17,7 +19,9 @@ namespace {
 
 constexpr int kMostSteps = 20'000;  // of one search; beyond it the pattern counts as absent
 
-bool is_pack(const Sym& size) { return size.op() == SymOp::Symbol && size.symbol_id().kind == SymbolId::Pack; }
+bool is_pack(const Sym& size) {
+  return size.op() == SymOp::Symbol && size.symbol_id().kind == SymbolId::Pack;
+}
 bool is_commutative(Fn fn) { return fn == Fn::Max || fn == Fn::Min || fn == Fn::Eq || fn == Fn::Ne; }
 
 }  // namespace
@@ -31,7 +35,8 @@ std::optional<Match> Search::at(NodeId root) {
   start.value_size = graph_[root].shape;
   start.pattern_size = out.shape;
   start.loop_of.assign(out.shape.size(), -1);
-  start.goals = {{{{out.node, out.index}}, {{root, graph::identity_index(graph_[root].shape.size())}}, {}, true}};
+  start.goals = {
+      {{{out.node, out.index}}, {{root, graph::identity_index(graph_[root].shape.size())}}, {}, true}};
   std::vector<int> axes;
   for (std::size_t k = 0; k < out.shape.size(); ++k)
     if (!is_pack(out.shape[k]) && !out.shape[k].is_integer(1)) axes.push_back(static_cast<int>(k));
@@ -123,7 +128,8 @@ Goal Search::next_goal(State& s) const {
 }
 
 bool Search::only_open(const State& s, const Goal& g) const {
-  return g.fn && std::all_of(g.pattern.begin(), g.pattern.end(), [&](const Operand& p) { return is_open(s, p); });
+  return g.fn &&
+         std::all_of(g.pattern.begin(), g.pattern.end(), [&](const Operand& p) { return is_open(s, p); });
 }
 
 std::vector<Operand> Search::operands(const graph::Graph& g, const Operand& o) {
@@ -136,7 +142,8 @@ void Search::push_pairs(State& s, const std::vector<Operand>& p, const std::vect
   for (std::size_t k = p.size(); k-- > 0;) s.goals.push_back({{p[k]}, {v[k]}, {}, false});
 }
 
-std::optional<Match> Search::either_order(const State& s, const std::vector<Operand>& p, const std::vector<Operand>& v) {
+std::optional<Match> Search::either_order(const State& s, const std::vector<Operand>& p,
+                                          const std::vector<Operand>& v) {
   for (const auto& order : {v, std::vector<Operand>{v[1], v[0]}}) {
     State trial = s;
     push_pairs(trial, p, order);
@@ -154,7 +161,8 @@ std::optional<Match> Search::enter(const State& s, const Operand& p, const Opera
   do {
     State trial = s;
     std::vector<Sym> inside_p = p.index, inside_v = v.index;
-    const int first_p = static_cast<int>(trial.loop_of.size()), first_v = static_cast<int>(trial.value_size.size());
+    const int first_p = static_cast<int>(trial.loop_of.size()),
+              first_v = static_cast<int>(trial.value_size.size());
     for (std::size_t k = 0; k < order.size(); ++k) {
       inside_p.push_back(Sym::axis(first_p + static_cast<int>(k)));
       inside_v.push_back(Sym::axis(first_v + static_cast<int>(k)));
@@ -167,7 +175,9 @@ std::optional<Match> Search::enter(const State& s, const Operand& p, const Opera
       fits = pair_loops(trial, first_p + static_cast<int>(k), first_v + order[k]);
     if (!fits) continue;
     trial.goals.push_back({{graph::seen_through(pn.operands[0], inside_p)},
-                           {graph::seen_through(vn.operands[0], inside_v)}, {}, false});
+                           {graph::seen_through(vn.operands[0], inside_v)},
+                           {},
+                           false});
     if (auto m = solve(std::move(trial))) return m;
   } while (std::next_permutation(order.begin(), order.end()));
   return std::nullopt;

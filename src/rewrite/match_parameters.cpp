@@ -51,7 +51,9 @@ std::optional<Match> Search::assign_known(State s, Goal g, std::size_t k) {
     for (const Operand& part : known->parts) wanted.push_back({{part}, *g.fn});
   else wanted.push_back(*known);
   for (const Bound& want : wanted) {
-    const auto at = std::find_if(g.value.begin(), g.value.end(), [&](const Operand& v) { return same(whole(want, s), whole({{v}, *g.fn}, s)); });
+    const auto at = std::find_if(g.value.begin(), g.value.end(), [&](const Operand& v) {
+      return same(whole(want, s), whole({{v}, *g.fn}, s));
+    });
     if (at == g.value.end()) return std::nullopt;
     g.value.erase(at);
   }
@@ -59,8 +61,8 @@ std::optional<Match> Search::assign_known(State s, Goal g, std::size_t k) {
   return assign(std::move(s), std::move(g));
 }
 
-// Open parameters share the values that are left: each value goes to the parameter that may vary with the fewest loops
-// and can take it, since what another could take too belongs where it says most.
+// Open parameters share the values that are left: each value goes to the parameter that may vary with the
+// fewest loops and can take it, since what another could take too belongs where it says most.
 std::optional<Match> Search::share_out(const State& s, const Goal& g) {
   std::vector<std::size_t> order(g.pattern.size());
   std::iota(order.begin(), order.end(), 0);
@@ -100,7 +102,8 @@ std::vector<int> Search::allowed_loops(const State& s, const Operand& p) const {
   return out;
 }
 
-// The loops that stand for the axes of a Bound, or nullopt if the pattern reads the parameter otherwise than in place.
+// The loops that stand for the axes of a Bound, or nullopt if the pattern reads the parameter otherwise than
+// in place.
 std::optional<std::vector<int>> Search::axis_loops(const State& s, const Operand& p) const {
   std::vector<int> out = s.match.extra;
   const Shape& shape = pattern_[p.node].shape;

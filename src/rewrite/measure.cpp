@@ -56,7 +56,8 @@ std::set<int> own_axes(const Operand& term, std::size_t own) {
   return out;
 }
 
-// Whether two terms of a sum vary with axes that the other lacks, as those of q_i - k_j do: a value for each pair.
+// Whether two terms of a sum vary with axes that the other lacks, as those of q_i - k_j do: a value for each
+// pair.
 bool pairs(const Graph& g, const Operand& sum, std::size_t own) {
   const Node& n = g[sum.node];
   if (is_map(n, Fn::Pow)) return pairs(g, seen_through(n.operands[0], sum.index), own);
@@ -64,7 +65,8 @@ bool pairs(const Graph& g, const Operand& sum, std::size_t own) {
   for (const Operand& term : n.operands) axes.push_back(own_axes(seen_through(term, sum.index), own));
   for (const auto& a : axes)
     for (const auto& b : axes)
-      if (!std::includes(a.begin(), a.end(), b.begin(), b.end()) && !std::includes(b.begin(), b.end(), a.begin(), a.end()))
+      if (!std::includes(a.begin(), a.end(), b.begin(), b.end()) &&
+          !std::includes(b.begin(), b.end(), a.begin(), a.end()))
         return true;
   return false;
 }
@@ -95,8 +97,7 @@ int measure(Phase phase, const Function& f) {
     case Phase::Stabilise:
       for (NodeId id = 0; id < g.size(); ++id) out += is_map(g[id], Fn::Exp) && !is_stable(g, g[id]);
       return out;
-    case Phase::Distribute:
-      return in_sums(g, undistributed);
+    case Phase::Distribute: return in_sums(g, undistributed);
     case Phase::Hoist:
       return in_sums(g, [](const Graph&, const Node& n, const Operand& o) -> int {
         return !varies(o, n.shape.size(), n.reduced.size());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inside the rewrite stage: the search for a pattern. Its parts stand in match.cpp (goals: what is left to show) and
-// match_parameters.cpp (what the parameters of the pattern stand for).
+// Inside the rewrite stage: the search for a pattern. Its parts stand in match.cpp (goals: what is left to
+// show) and match_parameters.cpp (what the parameters of the pattern stand for).
 #pragma once
 #include "rewrite/match.h"
 
@@ -51,7 +51,8 @@ class Search {
   bool only_open(const State& s, const Goal& g) const;
   static std::vector<Operand> operands(const graph::Graph& g, const Operand& o);
   static void push_pairs(State& s, const std::vector<Operand>& p, const std::vector<Operand>& v);
-  std::optional<Match> either_order(const State& s, const std::vector<Operand>& p, const std::vector<Operand>& v);
+  std::optional<Match> either_order(const State& s, const std::vector<Operand>& p,
+                                    const std::vector<Operand>& v);
   std::optional<Match> enter(const State& s, const Operand& p, const Operand& v);
   bool match_scalar(State& s, const Node& pn, const Node& vn) const;
   std::optional<Sym> translate_index(const State& s, const Sym& e) const;

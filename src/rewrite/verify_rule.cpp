@@ -24,9 +24,10 @@ using graph::SymbolId;
 
 namespace {
 
-constexpr int kSmall = 4;           // every size from 1 to this one, in every combination, without and with leading axes
-constexpr int kMostSmall = 400;     // combinations; of more, an even choice
-constexpr int kLarge = 40;          // random cases of larger sizes
+constexpr int kSmall =
+    4;  // every size from 1 to this one, in every combination, without and with leading axes
+constexpr int kMostSmall = 400;      // combinations; of more, an even choice
+constexpr int kLarge = 40;           // random cases of larger sizes
 constexpr double kTolerance = 1e-9;  // relative to the larger of the two, and of 1
 
 struct Case {
@@ -67,18 +68,21 @@ class Cases {
     std::vector<std::int64_t> leading;
     for (std::int64_t n = k < small_ ? 0 : integer(0, 2); n > 0; --n) leading.push_back(integer(1, 3));
     Case out;
-    for (std::size_t t = 0; t < rule_.pattern.tensors.size(); ++t) out.tensors.push_back(tensor(t, size, leading));
+    for (std::size_t t = 0; t < rule_.pattern.tensors.size(); ++t)
+      out.tensors.push_back(tensor(t, size, leading));
     for (const graph::ScalarParam& s : rule_.pattern.scalars) out.scalars.push_back(scalar(s.type));
     return out;
   }
 
  private:
-  Array tensor(std::size_t t, const std::map<SymbolId, std::int64_t>& size, const std::vector<std::int64_t>& leading) {
+  Array tensor(std::size_t t, const std::map<SymbolId, std::int64_t>& size,
+               const std::vector<std::int64_t>& leading) {
     const graph::TensorParam& p = rule_.pattern.tensors[t];
     Array a;
     if (p.pack) a.shape = leading;
     for (std::size_t k = p.pack ? 1 : 0; k < p.shape.size(); ++k)
-      a.shape.push_back(std::lround(graph::evaluate(p.shape[k], [&](SymbolId id) { return double(size.at(id)); })));
+      a.shape.push_back(
+          std::lround(graph::evaluate(p.shape[k], [&](SymbolId id) { return double(size.at(id)); })));
     std::int64_t count = 1;
     for (std::int64_t n : a.shape) count *= n;
     const bool masks = rule_.masked[t] && integer(0, 2) == 0;
@@ -135,7 +139,8 @@ RuleFault counterexample(const Rule& rule, const Case& c, const std::string& dif
 }
 
 std::optional<RuleFault> compare(const Rule& rule, const Case& c, const Array& a, const Array& b) {
-  if (a.shape != b.shape) return counterexample(rule, c, " one gives " + text_of(a) + ", the other " + text_of(b));
+  if (a.shape != b.shape)
+    return counterexample(rule, c, " one gives " + text_of(a) + ", the other " + text_of(b));
   for (std::size_t k = 0; k < a.data.size(); ++k) {
     if (agree(a.data[k], b.data[k])) continue;
     std::ostringstream out;
@@ -160,7 +165,8 @@ std::optional<RuleFault> run(const Rule& rule) {
     if (auto fault = compare(rule, c, a, b)) return fault;
   }
   if (tried == 0)
-    return RuleFault{"malformed-rule", "no sizes from 1 to 9 and no scalars meet the assumptions of '" + rule.name + "'",
+    return RuleFault{"malformed-rule",
+                     "no sizes from 1 to 9 and no scalars meet the assumptions of '" + rule.name + "'",
                      "relax its assume(..)"};
   return std::nullopt;
 }
@@ -185,11 +191,13 @@ std::optional<RuleFault> structure(const Rule& rule) {
   for (int id = 0; id < p.graph.size(); ++id) {
     const Op op = p.graph[id].op;
     if (op == Op::Gather || op == Op::Scan || op == Op::Segment || is_order(p.graph[id]))
-      return malformed(rule, std::string("the pattern holds a ") + name_of(op), "patterns are made of pointwise ops and reductions");
+      return malformed(rule, std::string("the pattern holds a ") + name_of(op),
+                       "patterns are made of pointwise ops and reductions");
   }
   for (std::size_t t = 0; t < p.tensors.size(); ++t)
     if (!reads(p, static_cast<int>(t)) && reads(rule.replacement, static_cast<int>(t)))
-      return malformed(rule, "the replacement uses " + p.tensors[t].name + ", which the pattern does not bind",
+      return malformed(rule,
+                       "the replacement uses " + p.tensors[t].name + ", which the pattern does not bind",
                        "a pattern uses all of its parameters");
   return std::nullopt;
 }
@@ -205,9 +213,10 @@ std::optional<RuleFault> progress(Rule rule) {
     const Function after = instantiate(rule.pattern, rule, *match);
     if (measure(rule.phase, after) < measure(rule.phase, rule.pattern)) return std::nullopt;
   } catch (const std::logic_error& e) { return malformed(rule, e.what(), "name the size in the pattern"); }
-  return RuleFault{"endless-rule",
-                   "rule '" + rule.name + "' does not make the measure of its phase smaller (" + name_of(rule.phase) + ")",
-                   "turn it around, or put it into another phase"};
+  return RuleFault{
+      "endless-rule",
+      "rule '" + rule.name + "' does not make the measure of its phase smaller (" + name_of(rule.phase) + ")",
+      "turn it around, or put it into another phase"};
 }
 
 }  // namespace

@@ -12,9 +12,10 @@ struct RuleFault {
   std::string hint;
 };
 
-// Checks that the pattern binds all that the replacement needs, that both sides agree in float64 on random tensors (every
-// combination of sizes 1 to 4 and larger ones, up to two leading axes; -inf among the values of `masked` parameters), and
-// that the rule, applied to its own pattern, makes its phase's measure smaller. Deterministic.
+// Checks that the pattern binds all that the replacement needs, that both sides agree in float64 on random
+// tensors (every combination of sizes 1 to 4 and larger ones, up to two leading axes; -inf among the values
+// of `masked` parameters), and that the rule, applied to its own pattern, makes its phase's measure smaller.
+// Deterministic.
 std::optional<RuleFault> verify_rule(const Rule&);
 
 }  // namespace flashlight::rewrite

@@ -6,7 +6,8 @@
 
 namespace flashlight::generated {
 
-// The extent of a tensor that has elements. flashlight::generated::find_borrowed (generated/launch.h) finds it.
+// The extent of a tensor that has elements. flashlight::generated::find_borrowed (generated/launch.h) finds
+// it.
 void borrow(const char* data, const Sizes& sizes, const Sizes& strides, DType dtype);
 void forget_borrowed();
 

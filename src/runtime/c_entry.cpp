@@ -45,8 +45,8 @@ DType dtype_of(const DLDataType& type, const std::string& name) {
         break;
     }
   }
-  refuse(name + " has a DLPack type that is not supported: code " + std::to_string(type.code) + ", " + std::to_string(type.bits) + " bits, " +
-         std::to_string(type.lanes) + " lanes");
+  refuse(name + " has a DLPack type that is not supported: code " + std::to_string(type.code) + ", " +
+         std::to_string(type.bits) + " bits, " + std::to_string(type.lanes) + " lanes");
 }
 
 bool emulated() { return &current_device() == &emulated_device(); }
@@ -58,12 +58,15 @@ void check_device(const DLTensor& tensor, const std::string& name) {
          (emulated() ? "the emulated device, which reads host memory (1)" : "CUDA memory (2 or 13)"));
 }
 
-// The tensor over the caller's memory, which must outlive the call: CUDA memory, or host memory where the device is emulated.
+// The tensor over the caller's memory, which must outlive the call: CUDA memory, or host memory where the
+// device is emulated.
 Tensor from_dlpack(const DLTensor* given, const std::string& name) {
   if (!given) refuse(name + " is null");
   const DLTensor& tensor = *given;
   check_device(tensor, name);
-  if (tensor.ndim < 0 || tensor.ndim > kMaxRank) refuse(name + " has " + std::to_string(tensor.ndim) + " axes; at most " + std::to_string(kMaxRank) + " are supported");
+  if (tensor.ndim < 0 || tensor.ndim > kMaxRank)
+    refuse(name + " has " + std::to_string(tensor.ndim) + " axes; at most " + std::to_string(kMaxRank) +
+           " are supported");
   if (tensor.ndim > 0 && !tensor.shape) refuse(name + " has no shape");
   const DType dtype = dtype_of(tensor.dtype, name);
   Sizes sizes, strides;
@@ -80,7 +83,8 @@ Tensor from_dlpack(const DLTensor* given, const std::string& name) {
   }
   if (elements > 0 && !tensor.data) refuse(name + " has no data");
   char* const data = static_cast<char*>(tensor.data) + tensor.byte_offset;
-  if (elements > 0 && reinterpret_cast<std::uintptr_t>(data) % element_size(dtype) != 0) refuse(name + " is not aligned to its elements");
+  if (elements > 0 && reinterpret_cast<std::uintptr_t>(data) % element_size(dtype) != 0)
+    refuse(name + " is not aligned to its elements");
   if (elements > 0 && emulated()) borrow(data, sizes, strides, dtype);
   return Tensor::wrap(data, sizes, strides, dtype, Device::kCUDA);
 }
@@ -91,7 +95,8 @@ std::string name_of(const CCall& call, std::size_t argument) {
 
 // The argument as a tensor; undefined where an optional one is null.
 Tensor argument(const CCall& call, std::size_t t) {
-  const bool optional = std::find(call.optional.begin(), call.optional.end(), static_cast<int>(t)) != call.optional.end();
+  const bool optional =
+      std::find(call.optional.begin(), call.optional.end(), static_cast<int>(t)) != call.optional.end();
   return optional && !call.in[t] ? Tensor() : from_dlpack(call.in[t], name_of(call, t));
 }
 
@@ -100,7 +105,8 @@ int device_of(const CCall& call) {
   auto check = [&](const DLTensor& tensor, const std::string& name) {
     if (!first) first = &tensor;
     if (tensor.device.device_id == first->device.device_id) return;
-    refuse(name + " is on device " + std::to_string(tensor.device.device_id) + ", others are on device " + std::to_string(first->device.device_id));
+    refuse(name + " is on device " + std::to_string(tensor.device.device_id) + ", others are on device " +
+           std::to_string(first->device.device_id));
   };
   for (std::size_t t = 0; t < call.names.size(); ++t)
     if (call.in[t]) check(*call.in[t], name_of(call, t));
@@ -202,5 +208,7 @@ long long integer_scalar(double value, const char* name) {
 
 }  // namespace flashlight::generated
 
-extern "C" void flashlight_observe_launches(void (*observer)(const char*)) { flashlight::observe_launches(observer); }
+extern "C" void flashlight_observe_launches(void (*observer)(const char*)) {
+  flashlight::observe_launches(observer);
+}
 extern "C" const char* flashlight_last_error() { return flashlight::generated::last_error.c_str(); }

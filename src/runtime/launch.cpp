@@ -14,7 +14,8 @@ namespace flashlight::generated {
 
 namespace {
 
-const char* const kNames[] = {"kFloat16", "kBFloat16", "kFloat32", "kFloat64", "kInt8", "kUInt8", "kInt32", "kInt64", "kBool"};
+const char* const kNames[] = {"kFloat16", "kBFloat16", "kFloat32", "kFloat64", "kInt8",
+                              "kUInt8",   "kInt32",    "kInt64",   "kBool"};
 
 constexpr int kMostColumns = 256;  // of a head dim, in any kernel
 
@@ -52,7 +53,9 @@ Tensor contiguous(void* memory, const Sizes& sizes, DType dtype) {
 
 }  // namespace
 
-void Launch::fail(const std::string& text) const { throw Error((std::string(function_) + ": " + text).c_str()); }
+void Launch::fail(const std::string& text) const {
+  throw Error((std::string(function_) + ": " + text).c_str());
+}
 
 const char* Launch::type_name(DType type) const { return kNames[static_cast<int>(type)]; }
 
@@ -60,22 +63,27 @@ void Launch::check_type(DType type, const char* what, std::initializer_list<DTyp
   std::string list;
   for (DType known : available) {
     if (type == known) return;
-    list += (list.empty() ? "" : known == *(available.end() - 1) ? " or " : ", ") + std::string(type_name(known));
+    list += (list.empty()                      ? ""
+             : known == *(available.end() - 1) ? " or "
+                                               : ", ") +
+            std::string(type_name(known));
   }
-  fail(std::string(what) + " is " + type_name(type) + ", and this file has kernels for " + list + " only; translate with other --dtypes");
+  fail(std::string(what) + " is " + type_name(type) + ", and this file has kernels for " + list +
+       " only; translate with other --dtypes");
 }
 
 void Launch::check_head_dim(const char* what, long long size, int most) const {
   if (size <= most) return;
-  fail(std::string(what) + " is " + std::to_string(size) + ", and this file has kernels for up to " + std::to_string(most) +
+  fail(std::string(what) + " is " + std::to_string(size) + ", and this file has kernels for up to " +
+       std::to_string(most) +
        (most < kMostColumns ? "; translate with larger --head-dims" : ", the most that kernels hold"));
 }
 
 void Launch::aside(const char* name, const Tensor& tensor, std::initializer_list<Axis> axes) {
   if (!tensor.defined()) fail("argument '" + std::string(name) + "' is an undefined tensor");
   if (static_cast<std::size_t>(tensor.dim()) < axes.size())
-    fail("argument '" + std::string(name) + "' has " + std::to_string(tensor.dim()) + " axes where at least " +
-         std::to_string(axes.size()) + " are expected");
+    fail("argument '" + std::string(name) + "' has " + std::to_string(tensor.dim()) +
+         " axes where at least " + std::to_string(axes.size()) + " are expected");
   bound_.push_back({name, tensor, false, axes});
 }
 
@@ -94,8 +102,9 @@ void Launch::tensor(const char* name, const Tensor& tensor, bool pack, std::init
   std::size_t least = axes.size();
   for (auto axis = axes.begin(); pack && axis != axes.end() && axis->may_be_one; ++axis) --least;
   if (pack ? rank < least || rank > axes.size() + kPackAxes : rank != axes.size()) {
-    fail(prefix + "has " + std::to_string(rank) + " axes where " + (pack ? "at least " : "") + std::to_string(least) +
-         (pack ? " and at most " + std::to_string(axes.size() + kPackAxes) : "") + " are expected");
+    fail(prefix + "has " + std::to_string(rank) + " axes where " + (pack ? "at least " : "") +
+         std::to_string(least) + (pack ? " and at most " + std::to_string(axes.size() + kPackAxes) : "") +
+         " are expected");
   }
   bound_.push_back({name, tensor, pack, axes});
 }
@@ -112,19 +121,22 @@ long long Launch::Bound::size(std::size_t axis) const {
 void Launch::bind_pack() {
   for (const Bound& b : bound_) {
     if (!b.pack) continue;
-    const std::size_t rank = static_cast<std::size_t>(b.tensor.dim()), leading = rank - std::min(rank, b.axes.size());
-    if (leading > pack_sizes_.size()) pack_sizes_.insert(pack_sizes_.begin(), leading - pack_sizes_.size(), 1);
+    const std::size_t rank = static_cast<std::size_t>(b.tensor.dim()),
+                      leading = rank - std::min(rank, b.axes.size());
+    if (leading > pack_sizes_.size())
+      pack_sizes_.insert(pack_sizes_.begin(), leading - pack_sizes_.size(), 1);
     for (std::size_t k = 0; k < leading; ++k) {
       std::int64_t& common = pack_sizes_[pack_sizes_.size() - leading + k];
       const std::int64_t mine = b.tensor.size(static_cast<std::int64_t>(k));
       if (common == 1) common = mine;
       if (mine != common && mine != 1) {
-        fail("argument '" + b.name + "' has size " + std::to_string(mine) + " in axis " + std::to_string(k) + ", other arguments have " +
-             std::to_string(common));
+        fail("argument '" + b.name + "' has size " + std::to_string(mine) + " in axis " + std::to_string(k) +
+             ", other arguments have " + std::to_string(common));
       }
     }
   }
-  for (std::size_t k = 0; k < pack_sizes_.size(); ++k) pack_.size[kPackAxes - pack_sizes_.size() + k] = narrow(pack_sizes_[k]);
+  for (std::size_t k = 0; k < pack_sizes_.size(); ++k)
+    pack_.size[kPackAxes - pack_sizes_.size() + k] = narrow(pack_sizes_[k]);
 }
 
 void Launch::bind_size(const Bound& b, std::size_t axis) {
@@ -138,8 +150,8 @@ void Launch::bind_size(const Bound& b, std::size_t axis) {
     expected = common;
   }
   if (mine != expected && !(a.may_be_one && mine == 1)) {
-    fail("argument '" + b.name + "' has size " + std::to_string(mine) + " in axis " + std::to_string(b.position(axis)) +
-         " where " + std::to_string(expected) + " is expected");
+    fail("argument '" + b.name + "' has size " + std::to_string(mine) + " in axis " +
+         std::to_string(b.position(axis)) + " where " + std::to_string(expected) + " is expected");
   }
 }
 
@@ -164,10 +176,12 @@ void Launch::bind() {
 // CTAs write while others still read: what is written has memory of its own.
 void Launch::check_apart() const {
   std::vector<std::pair<std::string, Tensor>> written;
-  for (const Tensor& given : given_) written.emplace_back("result " + std::to_string(written.size() + 1), given);
+  for (const Tensor& given : given_)
+    written.emplace_back("result " + std::to_string(written.size() + 1), given);
   if (workspace_ && workspace_size_ > 0) {
     const auto bytes = static_cast<std::int64_t>(workspace_size_);
-    written.emplace_back("the workspace", Tensor::wrap(workspace_, {bytes}, {1}, DType::kUInt8, Device::kCUDA));
+    written.emplace_back("the workspace",
+                         Tensor::wrap(workspace_, {bytes}, {1}, DType::kUInt8, Device::kCUDA));
   }
   for (auto w = written.begin(); w != written.end(); ++w) {
     for (const Bound& b : bound_)
@@ -192,7 +206,8 @@ void* Launch::reserve(std::size_t bytes) {
     return const_cast<void*>(reserved_.back().raw());
   }
   if (workspace_used_ > workspace_size_) {
-    fail("the workspace has " + std::to_string(workspace_size_) + " bytes, which are not enough; ask for them by the function's _workspace_size");
+    fail("the workspace has " + std::to_string(workspace_size_) +
+         " bytes, which are not enough; ask for them by the function's _workspace_size");
   }
   borrow(workspace_ + at, {static_cast<std::int64_t>(bytes)}, {1}, DType::kUInt8);
   return workspace_ + at;
@@ -234,27 +249,33 @@ Product Launch::product(const Tensor& c, int c_axes, int a, long long a_start, i
     char* const data = static_cast<char*>(const_cast<void*>(t.raw()));
     return ProductTensor{data + start * static_cast<long long>(element_size(t.dtype())), t.dtype()};
   };
-  const auto reserve_for = [](void* launch, std::size_t bytes) { return static_cast<Launch*>(launch)->reserve(bytes); };
+  const auto reserve_for = [](void* launch, std::size_t bytes) {
+    return static_cast<Launch*>(launch)->reserve(bytes);
+  };
   try {
-    return plan_product(std::move(axes), tensor(c, 0), tensor(tensor_of(a), a_start), tensor(tensor_of(b), b_start), c.dtype(), reserve_for, this);
+    return plan_product(std::move(axes), tensor(c, 0), tensor(tensor_of(a), a_start),
+                        tensor(tensor_of(b), b_start), c.dtype(), reserve_for, this);
   } catch (const Error& error) { fail(error.what()); }
 }
 
 void Launch::conditions(std::initializer_list<int> parameters) const {
   for (int p : parameters)
     if (dtype(p) != DType::kBool)
-      fail("argument '" + bound_[p].name + "' is " + type_name(dtype(p)) + " where the function takes kBool; compare it: x != 0");
+      fail("argument '" + bound_[p].name + "' is " + type_name(dtype(p)) +
+           " where the function takes kBool; compare it: x != 0");
 }
 
 void Launch::integers(std::initializer_list<int> parameters) const {
   for (int p : parameters)
     if (category(dtype(p)) == 2)
-      fail("argument '" + bound_[p].name + "' is " + type_name(dtype(p)) + " where the kernel takes integers; convert it: x.to(kInt64)");
+      fail("argument '" + bound_[p].name + "' is " + type_name(dtype(p)) +
+           " where the kernel takes integers; convert it: x.to(kInt64)");
 }
 
 void Launch::check_width(const std::vector<int>& parameters, int constant, DType type) const {
   if (promoted(parameters, constant) != type) return;
-  fail("argument '" + bound_[static_cast<std::size_t>(parameters.front())].name + "' is " + type_name(dtype(parameters.front())) +
+  fail("argument '" + bound_[static_cast<std::size_t>(parameters.front())].name + "' is " +
+       type_name(dtype(parameters.front())) +
        ", a type in which the function's integers may wrap around; convert it: x.to(kInt64)");
 }
 
@@ -265,8 +286,10 @@ float* Launch::scratch(long long floats) {
 }
 
 // The kernel for few queries has tiles of kTileRows rows. It runs where
-//  - those tiles are fewer than the heads that share their keys, each of which would load the keys for itself; or where
-//  - keys are split: there are at most kMostRows queries for each of them, the tiles' CTAs would fill less than half of the
+//  - those tiles are fewer than the heads that share their keys, each of which would load the keys for
+//  itself; or where
+//  - keys are split: there are at most kMostRows queries for each of them, the tiles' CTAs would fill less
+//  than half of the
 //    device, at kCtasPerSm, and each run has kLeastKeys keys.
 // Runs are as many as fill the device.
 int Launch::runs_of(const Few& few, int multiprocessors) const {
@@ -274,10 +297,12 @@ int Launch::runs_of(const Few& few, int multiprocessors) const {
   const int asked = key_runs();
   if (asked == 0 || few.rows <= 0 || few.batch <= 0) return 0;
   if (asked > 0) return few.splits ? asked : 1;
-  const long long tiles = (few.rows + kTileRows - 1) / kTileRows, ctas = tiles * few.batch, room = kCtasPerSm * multiprocessors;
+  const long long tiles = (few.rows + kTileRows - 1) / kTileRows, ctas = tiles * few.batch,
+                  room = kCtasPerSm * multiprocessors;
   long long runs = 1;
   const bool memory = given_.empty() || workspace_;
-  if (few.splits && memory && few.rows <= kMostRows && 2 * ctas <= room) runs = std::clamp(std::min(room / ctas, few.keys / kLeastKeys), 1ll, kMostRuns);
+  if (few.splits && memory && few.rows <= kMostRows && 2 * ctas <= room)
+    runs = std::clamp(std::min(room / ctas, few.keys / kLeastKeys), 1ll, kMostRuns);
   return runs > 1 || tiles < few.heads ? static_cast<int>(runs) : 0;
 }
 
@@ -291,16 +316,18 @@ int Launch::narrow(long long value) const {
   // Kernels add a few of these to positions, in 32 bits: no such sum may wrap around.
   constexpr long long kMost = 1ll << 29;
   if (value > kMost || value < -kMost) {
-    fail("a size or scalar of " + std::to_string(value) + " does not fit the kernel's 32-bit indices; at most " + std::to_string(kMost));
+    fail("a size or scalar of " + std::to_string(value) +
+         " does not fit the kernel's 32-bit indices; at most " + std::to_string(kMost));
   }
   return static_cast<int>(value);
 }
 
 long long Launch::threshold(long long value) const {
-  // Beside it stand two sizes and a constant of a million at most, and against it two positions; all sums fit narrow().
-  // Close to the end of 64 bits the eager program's sums may wrap around.
+  // Beside it stand two sizes and a constant of a million at most, and against it two positions; all sums fit
+  // narrow(). Close to the end of 64 bits the eager program's sums may wrap around.
   constexpr long long kMost = 1ll << 28, kLongest = 1ll << 24, kWraps = 1ll << 62;
-  const bool short_enough = std::all_of(sizes_.begin(), sizes_.end(), [](long long size) { return size <= kLongest; });
+  const bool short_enough =
+      std::all_of(sizes_.begin(), sizes_.end(), [](long long size) { return size <= kLongest; });
   return short_enough && value <= kWraps && value >= -kWraps ? std::clamp(value, -kMost, kMost) : value;
 }
 
@@ -331,8 +358,9 @@ DType Launch::common_dtype(std::initializer_list<int> parameters) const {
   const DType first = dtype(*parameters.begin());
   for (int p : parameters) {
     if (dtype(p) == first) continue;
-    fail("arguments '" + bound_[*parameters.begin()].name + "' and '" + bound_[p].name + "' have different types, " +
-         kNames[static_cast<int>(first)] + " and " + kNames[static_cast<int>(dtype(p))] + "; convert one of them");
+    fail("arguments '" + bound_[*parameters.begin()].name + "' and '" + bound_[p].name +
+         "' have different types, " + kNames[static_cast<int>(first)] + " and " +
+         kNames[static_cast<int>(dtype(p))] + "; convert one of them");
   }
   return first;
 }
@@ -340,7 +368,8 @@ DType Launch::common_dtype(std::initializer_list<int> parameters) const {
 DType Launch::float_result(const std::vector<int>& parameters, int constant) const {
   const DType type = promoted(parameters, constant);
   if (category(type) != 2 || type == DType::kFloat64) {
-    fail(std::string("the result would be ") + type_name(type) + ", which no kernel writes; convert the arguments");
+    fail(std::string("the result would be ") + type_name(type) +
+         ", which no kernel writes; convert the arguments");
   }
   return type;
 }
@@ -353,22 +382,26 @@ DType Launch::operand_dtype(const std::vector<OperandType>& operands) const {
   auto converted = [&](const TypeRule& rule) { return promoted(rule.parameters, rule.constant); };
   auto is_small = [](DType t) { return t == DType::kInt8 || t == DType::kUInt8 || t == DType::kBool; };
   const DType stored = dtype(operands.front().parameter);
-  DType type = converted(operands.front().conversions.empty() ? TypeRule{{operands.front().parameter}} : operands.front().conversions.front());
+  DType type = converted(operands.front().conversions.empty() ? TypeRule{{operands.front().parameter}}
+                                                              : operands.front().conversions.front());
   if (!fixed.empty()) type = dtype(fixed.front());
-  else if (type == DType::kFloat32 && category(stored) == 2 && stored < type) type = stored;  // widening adds nothing
+  else if (type == DType::kFloat32 && category(stored) == 2 && stored < type)
+    type = stored;  // widening adds nothing
   for (const OperandType& o : operands) {
     const DType mine = dtype(o.parameter);
     if (mine == type || (is_small(mine) && !o.conversions.empty())) continue;
-    const bool fits = !o.conversions.empty() && std::all_of(o.conversions.begin(), o.conversions.end(),
-                                                            [&](const TypeRule& rule) { return converted(rule) == type; });
+    const bool fits =
+        !o.conversions.empty() && std::all_of(o.conversions.begin(), o.conversions.end(),
+                                              [&](const TypeRule& rule) { return converted(rule) == type; });
     if (fits) continue;
-    fail("argument '" + bound_[o.parameter].name + "' is " + type_name(mine) + " where the kernel's products are of " + type_name(type) +
-         "; convert it to that type");
+    fail("argument '" + bound_[o.parameter].name + "' is " + type_name(mine) +
+         " where the kernel's products are of " + type_name(type) + "; convert it to that type");
   }
   return type;
 }
 
-void Launch::fill(const Bound& b, int rank, void*& base, int& dtype, long long* pack, long long* stride) const {
+void Launch::fill(const Bound& b, int rank, void*& base, int& dtype, long long* pack,
+                  long long* stride) const {
   base = const_cast<void*>(b.tensor.raw());
   dtype = static_cast<int>(b.tensor.dtype());
   const std::int64_t leading = b.tensor.dim() - static_cast<std::int64_t>(b.axes.size());
@@ -376,11 +409,13 @@ void Launch::fill(const Bound& b, int rank, void*& base, int& dtype, long long* 
     const std::int64_t axis = leading - kPackAxes + k;
     pack[k] = axis >= 0 && b.tensor.size(axis) != 1 ? b.tensor.stride(axis) : 0;
   }
-  for (int k = 0; k < rank; ++k) stride[k] = b.size(static_cast<std::size_t>(k)) != 1 ? b.tensor.stride(leading + k) : 0;
+  for (int k = 0; k < rank; ++k)
+    stride[k] = b.size(static_cast<std::size_t>(k)) != 1 ? b.tensor.stride(leading + k) : 0;
 }
 
 Launch::Stack Launch::stack(int parameter, std::initializer_list<long long> steps) const {
-  constexpr long long kAny = 8, kMost = std::numeric_limits<int>::max();  // a lone matrix: 16 bytes further is nothing
+  constexpr long long kAny = 8,
+                      kMost = std::numeric_limits<int>::max();  // a lone matrix: 16 bytes further is nothing
   const Bound& b = bound_[static_cast<std::size_t>(parameter)];
   const std::int64_t leading = b.tensor.dim() - static_cast<std::int64_t>(b.axes.size());
   long long unit = 0, last = 0;
@@ -409,8 +444,10 @@ Tensor Launch::result(int number, bool pack, std::initializer_list<long long> si
     const std::string name = "result " + std::to_string(number + 1);
     if (static_cast<std::size_t>(number) >= given_.size()) fail("no tensor is given for " + name);
     const Tensor& given = given_[static_cast<std::size_t>(number)];
-    if (!(given.sizes() == all)) fail(name + " has sizes " + text_of(given.sizes()) + " where the function returns " + text_of(all));
-    if (given.dtype() != dtype) fail(name + " is " + type_name(given.dtype()) + " where the function returns " + type_name(dtype));
+    if (!(given.sizes() == all))
+      fail(name + " has sizes " + text_of(given.sizes()) + " where the function returns " + text_of(all));
+    if (given.dtype() != dtype)
+      fail(name + " is " + type_name(given.dtype()) + " where the function returns " + type_name(dtype));
     return given;
   }
   return measuring_ ? contiguous(nullptr, all, dtype) : empty(all, dtype, Device::kCUDA);
@@ -427,7 +464,8 @@ Tensor Launch::merged(const Tensor& tensor, int count, int behind) const {
       continue;
     }
     if (tensor.size(d) != 1 && sizes[first] != 1 && strides[first] != tensor.stride(d) * tensor.size(d)) {
-      fail("a result's axes " + std::to_string(first) + " to " + std::to_string(last) + " must lie in memory as one");
+      fail("a result's axes " + std::to_string(first) + " to " + std::to_string(last) +
+           " must lie in memory as one");
     }
     if (tensor.size(d) != 1) strides.data()[first] = tensor.stride(d);
     sizes.data()[first] *= tensor.size(d);
@@ -435,7 +473,8 @@ Tensor Launch::merged(const Tensor& tensor, int count, int behind) const {
   return Tensor::wrap(const_cast<void*>(tensor.raw()), sizes, strides, tensor.dtype(), tensor.device());
 }
 
-void Launch::fill_result(const Tensor& tensor, bool pack, int rank, void*& base, int& dtype, long long* pack_stride, long long* stride) const {
+void Launch::fill_result(const Tensor& tensor, bool pack, int rank, void*& base, int& dtype,
+                         long long* pack_stride, long long* stride) const {
   base = const_cast<void*>(tensor.raw());
   dtype = static_cast<int>(tensor.dtype());
   const std::int64_t leading = pack ? tensor.dim() - rank : 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Launch::order, Launch::running_sum: what the kernels that take rows as a whole are told. See flashlight/generated/order.h.
+// Launch::order, Launch::running_sum: what the kernels that take rows as a whole are told. See
+// flashlight/generated/order.h.
 #include <algorithm>
 
 #include "flashlight/device/order.h"
@@ -7,8 +8,9 @@
 
 namespace flashlight::generated {
 
-Ordering Launch::rows_of(int source, long long start, const Tensor& values, const Tensor& positions, bool pack,
-                         std::initializer_list<OrderAxis> axes, const OrderAxis& element, int multiprocessors) {
+Ordering Launch::rows_of(int source, long long start, const Tensor& values, const Tensor& positions,
+                         bool pack, std::initializer_list<OrderAxis> axes, const OrderAxis& element,
+                         int multiprocessors) {
   constexpr int kCtasPerSm = 4;
   const auto data = [](const Tensor& t) { return t.defined() ? const_cast<void*>(t.raw()) : nullptr; };
   const auto type = [](const Tensor& t) { return t.defined() ? static_cast<int>(t.dtype()) : 0; };
@@ -31,7 +33,8 @@ Ordering Launch::rows_of(int source, long long start, const Tensor& values, cons
                    step(positions, k)});
   all.insert(all.end(), axes.begin(), axes.end());
   std::erase_if(all, [](const OrderAxis& axis) { return axis.size == 1; });
-  if (all.size() > Ordering::kMostAxes) fail("rows to be ordered or summed are told apart by more than 12 axes");
+  if (all.size() > Ordering::kMostAxes)
+    fail("rows to be ordered or summed are told apart by more than 12 axes");
   std::copy(all.begin(), all.end(), p.axis);
   p.axes = static_cast<int>(all.size());
   for (const OrderAxis& axis : all) p.rows *= axis.size;
@@ -56,8 +59,9 @@ Ordering Launch::order(int source, long long start, const Tensor& values, const 
   return p;
 }
 
-RunningSum Launch::running_sum(int source, long long start, const Tensor& sums, bool pack, std::initializer_list<OrderAxis> axes,
-                               const OrderAxis& element, int multiprocessors) {
+RunningSum Launch::running_sum(int source, long long start, const Tensor& sums, bool pack,
+                               std::initializer_list<OrderAxis> axes, const OrderAxis& element,
+                               int multiprocessors) {
   RunningSum p{rows_of(source, start, sums, Tensor{}, pack, axes, element, multiprocessors)};
   p.integers = !is_floating(sums.dtype());
   if (element.size == 0) p.rows.ctas = 0;

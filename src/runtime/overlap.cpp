@@ -20,8 +20,8 @@ bool is_empty(const Tensor& x) {
   return std::any_of(sizes.begin(), sizes.end(), [](Int size) { return size == 0; });
 }
 
-// Whether sum(stride * z) lies in [low, high] for some 0 <= z <= most, one z a stride: by the largest stride first, of which
-// few multiples are near enough for the others to reach.
+// Whether sum(stride * z) lies in [low, high] for some 0 <= z <= most, one z a stride: by the largest stride
+// first, of which few multiples are near enough for the others to reach.
 class Steps {
  public:
   void add(Int stride, Int most) {
@@ -46,7 +46,8 @@ class Steps {
     if (unit_[k] == 0) return true;  // nothing is left to add, and 0 lies within
     if (high / unit_[k] * unit_[k] < low) return false;
     const auto [stride, most] = steps_[k];
-    const Int first = std::max<Int>(0, (low - reach_[k + 1] + stride - 1) / stride), last = std::min(most, high / stride);
+    const Int first = std::max<Int>(0, (low - reach_[k + 1] + stride - 1) / stride),
+              last = std::min(most, high / stride);
     for (Int z = first; z <= last; ++z)
       if (search(k + 1, low - z * stride, high - z * stride)) return true;
     return false;
@@ -79,7 +80,8 @@ bool overlaps_itself(const Tensor& tensor) {
 bool share_memory(const Tensor& x, const Tensor& y) {
   if (is_empty(x) || is_empty(y)) return false;
   // From the first byte of y's element to that of x's: what their bases are apart, and a step an axis.
-  Int apart = static_cast<Int>(reinterpret_cast<std::uintptr_t>(x.raw()) - reinterpret_cast<std::uintptr_t>(y.raw()));
+  Int apart =
+      static_cast<Int>(reinterpret_cast<std::uintptr_t>(x.raw()) - reinterpret_cast<std::uintptr_t>(y.raw()));
   Steps steps;
   for (const auto& [tensor, sign] : {std::pair(&x, 1), std::pair(&y, -1)}) {
     const auto bytes = static_cast<Int>(element_size(tensor->dtype()));
@@ -89,7 +91,8 @@ bool share_memory(const Tensor& x, const Tensor& y) {
       steps.add(std::abs(step), most);
     }
   }
-  return steps.reach(1 - static_cast<Int>(element_size(x.dtype())) - apart, static_cast<Int>(element_size(y.dtype())) - 1 - apart);
+  return steps.reach(1 - static_cast<Int>(element_size(x.dtype())) - apart,
+                     static_cast<Int>(element_size(y.dtype())) - 1 - apart);
 }
 
 }  // namespace flashlight::generated

@@ -9,11 +9,12 @@ namespace flashlight::target {
 
 namespace {
 
-// The smallest devices of the family (sm_86, sm_89, sm_120) and those of compute capability 8.0 and 9.0 offer a CTA this much.
+// The smallest devices of the family (sm_86, sm_89, sm_120) and those of compute capability 8.0 and 9.0 offer
+// a CTA this much.
 constexpr int kSharedLimits[] = {99 * 1024, 163 * 1024};
-// 255 registers, or a thread's share of them where a CTA has more than 256 threads, less what addresses, operand fragments and
-// loop state take, fitted to what ptxas says of all samples: no spills at these bounds. A float product holds its operands in
-// two parts, and the sums of a step beside the accumulator.
+// 255 registers, or a thread's share of them where a CTA has more than 256 threads, less what addresses,
+// operand fragments and loop state take, fitted to what ptxas says of all samples: no spills at these bounds.
+// A float product holds its operands in two parts, and the sums of a step beside the accumulator.
 int value_limit(const Demand& d, const TileShape& s) {
   constexpr int kRegisters = 65536;
   const int operands = static_cast<int>(d.row_operands.size() + d.key_operands.size());
@@ -23,8 +24,8 @@ int value_limit(const Demand& d, const TileShape& s) {
 
 int total(const std::vector<int>& columns) { return std::accumulate(columns.begin(), columns.end(), 0); }
 
-// A product may start at a column that begins a swizzled block of 128 bytes (SharedTile::block), or inside one where its
-// columns divide the block.
+// A product may start at a column that begins a swizzled block of 128 bytes (SharedTile::block), or inside
+// one where its columns divide the block.
 bool splits_evenly(const Demand& d, const TileShape& s) {
   if (s.n % (8 * s.parts) != 0) return false;
   for (int columns : d.accumulators) {
@@ -39,7 +40,8 @@ bool splits_evenly(const Demand& d, const TileShape& s) {
 int shared_bytes(const Demand& d, const TileShape& s) {
   constexpr int kFloatBytes = 4;
   const int exchange = s.parts > 1 ? kFloatBytes * s.m * s.n : 0;
-  return (s.m * total(d.row_operands) + s.n * total(d.key_operands)) * d.element_bytes + s.n * d.key_vectors * kFloatBytes + exchange;
+  return (s.m * total(d.row_operands) + s.n * total(d.key_operands)) * d.element_bytes +
+         s.n * d.key_vectors * kFloatBytes + exchange;
 }
 
 int value_registers(const Demand& d, const TileShape& s) {
@@ -49,10 +51,12 @@ int value_registers(const Demand& d, const TileShape& s) {
 
 namespace {
 
-template <std::size_t N> std::optional<TileShape> first_of(const TileShape (&shapes)[N], const Demand& demand) {
+template <std::size_t N> std::optional<TileShape> first_of(const TileShape (&shapes)[N],
+                                                           const Demand& demand) {
   for (int limit : kSharedLimits) {
     for (const TileShape& shape : shapes) {
-      if (shared_bytes(demand, shape) > limit || value_registers(demand, shape) > value_limit(demand, shape)) continue;
+      if (shared_bytes(demand, shape) > limit || value_registers(demand, shape) > value_limit(demand, shape))
+        continue;
       if (splits_evenly(demand, shape)) return shape;
     }
   }
@@ -63,8 +67,8 @@ template <std::size_t N> std::optional<TileShape> first_of(const TileShape (&sha
 
 std::optional<TileShape> choose_few_tile(const Demand& demand) {
   static const TileShape kShapes[] = {
-      {kFewRows, 64, 1, 4}, {kFewRows, 64, 1, 2}, {kFewRows, 64, 1}, {kFewRows, 32, 1, 4}, {kFewRows, 32, 1, 2},
-      {kFewRows, 32, 1},    {kFewRows, 16, 1, 2}, {kFewRows, 16, 1},
+      {kFewRows, 64, 1, 4}, {kFewRows, 64, 1, 2}, {kFewRows, 64, 1},    {kFewRows, 32, 1, 4},
+      {kFewRows, 32, 1, 2}, {kFewRows, 32, 1},    {kFewRows, 16, 1, 2}, {kFewRows, 16, 1},
   };
   return first_of(kShapes, demand);
 }
@@ -81,9 +85,10 @@ std::optional<TileShape> choose_combining(const Demand& demand) {
 
 std::optional<TileShape> choose_tile(const Demand& demand) {
   static const TileShape kShapes[] = {
-      {128, 64, 4}, {128, 64, 8},   {128, 32, 4},   {128, 32, 8},   {64, 64, 4},    {64, 32, 4},
-      {64, 16, 4},  {32, 32, 2},    {32, 16, 2},    {16, 16, 1},    {128, 32, 8, 2}, {64, 32, 4, 2},
-      {64, 16, 4, 2}, {32, 32, 2, 2}, {32, 16, 2, 2}, {16, 16, 1, 2}, {64, 32, 4, 4}, {32, 32, 2, 4}, {16, 32, 1, 4},
+      {128, 64, 4},    {128, 64, 8},   {128, 32, 4},   {128, 32, 8},   {64, 64, 4},
+      {64, 32, 4},     {64, 16, 4},    {32, 32, 2},    {32, 16, 2},    {16, 16, 1},
+      {128, 32, 8, 2}, {64, 32, 4, 2}, {64, 16, 4, 2}, {32, 32, 2, 2}, {32, 16, 2, 2},
+      {16, 16, 1, 2},  {64, 32, 4, 4}, {32, 32, 2, 4}, {16, 32, 1, 4},
   };
   return first_of(kShapes, demand);
 }

@@ -7,8 +7,8 @@
 
 namespace flashlight::target {
 
-// M rows and N keys a CTA; `warps` warps of m16 row blocks, and `parts` of them to the same rows, each with 1 / parts of the
-// accumulators' columns. Then the scores pass through shared memory.
+// M rows and N keys a CTA; `warps` warps of m16 row blocks, and `parts` of them to the same rows, each with 1
+// / parts of the accumulators' columns. Then the scores pass through shared memory.
 struct TileShape {
   int m = 0, n = 0, warps = 0, parts = 1;
   int row_blocks() const { return m / (16 * warps); }
@@ -26,17 +26,18 @@ struct Demand {
   std::vector<int> results;                     // padded columns of those that TMA may store, on sm_90a
   int score_fragments = 1;                      // live [row, key] fragments
   int row_vectors = 4;
-  int key_vectors = 0;                          // numbers for each key of a tile, in shared memory
-  bool skips_tiles = false;                     // a mask empties some
-  Finding finding = Finding::kCounts;           // how the next tile is found, on sm_90a
-  bool uses_positions = false;                  // scores are computed from the keys' or rows' numbers
-  bool uses_functions = false;   // such as tanh
-  bool reads_elements = false;                  // scores meet numbers from global memory, each its own
-  bool long_elements = false;                   // what is computed of a score has branches or a long polynomial
+  int key_vectors = 0;                 // numbers for each key of a tile, in shared memory
+  bool skips_tiles = false;            // a mask empties some
+  Finding finding = Finding::kCounts;  // how the next tile is found, on sm_90a
+  bool uses_positions = false;         // scores are computed from the keys' or rows' numbers
+  bool uses_functions = false;         // such as tanh
+  bool reads_elements = false;         // scores meet numbers from global memory, each its own
+  bool long_elements = false;          // what is computed of a score has branches or a long polynomial
 };
 
-// The largest shape that fits 255 registers a thread (with room for addresses) and the shared memory of every device of the
-// family; where there is none, of its larger devices. None: the kernel needs more than any shape has.
+// The largest shape that fits 255 registers a thread (with room for addresses) and the shared memory of every
+// device of the family; where there is none, of its larger devices. None: the kernel needs more than any
+// shape has.
 std::optional<TileShape> choose_tile(const Demand& demand);
 // The same of 16 rows, for kernels of few queries: as many warps to the rows as their columns divide into.
 inline constexpr int kFewRows = 16;

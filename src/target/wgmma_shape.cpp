@@ -10,13 +10,14 @@ namespace flashlight::target {
 namespace {
 
 constexpr int kSharedLimit = 227 * 1024, kBarrierBytes = 1024;
-// What addresses, loop state and the products' descriptors take, fitted to what ptxas says of all samples at all head dims;
-// more where addresses, positions or intermediate values of many scores are alive at once, or accumulators that are joined in
-// the end. Of three consumers' smaller tiles ptxas keeps fewer alive.
+// What addresses, loop state and the products' descriptors take, fitted to what ptxas says of all samples at
+// all head dims; more where addresses, positions or intermediate values of many scores are alive at once, or
+// accumulators that are joined in the end. Of three consumers' smaller tiles ptxas keeps fewer alive.
 int other_registers(const Demand& d, const WgmmaShape& s) {
   const int loads = d.reads_elements ? 14 : 0;
   if (d.long_elements) return 114 + loads;
-  return s.consumers == 3 ? 18 + loads + (d.uses_positions || d.uses_functions ? 8 : 0) : 22 + loads + (d.uses_positions ? 28 : 0) + (d.accumulators.size() > 1 ? 10 : 0);
+  return s.consumers == 3 ? 18 + loads + (d.uses_positions || d.uses_functions ? 8 : 0)
+                          : 22 + loads + (d.uses_positions ? 28 : 0) + (d.accumulators.size() > 1 ? 10 : 0);
 }
 constexpr int kMostColumns = 256;  // of one wgmma
 constexpr int kMostStages = 4;
@@ -25,19 +26,21 @@ int total(const std::vector<int>& columns) { return std::accumulate(columns.begi
 
 bool fits_shared(const Demand& d, const WgmmaShape& s) { return shared_bytes(d, s) <= kSharedLimit; }
 bool fits_registers(const Demand& d, const WgmmaShape& s) {
-  return value_registers(d, s) + other_registers(d, s) <= std::min(consumer_registers(s.consumers, d.finding), 255);
+  return value_registers(d, s) + other_registers(d, s) <=
+         std::min(consumer_registers(s.consumers, d.finding), 255);
 }
 
-// Results take a tile of their own from what is left, so that the next rows come while they leave. Else they take the place of
-// the rows, where a warpgroup's part of the one tile is its part of the other.
+// Results take a tile of their own from what is left, so that the next rows come while they leave. Else they
+// take the place of the rows, where a warpgroup's part of the one tile is its part of the other.
 Staging staging_of(const Demand& d, WgmmaShape s) {
   const auto block = [](int columns) { return columns % 64 == 0 ? 64 : 32; };  // SharedTile::block
   if (d.results.empty()) return Staging::kRegisters;
   s.staging = Staging::kApart;
   if (fits_shared(d, s)) return Staging::kApart;
-  const bool inside = !d.row_operands.empty() && std::all_of(d.results.begin(), d.results.end(), [&](int columns) {
-    return columns <= d.row_operands[0] && block(columns) == block(d.row_operands[0]);
-  });
+  const bool inside =
+      !d.row_operands.empty() && std::all_of(d.results.begin(), d.results.end(), [&](int columns) {
+        return columns <= d.row_operands[0] && block(columns) == block(d.row_operands[0]);
+      });
   return inside ? Staging::kRows : Staging::kRegisters;
 }
 
@@ -57,7 +60,9 @@ int consumer_registers(int consumers, Finding finding) {
 int shared_bytes(const Demand& d, const WgmmaShape& s) {
   constexpr int kFloatBytes = 4;
   const int staged = s.staging == Staging::kApart ? *std::max_element(d.results.begin(), d.results.end()) : 0;
-  return kBarrierBytes + (s.m() * (total(d.row_operands) + staged) + s.stages * s.n * total(d.key_operands)) * d.element_bytes +
+  return kBarrierBytes +
+         (s.m() * (total(d.row_operands) + staged) + s.stages * s.n * total(d.key_operands)) *
+             d.element_bytes +
          s.consumers * s.n * d.key_vectors * kFloatBytes;
 }
 
@@ -67,12 +72,14 @@ int value_registers(const Demand& d, const WgmmaShape& s) {
 
 WgmmaChoice choose_wgmma(const Demand& demand) {
   if (demand.element_bytes != 2) return {std::nullopt, "wgmma multiplies 16-bit types, these are of 32 bits"};
-  if (std::any_of(demand.accumulators.begin(), demand.accumulators.end(), [](int c) { return c > kMostColumns; }))
+  if (std::any_of(demand.accumulators.begin(), demand.accumulators.end(),
+                  [](int c) { return c > kMostColumns; }))
     return {std::nullopt, "an accumulator has more columns than a wgmma makes"};
-  // By preference: rows save loads of keys from L2, keys save passes over the row vectors; but of a tile that a mask cuts,
-  // a wide one wastes more.
-  static constexpr WgmmaShape kShapes[] = {{3, 128, 2}, {2, 176, 2}, {2, 128, 2}, {2, 112, 2}, {2, 96, 2}, {2, 80, 2}, {2, 64, 2},
-                                           {2, 48, 2},  {2, 32, 2},  {1, 128, 2}, {1, 96, 2},  {1, 64, 2}, {1, 48, 2}, {1, 32, 2}};
+  // By preference: rows save loads of keys from L2, keys save passes over the row vectors; but of a tile that
+  // a mask cuts, a wide one wastes more.
+  static constexpr WgmmaShape kShapes[] = {{3, 128, 2}, {2, 176, 2}, {2, 128, 2}, {2, 112, 2}, {2, 96, 2},
+                                           {2, 80, 2},  {2, 64, 2},  {2, 48, 2},  {2, 32, 2},  {1, 128, 2},
+                                           {1, 96, 2},  {1, 64, 2},  {1, 48, 2},  {1, 32, 2}};
   bool registers = false;
   for (WgmmaShape shape : kShapes) {
     if (demand.skips_tiles && shape.n > 128) continue;

@@ -8,8 +8,8 @@ namespace flashlight::target {
 // Where results stand before TMA stores them: generated::Staging has the same.
 enum class Staging { kRegisters, kRows, kApart };
 
-// One warpgroup loads; `consumers` warpgroups own 64 rows each and walk over N keys at a time, of which `stages` tiles
-// are under way.
+// One warpgroup loads; `consumers` warpgroups own 64 rows each and walk over N keys at a time, of which
+// `stages` tiles are under way.
 struct WgmmaShape {
   int consumers = 0, n = 0, stages = 0;
   Staging staging = Staging::kRegisters;
@@ -28,7 +28,8 @@ WgmmaChoice choose_wgmma(const Demand& demand);
 int shared_bytes(const Demand& demand, const WgmmaShape& shape);
 // Registers a consumer thread's values occupy: accumulators, score fragments, rounded weights, row vectors.
 int value_registers(const Demand& demand, const WgmmaShape& shape);
-// What a thread of such a warpgroup owns (setmaxnreg): device::loader_registers and consumer_registers have the same.
+// What a thread of such a warpgroup owns (setmaxnreg): device::loader_registers and consumer_registers have
+// the same.
 int loader_registers(int consumers, Finding);
 int consumer_registers(int consumers, Finding);
 

@@ -31,8 +31,9 @@ bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
 // A letter, or what stands for one of the dims of "...".
 bool is_label(char c) { return is_letter(c) || (c >= 1 && c <= 16); }
 
-// "...id,...jd->...ij" with the dots spelled out: each stands for the leading dims of its operand that no letter names, aligned
-// at their ends, and takes letters that no equation has. Without "->" they come first in the output.
+// "...id,...jd->...ij" with the dots spelled out: each stands for the leading dims of its operand that no
+// letter names, aligned at their ends, and takes letters that no equation has. Without "->" they come first
+// in the output.
 std::string without_dots(const std::string& text, const TensorList& tensors) {
   if (text.find("...") == std::string::npos) return text;
   const std::size_t arrow = std::min(text.find("->"), text.size());
@@ -45,9 +46,11 @@ std::string without_dots(const std::string& text, const TensorList& tensors) {
       const auto letters = std::count_if(term.begin(), term.end(), is_letter);
       const std::int64_t dims = operand < tensors.size() ? tensors.begin()[operand].dim() - letters : 0;
       if (dims < 0 || dims > 16)
-        fail("einsum", tensors, "\"" + text + "\": operand " + std::to_string(operand + 1) + " has no dims for \"...\"");
+        fail("einsum", tensors,
+             "\"" + text + "\": operand " + std::to_string(operand + 1) + " has no dims for \"...\"");
       std::string spelled;
-      for (std::int64_t d = dims; d > 0; --d) spelled += static_cast<char>(d);  // control characters: no letter of the user's
+      for (std::int64_t d = dims; d > 0; --d)
+        spelled += static_cast<char>(d);  // control characters: no letter of the user's
       if (spelled.size() > most.size()) most = spelled;
       term.replace(dots, 3, spelled);
     }

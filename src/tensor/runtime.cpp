@@ -73,7 +73,9 @@ const DeviceTable& emulated_device() { return kEmulated; }
 void* current_stream() { return stream_of_thread; }
 void set_stream(void* stream) { stream_of_thread = stream; }
 
-void observe_launches(LaunchObserver observer) { observer_of_launches.store(observer, std::memory_order_release); }
+void observe_launches(LaunchObserver observer) {
+  observer_of_launches.store(observer, std::memory_order_release);
+}
 LaunchObserver launch_observer() { return observer_of_launches.load(std::memory_order_acquire); }
 
 bool takes_hopper_kernels() {
@@ -91,7 +93,8 @@ int key_runs() {
   char* end = nullptr;
   const long runs = std::strtol(given, &end, 10);
   if (*end || runs < 0 || runs > kMost)
-    throw Error(("FLASHLIGHT_KEY_RUNS is '" + std::string(given) + "'; a number from 0 to 1024 is expected").c_str());
+    throw Error(
+        ("FLASHLIGHT_KEY_RUNS is '" + std::string(given) + "'; a number from 0 to 1024 is expected").c_str());
   return static_cast<int>(runs);
 }
 

@@ -97,9 +97,7 @@ TEST(Interval, ContainsEveryValue) {
       const double slack = 1e-9 * (1 + std::min(std::abs(lo), 1e300));
       EXPECT_GE(lo, range(e).lo - slack) << to_string(e);
       EXPECT_LE(hi, range(e).hi + 1e-9 * (1 + std::min(std::abs(hi), 1e300))) << to_string(e);
-      if (is_nonneg(e) || is_positive(e)) {
-        EXPECT_GE(lo, 0) << to_string(e);
-      }
+      if (is_nonneg(e) || is_positive(e)) { EXPECT_GE(lo, 0) << to_string(e); }
     }
   }
 }

@@ -29,9 +29,7 @@ class RefusalTest : public testing::Test {
     EXPECT_NE(std::string(reason_hint(r.reason)), "");
     const auto result = plan(arena_, {output});
     ASSERT_EQ(std::holds_alternative<Plan>(result), sweeps > 0) << id;
-    if (sweeps > 0) {
-      EXPECT_EQ(std::get<Plan>(result).sweeps.size(), sweeps);
-    }
+    if (sweeps > 0) { EXPECT_EQ(std::get<Plan>(result).sweeps.size(), sweeps); }
   }
 
   Arena arena_;
@@ -49,7 +47,8 @@ TEST_F(RefusalTest, Log) {
 }
 TEST_F(RefusalTest, Power) {
   expect(reduce_sum(v_ / (s_ + reduce_sum(abs(s2_)))), Reason::kInseparablePower, "inseparable-power", 2);
-  expect(reduce_sum(v_ / p_), Reason::kInseparablePower, "inseparable-power", 2);  // infinite where p is masked
+  expect(reduce_sum(v_ / p_), Reason::kInseparablePower, "inseparable-power",
+         2);  // infinite where p is masked
 }
 TEST_F(RefusalTest, Sign) {
   expect(reduce_sum(sqrt(s_ * reduce_sum(s2_)) * v_), Reason::kSignUnknown, "sign-unknown", 2);

@@ -239,7 +239,8 @@ TEST_F(StructureTest, OnlyTheReductionsALaterSweepUsesAreMadeKnown) {
   EXPECT_EQ(sweeps[1].knowns, sweeps[0].targets);
 }
 
-// sum_j (sum_g c_g p_g) v for so many softmaxes p_g of scores of their own, each weighted sum written out or not.
+// sum_j (sum_g c_g p_g) v for so many softmaxes p_g of scores of their own, each weighted sum written out or
+// not.
 Expr mixed(Arena& arena, int count, Expr v, Expr mask, bool apart) {
   Expr all, weights;
   for (int g = 0; g < count; ++g) {
@@ -264,7 +265,9 @@ TEST_F(StructureTest, ManySumsOfOneColumnFactorAreSharedInASecondSweep) {
     EXPECT_TRUE(four.sweeps[1].references.empty());
     ASSERT_EQ(four.sweeps[1].accumulators.size(), 1u);
     EXPECT_EQ(four.sweeps[1].accumulators[0].guard, mask_);
-    EXPECT_NE(explain(four).find("not fewer: many-accumulators: one sweep would keep 4 sums"), std::string::npos) << explain(four);
+    EXPECT_NE(explain(four).find("not fewer: many-accumulators: one sweep would keep 4 sums"),
+              std::string::npos)
+        << explain(four);
     const auto few = plan(arena_, {mixed(arena_, 3, v_, mask_, apart)});
     EXPECT_EQ(std::get<Plan>(few).sweeps.size(), 1u);
     PlanOptions single;

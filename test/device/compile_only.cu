@@ -30,6 +30,7 @@ template FL_KERNEL(64) register_kernel<float, 2, 24, 64, 32>(FL_PARAMS(ProductPa
 template FL_KERNEL(64) tiles_kernel<float16, 1, 16, 64, 40>(FL_PARAMS(ProductParams) p);
 
 template FL_KERNEL(64) layout_kernel<2, 64>(FL_PARAMS(FragmentParams) p);
+template FL_KERNEL(64) in_turn_kernel<2, 64>(FL_PARAMS(FragmentParams) p);
 template FL_KERNEL(64) store_kernel<bfloat16, 2, 64>(FL_PARAMS(StoreParams<bfloat16>) p);
 template FL_KERNEL(64) store_kernel<float16, 1, 40>(FL_PARAMS(StoreParams<float16>) p);
 template FL_KERNEL(64) store_kernel<float, 1, 64>(FL_PARAMS(StoreParams<float>) p);

@@ -36,6 +36,21 @@ TEST_F(FragmentTest, EveryElementHasItsOwner) {
   check_layout<3, 24>();
 }
 
+template <int MI, int N> void check_in_turn(DeviceArray<float>& out) {
+  FL_EXPECT_RUNS((launch(in_turn_kernel<MI, N>, 1, 64, 0, nullptr, {out.data(), nullptr, nullptr})));
+  for (int i = 0; i < 32 * MI; ++i) {
+    for (int j = 0; j < N; ++j)
+      ASSERT_EQ(out[static_cast<std::size_t>(i * N + j)], static_cast<float>(1000 * i + j * j));
+  }
+}
+
+TEST_F(FragmentTest, ValuesInTurnSeeTheirRowAndTheirElement) {
+  DeviceArray<float> out(registry_, 96 * 64);
+  check_in_turn<1, 8>(out);
+  check_in_turn<2, 64>(out);
+  check_in_turn<3, 24>(out);
+}
+
 TEST_F(FragmentTest, Reductions) {
   DeviceArray<float> out(registry_, 7 * 64);
   FL_EXPECT_RUNS(launch(quad_kernel<64>, 1, 64, 0, nullptr, {out.data(), nullptr, nullptr}));

@@ -42,7 +42,8 @@ template <class T> struct ScatterParams {
 };
 
 // A tile by load_rows_async, read back element by element.
-template <class T, int R, int C, int THREADS> FL_KERNEL(THREADS) scatter_kernel(FL_PARAMS(ScatterParams<T>) p) {
+template <class T, int R, int C, int THREADS> FL_KERNEL(THREADS)
+scatter_kernel(FL_PARAMS(ScatterParams<T>) p) {
   FL_SHARED_MEMORY(smem);
   const SharedTile<T, R, C> tile{smem};
   load_rows_async(tile, p.in, THREADS, [&](int row) FL_INLINE -> long long {
@@ -148,6 +149,20 @@ template <int MI, int N> FL_KERNEL(64) layout_kernel(FL_PARAMS(FragmentParams) p
     const int i = thread_index() * (MI * N / 2) + (e.mi * (N / 8) + e.nj) * 4 + e.k;
     p.rows[i] = row_of<MI>(warp_index(), e);
     p.cols[i] = col_of(e);
+  });
+}
+
+// out[row][column] = 1000 row + column^2, its parts from a row vector, an accumulator and a loop.
+template <int MI, int N> FL_KERNEL(64) in_turn_kernel(FL_PARAMS(FragmentParams) p) {
+  RowVec<MI> rows;
+  for_each_row<MI>([&](const Row& r) FL_INLINE { rows[r] = 1000.0f * row_of<MI>(warp_index(), r); });
+  Acc<MI, N> columns, sums;
+  for_each_element<MI, N>([&](const Element& e) FL_INLINE { columns[e] = static_cast<float>(col_of(e)); });
+  fill_in_turn(sums, [&](const ElementInTurn& e) FL_INLINE {
+    return rows[e] + columns[e] + sum_of<float>(col_of(e), [&](int k) FL_INLINE { return 2.0f * k + 1.0f; });
+  });
+  for_each_element<MI, N>([&](const Element& e) FL_INLINE {
+    p.out[row_of<MI>(warp_index(), e) * N + col_of(e)] = sums[e] - columns[e];
   });
 }
 

@@ -24,7 +24,8 @@ struct Random {
 };
 
 // f of spans holds every f of numbers; with `exact`, its ends are such values.
-template <class F, class G> void expect_hull(Span x, Span y, F spans, G numbers, bool exact, const char* what) {
+template <class F, class G> void expect_hull(Span x, Span y, F spans, G numbers, bool exact,
+                                             const char* what) {
   const Span got = spans(x, y);
   long long lo = numbers(x.lo, y.lo), hi = lo;
   for (long long a = x.lo; a <= x.hi; ++a) {
@@ -48,11 +49,21 @@ TEST_F(SpanTest, ArithmeticHoldsEveryValue) {
     expect_hull(x, y, [](Span a, Span b) { return a + b; }, [](auto a, auto b) { return a + b; }, true, "+");
     expect_hull(x, y, [](Span a, Span b) { return a - b; }, [](auto a, auto b) { return a - b; }, true, "-");
     expect_hull(x, y, [](Span a, Span b) { return a * b; }, [](auto a, auto b) { return a * b; }, true, "*");
-    expect_hull(x, y, [](Span a, Span b) { return least_of(a, b); }, [](auto a, auto b) { return std::min(a, b); }, true, "least");
-    expect_hull(x, y, [](Span a, Span b) { return greatest_of(a, b); }, [](auto a, auto b) { return std::max(a, b); }, true, "greatest");
-    expect_hull(x, y, [](Span a, Span) { return magnitude(a); }, [](auto a, auto) { return std::abs(a); }, true, "magnitude");
-    expect_hull(x, y, [&](Span a, Span) { return floor_div(a, n); }, [&](auto a, auto) { return floor_div(a, n); }, true, "floor_div");
-    expect_hull(x, y, [&](Span a, Span) { return floor_mod(a, n); }, [&](auto a, auto) { return floor_mod(a, n); }, true, "floor_mod");
+    expect_hull(
+        x, y, [](Span a, Span b) { return least_of(a, b); }, [](auto a, auto b) { return std::min(a, b); },
+        true, "least");
+    expect_hull(
+        x, y, [](Span a, Span b) { return greatest_of(a, b); }, [](auto a, auto b) { return std::max(a, b); },
+        true, "greatest");
+    expect_hull(
+        x, y, [](Span a, Span) { return magnitude(a); }, [](auto a, auto) { return std::abs(a); }, true,
+        "magnitude");
+    expect_hull(
+        x, y, [&](Span a, Span) { return floor_div(a, n); }, [&](auto a, auto) { return floor_div(a, n); },
+        true, "floor_div");
+    expect_hull(
+        x, y, [&](Span a, Span) { return floor_mod(a, n); }, [&](auto a, auto) { return floor_mod(a, n); },
+        true, "floor_mod");
   }
 }
 
@@ -88,8 +99,10 @@ TEST_F(SpanTest, LargeNumbersDoNotOverflowWhereTheyAreCompared) {
 
 TEST_F(SpanTest, ANanDecidesNothing) {
   const float nan = __builtin_nanf("");
-  for (const FloatSpan unknown : {FloatSpan(nan), least_of(FloatSpan(nan), FloatSpan(1)), FloatSpan(nan) + FloatSpan(2), magnitude(FloatSpan(nan))}) {
-    for (const Kept kept : {at_most(unknown, FloatSpan(1)), below(FloatSpan(1), unknown), equal(unknown, unknown)}) {
+  for (const FloatSpan unknown : {FloatSpan(nan), least_of(FloatSpan(nan), FloatSpan(1)),
+                                  FloatSpan(nan) + FloatSpan(2), magnitude(FloatSpan(nan))}) {
+    for (const Kept kept :
+         {at_most(unknown, FloatSpan(1)), below(FloatSpan(1), unknown), equal(unknown, unknown)}) {
       EXPECT_TRUE(kept.some);
       EXPECT_FALSE(kept.all);
     }
@@ -111,9 +124,11 @@ void walk_kernel(const WalkParams& p) {
   const auto captured = [&](int j) { return load_raw({p.ids, kAuxInt32}, j); };
   const auto kept = [&](int, RawValue id) { return equal(wanted, Span(int_of(id, kAuxInt32))); };
   TileMarks<kTile> marks;
-  for (int tile = marks.from(p.first, tiles, p.keys, captured, kept); tile < tiles; tile = marks.from(tile + 1, tiles, p.keys, captured, kept)) {
+  for (int tile = marks.from(p.first, tiles, p.keys, captured, kept); tile < tiles;
+       tile = marks.from(tile + 1, tiles, p.keys, captured, kept)) {
     const bool full = marks.full(tile);
-    if (full != keeps_all<kTile>(tile * kTile, p.keys, captured, kept)) p.visited[warp_index() * kTiles + tile] = 9;
+    if (full != keeps_all<kTile>(tile * kTile, p.keys, captured, kept))
+      p.visited[warp_index() * kTiles + tile] = 9;
     else p.visited[warp_index() * kTiles + tile] = full ? 2 : 1;
   }
 }
@@ -125,7 +140,8 @@ TEST_F(SpanTest, WalksFindEveryTileThatIsKept) {
     for (int k = 0; k < keys; ++k) ids[static_cast<std::size_t>(k)] = k / 37 % 23 == 0 ? 5 : r.below(4);
     for (std::size_t k = 0; k < kWarps * kTiles; ++k) visited[k] = 0;
     const int first = r.below(3), lo = 5, hi = 5 + r.below(2);
-    FL_EXPECT_RUNS((launch(walk_kernel, 1, 32 * kWarps, 0, nullptr, {ids.data(), visited.data(), keys, first, lo, hi})));
+    FL_EXPECT_RUNS(
+        (launch(walk_kernel, 1, 32 * kWarps, 0, nullptr, {ids.data(), visited.data(), keys, first, lo, hi})));
     for (int tile = 0; tile * kTile < keys; ++tile) {
       bool some = false, all = lo == hi;
       for (int k = tile * kTile; k < std::min((tile + 1) * kTile, keys); ++k) {
@@ -154,7 +170,8 @@ void raw_kernel(const RawParams& p) {
     const RawValue raw = load_raw(p.tensor, k);
     double* const out = p.out + 6 * k;
     out[0] = load_float(p.tensor, k), out[1] = float_of(raw, p.tensor.dtype);
-    out[2] = static_cast<double>(load_int(p.tensor, k)), out[3] = static_cast<double>(int_of(raw, p.tensor.dtype));
+    out[2] = static_cast<double>(load_int(p.tensor, k)),
+    out[3] = static_cast<double>(int_of(raw, p.tensor.dtype));
     out[4] = load_bool(p.tensor, k), out[5] = bool_of(raw, p.tensor.dtype);
   }
 }
@@ -167,9 +184,11 @@ TEST_F(SpanTest, ARawValueIsWorthWhatALoadGives) {
     DeviceArray<double> out(registry_, kBytes / sizeof(double));
     std::size_t k = 0;
     for (double v : values) in[k++] = make(v);
-    FL_EXPECT_RUNS((launch(raw_kernel, 1, 32, 0, nullptr, {{in.data(), dtype}, out.data(), static_cast<int>(values.size())})));
+    FL_EXPECT_RUNS((launch(raw_kernel, 1, 32, 0, nullptr,
+                           {{in.data(), dtype}, out.data(), static_cast<int>(values.size())})));
     for (k = 0; k < values.size(); ++k) {
-      for (std::size_t way : {0u, 2u, 4u}) EXPECT_EQ(out[6 * k + way], out[6 * k + way + 1]) << dtype << ", element " << k;
+      for (std::size_t way : {0u, 2u, 4u})
+        EXPECT_EQ(out[6 * k + way], out[6 * k + way + 1]) << dtype << ", element " << k;
       EXPECT_EQ(out[6 * k], static_cast<float>(values.begin()[k])) << dtype;
     }
   };
@@ -181,8 +200,10 @@ TEST_F(SpanTest, ARawValueIsWorthWhatALoadGives) {
   expect(static_cast<unsigned char>(0), kAuxBool, {0, 1}, as(static_cast<unsigned char>(0)));
   expect(0.0f, kAuxFloat32, {0, 7.25, -9.5}, as(0.0f));
   expect(0.0, kAuxFloat64, {0, 7.25, -9.5}, as(0.0));
-  expect(float16{}, kAuxFloat16, {0, 7.25, -9.5}, [](double v) { return from_float<float16>(static_cast<float>(v)); });
-  expect(bfloat16{}, kAuxBFloat16, {0, 7.25, -9.5}, [](double v) { return from_float<bfloat16>(static_cast<float>(v)); });
+  expect(float16{}, kAuxFloat16, {0, 7.25, -9.5},
+         [](double v) { return from_float<float16>(static_cast<float>(v)); });
+  expect(bfloat16{}, kAuxBFloat16, {0, 7.25, -9.5},
+         [](double v) { return from_float<bfloat16>(static_cast<float>(v)); });
 }
 
 struct HullParams {

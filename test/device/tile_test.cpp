@@ -163,7 +163,8 @@ TYPED_TEST(LoadTest, EveryWidth) {
   this->template check<24, 64, 128>(view, 8);  // rows that the threads do not divide
 }
 
-// Rows at multiples of 16 bytes, between them, twice the same, and none; whole and with columns that end inside a vector.
+// Rows at multiples of 16 bytes, between them, twice the same, and none; whole and with columns that end
+// inside a vector.
 TYPED_TEST(LoadTest, RowsAreFoundWhereverTheyLie) {
   using T = TypeParam;
   constexpr int R = 24, C = 64;
@@ -171,7 +172,8 @@ TYPED_TEST(LoadTest, RowsAreFoundWhereverTheyLie) {
   fill_integers(memory, 7, 100);
   DeviceArray<int> starts(this->registry_, R);
   DeviceArray<float> out(this->registry_, R * C);
-  for (int i = 0; i < R; ++i) starts[static_cast<std::size_t>(i)] = i % 5 == 4 ? -1 : i % 3 == 0 ? 64 * (i % 7) : 61 * i;
+  for (int i = 0; i < R; ++i)
+    starts[static_cast<std::size_t>(i)] = i % 5 == 4 ? -1 : i % 3 == 0 ? 64 * (i % 7) : 61 * i;
   for (int cols : {64, 61, 3}) {
     for (long long stride : {1, 2}) {
       const ScatteredRows<const T> in{memory.data(), stride, cols, stride == 1};

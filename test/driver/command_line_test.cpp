@@ -74,7 +74,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"RulesWithoutRule", {"a.cpp", "-o", "x.cu", "--rules", "a.cpp"}, 1, "malformed-rule"},
         Case{"Precise", {"a.cpp", "-o", "x.cu", "--precise"}, 2, "not-available"},
         Case{"Split", {"a.cpp", "-o", "x.cu", "--split"}, 2, "not-available"},
-        Case{"HeaderWithoutOutput", {"a.cpp", "--report-only", "--c-header", "x.h"}, 2, "conflicting-options"},
+        Case{
+            "HeaderWithoutOutput", {"a.cpp", "--report-only", "--c-header", "x.h"}, 2, "conflicting-options"},
         Case{"ReportOnlyWithOutput", {"a.cpp", "-o", "x.cu", "--report-only"}, 2, "conflicting-options"},
         Case{"DepfileWithoutMD", {"a.cpp", "-o", "x.cu", "-MF", "x.d"}, 2, "conflicting-options"},
         Case{"DepfileOfStdout", {"a.cpp", "-o", "-", "-MD"}, 2, "conflicting-options"},

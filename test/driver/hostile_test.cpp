@@ -64,9 +64,10 @@ TEST(Hostile, ExpressionOfAHundredThousandTerms) {
 TEST(Hostile, ValuesThatGrowWithoutMeasure) {
   Folder folder;
   std::string text = kAttention;
-  text += "flashlight::Tensor growing(const flashlight::Tensor& q, const flashlight::Tensor& k) {\n"
-          "  flashlight::Tensor s = matmul(q, k.mT());\n  for (int n = 0; n < 60; ++n) s = s * s + s;\n"
-          "  return matmul(softmax(s, -1), k);\n}\n";
+  text +=
+      "flashlight::Tensor growing(const flashlight::Tensor& q, const flashlight::Tensor& k) {\n"
+      "  flashlight::Tensor s = matmul(q, k.mT());\n  for (int n = 0; n < 60; ++n) s = s * s + s;\n"
+      "  return matmul(softmax(s, -1), k);\n}\n";
   folder.write("a.cpp", text);
   const Ended run = folder.translate({"a.cpp", "-o", "x.cu", "-Rpass-missed=.*"}, "timeout 30");
   EXPECT_EQ(run.exit_code, 0) << run.err.substr(0, 2000);

@@ -62,10 +62,12 @@ TEST(Ids, NoSectionIsLeftOver) {
 
 // What cannot be reached from outside but by a fault of the translator or of Clang.
 TEST(Ids, EachIsTested) {
-  const std::set<std::string> unreachable = {"internal", "unknown-dtype", "bad-arguments", "false-assumption"};
+  const std::set<std::string> unreachable = {"internal", "unknown-dtype", "bad-arguments",
+                                             "false-assumption"};
   std::string all;
   for (const auto& entry : fs::recursive_directory_iterator(FLASHLIGHT_SOURCE_DIR "/test"))
-    if (entry.path().extension() == ".cpp" && entry.path().filename() != "ids_test.cpp") all += read(entry.path());
+    if (entry.path().extension() == ".cpp" && entry.path().filename() != "ids_test.cpp")
+      all += read(entry.path());
   for (const std::string& id : ids_of_page()) {
     if (unreachable.count(id)) continue;
     EXPECT_NE(all.find(id), std::string::npos) << id << " is in no test";

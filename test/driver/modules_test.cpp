@@ -102,7 +102,9 @@ TEST(Modules, AnOrderCutsTheFunctionAndTheReportSaysWhere) {
   folder.write("m.cpp", kTopK);
   const Ended run = folder.translate({"m.cpp", "-o", "m.cu", "--report", "r.json", "--explain", "best"});
   ASSERT_EQ(run.exit_code, 0) << run.err;
-  EXPECT_NE(run.err.find("'best' is partial, 1 fused kernel, 1 matrix product, 1 order and 0 generated kernels"), std::string::npos)
+  EXPECT_NE(
+      run.err.find("'best' is partial, 1 fused kernel, 1 matrix product, 1 order and 0 generated kernels"),
+      std::string::npos)
       << run.err;
   const json f = json::parse(folder.read("r.json"))["functions"][0];
   EXPECT_EQ(f["status"], "partial");
@@ -110,7 +112,9 @@ TEST(Modules, AnOrderCutsTheFunctionAndTheReportSaysWhere) {
   EXPECT_EQ(f["reason"]["location"]["line"], 5);
   ASSERT_EQ(f["kernels"][1]["kind"], "order") << f;
   const std::string why = f["kernels"][1]["why"], ops = f["kernels"][1]["ops"][0];
-  EXPECT_NE(why.find("in line 5: an order has no law that holds tile by tile, so that 'scores' lies in memory"), std::string::npos)
+  EXPECT_NE(
+      why.find("in line 5: an order has no law that holds tile by tile, so that 'scores' lies in memory"),
+      std::string::npos)
       << why;
   EXPECT_EQ(ops, "sort (values)");
   EXPECT_NE(run.out.find("  Order by sort_sm80\n"), std::string::npos) << run.out;
@@ -131,7 +135,10 @@ Tensor fading(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& g
 )");
   const Ended run = folder.translate({"m.cpp", "-o", "m.cu", "--report", "r.json", "--explain", "fading"});
   ASSERT_EQ(run.exit_code, 0) << run.err;
-  EXPECT_NE(run.err.find("'fading' is partial, 1 fused kernel, 0 matrix products, 1 running sum and 0 generated kernels"), std::string::npos)
+  EXPECT_NE(
+      run.err.find(
+          "'fading' is partial, 1 fused kernel, 0 matrix products, 1 running sum and 0 generated kernels"),
+      std::string::npos)
       << run.err;
   const json f = json::parse(folder.read("r.json"))["functions"][0];
   EXPECT_EQ(f["reason"]["id"], "running-sum");

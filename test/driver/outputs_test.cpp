@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <sstream>
+
 #include "program.h"
 
 namespace flashlight::test {
@@ -37,6 +39,30 @@ TEST(Outputs, StandardOutputHoldsWhatTheFileWould) {
   ASSERT_EQ(run.exit_code, 0) << run.err;
   ASSERT_EQ(folder.translate({"a.cpp", "-o", "a.cu"}).exit_code, 0);
   EXPECT_EQ(run.out, folder.read("a.cu"));
+}
+
+// Unrolled, the loop over the features would stand in the kernel once for every register of a score tile.
+TEST(Outputs, ScoresThatTakeALoopEachAreComputedInTurn) {
+  Folder folder;
+  folder.write("a.cpp", R"(#include <flashlight/flashlight.h>
+using namespace flashlight;
+FLASHLIGHT_FUSE Tensor additive(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& bias) {
+  return matmul(softmax(tanh(q.unsqueeze(-2) + k.unsqueeze(-3)).sum(-1) + bias, -1), v);
+}
+)");
+  Ended run = folder.translate({"a.cpp", "-o", "-", "--arch", "sm_80,sm_90a"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  std::istringstream lines(run.out);
+  std::string loop;
+  int sums = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("for_each_") != std::string::npos || line.find("fill_in_turn(") != std::string::npos)
+      loop = line;
+    if (line.find("sum_of<float>(") == std::string::npos) continue;
+    ++sums;
+    EXPECT_NE(loop.find("fill_in_turn("), std::string::npos) << loop << '\n' << line;
+  }
+  EXPECT_EQ(sums, 3);  // for sm_80, for sm_90a and for few queries
 }
 
 TEST(Outputs, NothingToFuseLeavesTheProgramAsItIs) {
@@ -98,7 +124,8 @@ TEST(Outputs, NumericsAreThoseOfTheOptions) {
     options.insert(options.begin(), {"a.cpp", "--report-only"});
     return json::parse(folder.translate(options).out)["functions"][0]["numerics"].dump();
   };
-  EXPECT_NE(numerics({}).find("bf16 and fp16: between load and store everything is float32"), std::string::npos);
+  EXPECT_NE(numerics({}).find("bf16 and fp16: between load and store everything is float32"),
+            std::string::npos);
   EXPECT_NE(numerics({}).find("a row whose every score is -inf gives 0"), std::string::npos);
   EXPECT_EQ(numerics({}).find("TF32"), std::string::npos);
   EXPECT_EQ(numerics({"--strict-nan"}).find("gives 0"), std::string::npos);
@@ -158,7 +185,8 @@ TEST(Outputs, RulesOfTheUserAreAppliedReportedAndDependedOn) {
   EXPECT_NE(folder.read("x.d").find("r.cpp"), std::string::npos);
   Ended plain = folder.translate({"a.cpp", "--dump=rewritten"});
   EXPECT_NE(plain.out.find("log("), std::string::npos);
-  EXPECT_EQ(folder.translate({"a.cpp", "--rules", "r.cpp", "--dump=rewritten"}).out.find("log("), std::string::npos);
+  EXPECT_EQ(folder.translate({"a.cpp", "--rules", "r.cpp", "--dump=rewritten"}).out.find("log("),
+            std::string::npos);
 }
 
 TEST(Outputs, AWrongRuleEndsTheRunWithItsCounterexample) {
@@ -188,11 +216,15 @@ TEST(Outputs, RulesAreListedWithTheirMathematics) {
 TEST(Outputs, HelpersThatAreInlinedDrawNoRemark) {
   Folder folder;
   const std::string head = "#include <flashlight/flashlight.h>\nusing namespace flashlight;\n";
-  const std::string helper = "Tensor weights(const Tensor& q, const Tensor& k) { return softmax(matmul(q, k.mT()), -1); }\n";
-  folder.write("both.cpp", head + helper + "FLASHLIGHT_FUSE Tensor f(const Tensor& q, const Tensor& k, const Tensor& v) { return matmul(weights(q, k), v); }\n");
+  const std::string helper =
+      "Tensor weights(const Tensor& q, const Tensor& k) { return softmax(matmul(q, k.mT()), -1); }\n";
+  folder.write("both.cpp", head + helper +
+                               "FLASHLIGHT_FUSE Tensor f(const Tensor& q, const Tensor& k, const Tensor& v) "
+                               "{ return matmul(weights(q, k), v); }\n");
   EXPECT_EQ(folder.translate({"both.cpp", "-o", "x.cu", "--fail-on-unfused"}).err, "");
   folder.write("alone.cpp", head + helper);
-  EXPECT_NE(folder.translate({"alone.cpp", "-o", "x.cu"}).err.find("as large as the scores"), std::string::npos);
+  EXPECT_NE(folder.translate({"alone.cpp", "-o", "x.cu"}).err.find("as large as the scores"),
+            std::string::npos);
 }
 
 TEST(Outputs, ABaselineThatStillHoldsPasses) {

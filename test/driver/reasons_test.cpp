@@ -20,7 +20,8 @@ TEST_P(Reasons, IsGivenWithItsPlace) {
   Folder folder;
   folder.write("a.cpp",
                "#include <flashlight/flashlight.h>\nusing namespace flashlight;\n"
-               "Tensor f(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& t) {\n  Tensor s = matmul(q, k.mT());\n" +
+               "Tensor f(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& t) {\n  Tensor s = "
+               "matmul(q, k.mT());\n" +
                    std::string(GetParam().body) + "}\n");
   const Ended run = folder.translate({"a.cpp", "--report-only", "-Rno-pass-missed"});
   ASSERT_EQ(run.exit_code, 0) << run.err;
@@ -38,7 +39,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"no-row-axis", "return logsumexp(s, -1).sum(-1);\n"},
         Case{"scores-sized-result", "return softmax(s, -1);\n"},
         Case{"unsupported-reduction", "return matmul(softmax(s, -1), v) * s.mean({-2, -1}, true);\n"},
-        Case{"unsupported-integer", "return matmul(softmax(s, -1), v) / floor_divide((s > 0).to(kInt64).sum(-1, true), 2);\n"},
+        Case{"unsupported-integer",
+             "return matmul(softmax(s, -1), v) / floor_divide((s > 0).to(kInt64).sum(-1, true), 2);\n"},
         Case{"unsupported-segment", "return matmul(softmax(cat({s, matmul(q, t.mT()) * 2}, -1), -1), v);\n"},
         Case{"unsupported-point", "return matmul(softmax(s + (t * 2).index({t.to(kInt64)}), -1), v);\n"}),
     [](const auto& info) {

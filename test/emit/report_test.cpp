@@ -127,7 +127,8 @@ TEST(Report, AFunctionWithoutAReasonSaysSo) {
 
 TEST(Report, SaysWhyAKernelIsTakenWhereThereIsAChoice) {
   Fixture f;
-  EXPECT_EQ(json::parse(f.report())["functions"][0]["kernels"][0]["why"], "on sm_90a, tensors that TMA cannot address");
+  EXPECT_EQ(json::parse(f.report())["functions"][0]["kernels"][0]["why"],
+            "on sm_90a, tensors that TMA cannot address");
   f.functions[0].kernels[0].why.clear();
   EXPECT_FALSE(json::parse(f.report())["functions"][0]["kernels"][0].contains("why"));
 }
@@ -138,7 +139,8 @@ TEST(Explain, SaysTheSameAsTheReport) {
   EXPECT_EQ(fused.rfind("attention (dir/a.cpp:10:3) with N == 2 is fused.\n", 0), 0u) << fused;
   for (const char* part :
        {"Kernel attention_1 for sm_80", "folds: matmul, softmax", "4*B*S*D bytes instead of B*S*S",
-        "    l: sum\n", "    why: on sm_90a, tensors that TMA cannot address\n", "Rule stable-softmax (softmax.cpp:3) applied 2 times", "Numerics: rounding of P"})
+        "    l: sum\n", "    why: on sm_90a, tensors that TMA cannot address\n",
+        "Rule stable-softmax (softmax.cpp:3) applied 2 times", "Numerics: rounding of P"})
     EXPECT_NE(fused.find(part), std::string::npos) << part << "\n" << fused;
   EXPECT_NE(unfused.find("Why: a logarithm [inseparable-log], at inc.h:5:6."), std::string::npos) << unfused;
 }

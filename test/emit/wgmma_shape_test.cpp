@@ -71,7 +71,8 @@ TEST(WgmmaShape, StagesResultsWhereThereIsRoom) {
 }
 
 TEST(WgmmaShape, GivesTheReasonWhereThereIsNone) {
-  Demand wide = attention(64, 64), columns = attention(512, 512), accumulators = attention(64, 256), operands = attention(64, 64);
+  Demand wide = attention(64, 64), columns = attention(512, 512), accumulators = attention(64, 256),
+         operands = attention(64, 64);
   wide.element_bytes = 4;
   EXPECT_EQ(choose_wgmma(wide).reason, "wgmma multiplies 16-bit types, these are of 32 bits");
   EXPECT_EQ(choose_wgmma(columns).reason, "an accumulator has more columns than a wgmma makes");
@@ -88,7 +89,9 @@ TEST(WgmmaShape, IsInsideOfWhatABlockHas) {
       const WgmmaChoice choice = choose_wgmma(demand);
       ASSERT_TRUE(choice.shape) << d << ", " << dv << ": " << choice.reason;
       EXPECT_LE(shared_bytes(demand, *choice.shape), 227 * 1024) << d << ", " << dv;
-      EXPECT_LT(value_registers(demand, *choice.shape), consumer_registers(choice.shape->consumers, Finding::kCounts)) << d << ", " << dv;
+      EXPECT_LT(value_registers(demand, *choice.shape),
+                consumer_registers(choice.shape->consumers, Finding::kCounts))
+          << d << ", " << dv;
       EXPECT_GE(choice.shape->stages, 2);
     }
   }
@@ -99,7 +102,8 @@ TEST(WgmmaShape, DividesTheRegistersAsTheDeviceDoes) {
   for (const Finding finding : {Finding::kCounts, Finding::kTests, Finding::kSearches}) {
     const auto same = static_cast<device::Finding>(finding);
     for (int consumers = 1; consumers <= 3; ++consumers) {
-      EXPECT_LE(loader_registers(consumers, finding) + consumers * consumer_registers(consumers, finding), 512);
+      EXPECT_LE(loader_registers(consumers, finding) + consumers * consumer_registers(consumers, finding),
+                512);
       EXPECT_EQ(loader_registers(consumers, finding), device::loader_registers(consumers, same));
       EXPECT_EQ(consumer_registers(consumers, finding), device::consumer_registers(consumers, same));
     }

@@ -29,10 +29,12 @@ Array counting(std::vector<std::int64_t> shape) {
 void both_orders(const std::string& body, const Array& g, const std::vector<Array>& qkv, bool runs) {
   for (bool first : {true, false}) {
     std::string rest = "const Tensor& q, const Tensor& k, const Tensor& v", own = "const Tensor& g";
-    graph::Function f = only("Tensor f(" + (first ? own + ", " + rest : rest + ", " + own) + ") { " + body + " }");
+    graph::Function f =
+        only("Tensor f(" + (first ? own + ", " + rest : rest + ", " + own) + ") { " + body + " }");
     std::vector<Array> in = qkv;
     in.insert(first ? in.begin() : in.end(), g);
-    if (runs) EXPECT_EQ(graph::evaluate(f, in, {})[0].shape, (std::vector<std::int64_t>{2, 3, 5})) << to_string(f);
+    if (runs)
+      EXPECT_EQ(graph::evaluate(f, in, {})[0].shape, (std::vector<std::int64_t>{2, 3, 5})) << to_string(f);
     else EXPECT_THROW(graph::evaluate(f, in, {}), std::invalid_argument) << to_string(f);
   }
 }
@@ -58,7 +60,8 @@ TEST(Broadcast, TheLargerOfTwoIsContracted) {
   const std::string body = "return matmul(softmax(matmul(q * g, k.mT()), -1), v);";
   both_orders(body, counting({1, 1, 4}), kInputs, true);
   both_orders(body, counting({1, 1, 1}), kInputs, true);
-  both_orders(body, counting({4}), {counting({2, 3, 1}), kInputs[1], kInputs[2]}, true);  // q is the smaller one
+  both_orders(body, counting({4}), {counting({2, 3, 1}), kInputs[1], kInputs[2]},
+              true);  // q is the smaller one
 }
 
 // Both sides of a square mask are the sequence.

@@ -97,7 +97,8 @@ TEST(Candidates, Results) {
   EXPECT_EQ(function(p, "mixed").result_expression, "{$0, 3}");
 }
 
-// What is marked is spoken of, also where there is nothing to read; so is a function that hands its result to a parameter.
+// What is marked is spoken of, also where there is nothing to read; so is a function that hands its result to
+// a parameter.
 TEST(Candidates, MarkedWithoutABody) {
   Program p = read(
       "FLASHLIGHT_FUSE Tensor elsewhere(const Tensor& q);\n"
@@ -115,7 +116,8 @@ TEST(Candidates, MarkedWithoutABody) {
   EXPECT_EQ(function(p, "into").refusal->id, "unsupported-type");
 }
 
-// The condition of an instantiation stands in the template's text, which cannot name what is declared behind it.
+// The condition of an instantiation stands in the template's text, which cannot name what is declared behind
+// it.
 TEST(Candidates, TypesBehindATemplate) {
   Program p = read(
       "#include <utility>\nstruct Before { static constexpr double x = 1; };\n"
@@ -123,11 +125,14 @@ TEST(Candidates, TypesBehindATemplate) {
       "template <class T> Tensor h(const Tensor& q) { return exp(q) * T::first_type::x; }\n"
       "struct Behind { static constexpr double x = 2; };\n"
       "template Tensor g<Before>(const Tensor&);\ntemplate Tensor g<Behind>(const Tensor&);\n"
-      "template Tensor h<std::pair<Before, int>>(const Tensor&);\ntemplate Tensor h<std::pair<Behind, int>>(const Tensor&);\n");
+      "template Tensor h<std::pair<Before, int>>(const Tensor&);\ntemplate Tensor h<std::pair<Behind, "
+      "int>>(const Tensor&);\n");
   ASSERT_EQ(p.functions.size(), 4u) << said(p);
   for (const FunctionSource& f : p.functions)
     EXPECT_EQ(f.refusal.has_value(), f.template_tag.empty()) << f.template_tag;
-  EXPECT_EQ(std::count_if(p.functions.begin(), p.functions.end(), [](const FunctionSource& f) { return f.template_tag.empty(); }), 2);
+  EXPECT_EQ(std::count_if(p.functions.begin(), p.functions.end(),
+                          [](const FunctionSource& f) { return f.template_tag.empty(); }),
+            2);
 }
 
 TEST(Candidates, TemplatesAsInstantiated) {

@@ -63,9 +63,10 @@ TEST(Containers, Vectors) {
 }
 
 TEST(Containers, Iterators) {
-  expect_same("Tensor f(const Tensor& q) { return exp(q) + 1 + 2; }",
-              "#include <vector>\nTensor f(const Tensor& q) { std::vector<double> steps{1, 2}; Tensor x = exp(q);\n"
-              "  for (auto it = steps.begin(); it != steps.end(); ++it) x = x + *it;\n  return x; }");
+  expect_same(
+      "Tensor f(const Tensor& q) { return exp(q) + 1 + 2; }",
+      "#include <vector>\nTensor f(const Tensor& q) { std::vector<double> steps{1, 2}; Tensor x = exp(q);\n"
+      "  for (auto it = steps.begin(); it != steps.end(); ++it) x = x + *it;\n  return x; }");
 }
 
 TEST(Containers, Optionals) {

@@ -77,22 +77,28 @@ TEST(Language, LambdasAsArguments) {
 // Masks made of masks, through helpers that take and give lambdas.
 TEST(Language, LambdasMadeOfLambdas) {
   const std::string helpers =
-      "template <class F, class G> auto both(F f, G g) { return [=](const auto&... at) { return f(at...) & g(at...); }; }\n"
+      "template <class F, class G> auto both(F f, G g) { return [=](const auto&... at) { return f(at...) & "
+      "g(at...); }; }\n"
       "template <class F> auto batchify(F inner, int64_t n) {\n"
-      "  return [inner, n](auto i, auto j) { return inner(i % n, j % n) & (floor_divide(i, n) == floor_divide(j, n)); }; }\n"
+      "  return [inner, n](auto i, auto j) { return inner(i % n, j % n) & (floor_divide(i, n) == "
+      "floor_divide(j, n)); }; }\n"
       "auto window(int64_t w) { return [w](Tensor i, Tensor j) { return i - j < w; }; }\n";
   expect_same(
-      "Tensor f(const Tensor& q, int64_t w) { Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(q.size(-1));\n"
+      "Tensor f(const Tensor& q, int64_t w) { Tensor i = arange(q.size(-2)).unsqueeze(-1), j = "
+      "arange(q.size(-1));\n"
       "  return where((j <= i) & (i - j < w), q, 0.0); }",
       helpers +
-          "Tensor f(const Tensor& q, int64_t w) { Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(q.size(-1));\n"
+          "Tensor f(const Tensor& q, int64_t w) { Tensor i = arange(q.size(-2)).unsqueeze(-1), j = "
+          "arange(q.size(-1));\n"
           "  auto causal = [](auto i, auto j) { return j <= i; };\n"
           "  return where(both(causal, window(w))(i, j), q, 0.0); }");
   expect_same(
-      "Tensor f(const Tensor& q, int64_t n) { Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(q.size(-1));\n"
+      "Tensor f(const Tensor& q, int64_t n) { Tensor i = arange(q.size(-2)).unsqueeze(-1), j = "
+      "arange(q.size(-1));\n"
       "  return where((j % n <= i % n) & (floor_divide(i, n) == floor_divide(j, n)), q, 0.0); }",
       helpers +
-          "Tensor f(const Tensor& q, int64_t n) { Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(q.size(-1));\n"
+          "Tensor f(const Tensor& q, int64_t n) { Tensor i = arange(q.size(-2)).unsqueeze(-1), j = "
+          "arange(q.size(-1));\n"
           "  auto causal = [](auto i, auto j) { return j <= i; };\n"
           "  return where(batchify(causal, n)(i, j), q, 0.0); }");
 }

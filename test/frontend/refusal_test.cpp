@@ -18,9 +18,14 @@ TEST(Refusal, UnsupportedStatement) {
 }
 
 TEST(Refusal, UnsupportedCall) {
-  const std::string guard = "struct Guard { double& x; ~Guard() { x *= 2; } };\nstruct Holder { Guard g; };\n";
-  expect_refused(guard + "Tensor f(const Tensor& q) { double x = 1; { Guard g/*!*/{x}; } return exp(q) * x; }", "unsupported-type");
-  expect_refused(guard + "Tensor f(const Tensor& q) { double x = 1; { Holder h/*!*/{{x}}; } return exp(q) * x; }", "unsupported-type");
+  const std::string guard =
+      "struct Guard { double& x; ~Guard() { x *= 2; } };\nstruct Holder { Guard g; };\n";
+  expect_refused(
+      guard + "Tensor f(const Tensor& q) { double x = 1; { Guard g/*!*/{x}; } return exp(q) * x; }",
+      "unsupported-type");
+  expect_refused(
+      guard + "Tensor f(const Tensor& q) { double x = 1; { Holder h/*!*/{{x}}; } return exp(q) * x; }",
+      "unsupported-type");
   expect_refused("#include <string>\nTensor f(const Tensor& q) { return q + int(/*!*/std::stoi(\"3\")); }",
                  "unsupported-call");
   expect_refused("Tensor f(const Tensor& q) { return exp(q) * q./*!*/item<float>(); }", "unsupported-call");
@@ -57,8 +62,10 @@ TEST(Refusal, UnsupportedType) {
 
 TEST(Refusal, FieldsWithoutAPlaceInAKernelMatterWhereUsed) {
   const std::string in = "struct In { Tensor q; const char* name; DType type; };\n";
-  EXPECT_FALSE(function(read(in + "Tensor f(const In& in) { In copy = in; return exp(copy.q); }"), "f").refusal);
-  expect_refused(in + "Tensor f(const In& in) { In copy = in; return exp(copy.q).to(copy./*!*/type); }", "unsupported-type");
+  EXPECT_FALSE(
+      function(read(in + "Tensor f(const In& in) { In copy = in; return exp(copy.q); }"), "f").refusal);
+  expect_refused(in + "Tensor f(const In& in) { In copy = in; return exp(copy.q).to(copy./*!*/type); }",
+                 "unsupported-type");
 }
 
 TEST(Refusal, UnsupportedExpression) {
@@ -174,14 +181,20 @@ TEST(Refusal, OthersAreReadAllTheSame) {
 }
 
 TEST(Refusal, IntegersThatWrapAround) {
-  const std::string in = "Tensor f(const Tensor& q, const Tensor& id, int n) {\n  assume(q.dim() == 2); Tensor j = arange(q.size(-1));\n";
-  const auto cast = [&](const std::string& value) { return in + "  return where(" + value + " > 0, exp(q), 0.0);\n}"; };
+  const std::string in =
+      "Tensor f(const Tensor& q, const Tensor& id, int n) {\n  assume(q.dim() == 2); Tensor j = "
+      "arange(q.size(-1));\n";
+  const auto cast = [&](const std::string& value) {
+    return in + "  return where(" + value + " > 0, exp(q), 0.0);\n}";
+  };
   for (const char* wraps : {"j./*!*/to(kUInt8)", "(j * 20)./*!*/to(kInt8)", "(j % 256)./*!*/to(kInt8)",
-                            "((j % 100).to(kInt8) /*!*/* 2)", "(id % 3 /*!*/* 2147483647)", "(arange(200).to(kUInt8).sum() * 0 + /*!*/-(j % 200).to(kUInt8))",
+                            "((j % 100).to(kInt8) /*!*/* 2)", "(id % 3 /*!*/* 2147483647)",
+                            "(arange(200).to(kUInt8).sum() * 0 + /*!*/-(j % 200).to(kUInt8))",
                             "(j.to(kInt32) /*!*/* j.to(kInt32))", "(q * 300)./*!*/to(kUInt8)"})
     expect_refused(cast(wraps), "narrow-integer");
-  for (const char* fits : {"(j % 256).to(kUInt8)", "(j > 3).to(kInt8) * 100", "j.to(kInt32) * 500 + n", "id - j.to(kInt32)",
-                           "clamp(j, 0, 100).to(kInt8) - 20", "(q * 300).to(kInt32)", "j * j * j * n", "(j.to(kInt64) * 20).clamp(0, 255).to(kUInt8)"})
+  for (const char* fits : {"(j % 256).to(kUInt8)", "(j > 3).to(kInt8) * 100", "j.to(kInt32) * 500 + n",
+                           "id - j.to(kInt32)", "clamp(j, 0, 100).to(kInt8) - 20", "(q * 300).to(kInt32)",
+                           "j * j * j * n", "(j.to(kInt64) * 20).clamp(0, 255).to(kUInt8)"})
     EXPECT_FALSE(function(read(cast(fits)), "f").refusal) << fits;
 }
 

@@ -125,9 +125,11 @@ TEST(Plan, ADifferenceOfPositionsStaysOneValue) {
     return {graph::matmul(softmax(scores(t) + distance * Sym(0.2)), t[2])};
   });
   ASSERT_EQ(planned.plan.status, Status::Fused);
-  const bool kept = std::any_of(planned.kernel().made_of.begin(), planned.kernel().made_of.end(), [](const auto& made) {
-    return algebra::collect(made.second, {algebra::Op::kLeaf}).size() == 2 && made.second.is(algebra::Op::kAdd);
-  });
+  const bool kept =
+      std::any_of(planned.kernel().made_of.begin(), planned.kernel().made_of.end(), [](const auto& made) {
+        return algebra::collect(made.second, {algebra::Op::kLeaf}).size() == 2 &&
+               made.second.is(algebra::Op::kAdd);
+      });
   EXPECT_TRUE(kept) << planned.plan.steps[0].plan.explanation;
 }
 
@@ -214,7 +216,9 @@ TEST(Reasons, AGroupDoesNotSumOverPairsOfElements) {
   try {
     plan_group(function);
     FAIL() << "it was planned";
-  } catch (const Refused& refused) { expect_reason(refused.reason, "unsupported-contraction", "pairs of elements"); }
+  } catch (const Refused& refused) {
+    expect_reason(refused.reason, "unsupported-contraction", "pairs of elements");
+  }
 }
 
 TEST(Reasons, ARunningSumAlongTheQueries) {
@@ -249,14 +253,16 @@ TEST(Plan, WhatIsNormalisedOverTheQueriesComesFromAKernelBefore) {
   });
   ASSERT_EQ(planned.plan.steps.size(), 2u) << to_string(planned.plan, planned.function);
   const Step& before = planned.plan.steps[0];
-  for (const Target& target : before.targets) {  // a maximum and a sum for each key, read as parameters 3 and 4
+  for (const Target& target :
+       before.targets) {  // a maximum and a sum for each key, read as parameters 3 and 4
     EXPECT_TRUE(target.intermediate);
     EXPECT_GE(target.number, 3);
   }
   EXPECT_EQ(before.function->tensors.size(), 3 + before.targets.size());
 }
 
-TEST(Plan, AChainOfAttentionsIsNotCut) {  // what the second contracts is as large as a result, and no statistic of rows
+TEST(Plan, AChainOfAttentionsIsNotCut) {  // what the second contracts is as large as a result, and no
+                                          // statistic of rows
   const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
     const T first = attention(t);
     return {graph::matmul(softmax(scores_of(first, t[1])), t[2])};

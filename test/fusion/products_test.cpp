@@ -140,9 +140,8 @@ TEST(Products, WithoutAttentionAFunctionStaysAsItWas) {
 // ---- what is made of an attention's result
 
 TEST(Groups, AMeanOverTheRows) {
-  const Planned planned = plan(3, [](const Tensors& t) -> Tensors {
-    return {attention(t).op("mean", Sym(-2), graph::flag(false))};
-  });
+  const Planned planned = plan(
+      3, [](const Tensors& t) -> Tensors { return {attention(t).op("mean", Sym(-2), graph::flag(false))}; });
   EXPECT_EQ(kinds(planned.plan), "kg") << to_string(planned.plan, planned.function);
   ASSERT_EQ(planned.plan.status, Status::Partial);
   EXPECT_EQ(planned.plan.reason->id, "generated-kernel");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Running sums: those of what is no score are made once and read as tensors, those of scores stay in the kernel.
+// Running sums: those of what is no score are made once and read as tensors, those of scores stay in the
+// kernel.
 #include <gtest/gtest.h>
 
 #include "fusion/planning.h"
@@ -42,7 +43,8 @@ TEST(Scans, WhatIsSummedIsStoredWhereItIsComputed) {
 
 TEST(Scans, TwoOfThemAreTwoSteps) {
   const Planned planned = plan(4, [](const Tensors& t) -> Tensors {
-    return {graph::matmul(softmax(scores_of(t[0], t[1]) + between(running(t[3])) + between(running(running(t[3])))), t[2])};
+    return {graph::matmul(
+        softmax(scores_of(t[0], t[1]) + between(running(t[3])) + between(running(running(t[3])))), t[2])};
   });
   EXPECT_EQ(kinds_of(planned), (Kinds{StepKind::Scan, StepKind::Scan, StepKind::Kernel}));
 }

@@ -57,7 +57,9 @@ struct V {
   Operand within(const Shape& shape) const {
     std::vector<Sym> axes;
     for (std::size_t k = 0; k < view.shape.size(); ++k)
-      axes.push_back(view.shape[k].is_integer(1) ? Sym(0) : Sym::axis(static_cast<int>(k + shape.size() - view.shape.size())));
+      axes.push_back(view.shape[k].is_integer(1)
+                         ? Sym(0)
+                         : Sym::axis(static_cast<int>(k + shape.size() - view.shape.size())));
     return at(axes);
   }
   // A view: axis k of this one is axes[k] over the axes of `shape`.
@@ -71,7 +73,9 @@ struct V {
   V column() const { return seen({view.shape[0], Sym(1)}, {Sym::axis(0)}); }  // [n] as [n, 1]
 };
 
-inline V constant(const Sym& value, Type type = Type::Float) { return V::whole(V::b->scalar(value, type), {}); }
+inline V constant(const Sym& value, Type type = Type::Float) {
+  return V::whole(V::b->scalar(value, type), {});
+}
 inline V constant(double value) { return constant(Sym(value)); }
 inline V arange(const Sym& size) { return V::whole(V::b->iota(size), {size}); }
 
@@ -136,7 +140,8 @@ using Body = std::function<V(const Inputs&)>;
 inline Function built(const Body& body) {
   Program p;
   V::b = &p.b;
-  const Inputs in{{p.inputs[0]}, {p.inputs[1]}, {p.inputs[2]}, {p.inputs[3]}, {p.inputs[4]}, arange(N).column(), arange(M)};
+  const Inputs in{{p.inputs[0]}, {p.inputs[1]},      {p.inputs[2]}, {p.inputs[3]},
+                  {p.inputs[4]}, arange(N).column(), arange(M)};
   const V out = body(in);
   return p.b.finish("f", {{out.view, ""}});
 }

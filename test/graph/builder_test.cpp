@@ -20,7 +20,11 @@ void expect_one(const std::vector<Spelling>& table) {
   }
 }
 
-#define BODY(...) [](const Inputs& in) -> V { [[maybe_unused]] const auto& [x, y, w, ids, mask, i, j] = in; return __VA_ARGS__; }
+#define BODY(...)                                                 \
+  [](const Inputs& in) -> V {                                     \
+    [[maybe_unused]] const auto& [x, y, w, ids, mask, i, j] = in; \
+    return __VA_ARGS__;                                           \
+  }
 
 TEST(Builder, ArithmeticHasOneForm) {
   expect_one({
@@ -36,7 +40,8 @@ TEST(Builder, ArithmeticHasOneForm) {
       {"-(x - y)", BODY(exp(-(x - y))), BODY(exp(y - x))},
       {"scalars fold", BODY(x * 2.0 * 4.0), BODY(x * 8.0)},
       {"division by a constant", BODY(x / 8.0), BODY(x * 0.125)},
-      {"division by a scalar", BODY(x / constant(real_symbol(0))), BODY(x * constant(divide(Sym(1), real_symbol(0))))},
+      {"division by a scalar", BODY(x / constant(real_symbol(0))),
+       BODY(x * constant(divide(Sym(1), real_symbol(0))))},
       {"division by a root of a size", BODY(x / constant(make_sym(SymOp::Call, {M}, "sqrt"))),
        BODY(x * constant(make_sym(SymOp::Pow, {M, Sym(-0.5)})))},
       {"products commute", BODY(x * y * w), BODY(w * (y * x))},
@@ -65,10 +70,12 @@ TEST(Builder, ViewsSinkIntoIndices) {
        BODY(exp(x).seen({N - Sym(3), M}, {Sym::axis(0) + Sym(3), Sym::axis(1)}))},
       {"an expanded row", BODY(x + exp(w.seen({N, M}, {Sym::axis(1)}))), BODY(x + exp(w))},
       {"a reduction of a view", BODY(sum(x.t().t())), BODY(sum(x))},
-      {"the reduction of an expanded row", BODY(amax(w.seen({N, M}, {Sym::axis(1)}), true) + x), BODY(x + amax(w))},
+      {"the reduction of an expanded row", BODY(amax(w.seen({N, M}, {Sym::axis(1)}), true) + x),
+       BODY(x + amax(w))},
       {"a sum of sums", BODY(sum(sum(x))), BODY(sum(sum(x.t())))},
-      {"split and merged again", BODY(x.seen({M, floor_div(N, Sym(4)), Sym(4)}, {Sym::axis(1) * Sym(4) + Sym::axis(2), Sym::axis(0)})
-                                         .seen({N, M}, {Sym::axis(1), floor_div(Sym::axis(0), Sym(4)), mod(Sym::axis(0), Sym(4))})),
+      {"split and merged again",
+       BODY(x.seen({M, floor_div(N, Sym(4)), Sym(4)}, {Sym::axis(1) * Sym(4) + Sym::axis(2), Sym::axis(0)})
+                .seen({N, M}, {Sym::axis(1), floor_div(Sym::axis(0), Sym(4)), mod(Sym::axis(0), Sym(4))})),
        BODY(x)},
       {"a scan of a view", BODY(V::whole(V::b->scan({M, N}, 0, x.t().at(identity_index(2))), {M, N})),
        BODY(V::whole(V::b->scan({N, M}, 1, x.at(identity_index(2))), {N, M}).t())},
@@ -84,7 +91,8 @@ TEST(Builder, ContractionsHaveOneForm) {
   expect_one({
       {"operands swapped, result transposed", BODY(contraction(x, y)), BODY(contraction(y, x).t())},
       {"operands transposed", BODY(contraction(x.t().t(), y)), BODY(contraction(x, y.t().t()))},
-      {"softmax over the other axis of the other product", BODY(exp(contraction(x, y) - amax(contraction(x, y), true))),
+      {"softmax over the other axis of the other product",
+       BODY(exp(contraction(x, y) - amax(contraction(x, y), true))),
        BODY(exp(contraction(y, x).t() - amax(contraction(y, x).t(), true)))},
   });
 }
@@ -94,15 +102,19 @@ TEST(Builder, MasksHaveOneForm) {
       {"negated", BODY(where(!mask, x, y)), BODY(where(mask, y, x))},
       {"-inf first", BODY(where(mask, kMinusInfinity, x)), BODY(where(!mask, x, kMinusInfinity))},
       {"added", BODY(x + where(mask, 0.0, kMinusInfinity)), BODY(where(mask, x, kMinusInfinity))},
-      {"added before a bias", BODY(x + where(mask, 0.0, kMinusInfinity) + w), BODY(where(mask, x + w, kMinusInfinity))},
+      {"added before a bias", BODY(x + where(mask, 0.0, kMinusInfinity) + w),
+       BODY(where(mask, x + w, kMinusInfinity))},
       {"twice", BODY(where(mask, where(j <= i, x, kMinusInfinity), kMinusInfinity)),
        BODY(where((j <= i) & mask, x, kMinusInfinity))},
       {"added twice", BODY(x + where(mask, 0.0, kMinusInfinity) + where(j <= i, 0.0, kMinusInfinity)),
        BODY(where(mask & (j <= i), x, kMinusInfinity))},
-      {"scaled after", BODY(where(mask, x, kMinusInfinity) * 0.5), BODY(where(mask, x * 0.5, kMinusInfinity))},
-      {"scaled by a root", BODY(where(mask, x, kMinusInfinity) / constant(make_sym(SymOp::Call, {M}, "sqrt"))),
+      {"scaled after", BODY(where(mask, x, kMinusInfinity) * 0.5),
+       BODY(where(mask, x * 0.5, kMinusInfinity))},
+      {"scaled by a root",
+       BODY(where(mask, x, kMinusInfinity) / constant(make_sym(SymOp::Call, {M}, "sqrt"))),
        BODY(where(mask, x / constant(make_sym(SymOp::Call, {M}, "sqrt")), kMinusInfinity))},
-      {"finite twice", BODY(where(mask, where(j <= i, x, -1e10), -1e10)), BODY(where(mask & (j <= i), x, -1e10))},
+      {"finite twice", BODY(where(mask, where(j <= i, x, -1e10), -1e10)),
+       BODY(where(mask & (j <= i), x, -1e10))},
       {"either branch", BODY(where(j <= i, x, y)), BODY(where(j > i, y, x))},
       {"same condition below", BODY(where(mask, where(mask, x, y), w)), BODY(where(mask, x, w))},
       {"of conditions", BODY(where(where(mask, j <= i, j > i), x, 0.0)),
@@ -114,9 +126,12 @@ TEST(Builder, MasksHaveOneForm) {
 TEST(Builder, ComparisonsOfPositionsHaveOneForm) {
   auto use = [](const V& c, const Inputs& in) { return where(c, in.x, 0.0); };
   const std::vector<std::function<V(const V&, const V&)>> causal = {
-      [](auto i, auto j) { return j <= i; },          [](auto i, auto j) { return i >= j; },
-      [](auto i, auto j) { return !(j > i); },        [](auto i, auto j) { return i - j >= integer(0); },
-      [](auto i, auto j) { return integer(0) <= i - j; }, [](auto i, auto j) { return j - i < integer(1); },
+      [](auto i, auto j) { return j <= i; },
+      [](auto i, auto j) { return i >= j; },
+      [](auto i, auto j) { return !(j > i); },
+      [](auto i, auto j) { return i - j >= integer(0); },
+      [](auto i, auto j) { return integer(0) <= i - j; },
+      [](auto i, auto j) { return j - i < integer(1); },
       [](auto i, auto j) { return integer(2) * j <= integer(2) * i; },
       [](auto i, auto j) { return to_float(j) <= to_float(i); },
       [](auto i, auto j) { return to_float(i) - to_float(j) >= constant(0.0); },
@@ -124,15 +139,19 @@ TEST(Builder, ComparisonsOfPositionsHaveOneForm) {
       [](auto i, auto j) { return (j < i) | (j <= i); }};
   const std::string first = text_of([&](const Inputs& in) { return use(causal[0](in.i, in.j), in); });
   for (std::size_t k = 1; k + 1 < causal.size(); ++k)
-    EXPECT_EQ(text_of([&](const Inputs& in) { return use(causal[k](in.i, in.j), in); }), first) << "spelling " << k;
+    EXPECT_EQ(text_of([&](const Inputs& in) { return use(causal[k](in.i, in.j), in); }), first)
+        << "spelling " << k;
   expect_one({
       {"window", BODY(where(i - j < constant(integer_symbol(1), Type::Int), x, y)),
        BODY(where(i - constant(integer_symbol(1), Type::Int) < j, x, y))},
       {"equality", BODY(where(i == j, x, y)), BODY(where(j - i != integer(0), y, x))},
-      {"blocks", BODY(where(map(Fn::FloorDiv, {i, integer(16)}) == map(Fn::FloorDiv, {j, integer(16)}), x, y)),
+      {"blocks",
+       BODY(where(map(Fn::FloorDiv, {i, integer(16)}) == map(Fn::FloorDiv, {j, integer(16)}), x, y)),
        BODY(where(map(Fn::FloorDiv, {j, integer(16)}) == map(Fn::FloorDiv, {i, integer(16)}), x, y))},
-      {"values and positions", BODY(where(ids.column() + j <= i, x, y)), BODY(where(i - ids.column() >= j, x, y))},
-      {"shifted positions", BODY(where(arange(N + Sym(3)).seen({N, Sym(1)}, {Sym::axis(0) + Sym(3)}) <= j, x, y)),
+      {"values and positions", BODY(where(ids.column() + j <= i, x, y)),
+       BODY(where(i - ids.column() >= j, x, y))},
+      {"shifted positions",
+       BODY(where(arange(N + Sym(3)).seen({N, Sym(1)}, {Sym::axis(0) + Sym(3)}) <= j, x, y)),
        BODY(where(i + integer(3) <= j, x, y))},
       {"int of bool", BODY(where(map(Fn::ToInt, {mask}) != integer(0), x, y)), BODY(where(mask, x, y))},
       {"folded by range", BODY(where(i >= integer(0), x, y)), BODY(x)},
@@ -144,7 +163,8 @@ TEST(Builder, WhatDiffersStaysApart) {
   const std::vector<Spelling> table = {
       {"constants are exact", BODY(x * 0.125), BODY(x * 0.1250001)},
       {"sqrt of a square", BODY(power(power(x, 2), 0.5)), BODY(x)},
-      {"a float comparison is not its negation's opposite", BODY(where(!(x < y), x, y)), BODY(where(y <= x, x, y))},
+      {"a float comparison is not its negation's opposite", BODY(where(!(x < y), x, y)),
+       BODY(where(y <= x, x, y))},
       {"x / x may be NaN", BODY(x / x), BODY(constant(1.0).seen({N, M}, {}))},
       {"exp and log stay", BODY(map(Fn::Log, {exp(x)})), BODY(x)},
       {"axes", BODY(x + w), BODY(x + ids.column())},
@@ -210,7 +230,8 @@ TEST(Builder, ASumOfScoresKeepsItsContraction) {
   EXPECT_EQ(scores.op, Op::Reduce);
   EXPECT_EQ(scores.reduced, Shape{M});
   const NodeId weighted = summed({w.node, {axis(2)}}, {k.node, {axis(1), axis(2)}});
-  EXPECT_EQ(p.b.node(p.b.node(weighted).operands[0].node).reduced.size(), 2u);  // seen through a view of shape [N]
+  EXPECT_EQ(p.b.node(p.b.node(weighted).operands[0].node).reduced.size(),
+            2u);  // seen through a view of shape [N]
 }
 
 TEST(Builder, GatherAtKnownPositionsIsAView) {
@@ -219,7 +240,8 @@ TEST(Builder, GatherAtKnownPositionsIsAView) {
   const NodeId iota = p.b.iota(N);
   const NodeId rows = p.b.gather({N, M}, {x.node, {Sym::datum(1), Sym::axis(1)}}, {{iota, {Sym::axis(0)}}});
   EXPECT_EQ(rows, x.node);
-  const NodeId by_ids = p.b.gather({N, M}, {x.node, {Sym::datum(1), Sym::axis(1)}}, {{p.inputs[3].node, {Sym::axis(0)}}});
+  const NodeId by_ids =
+      p.b.gather({N, M}, {x.node, {Sym::datum(1), Sym::axis(1)}}, {{p.inputs[3].node, {Sym::axis(0)}}});
   EXPECT_EQ(p.b.node(by_ids).op, Op::Gather);
 }
 
@@ -267,7 +289,8 @@ Facts known_ranks(int params, int axes) {
 
 TEST(Facts, UnifiedSizesGoByTheFirstParameter) {
   Builder b(known_ranks(3, 1));
-  const Sym q = b.input(0, "q", "q").shape[0], k = b.input(1, "k", "k").shape[0], v = b.input(2, "v", "v").shape[0];
+  const Sym q = b.input(0, "q", "q").shape[0], k = b.input(1, "k", "k").shape[0],
+            v = b.input(2, "v", "v").shape[0];
   EXPECT_EQ(b.unify(v, k, "sizes"), k);
   EXPECT_EQ(b.unify(q, v, "sizes"), q);
   EXPECT_EQ(b.canonical(v), q);
@@ -285,7 +308,8 @@ TEST(Facts, DerivedSizesAreCheckedAtLaunch) {
   const Sym groups = k.shape[0] * Sym(4);
   EXPECT_EQ(b.unify(q.shape[0], groups, "heads"), q.shape[0]);
   b.unify(groups, q.shape[0], "heads");
-  EXPECT_EQ(b.unify(Sym(2) * q.shape[1], Sym(2) * k.shape[1], "dims"), q.shape[1] * Sym(2)) << "learned as equal sizes";
+  EXPECT_EQ(b.unify(Sym(2) * q.shape[1], Sym(2) * k.shape[1], "dims"), q.shape[1] * Sym(2))
+      << "learned as equal sizes";
   const Function f = b.finish("f", {{q, ""}});
   ASSERT_EQ(f.checks.size(), 1u);
   EXPECT_EQ(to_string(f.checks[0].condition), "size(0,0) == 4 * size(1,0)");
@@ -310,8 +334,10 @@ TEST(Facts, OnlyBroadcastAxesMayBeOneAtLaunch) {
   second.input(2, "k", "k");
   EXPECT_EQ(m.shape, q.shape);
   const Function f = second.finish("f", {{q, ""}});
-  EXPECT_EQ(f.tensors[0].may_broadcast, (std::vector<bool>{true, true})) << "of q + m is contracted, either may be 1";
-  EXPECT_EQ(f.tensors[1].may_broadcast, (std::vector<bool>{false, true})) << "the sum over m reads its first size";
+  EXPECT_EQ(f.tensors[0].may_broadcast, (std::vector<bool>{true, true}))
+      << "of q + m is contracted, either may be 1";
+  EXPECT_EQ(f.tensors[1].may_broadcast, (std::vector<bool>{false, true}))
+      << "the sum over m reads its first size";
   EXPECT_EQ(f.tensors[2].may_broadcast, (std::vector<bool>{false, false}));
 }
 
@@ -319,7 +345,8 @@ TEST(Facts, AssumptionsBecomeFactsAndChecks) {
   Builder b(known_ranks(1, 2));
   const TensorView q = b.input(0, "q", "q");
   const Sym window = b.scalar_param(0, SymType::Integer, "window", "window");
-  b.assume(make_sym(SymOp::And, {make_sym(SymOp::Eq, {q.shape[1], Sym(64)}), make_sym(SymOp::Lt, {Sym(0), window})}));
+  b.assume(make_sym(SymOp::And,
+                    {make_sym(SymOp::Eq, {q.shape[1], Sym(64)}), make_sym(SymOp::Lt, {Sym(0), window})}));
   EXPECT_EQ(b.canonical(q.shape[1]), Sym(64));
   EXPECT_THROW(b.assume(make_sym(SymOp::Eq, {q.shape[1], Sym(32)})), LoweringError);
   b.check(make_sym(SymOp::Le, {Sym(1), q.shape[0]}), "always so");

@@ -42,9 +42,7 @@ inline Sym flag(bool v) { return Sym::boolean(v); }
 inline Arg list(std::initializer_list<Arg> items) { return ArgList(items); }
 inline Arg sizes(std::initializer_list<Sym> items) { return ArgList(items.begin(), items.end()); }
 
-template <class... A> Arg call(std::string_view name, A... args) {
-  return T::apply(name, {Arg(args)...});
-}
+template <class... A> Arg call(std::string_view name, A... args) { return T::apply(name, {Arg(args)...}); }
 inline Sym size(const T& x, int dim) { return std::get<Sym>(call("size", x, Sym(dim))); }
 inline T matmul(const T& x, const T& y) { return call("matmul", x, y); }
 inline T softmax(const T& x) { return call("softmax", x, Sym(-1)); }

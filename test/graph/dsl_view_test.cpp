@@ -188,16 +188,21 @@ TEST(Slice, BoundsAreClamped) {
       const std::int64_t from = clamped(start), to = std::max(from, clamped(end));
       if (from == to) continue;
       SCOPED_TRACE(std::to_string(start) + ", " + std::to_string(end));
-      expect_near(viewed("slice", Sym(1), Sym(start), Sym(end)),
-                  picked({2, to - from, 4}, [&](P p) { return at(p[0], p[1] + static_cast<int>(from), p[2]); }));
+      expect_near(viewed("slice", Sym(1), Sym(start), Sym(end)), picked({2, to - from, 4}, [&](P p) {
+                    return at(p[0], p[1] + static_cast<int>(from), p[2]);
+                  }));
     }
-  expect_near(viewed("slice", Sym(1), Sym(1), Sym(700), Sym(2)), picked({2, 1, 4}, [](P p) { return at(p[0], 1, p[2]); }));
+  expect_near(viewed("slice", Sym(1), Sym(1), Sym(700), Sym(2)),
+              picked({2, 1, 4}, [](P p) { return at(p[0], 1, p[2]); }));
 }
 
 // One position, and bounds of the last dim, are numbers when translating.
 TEST(Slice, SizesOfFewAreKnown) {
   auto length = [](int dim, auto... bounds) {
-    return read(1, [&](const Tensors& t) -> Tensors { return {with_rank(t[0], 3).op("slice", Sym(dim), bounds...)}; })
+    return read(1,
+                [&](const Tensors& t) -> Tensors {
+                  return {with_rank(t[0], 3).op("slice", Sym(dim), bounds...)};
+                })
         .outputs[0]
         .value.shape[static_cast<std::size_t>(dim)];
   };
@@ -212,21 +217,23 @@ TEST(Slice, SizesOfFewAreKnown) {
 TEST(View, TakesSizesOfOtherTensors) {
   auto like = [](int rank, auto sizes_of, auto back) {
     return read(2, [&](const Tensors& t) -> Tensors {
-             T x = with_rank(t[0], rank), y = with_rank(t[1], rank);
-             return {T(y.op("view", sizes_of(x))).op("view", back(x))};
-           });
+      T x = with_rank(t[0], rank), y = with_rank(t[1], rank);
+      return {T(y.op("view", sizes_of(x))).op("view", back(x))};
+    });
   };
   auto merged = like(
       4, [](const T& x) { return sizes({size(x, 0) * size(x, 1), size(x, 2), size(x, 3)}); },
       [](const T& x) { return sizes({size(x, 0), size(x, 1), size(x, 2), size(x, 3)}); });
   EXPECT_EQ(merged.tensors[1].shape, merged.tensors[0].shape);
   EXPECT_TRUE(merged.checks.empty());
-  expect_near(evaluate(merged, {counting({2, 3, 4, 5}), counting({2, 3, 4, 5})}, {})[0], counting({2, 3, 4, 5}));
+  expect_near(evaluate(merged, {counting({2, 3, 4, 5}), counting({2, 3, 4, 5})}, {})[0],
+              counting({2, 3, 4, 5}));
   EXPECT_THROW(evaluate(merged, {counting({2, 3, 4, 5}), counting({2, 3, 5, 4})}, {}), std::invalid_argument);
   auto inferred = like(
       4, [](const T& x) { return sizes({Sym(-1), size(x, 2), size(x, 3)}); },
       [](const T& x) { return sizes({size(x, 0), size(x, 1), Sym(-1), size(x, 3)}); });
-  expect_near(evaluate(inferred, {counting({2, 3, 4, 5}), counting({2, 3, 4, 5})}, {})[0], counting({2, 3, 4, 5}));
+  expect_near(evaluate(inferred, {counting({2, 3, 4, 5}), counting({2, 3, 4, 5})}, {})[0],
+              counting({2, 3, 4, 5}));
   // [T, B, C] with heads beside the batch: C is split and one part merged.
   const Sym heads(3);
   auto split = like(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Normal forms keep values: random programs are evaluated from the finished Graph and, point by point, as they were written.
+// Normal forms keep values: random programs are evaluated from the finished Graph and, point by point, as
+// they were written.
 #include <cmath>
 #include <random>
 
@@ -21,10 +22,12 @@ struct Pair {
 class RandomProgram {
  public:
   // `swapped`: with the operands of commutative functions the other way round.
-  RandomProgram(unsigned seed, bool swapped = false) : rng_(seed), swapped_(swapped), n_(1 + pick(4)), m_(1 + pick(4)) {
+  RandomProgram(unsigned seed, bool swapped = false)
+      : rng_(seed), swapped_(swapped), n_(1 + pick(4)), m_(1 + pick(4)) {
     for (int p = 0; p < 3; ++p) {
       Array a{p < 2 ? Point{n_, m_} : Point{m_}, {}};
-      for (std::int64_t k = 0; k < (p < 2 ? n_ * m_ : m_); ++k) a.data.push_back(0.25 * (1 + pick(12)) * (pick(3) ? 1 : -1));
+      for (std::int64_t k = 0; k < (p < 2 ? n_ * m_ : m_); ++k)
+        a.data.push_back(0.25 * (1 + pick(12)) * (pick(3) ? 1 : -1));
       arrays_.push_back(a);
     }
     arrays_.push_back({{n_}, {}});
@@ -48,7 +51,8 @@ class RandomProgram {
         // Collecting terms may do without an inf - inf that the program meets, and give a zero another sign.
         if (!std::isfinite(want) || pole_) continue;
         ++compared_;
-        ASSERT_NEAR(have, want, 1e-9 * std::max(1.0, std::abs(want))) << "at " << r << ", " << c << " of\n" << to_string(f);
+        ASSERT_NEAR(have, want, 1e-9 * std::max(1.0, std::abs(want))) << "at " << r << ", " << c << " of\n"
+                                                                      << to_string(f);
       }
   }
   std::string text(int depth) {
@@ -69,13 +73,18 @@ class RandomProgram {
     const Array& a = arrays_[static_cast<std::size_t>(p)];
     const std::int64_t m = m_;
     V v{p_.inputs[static_cast<std::size_t>(p)]};
-    if (p == 2) return {v.seen({N, M}, {Sym::axis(1)}), [&a](const Point& i) { return a.data[static_cast<std::size_t>(i[1])]; }};
-    if (p == 3) return {v.seen({N, M}, {Sym::axis(0)}), [&a](const Point& i) { return a.data[static_cast<std::size_t>(i[0])]; }};
+    if (p == 2)
+      return {v.seen({N, M}, {Sym::axis(1)}),
+              [&a](const Point& i) { return a.data[static_cast<std::size_t>(i[1])]; }};
+    if (p == 3)
+      return {v.seen({N, M}, {Sym::axis(0)}),
+              [&a](const Point& i) { return a.data[static_cast<std::size_t>(i[0])]; }};
     return {v, [&a, m](const Point& i) { return a.data[static_cast<std::size_t>(i[0] * m + i[1])]; }};
   }
 
   template <class F> Pair combine(Fn fn, const Pair& a, const Pair& b, F f) {
-    const bool commutes = fn != Fn::Lt && fn != Fn::Le && fn != Fn::FloorDiv && fn != Fn::Mod && fn != Fn::Pow;
+    const bool commutes =
+        fn != Fn::Lt && fn != Fn::Le && fn != Fn::FloorDiv && fn != Fn::Mod && fn != Fn::Pow;
     const V v = swapped_ && commutes ? map(fn, {b.v, a.v}) : map(fn, {a.v, b.v});
     return {v, [f, x = a.at, y = b.at](const Point& i) { return f(x(i), y(i)); }};
   }
@@ -83,14 +92,19 @@ class RandomProgram {
     return {map(fn, {a.v}), [f, x = a.at](const Point& i) { return f(x(i)); }};
   }
   Pair constant_of(double c, Type type) {
-    return {constant(type == Type::Int ? Sym(static_cast<long>(c)) : Sym(c), type).seen({N, M}, {}), [c](const Point&) { return c; }};
+    return {constant(type == Type::Int ? Sym(static_cast<long>(c)) : Sym(c), type).seen({N, M}, {}),
+            [c](const Point&) { return c; }};
   }
 
   Pair position(int depth) {  // an Int value
     if (depth == 0) {
       switch (pick(5)) {
-        case 0: return {arange(N).seen({N, M}, {Sym::axis(0)}), [](const Point& i) { return static_cast<double>(i[0]); }};
-        case 1: return {arange(M).seen({N, M}, {Sym::axis(1)}), [](const Point& i) { return static_cast<double>(i[1]); }};
+        case 0:
+          return {arange(N).seen({N, M}, {Sym::axis(0)}),
+                  [](const Point& i) { return static_cast<double>(i[0]); }};
+        case 1:
+          return {arange(M).seen({N, M}, {Sym::axis(1)}),
+                  [](const Point& i) { return static_cast<double>(i[1]); }};
         case 2: return input(3);
         case 3: {
           const double w = static_cast<double>(window_);
@@ -103,14 +117,18 @@ class RandomProgram {
     switch (pick(6)) {
       case 0: return combine(Fn::Add, a, b, [](double x, double y) { return x + y; });
       case 1: return combine(Fn::Mul, a, b, [](double x, double y) { return x * y; });
-      case 2: return combine(Fn::Add, a, {-b.v, [y = b.at](const Point& i) { return -y(i); }}, [](double x, double y) { return x + y; });
+      case 2:
+        return combine(Fn::Add, a, {-b.v, [y = b.at](const Point& i) { return -y(i); }},
+                       [](double x, double y) { return x + y; });
       case 3: {
         const double d = 1 + pick(3);
-        return combine(Fn::FloorDiv, a, constant_of(d, Type::Int), [](double x, double y) { return std::floor(x / y); });
+        return combine(Fn::FloorDiv, a, constant_of(d, Type::Int),
+                       [](double x, double y) { return std::floor(x / y); });
       }
       case 4: {
         const double d = 1 + pick(3);
-        return combine(Fn::Mod, a, constant_of(d, Type::Int), [](double x, double y) { return x - std::floor(x / y) * y; });
+        return combine(Fn::Mod, a, constant_of(d, Type::Int),
+                       [](double x, double y) { return x - std::floor(x / y) * y; });
       }
       default: return combine(Fn::Max, a, b, [](double x, double y) { return std::max(x, y); });
     }
@@ -159,7 +177,8 @@ class RandomProgram {
   Pair windowed(const Pair& a) {
     const std::int64_t n = n_, m = m_;
     const Operand operand = a.v.at({mod(Sym::axis(0) + Sym::axis(2), N), Sym::axis(1)});
-    return {V::whole(p_.b.reduce(ReduceKind::Sum, {N, M}, {M}, operand), {N, M}), [=, x = a.at](const Point& i) {
+    return {V::whole(p_.b.reduce(ReduceKind::Sum, {N, M}, {M}, operand), {N, M}),
+            [=, x = a.at](const Point& i) {
               double out = 0;
               for (std::int64_t k = 0; k < m; ++k) out += x({(i[0] + k) % n, i[1]});
               return out;
@@ -182,8 +201,11 @@ class RandomProgram {
     }
     const Pair a = number(depth - 1), b = number(pick(depth));
     switch (pick(14)) {
-      case 0: case 1: case 2: return combine(Fn::Add, a, b, [](double x, double y) { return x + y; });
-      case 3: case 4: return combine(Fn::Mul, a, b, [](double x, double y) { return x * y; });
+      case 0:
+      case 1:
+      case 2: return combine(Fn::Add, a, b, [](double x, double y) { return x + y; });
+      case 3:
+      case 4: return combine(Fn::Mul, a, b, [](double x, double y) { return x * y; });
       case 5: {
         const double e[] = {-1, 2, 3, 0.5, -2};
         const double k = e[pick(5)];
@@ -196,20 +218,25 @@ class RandomProgram {
       case 7: return apply(Fn::Abs, a, [](double x) { return std::abs(x); });
       case 8: {
         const Pair c = condition(2);
-        return {map(Fn::Where, {c.v, a.v, b.v}), [=](const Point& i) { return c.at(i) != 0 ? a.at(i) : b.at(i); }};
+        return {map(Fn::Where, {c.v, a.v, b.v}),
+                [=](const Point& i) { return c.at(i) != 0 ? a.at(i) : b.at(i); }};
       }
       case 9: {
         const Pair c = condition(1), hidden = constant_of(kMinusInfinity, Type::Float);
         const bool first = pick(2);
         const V v = first ? map(Fn::Where, {c.v, hidden.v, a.v}) : map(Fn::Where, {c.v, a.v, hidden.v});
-        const Pair masked{v, [=](const Point& i) { return (c.at(i) != 0) == first ? kMinusInfinity : a.at(i); }};
-        const Pair biased = pick(2) ? masked : combine(Fn::Add, masked, b, [](double x, double y) { return x + y; });
-        return combine(Fn::Max, biased, constant_of(-3, Type::Float), [](double x, double y) { return std::max(x, y); });
+        const Pair masked{v,
+                          [=](const Point& i) { return (c.at(i) != 0) == first ? kMinusInfinity : a.at(i); }};
+        const Pair biased =
+            pick(2) ? masked : combine(Fn::Add, masked, b, [](double x, double y) { return x + y; });
+        return combine(Fn::Max, biased, constant_of(-3, Type::Float),
+                       [](double x, double y) { return std::max(x, y); });
       }
       case 10: return reduced(a);
       case 11: return pick(2) ? rolled(a) : windowed(a);
       case 12: return apply(Fn::Tanh, a, [](double x) { return std::tanh(x); });
-      default: return combine(Fn::Mul, a, constant_of(-1, Type::Float), [](double x, double y) { return x * y; });
+      default:
+        return combine(Fn::Mul, a, constant_of(-1, Type::Float), [](double x, double y) { return x * y; });
     }
   }
 

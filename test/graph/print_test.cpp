@@ -7,7 +7,8 @@ namespace {
 
 V attention(const Inputs& in) {
   const Shape shape{N, N, M};
-  const V scores = sum(in.x.seen(shape, {Sym::axis(0), Sym::axis(2)}) * in.y.seen(shape, {Sym::axis(1), Sym::axis(2)}));
+  const V scores =
+      sum(in.x.seen(shape, {Sym::axis(0), Sym::axis(2)}) * in.y.seen(shape, {Sym::axis(1), Sym::axis(2)}));
   V::b->label(scores.view.node, "scores");
   const V masked = where(arange(N) <= in.i, scores * constant(real_symbol(0)), kMinusInfinity);
   return exp(masked - amax(masked, true));
@@ -15,7 +16,8 @@ V attention(const Inputs& in) {
 
 TEST(Print, OneNodeALineInIndexNotation) {
   EXPECT_EQ(text_of(attention),
-            "f(x: float[x.0, x.1], y: float[x.0, x.1], w: float[x.1], ids: int[x.0], mask: bool[x.0, x.1], s: real, window: int)\n"
+            "f(x: float[x.0, x.1], y: float[x.0, x.1], w: float[x.1], ids: int[x.0], mask: bool[x.0, x.1], "
+            "s: real, window: int)\n"
             "  %1[i<x.0]: int = i\n"
             "  %2[i<x.0, j<x.0]: bool = %1[j] <= %1[i]\n"
             "  %4[i<x.0, j<x.1]: float = x\n"
@@ -64,14 +66,18 @@ TEST(Print, EveryKindOfNode) {
   Program p;
   V::b = &p.b;
   const TensorView &x = p.inputs[0], &ids = p.inputs[3];
-  const NodeId rows = p.b.gather({N, M}, {x.node, {Sym::datum(1), Sym::axis(1)}}, {{ids.node, {Sym::axis(0)}}});
+  const NodeId rows =
+      p.b.gather({N, M}, {x.node, {Sym::datum(1), Sym::axis(1)}}, {{ids.node, {Sym::axis(0)}}});
   const NodeId zero = p.b.scalar(Sym(0.0), Type::Float);
-  const NodeId joined = p.b.segment({N, M + Sym(1)}, 1, {{zero, {}}, {rows, {Sym::axis(0), Sym::axis(1) - Sym(1)}}});
+  const NodeId joined =
+      p.b.segment({N, M + Sym(1)}, 1, {{zero, {}}, {rows, {Sym::axis(0), Sym::axis(1) - Sym(1)}}});
   const NodeId running = p.b.scan({N, M + Sym(1)}, 1, {joined, identity_index(2)});
-  const NodeId best = p.b.order(Op::Order, {N, Sym(1)}, M + Sym(1), true, {running, {Sym::axis(0), Sym::axis(2)}});
+  const NodeId best =
+      p.b.order(Op::Order, {N, Sym(1)}, M + Sym(1), true, {running, {Sym::axis(0), Sym::axis(2)}});
   const NodeId sorted = p.b.order(Op::Sort, {N}, N, false, {best, {Sym::axis(1), Sym(0)}});
   const std::string text = to_string(p.b.finish("f", {{V::whole(sorted, {N}).view, ""}}));
-  for (const char* part : {"= %1[%2[i], j]", "along j: 0.0 for 1 then %3[i, j - 1] for x.1", "running sum over j of", " = descending order(k<x.1 + 1) %", " = sort(j<x.0) %"})
+  for (const char* part : {"= %1[%2[i], j]", "along j: 0.0 for 1 then %3[i, j - 1] for x.1",
+                           "running sum over j of", " = descending order(k<x.1 + 1) %", " = sort(j<x.0) %"})
     EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in\n" << text;
 }
 

@@ -65,16 +65,19 @@ TEST(Sym, EqualExpressionsAreOneTree) {
       {logic(SymOp::Lt, {Sym(2) * A, Sym(7)}), logic(SymOp::Le, {A, Sym(3)})},
       {logic(SymOp::Not, {logic(SymOp::And, {logic(SymOp::Lt, {A, B}), logic(SymOp::Eq, {B, C})})}),
        logic(SymOp::Or, {logic(SymOp::Ne, {C, B}), logic(SymOp::Le, {B, A})})},
-      {logic(SymOp::Select, {logic(SymOp::Lt, {A, B}), C, D}), logic(SymOp::Select, {logic(SymOp::Le, {B, A}), D, C})},
+      {logic(SymOp::Select, {logic(SymOp::Lt, {A, B}), C, D}),
+       logic(SymOp::Select, {logic(SymOp::Le, {B, A}), D, C})},
       {make_sym(SymOp::Max, {A, make_sym(SymOp::Max, {B, A})}), make_sym(SymOp::Max, {B, A})},
   };
   for (const auto& [a, b] : table) EXPECT_EQ(a, b) << to_string(a) << "   " << to_string(b);
 }
 
 TEST(Sym, DifferentExpressionsDiffer) {
-  EXPECT_NE(make_sym(SymOp::Pow, {make_sym(SymOp::Pow, {real_scalar(0), Sym(2.0)}), Sym(0.5)}), real_scalar(0));
+  EXPECT_NE(make_sym(SymOp::Pow, {make_sym(SymOp::Pow, {real_scalar(0), Sym(2.0)}), Sym(0.5)}),
+            real_scalar(0));
   EXPECT_NE(Sym(1), Sym(1.0));
-  EXPECT_NE(logic(SymOp::Not, {logic(SymOp::Lt, {real_scalar(0), Sym(1.0)})}), logic(SymOp::Le, {Sym(1.0), real_scalar(0)}));
+  EXPECT_NE(logic(SymOp::Not, {logic(SymOp::Lt, {real_scalar(0), Sym(1.0)})}),
+            logic(SymOp::Le, {Sym(1.0), real_scalar(0)}));
   EXPECT_NE(floor_div(H, G) * G, H);
 }
 
@@ -102,7 +105,8 @@ TEST(Sym, MergingWhatWasSplitGivesTheAxis) {
 
 TEST(Sym, DigitsAreWhatTheirNumberWasMadeOf) {
   const std::vector<Sym> digits = digits_of(I, {Sym(3), B, Sym(4)});
-  EXPECT_EQ(digits, (std::vector<Sym>{floor_div(floor_div(I, Sym(4)), B), mod(floor_div(I, Sym(4)), B), mod(I, Sym(4))}));
+  EXPECT_EQ(digits, (std::vector<Sym>{floor_div(floor_div(I, Sym(4)), B), mod(floor_div(I, Sym(4)), B),
+                                      mod(I, Sym(4))}));
   EXPECT_EQ(digits_of(I, {A}), std::vector<Sym>{I});
   EXPECT_TRUE(digits_of(I, {}).empty());
 }
@@ -155,14 +159,18 @@ TEST(Sym, SplitsAffineExpressions) {
 
 TEST(Sym, SubstitutesAndSimplifiesAgain) {
   EXPECT_EQ(substitute_axes(I * B + J, {floor_div(K, B), mod(K, B)}), K);
-  EXPECT_EQ(substitute(A + B, [](const Sym& leaf) -> std::optional<Sym> {
-              return leaf == A ? std::optional(Sym(2)) : std::nullopt;
-            }), B + Sym(2));
+  EXPECT_EQ(substitute(A + B,
+                       [](const Sym& leaf) -> std::optional<Sym> {
+                         return leaf == A ? std::optional(Sym(2)) : std::nullopt;
+                       }),
+            B + Sym(2));
   EXPECT_THROW(substitute_axes(K, {I}), std::out_of_range);
 }
 
 TEST(Sym, PrintsWithPrecedence) {
-  auto name = [](const Sym& e) { return e.op() == SymOp::Axis ? std::string(1, "ijk"[e.integer()]) : std::string("s"); };
+  auto name = [](const Sym& e) {
+    return e.op() == SymOp::Axis ? std::string(1, "ijk"[e.integer()]) : std::string("s");
+  };
   EXPECT_EQ(to_string(I - Sym(1), name), "i - 1");
   EXPECT_EQ(to_string(floor_div(I + J, A), name), "(i + j) div s");
   EXPECT_EQ(to_string(Sym(2) * I + J, name), "2 * i + j");
@@ -176,18 +184,22 @@ TEST(Sym, PrintsWithPrecedence) {
 TEST(Sym, EvaluatesIntegersExactly) {
   const std::int64_t big = (std::int64_t{1} << 53) + 1;
   EXPECT_EQ(evaluate(mod(I, Sym(1000)), {}, {big}), static_cast<double>(big % 1000));
-  EXPECT_THROW(evaluate(floor_div(A, B), [](SymbolId id) { return id.param == 0 ? 4.0 : 0.0; }), std::domain_error);
+  EXPECT_THROW(evaluate(floor_div(A, B), [](SymbolId id) { return id.param == 0 ? 4.0 : 0.0; }),
+               std::domain_error);
   EXPECT_THROW(evaluate(I, {}), std::out_of_range);
   EXPECT_THROW(make_sym(SymOp::Call, {A}, "no_such_function"), std::invalid_argument);
 }
 
-// A random integer expression over sizes and axes, built twice: by make_sym, which simplifies, and as a number.
+// A random integer expression over sizes and axes, built twice: by make_sym, which simplifies, and as a
+// number.
 struct Random {
   std::mt19937 rng;
   std::vector<std::int64_t> sizes, axes;
   int pick(int n) { return static_cast<int>(rng() % static_cast<unsigned>(n)); }
 
-  static std::int64_t floored(std::int64_t a, std::int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+  static std::int64_t floored(std::int64_t a, std::int64_t b) {
+    return a / b - (a % b != 0 && (a < 0) != (b < 0));
+  }
 
   std::pair<Sym, std::int64_t> leaf() {
     const int k = pick(3);
@@ -231,14 +243,22 @@ TEST(Sym, SimplificationKeepsValues) {
   Random r{std::mt19937(1), {}, {}};
   for (int trial = 0; trial < 4000; ++trial) {
     r.sizes = {1 + r.pick(4), 1 + r.pick(4), 1 + r.pick(5)};
-    r.axes = {r.pick(static_cast<int>(r.sizes[0])), r.pick(static_cast<int>(r.sizes[1])), r.pick(static_cast<int>(r.sizes[2]))};
+    r.axes = {r.pick(static_cast<int>(r.sizes[0])), r.pick(static_cast<int>(r.sizes[1])),
+              r.pick(static_cast<int>(r.sizes[2]))};
     const auto [e, value] = r.tree(1 + r.pick(4));
-    auto symbol = [&](SymbolId id) { return static_cast<double>(r.sizes[static_cast<std::size_t>(id.param)]); };
+    auto symbol = [&](SymbolId id) {
+      return static_cast<double>(r.sizes[static_cast<std::size_t>(id.param)]);
+    };
     const Sym simple = simplify_index(e, {size(0), size(1), size(2)});
     ASSERT_EQ(evaluate(e, symbol, r.axes), static_cast<double>(value)) << to_string(e);
-    ASSERT_EQ(evaluate(simple, symbol, r.axes), static_cast<double>(value)) << to_string(e) << " became " << to_string(simple);
-    ASSERT_EQ(simplify_index(simple, {size(0), size(1), size(2)}), simple) << to_string(simple) << " is simplified further";
-    for (auto [op, holds] : {std::pair{SymOp::Le, value <= 2}, {SymOp::Lt, value < 2}, {SymOp::Eq, value == 2}, {SymOp::Ne, value != 2}}) {
+    ASSERT_EQ(evaluate(simple, symbol, r.axes), static_cast<double>(value))
+        << to_string(e) << " became " << to_string(simple);
+    ASSERT_EQ(simplify_index(simple, {size(0), size(1), size(2)}), simple)
+        << to_string(simple) << " is simplified further";
+    for (auto [op, holds] : {std::pair{SymOp::Le, value <= 2},
+                             {SymOp::Lt, value < 2},
+                             {SymOp::Eq, value == 2},
+                             {SymOp::Ne, value != 2}}) {
       const Sym c = simplify_index(make_sym(op, {e, Sym(2)}), {size(0), size(1), size(2)});
       ASSERT_EQ(evaluate(c, symbol, r.axes), holds) << to_string(c);
       ASSERT_EQ(evaluate(make_sym(SymOp::Not, {c}), symbol, r.axes), !holds) << to_string(c);

@@ -10,13 +10,18 @@ Function sample() {
   Program p;
   V::b = &p.b;
   const V x{p.inputs[0]}, ids{p.inputs[3]}, mask{p.inputs[4]};
-  const V rows = V::whole(p.b.gather({N, M}, {x.view.node, {Sym::datum(1), Sym::axis(1)}}, {ids.within({N})}), {N, M});
-  const V joined = V::whole(p.b.segment({N, M + Sym(1)}, 1, {{p.b.scalar(Sym(0.0), Type::Float), {}},
-                                                               {rows.view.node, {Sym::axis(0), Sym::axis(1) - Sym(1)}}}),
+  const V rows =
+      V::whole(p.b.gather({N, M}, {x.view.node, {Sym::datum(1), Sym::axis(1)}}, {ids.within({N})}), {N, M});
+  const V joined = V::whole(p.b.segment({N, M + Sym(1)}, 1,
+                                        {{p.b.scalar(Sym(0.0), Type::Float), {}},
+                                         {rows.view.node, {Sym::axis(0), Sym::axis(1) - Sym(1)}}}),
                             {N, M + Sym(1)});
-  const V running = V::whole(p.b.scan({N, M + Sym(1)}, 1, {joined.view.node, identity_index(2)}), {N, M + Sym(1)});
+  const V running =
+      V::whole(p.b.scan({N, M + Sym(1)}, 1, {joined.view.node, identity_index(2)}), {N, M + Sym(1)});
   const V masked = where(mask & (arange(M) <= arange(N).column()), x * rows + 3.0, kMinusInfinity);
-  const V out = exp(masked) + sum(running, true) + to_float(V::whole(p.b.order(Op::Sort, {N}, N, true, {ids.view.node, {Sym::axis(1)}}), {N}).column());
+  const V out =
+      exp(masked) + sum(running, true) +
+      to_float(V::whole(p.b.order(Op::Sort, {N}, N, true, {ids.view.node, {Sym::axis(1)}}), {N}).column());
   return p.b.finish("f", {{out.view, ""}});
 }
 
@@ -59,7 +64,8 @@ TEST(Verify, FindsEachBrokenNode) {
       {"names a datum", of_fn(Fn::Exp), [](Node& n) { n.operands[0].index[0] = Sym::datum(1); }},
       {"names a datum", of_op(Op::Gather), [](Node& n) { n.operands[0].index[0] = Sym::datum(2); }},
       {"is a view", of_op(Op::Gather), [](Node& n) { n.operands[0].index[0] = Sym::axis(0); }},
-      {"position is no integer", of_op(Op::Gather), [](Node& n) { n.operands[1] = n.operands[0], n.operands[1].index[0] = Sym(0); }},
+      {"position is no integer", of_op(Op::Gather),
+       [](Node& n) { n.operands[1] = n.operands[0], n.operands[1].index[0] = Sym(0); }},
       {"no scalar|scalar that is no parameter", of_op(Op::Scalar), [](Node& n) { n.value = real_symbol(7); }},
       {"size of no parameter", of_op(Op::Iota), [](Node& n) { n.shape[0] = size_symbol(70, 0); }},
       {"host integer", of_op(Op::Iota), [](Node& n) { n.shape[0] = Sym(2.5); }},
@@ -78,7 +84,8 @@ TEST(Verify, FindsEachBrokenNode) {
       {"same type", of_fn(Fn::ToFloat), [](Node& n) { n.fn = Fn::ToInt; }},
       {"no condition", of_fn(Fn::Where), [](Node& n) { n.operands[0] = n.operands[1]; }},
       {"-inf in its first", of_fn(Fn::Where), [](Node& n) { std::swap(n.operands[1], n.operands[2]); }},
-      {"reduces nothing", of_op(Op::Reduce), [](Node& n) { n.reduced.clear(), n.operands[0].index[1] = Sym(0); }},
+      {"reduces nothing", of_op(Op::Reduce),
+       [](Node& n) { n.reduced.clear(), n.operands[0].index[1] = Sym(0); }},
       {"axis of size 1", of_op(Op::Reduce), [](Node& n) { n.reduced[0] = Sym(1); }},
       {"type of its operand", of_op(Op::Reduce), [](Node& n) { n.type = Type::Int; }},
       {"only a reduction", of_op(Op::Scan), [](Node& n) { n.reduced = {Sym(3)}; }},

@@ -90,13 +90,12 @@ void add_prologues(std::vector<AttentionProgram>& out) {
 
 // Scores that sum over more than one axis.
 void add_contractions(std::vector<AttentionProgram>& out) {
-  out.push_back({"distances of several points",
-                 [](const Tensors& t) -> Tensors {
-                   return {attend(graph::einsum("bhipx,bhjpx->bhij", {t[3], t[4]}) + scores_of(t), t[2])};
-                 },
-                 with([](const Sizes& s) {
-                   return Shapes{{s.b, s.h, s.sq, 2, 3}, {s.b, s.h, s.sk, 2, 3}};
-                 })});
+  out.push_back(
+      {"distances of several points",
+       [](const Tensors& t) -> Tensors {
+         return {attend(graph::einsum("bhipx,bhjpx->bhij", {t[3], t[4]}) + scores_of(t), t[2])};
+       },
+       with([](const Sizes& s) { return Shapes{{s.b, s.h, s.sq, 2, 3}, {s.b, s.h, s.sk, 2, 3}}; })});
 }
 
 void add_epilogues(std::vector<AttentionProgram>& out) {
@@ -105,14 +104,14 @@ void add_epilogues(std::vector<AttentionProgram>& out) {
   out.push_back({"a gate",
                  [attention](const Tensors& t) -> Tensors { return {T(t[3].op("sigmoid")) * attention(t)}; },
                  with([](const Sizes& s) { return Shapes{{s.b, s.h, s.sq, s.dv}}; })});
-  out.push_back({"an rms norm of each head",
-                 [attention](const Tensors& t) -> Tensors {
-                   return {attention(t).op("rms_norm", t[3], Sym(1e-3))};
-                 },
-                 with([](const Sizes& s) { return Shapes{{s.dv}}; })});
+  out.push_back(
+      {"an rms norm of each head",
+       [attention](const Tensors& t) -> Tensors { return {attention(t).op("rms_norm", t[3], Sym(1e-3))}; },
+       with([](const Sizes& s) { return Shapes{{s.dv}}; })});
   out.push_back({"a layer norm, a gate and a residual",
                  [attention](const Tensors& t) -> Tensors {
-                   return {t[3] + T(t[3].op("silu")) * T(attention(t).op("layer_norm", t[4], t[4], Sym(1e-3)))};
+                   return {t[3] +
+                           T(t[3].op("silu")) * T(attention(t).op("layer_norm", t[4], t[4], Sym(1e-3)))};
                  },
                  gated});
   out.push_back({"the result divided by its largest entry",
@@ -146,7 +145,8 @@ void add_other_roles(std::vector<AttentionProgram>& out) {
   out.push_back({"a softmax for each column",
                  [](const Tensors& t) -> Tensors {
                    const T s = scores_of(t);
-                   const T p = graph::call("softmax", T(s.op("unsqueeze", Sym(-1))) + T(t[3].op("unsqueeze", Sym(-3))), Sym(-2));
+                   const T p = graph::call(
+                       "softmax", T(s.op("unsqueeze", Sym(-1))) + T(t[3].op("unsqueeze", Sym(-3))), Sym(-2));
                    return {T(T(p * T(t[2].op("unsqueeze", Sym(-3)))).op("sum", Sym(-2), graph::flag(false)))};
                  },
                  with([](const Sizes& s) { return Shapes{{s.b, s.h, s.sk, s.dv}}; })});

@@ -66,14 +66,16 @@ void add_moments(std::vector<AttentionProgram>& out) {
                    return {graph::matmul(away / T(mean(square(away)) + Sym(1e-3)).op("sqrt"), t[2])};
                  },
                  far_off});
-  // Sums of the scores over the keys, of which nothing tells the builder that they are not one sum over two axes.
+  // Sums of the scores over the keys, of which nothing tells the builder that they are not one sum over two
+  // axes.
   const auto without_values = [](const Sizes& s) {
     Inputs all = far_off(s);
     all.pop_back();
     return all;
   };
   auto dots = [](const Tensors& t) { return graph::matmul(t[0], graph::transposed(t[1])); };
-  out.push_back({"mean of the products alone", [dots](const Tensors& t) -> Tensors { return {mean(dots(t), false)}; }, without_values});
+  out.push_back({"mean of the products alone",
+                 [dots](const Tensors& t) -> Tensors { return {mean(dots(t), false)}; }, without_values});
   out.push_back({"variance of the products alone",
                  [dots](const Tensors& t) -> Tensors {
                    T s = dots(t);

@@ -273,15 +273,16 @@ void add_sweeps(std::vector<AttentionProgram>& out) {
       for (int g = 0; g < 4; ++g) {
         const auto head = [&](int p) { return T(t[p].op("select", Sym(1), Sym(g))); };
         const T s = scores_of({head(0), head(1)}), i = rows_of(t[0]), j = keys_of(t[1]);
-        const T p = graph::softmax(hidden_unless(strictly_causal ? j < i : j <= i, s)) * T(t[3].op("view", graph::sizes({-1})).op("select", Sym(0), Sym(g)));
+        const T p = graph::softmax(hidden_unless(strictly_causal ? j < i : j <= i, s)) *
+                    T(t[3].op("view", graph::sizes({-1})).op("select", Sym(0), Sym(g)));
         weights = {weights.empty() ? p : weights[0] + p};
       }
       return {graph::matmul(weights[0], t[2])};
     };
   };
   const auto head_inputs = [](const Sizes& s) {
-    return Inputs{graph::random({s.b, 4, s.sq, s.d}, 1), graph::random({s.b, 4, s.sk, s.d}, 2), graph::random({s.b, s.sk, s.dv}, 3),
-                  graph::random({4}, 4)};
+    return Inputs{graph::random({s.b, 4, s.sq, s.d}, 1), graph::random({s.b, 4, s.sk, s.d}, 2),
+                  graph::random({s.b, s.sk, s.dv}, 3), graph::random({4}, 4)};
   };
   out.push_back({"heads mixed after the softmax", heads(false), head_inputs, 2});
   out.push_back({"heads mixed after the softmax, first row without keys", heads(true), head_inputs, 2});

@@ -5,13 +5,15 @@
 namespace flashlight::kernel {
 namespace {
 
-// Every program of the collection, in runs that fit its tiles or not, and in more of them than there are tiles.
+// Every program of the collection, in runs that fit its tiles or not, and in more of them than there are
+// tiles.
 TEST(Combine, EveryProgramInRuns) {
   int combined = 0;
   for (const AttentionProgram& program : attention_programs()) {
     const Sizes sizes{program.square ? 17 : 5, 17};
     const std::vector<graph::Array> inputs = program.inputs(sizes);
-    const auto lowered = lower(static_cast<int>(inputs.size()), program.body, false, static_cast<int>(program.scalars.size()));
+    const auto lowered =
+        lower(static_cast<int>(inputs.size()), program.body, false, static_cast<int>(program.scalars.size()));
     combined += lowered->program.combine.has_value();
     const auto wanted = graph::evaluate(lowered->function, inputs, program.scalars);
     for (const int runs : {2, 3, 7, 40}) {
@@ -45,7 +47,8 @@ TEST(Combine, IntegersAreExact) {
 // Each row sees keys of one run only, or none at all.
 TEST(Combine, RunsThatAMaskEmpties) {
   const auto lowered = lower(3, [](const graph::Tensors& t) -> graph::Tensors {
-    const graph::T near = keys_of(t[1]) <= rows_of(t[0]) - graph::Sym(2), far = keys_of(t[1]) >= rows_of(t[0]) - graph::Sym(3);
+    const graph::T near = keys_of(t[1]) <= rows_of(t[0]) - graph::Sym(2),
+                   far = keys_of(t[1]) >= rows_of(t[0]) - graph::Sym(3);
     const graph::T s = hidden_unless(near & far, scores_of(t));
     return {attend(s, t[2]), s.op("logsumexp", graph::Sym(-1), graph::flag(false))};
   });
@@ -55,8 +58,14 @@ TEST(Combine, RunsThatAMaskEmpties) {
   TileCounts one, several;
   for (const int runs : {1, 2, 3, 7, 30}) {
     for (const int m : {1, 4, 0}) {
-      const auto got = interpret(lowered->program, inputs, {}, {m, 2, true, runs == 1 ? &one : runs == 3 ? &several : nullptr, runs});
-      for (std::size_t o = 0; o < 2; ++o) expect_close(got[o], wanted[o], none[o], std::to_string(runs) + " runs");
+      const auto got = interpret(lowered->program, inputs, {},
+                                 {m, 2, true,
+                                  runs == 1   ? &one
+                                  : runs == 3 ? &several
+                                              : nullptr,
+                                  runs});
+      for (std::size_t o = 0; o < 2; ++o)
+        expect_close(got[o], wanted[o], none[o], std::to_string(runs) + " runs");
     }
   }
   EXPECT_EQ(one, several);  // no tile is visited that one run leaves out
@@ -66,7 +75,8 @@ TEST(Combine, RunsThatAMaskEmpties) {
 TEST(Combine, ReasonsForOneRun) {
   const auto reason = [](const char* name) {
     const AttentionProgram& program = attention_program(name);
-    const auto lowered = lower(static_cast<int>(program.inputs({}).size()), program.body, false, static_cast<int>(program.scalars.size()));
+    const auto lowered = lower(static_cast<int>(program.inputs({}).size()), program.body, false,
+                               static_cast<int>(program.scalars.size()));
     return lowered->program.combine ? std::string() : lowered->program.in_one_run;
   };
   EXPECT_EQ(reason("vanilla"), "");
@@ -96,7 +106,8 @@ TEST(Combine, TamperedWith) {
   };
   EXPECT_EQ(complaint([](Combine&) {}), "");
   EXPECT_NE(complaint([](Combine& c) { c.steps.pop_back(); }).find("own run's value"), std::string::npos);
-  EXPECT_NE(complaint([](Combine& c) { c.steps.erase(c.steps.begin()); }).find("not defined here"), std::string::npos);
+  EXPECT_NE(complaint([](Combine& c) { c.steps.erase(c.steps.begin()); }).find("not defined here"),
+            std::string::npos);
   EXPECT_NE(complaint([](Combine& c) { c.other.pop_back(); }).find("the sweep's states"), std::string::npos);
 }
 

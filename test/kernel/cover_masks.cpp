@@ -29,7 +29,8 @@ TileCounts count(const Mask& mask, std::int64_t sq, std::int64_t sk, std::int64_
         bool any = false, all = j0 + keys <= sk;
         for (std::int64_t i = i0; i < std::min(i0 + rows, sq); ++i) {
           for (std::int64_t j = j0; j < j0 + keys; ++j) {
-            if (j >= sk && !(mask.past_the_end && mask.exact_visits)) continue;  // the mask may have no value there
+            if (j >= sk && !(mask.past_the_end && mask.exact_visits))
+              continue;  // the mask may have no value there
             const bool kept = mask.kept({element / 2, element % 2, i, j, sq, sk, inputs});
             any = any || kept;
             all = all && kept;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// For tests of covers: masks as programs and as conditions on a pair, and what interval analysis must find of them.
+// For tests of covers: masks as programs and as conditions on a pair, and what interval analysis must find of
+// them.
 #pragma once
 #include "attention_programs.h"
 
@@ -14,7 +15,9 @@ using graph::Tensors;
 struct Pair {
   std::int64_t b, h, i, j, sq, sk;
   const std::vector<Array>& inputs;
-  double table(int k, std::int64_t at) const { return inputs[3 + static_cast<std::size_t>(k)].data[static_cast<std::size_t>(at)]; }
+  double table(int k, std::int64_t at) const {
+    return inputs[3 + static_cast<std::size_t>(k)].data[static_cast<std::size_t>(at)];
+  }
 };
 
 struct Mask {
@@ -30,7 +33,8 @@ struct Mask {
 std::ostream& operator<<(std::ostream& out, const Mask& mask);
 std::string mask_identifier(const testing::TestParamInfo<Mask>& info);
 
-// Runs the mask over sizes and tiles, with every decision checked, and holds the counts of tiles against counting pairs.
+// Runs the mask over sizes and tiles, with every decision checked, and holds the counts of tiles against
+// counting pairs.
 void expect_tiles_of(const Mask& mask);
 
 T head_axis(const Tensors& t);

@@ -71,8 +71,8 @@ std::vector<Mask> captured_masks() {
   return {
       {"a range of keys",
        [](auto&, auto& j, auto& t) { return (bound_of(t, 0) <= j) & (j < bound_of(t, 2)); },
-       [](const Pair& p) { return p.table(0, p.b) <= p.j && p.j < p.table(0, 2 + p.b); }, false,
-       true, ranges},
+       [](const Pair& p) { return p.table(0, p.b) <= p.j && p.j < p.table(0, 2 + p.b); }, false, true,
+       ranges},
       {"key lengths", [](auto&, auto& j, auto& t) { return j < batch_axis(t[3]); },
        [](const Pair& p) { return p.j < p.table(0, p.b); }, true, true, lengths},
       {"key lengths, causal", [](auto& i, auto& j, auto& t) { return (j < batch_axis(t[3])) & (j <= i); },
@@ -88,22 +88,29 @@ std::vector<Mask> captured_masks() {
 // Without an affine form, in whole or in part. What no interval decides, the elements of a tile do.
 std::vector<Mask> partly_unknown_masks() {
   return {
-      {"in floats", [](auto& i, auto& j, auto&) { return (i - j) * Sym(0.5) <= Sym(2.0); },
-       [](const Pair& p) { return (p.i - p.j) * 0.5 <= 2; }, true, true, {}, false},
+      {"in floats",
+       [](auto& i, auto& j, auto&) { return (i - j) * Sym(0.5) <= Sym(2.0); },
+       [](const Pair& p) { return (p.i - p.j) * 0.5 <= 2; },
+       true,
+       true,
+       {},
+       false},
       {"dense and causal", [](auto& i, auto& j, auto& t) { return t[3] & (j <= i); },
        [](const Pair& p) { return p.table(0, p.i * p.sk + p.j) != 0 && p.j <= p.i; }, true, true,
        [](std::int64_t sq, std::int64_t sk) {
          Array x{{sq, sk}, std::vector<double>(sq * sk)};
          for (std::size_t k = 0; k < x.data.size(); ++k) x.data[k] = k % 5 < 2;
          return std::vector<Array>{x};
-       }, false},
+       },
+       false},
       {"dense or causal", [](auto& i, auto& j, auto& t) { return t[3] | (j <= i); },
        [](const Pair& p) { return p.table(0, p.i * p.sk + p.j) != 0 || p.j <= p.i; }, true, true,
        [](std::int64_t sq, std::int64_t sk) {
          Array x{{sq, sk}, std::vector<double>(sq * sk)};
          for (std::size_t k = 0; k < x.data.size(); ++k) x.data[k] = k % 7 == 3;
          return std::vector<Array>{x};
-       }, false},
+       },
+       false},
       {"crossing bounds", [](auto& i, auto& j, auto&) { return (j <= i) & (j + i >= Sym(9)); },
        [](const Pair& p) { return p.j <= p.i && p.j + p.i >= 9; }, false, false},
   };
@@ -124,7 +131,8 @@ TEST(Cover, DilatedWindowsAreBoundedByTheirAffineParts) {
   EXPECT_EQ(counts.visited, 4 * (1 + 7 * 2));  // a row tile sees its own key tile and the one before
 }
 
-// Where every row has a score of its own, a fill of -1e9 skips what -inf does; CTAs with a row that has none go twice.
+// Where every row has a score of its own, a fill of -1e9 skips what -inf does; CTAs with a row that has none
+// go twice.
 TEST(Cover, TilesOfALargeFillAreLeftOutOnABet) {
   const auto visited = [](const std::function<T(const T& i, const T& j)>& keep, double fill) {
     const auto lowered = lower(3, [&](const Tensors& t) -> Tensors {
@@ -134,7 +142,8 @@ TEST(Cover, TilesOfALargeFillAreLeftOutOnABet) {
     const std::vector<Array> inputs = qkv({64, 64});
     const auto got = interpret(lowered->program, inputs, {}, {8, 8, true, &counts});
     const auto wanted = graph::evaluate(lowered->function, inputs, {});
-    for (std::size_t k = 0; k < wanted[0].data.size(); ++k) EXPECT_NEAR(got[0].data[k], wanted[0].data[k], 1e-12);
+    for (std::size_t k = 0; k < wanted[0].data.size(); ++k)
+      EXPECT_NEAR(got[0].data[k], wanted[0].data[k], 1e-12);
     EXPECT_EQ(counts.visited % 4, 0);  // batch elements and heads
     return counts.visited / 4;
   };
@@ -143,8 +152,9 @@ TEST(Cover, TilesOfALargeFillAreLeftOutOnABet) {
   const int triangle = 8 * 9 / 2;
   EXPECT_EQ(visited(causal, -1e9), triangle);
   EXPECT_EQ(visited(causal, -graph::kInf), triangle);
-  EXPECT_EQ(visited(causal, -100), 64);              // a score may come near
-  EXPECT_EQ(visited(shifted, -1e9), triangle - 8 + 8);  // the first rows see nothing: their bet is lost, on all eight tiles
+  EXPECT_EQ(visited(causal, -100), 64);  // a score may come near
+  EXPECT_EQ(visited(shifted, -1e9),
+            triangle - 8 + 8);  // the first rows see nothing: their bet is lost, on all eight tiles
 }
 
 TEST(Cover, TwoSidedWindowsInAbsoluteValuesAreBounded) {

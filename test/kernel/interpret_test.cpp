@@ -134,8 +134,8 @@ TEST(Interpret, AStreamWithoutKeysCountsAsNothing) {
 
 // What eager code gives, NaN, where that is asked for.
 TEST(Interpret, StrictNan) {
-  for (const char* name :
-       {"no key at all", "late rows only", "greatest score beside it", "softcap, first row without keys", "key lengths"}) {
+  for (const char* name : {"no key at all", "late rows only", "greatest score beside it",
+                           "softcap, first row without keys", "key lengths"}) {
     const AttentionProgram& program = attention_program(name);
     const std::vector<graph::Array> inputs = program.inputs({7, 7});
     const auto lowered = lower(static_cast<int>(inputs.size()), program.body, true);
@@ -149,7 +149,8 @@ TEST(Interpret, StrictNan) {
 // Rows hidden by a condition or a bias of the row alone, which no key has a part in.
 struct HiddenRows {
   const char* name;
-  std::function<graph::T(const graph::T& s, const graph::Tensors& t)> hide;  // t[3]: a value of the row, -inf for some
+  std::function<graph::T(const graph::T& s, const graph::Tensors& t)>
+      hide;  // t[3]: a value of the row, -inf for some
 };
 
 std::vector<HiddenRows> hidden_rows() {
@@ -157,26 +158,36 @@ std::vector<HiddenRows> hidden_rows() {
   const auto later = [](const graph::Tensors& t) { return rows_of(t[0]) >= graph::Sym(3); };
   return {{"positions", [=](const auto& s, const auto& t) { return hidden_unless(later(t), s); }},
           {"positions under a causal mask",
-           [=](const auto& s, const auto& t) { return hidden_unless(later(t) & (keys_of(t[1]) <= rows_of(t[0])), s); }},
+           [=](const auto& s, const auto& t) {
+             return hidden_unless(later(t) & (keys_of(t[1]) <= rows_of(t[0])), s);
+           }},
           {"data", [=](const auto& s, const auto& t) { return hidden_unless(row(t) > graph::Sym(-5.0), s); }},
           {"a bias", [=](const auto& s, const auto& t) { return s + row(t); }},
           {"a bias behind a mask",
-           [=](const auto& s, const auto& t) { return hidden_unless(keys_of(t[1]) <= rows_of(t[0]), s) + row(t); }},
-          {"a bias of squashed scores", [=](const auto& s, const auto& t) { return graph::T(s.op("tanh")) + row(t); }},
-          {"a bias and its key", [=](const auto& s, const auto& t) { return s + (row(t) - graph::T(t[4].op("view", graph::sizes({1, -1})))); }}};
+           [=](const auto& s, const auto& t) {
+             return hidden_unless(keys_of(t[1]) <= rows_of(t[0]), s) + row(t);
+           }},
+          {"a bias of squashed scores",
+           [=](const auto& s, const auto& t) { return graph::T(s.op("tanh")) + row(t); }},
+          {"a bias and its key", [=](const auto& s, const auto& t) {
+             return s + (row(t) - graph::T(t[4].op("view", graph::sizes({1, -1}))));
+           }}};
 }
 
 graph::Tensors softmax_and_its_sums(const graph::T& s, const graph::Tensors& t) {
   const graph::T p = graph::softmax(s);
-  return {graph::matmul(p, t[2]), s.op("amax", graph::Sym(-1), graph::flag(false)), s.op("logsumexp", graph::Sym(-1), graph::flag(false)),
-          graph::matmul(p - graph::softmax(s * graph::Sym(0.0) + scores_of({t[0], t[1]})) * graph::Sym(0.5), t[2])};
+  return {graph::matmul(p, t[2]), s.op("amax", graph::Sym(-1), graph::flag(false)),
+          s.op("logsumexp", graph::Sym(-1), graph::flag(false)),
+          graph::matmul(p - graph::softmax(s * graph::Sym(0.0) + scores_of({t[0], t[1]})) * graph::Sym(0.5),
+                        t[2])};
 }
 
 TEST(Interpret, HiddenRows) {
   for (const HiddenRows& hidden : hidden_rows()) {
     for (const bool strict : {false, true}) {
       const graph::Body body = [&](graph::Tensors t) {
-        for (std::size_t k : {3, 4}) t[k] = t[k].op("permute", graph::ArgList{graph::Sym(0)});  // used or not, of rank 1
+        for (std::size_t k : {3, 4})
+          t[k] = t[k].op("permute", graph::ArgList{graph::Sym(0)});  // used or not, of rank 1
         return softmax_and_its_sums(hidden.hide(scores_of(t), t), t);
       };
       const auto lowered = lower(5, body, strict);
@@ -189,9 +200,11 @@ TEST(Interpret, HiddenRows) {
       for (std::size_t o = 0; o < wanted.size(); ++o) {
         if (o == 3 && !strict) continue;  // which of two streams has keys
         const auto got = interpret(lowered->program, inputs, {}, {2, 3, true, nullptr});
-        expect_close(got[o], wanted[o], strict ? std::nan("") : none[o], std::string(hidden.name) + (strict ? ", strict" : ""));
+        expect_close(got[o], wanted[o], strict ? std::nan("") : none[o],
+                     std::string(hidden.name) + (strict ? ", strict" : ""));
         for (std::size_t k = 0; strict && k < got[o].data.size(); ++k)
-          EXPECT_EQ(std::isnan(got[o].data[k]), std::isnan(wanted[o].data[k])) << hidden.name << ", result " << o << ", element " << k;
+          EXPECT_EQ(std::isnan(got[o].data[k]), std::isnan(wanted[o].data[k]))
+              << hidden.name << ", result " << o << ", element " << k;
       }
     }
   }
@@ -200,13 +213,17 @@ TEST(Interpret, HiddenRows) {
 // A NaN that is added to a row's scores is seen, though a softmax does not see what is finite.
 TEST(Interpret, ABiasOfNanPoisonsItsRow) {
   for (const bool strict : {false, true}) {
-    const auto lowered = lower(4, [](const graph::Tensors& t) -> graph::Tensors {
-      return {attend(scores_of(t) + graph::T(t[3].op("view", graph::sizes({-1, 1}))), t[2])};
-    }, strict);
+    const auto lowered = lower(
+        4,
+        [](const graph::Tensors& t) -> graph::Tensors {
+          return {attend(scores_of(t) + graph::T(t[3].op("view", graph::sizes({-1, 1}))), t[2])};
+        },
+        strict);
     std::vector<graph::Array> inputs = qkv({4, 5});
     inputs.push_back({{4}, {0.5, std::nan(""), -2, kHidden}});
     const auto wanted = graph::evaluate(lowered->function, inputs, {});
-    expect_close(interpret(lowered->program, inputs, {}, {2, 3, true, nullptr})[0], wanted[0], std::nan(""), strict ? "strict" : "");
+    expect_close(interpret(lowered->program, inputs, {}, {2, 3, true, nullptr})[0], wanted[0], std::nan(""),
+                 strict ? "strict" : "");
   }
 }
 

@@ -50,7 +50,8 @@ inline std::unique_ptr<Lowered> lower(int params, const graph::Body& body, bool 
 
 // The function's results by its kernels, one after the other.
 inline std::vector<graph::Array> interpret_all(const Lowered& lowered, std::vector<graph::Array> tensors,
-                                               const std::vector<double>& scalars, const InterpretOptions& options) {
+                                               const std::vector<double>& scalars,
+                                               const InterpretOptions& options) {
   const auto& kernels = lowered.plan.steps;
   const graph::Binding binding(lowered.function, tensors, scalars);
   const auto& declared = kernels[0].function->tensors;

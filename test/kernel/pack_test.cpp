@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Heads that share keys as rows of one tile: the packed program gives what the function means, masks and numbers of a head
-// included.
+// Heads that share keys as rows of one tile: the packed program gives what the function means, masks and
+// numbers of a head included.
 #include "attention_programs.h"
 #include "kernel/pack.h"
 
@@ -24,11 +24,14 @@ std::unique_ptr<Packed> pack(int params, const graph::Body& body) {
   return result;
 }
 
-graph::T repeated(const graph::T& x, int group) { return x.op("repeat_interleave", graph::Sym(group), graph::Sym(1)); }
+graph::T repeated(const graph::T& x, int group) {
+  return x.op("repeat_interleave", graph::Sym(group), graph::Sym(1));
+}
 
 // q [2, 6, sq, 3], k [2, 6 / group, sk, 3], v [2, 6 / group, sk, 2].
 std::vector<graph::Array> grouped(std::int64_t sq, std::int64_t sk, std::int64_t group) {
-  return {graph::random({2, 6, sq, 3}, 1), graph::random({2, 6 / group, sk, 3}, 2), graph::random({2, 6 / group, sk, 2}, 3)};
+  return {graph::random({2, 6, sq, 3}, 1), graph::random({2, 6 / group, sk, 3}, 2),
+          graph::random({2, 6 / group, sk, 2}, 3)};
 }
 
 void expect_agreement(const Packed& packed, const std::vector<graph::Array>& inputs, const char* what) {
@@ -37,7 +40,8 @@ void expect_agreement(const Packed& packed, const std::vector<graph::Array>& inp
   for (const int runs : {1, 3}) {
     for (const int m : {1, 4, 16, 0}) {
       const auto got = interpret(*packed.program, inputs, {}, {m, 3, true, nullptr, runs});
-      for (std::size_t o = 0; o < wanted.size(); ++o) expect_close(got[o], wanted[o], 0, std::string(what) + ", rows " + std::to_string(m));
+      for (std::size_t o = 0; o < wanted.size(); ++o)
+        expect_close(got[o], wanted[o], 0, std::string(what) + ", rows " + std::to_string(m));
     }
   }
 }
@@ -54,7 +58,8 @@ TEST(Pack, GroupsUnderAMask) {
 TEST(Pack, NumbersOfAHead) {
   const auto packed = pack(5, [](const graph::Tensors& t) -> graph::Tensors {
     const auto by_head = [](const graph::T& x) { return graph::T(x.op("view", graph::sizes({-1, 1, 1}))); };
-    const graph::T s = graph::matmul(t[0], graph::transposed(repeated(t[1], 2))) + by_head(t[3]) * (keys_of(t[1]) - rows_of(t[0]));
+    const graph::T s = graph::matmul(t[0], graph::transposed(repeated(t[1], 2))) +
+                       by_head(t[3]) * (keys_of(t[1]) - rows_of(t[0]));
     const graph::T near = keys_of(t[1]) - rows_of(t[0]) <= by_head(t[4]);
     return {attend(hidden_unless(near, s), repeated(t[2], 2)) * by_head(t[3])};
   });
@@ -68,24 +73,29 @@ TEST(Pack, NumbersOfAHead) {
 TEST(Pack, OneHeadOfKeys) {
   const auto packed = pack(3, [](const graph::Tensors& t) -> graph::Tensors {
     graph::Tensors x = t;
-    for (std::size_t k : {1, 2}) x[k] = t[k].op("permute", graph::ArgList{graph::Sym(0), graph::Sym(1), graph::Sym(2)});
+    for (std::size_t k : {1, 2})
+      x[k] = t[k].op("permute", graph::ArgList{graph::Sym(0), graph::Sym(1), graph::Sym(2)});
     x[0] = t[0].op("permute", graph::ArgList{graph::Sym(0), graph::Sym(1), graph::Sym(2), graph::Sym(3)});
     const graph::T k = x[1].op("unsqueeze", graph::Sym(1)), v = x[2].op("unsqueeze", graph::Sym(1));
     return {attend(graph::matmul(x[0], graph::transposed(k)), v)};
   });
-  expect_agreement(*packed, {graph::random({2, 4, 3, 3}, 1), graph::random({2, 7, 3}, 2), graph::random({2, 7, 2}, 3)}, "one head");
+  expect_agreement(*packed,
+                   {graph::random({2, 4, 3, 3}, 1), graph::random({2, 7, 3}, 2), graph::random({2, 7, 2}, 3)},
+                   "one head");
 }
 
 // Keys of their own for each head, or a number of each head and key: nothing to share.
 TEST(Pack, HeadsThatShareNothing) {
   const auto own = pack(3, [](const graph::Tensors& t) -> graph::Tensors {
     graph::Tensors x = t;
-    for (std::size_t k : {0, 1, 2}) x[k] = t[k].op("permute", graph::ArgList{graph::Sym(0), graph::Sym(1), graph::Sym(2), graph::Sym(3)});
+    for (std::size_t k : {0, 1, 2})
+      x[k] = t[k].op("permute", graph::ArgList{graph::Sym(0), graph::Sym(1), graph::Sym(2), graph::Sym(3)});
     return {attend(graph::matmul(x[0], graph::transposed(x[1])), x[2])};
   });
   EXPECT_FALSE(own->plan.has_value());
   const auto bias = pack(4, [](const graph::Tensors& t) -> graph::Tensors {
-    const graph::T by_key = graph::T(t[3].op("permute", graph::ArgList{graph::Sym(0), graph::Sym(1)})).op("unsqueeze", graph::Sym(1));
+    const graph::T by_key = graph::T(t[3].op("permute", graph::ArgList{graph::Sym(0), graph::Sym(1)}))
+                                .op("unsqueeze", graph::Sym(1));
     return {attend(graph::matmul(t[0], graph::transposed(repeated(t[1], 3))) + by_key, repeated(t[2], 3))};
   });
   EXPECT_FALSE(bias->plan.has_value());

@@ -60,7 +60,9 @@ TEST(Print, ScaledScores) {
 
 // That of half a head as well, whose size division may make 0.
 TEST(Print, ScaleOfHalfAHead) {
-  const auto half = [](const graph::T& x, const graph::Sym& d) -> graph::T { return x.op("slice", graph::Sym(-1), graph::Sym(0), d); };
+  const auto half = [](const graph::T& x, const graph::Sym& d) -> graph::T {
+    return x.op("slice", graph::Sym(-1), graph::Sym(0), d);
+  };
   const auto body = [&](const graph::Tensors& t) -> graph::Tensors {
     const graph::Sym d = floor_div(graph::size(t[0], -1), graph::Sym(2));
     const graph::T scores = graph::matmul(half(t[0], d), graph::transposed(half(t[1], d)));

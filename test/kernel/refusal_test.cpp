@@ -23,8 +23,10 @@ TEST(Refusals, WeightsMixedOverTheHeads) {
 }
 
 TEST(Refusals, AProjectionOfTheResult) {
-  EXPECT_EQ(refusal_of(4, [](const Tensors& t) -> Tensors { return {graph::matmul(attend(scores_of(t), t[2]), t[3])}; }),
-            "matrix-product");  // no tile program; a library makes it
+  EXPECT_EQ(
+      refusal_of(
+          4, [](const Tensors& t) -> Tensors { return {graph::matmul(attend(scores_of(t), t[2]), t[3])}; }),
+      "matrix-product");  // no tile program; a library makes it
 }
 
 TEST(Refusals, SortedScores) {

@@ -23,25 +23,58 @@ enum class Domain : std::uint8_t {
 };
 
 Domain domain_of(const std::string& op) {
-  static const std::map<std::string, Domain> kOthers{
-      {"square", Domain::Moderate},     {"exp", Domain::Moderate},          {"exp2", Domain::Moderate},
-      {"expm1", Domain::Moderate},      {"logaddexp", Domain::Moderate},    {"reciprocal", Domain::Positive},
-      {"sqrt", Domain::Positive},       {"rsqrt", Domain::Positive},        {"log", Domain::Positive},
-      {"log2", Domain::Positive},       {"log1p", Domain::Positive},        {"/", Domain::Positive},
-      {"div", Domain::Positive},        {"/=", Domain::Positive},           {"pow", Domain::Positive},
-      {"sign", Domain::Stepping},       {"floor", Domain::Stepping},        {"ceil", Domain::Stepping},
-      {"%", Domain::Stepping},          {"remainder", Domain::Stepping},    {"floor_divide", Domain::Stepping},
-      {"isnan", Domain::Test},          {"isinf", Domain::Test},            {"<", Domain::Test},
-      {"lt", Domain::Test},             {"<=", Domain::Test},               {"le", Domain::Test},
-      {">", Domain::Test},              {"gt", Domain::Test},               {">=", Domain::Test},
-      {"ge", Domain::Test},             {"==", Domain::Test},               {"eq", Domain::Test},
-      {"!=", Domain::Test},             {"ne", Domain::Test},               {"~", Domain::Logic},
-      {"bitwise_not", Domain::Logic},   {"!", Domain::Logic},               {"logical_not", Domain::Logic},
-      {"&", Domain::Logic},             {"bitwise_and", Domain::Logic},     {"|", Domain::Logic},
-      {"bitwise_or", Domain::Logic},    {"^", Domain::Logic},               {"bitwise_xor", Domain::Logic},
-      {"logical_and", Domain::Logic},   {"logical_or", Domain::Logic},      {"where", Domain::LeftOut},
-      {"masked_fill", Domain::LeftOut}, {"clamp", Domain::LeftOut},         {"clamp_min", Domain::LeftOut},
-      {"clamp_max", Domain::LeftOut}};
+  static const std::map<std::string, Domain> kOthers{{"square", Domain::Moderate},
+                                                     {"exp", Domain::Moderate},
+                                                     {"exp2", Domain::Moderate},
+                                                     {"expm1", Domain::Moderate},
+                                                     {"logaddexp", Domain::Moderate},
+                                                     {"reciprocal", Domain::Positive},
+                                                     {"sqrt", Domain::Positive},
+                                                     {"rsqrt", Domain::Positive},
+                                                     {"log", Domain::Positive},
+                                                     {"log2", Domain::Positive},
+                                                     {"log1p", Domain::Positive},
+                                                     {"/", Domain::Positive},
+                                                     {"div", Domain::Positive},
+                                                     {"/=", Domain::Positive},
+                                                     {"pow", Domain::Positive},
+                                                     {"sign", Domain::Stepping},
+                                                     {"floor", Domain::Stepping},
+                                                     {"ceil", Domain::Stepping},
+                                                     {"%", Domain::Stepping},
+                                                     {"remainder", Domain::Stepping},
+                                                     {"floor_divide", Domain::Stepping},
+                                                     {"isnan", Domain::Test},
+                                                     {"isinf", Domain::Test},
+                                                     {"<", Domain::Test},
+                                                     {"lt", Domain::Test},
+                                                     {"<=", Domain::Test},
+                                                     {"le", Domain::Test},
+                                                     {">", Domain::Test},
+                                                     {"gt", Domain::Test},
+                                                     {">=", Domain::Test},
+                                                     {"ge", Domain::Test},
+                                                     {"==", Domain::Test},
+                                                     {"eq", Domain::Test},
+                                                     {"!=", Domain::Test},
+                                                     {"ne", Domain::Test},
+                                                     {"~", Domain::Logic},
+                                                     {"bitwise_not", Domain::Logic},
+                                                     {"!", Domain::Logic},
+                                                     {"logical_not", Domain::Logic},
+                                                     {"&", Domain::Logic},
+                                                     {"bitwise_and", Domain::Logic},
+                                                     {"|", Domain::Logic},
+                                                     {"bitwise_or", Domain::Logic},
+                                                     {"^", Domain::Logic},
+                                                     {"bitwise_xor", Domain::Logic},
+                                                     {"logical_and", Domain::Logic},
+                                                     {"logical_or", Domain::Logic},
+                                                     {"where", Domain::LeftOut},
+                                                     {"masked_fill", Domain::LeftOut},
+                                                     {"clamp", Domain::LeftOut},
+                                                     {"clamp_min", Domain::LeftOut},
+                                                     {"clamp_max", Domain::LeftOut}};
   const auto found = kOthers.find(op);
   return found == kOthers.end() ? Domain::Real : found->second;
 }
@@ -58,7 +91,8 @@ T sloped(const T& steps, const T& x) { return steps * Sym(0.25) + x * Sym(0.5); 
 std::string drawn(Choices& choose, std::span<const graph::OpRow> rows, bool may_be_nan) {
   const std::string op(rows[static_cast<std::size_t>(choose.below(static_cast<int>(rows.size())))].name);
   const Domain domain = domain_of(op);
-  const bool decides = domain == Domain::Test || domain == Domain::Logic || op == "where" || op == "masked_fill" || op == "nan_to_num";
+  const bool decides = domain == Domain::Test || domain == Domain::Logic || op == "where" ||
+                       op == "masked_fill" || op == "nan_to_num";
   return may_be_nan && decides ? "abs" : op;
 }
 
@@ -90,7 +124,9 @@ T any_binary(Choices& choose, const T& x, const T& y, bool may_be_nan) {
     case Domain::Test: return selected(number ? aside(x).op(op, Sym(c)) : aside(x).op(op, y), x);
     case Domain::Logic: return selected(T(aside(x) > y).op(op, x < Sym(c + kAside)), x);
     case Domain::LeftOut: break;
-    default: return number && op != "maximum" && op != "minimum" && op != "logaddexp" ? x.op(op, Sym(c)) : x.op(op, y);
+    default:
+      return number && op != "maximum" && op != "minimum" && op != "logaddexp" ? x.op(op, Sym(c))
+                                                                               : x.op(op, y);
   }
   if (op == "where") return graph::where(aside(x) < y, x, y);
   if (op == "masked_fill") return x.op(op, aside(x) < y, Sym(c));
@@ -124,12 +160,16 @@ T rearranged(Choices& choose, const T& x) {
     case 6: return T(x.op("contiguous")).op("clone");
     case 7: return T(x.op("reshape", graph::sizes({b * h, s, d}))).op("view", graph::sizes({b, h, s, d}));
     case 8:
-      return T(graph::call("stack", graph::list({graph::Arg(x), graph::Arg(x * Sym(0.5))}), Sym(0))).op("select", Sym(0), Sym(1));
+      return T(graph::call("stack", graph::list({graph::Arg(x), graph::Arg(x * Sym(0.5))}), Sym(0)))
+          .op("select", Sym(0), Sym(1));
     case 9:
-      return T(graph::call("cat", graph::list({graph::Arg(x), graph::Arg(x * Sym(0.5))}), Sym(2))).op("slice", Sym(2), Sym(0), s);
+      return T(graph::call("cat", graph::list({graph::Arg(x), graph::Arg(x * Sym(0.5))}), Sym(2)))
+          .op("slice", Sym(2), Sym(0), s);
     case 10: return T(x.op("narrow", Sym(1), Sym(0), Sym(1))).op("expand", graph::sizes({b, h, s, d}));
     case 11: return T(x.op("narrow", Sym(1), Sym(0), Sym(1))).op("repeat_interleave", h, Sym(1));
-    case 12: return T(x.op("narrow", Sym(1), Sym(0), Sym(1))).op("repeat", graph::sizes({Sym(1), h, Sym(1), Sym(1)}));
+    case 12:
+      return T(x.op("narrow", Sym(1), Sym(0), Sym(1)))
+          .op("repeat", graph::sizes({Sym(1), h, Sym(1), Sym(1)}));
     case 13: return x.op("index_select", Sym(2), s - Sym(1) - graph::arange(s));
     case 14: {
       const T both = graph::call("cat", graph::list({graph::Arg(x), graph::Arg(x.op("neg"))}), Sym(0));
@@ -144,27 +184,42 @@ T rearranged(Choices& choose, const T& x) {
 }
 
 T any_reduction(Choices& choose, const T& s) {
-  static const std::vector<std::string> kOps{"prod", "any", "all", "mean", "amax", "amin", "var", "logsumexp", "log_softmax", "softmax", "cumsum", "sum"};
+  static const std::vector<std::string> kOps{"prod", "any",       "all",         "mean",    "amax",   "amin",
+                                             "var",  "logsumexp", "log_softmax", "softmax", "cumsum", "sum"};
   const std::string op = kOps[static_cast<std::size_t>(choose.below(static_cast<int>(kOps.size())))];
   const auto over_keys = [&](const T& x) { return T(x.op(op, Sym(-1), graph::flag(false))); };
   if (op == "prod") return over_keys(T(s.op("sigmoid")) + Sym(0.5));
   if (op == "any" || op == "all")
     return graph::call("where", over_keys(s > Sym(choose.real() + kAside)), Sym(1.0), Sym(0.25));
-  if (op == "log_softmax") return T(T(T(s.op(op, Sym(-1))).op("exp")) * s).op("sum", Sym(-1), graph::flag(false));
+  if (op == "log_softmax")
+    return T(T(T(s.op(op, Sym(-1))).op("exp")) * s).op("sum", Sym(-1), graph::flag(false));
   if (op == "softmax") return T(T(s.op(op, Sym(-1))) * s).op("sum", Sym(-1), graph::flag(false));
   if (op == "cumsum") return T(T(s.op(op, Sym(-1))) * Sym(0.125)).op("sum", Sym(-1), graph::flag(false));
   return over_keys(s);
 }
 
 const std::map<std::string, std::string>& ops_left_out() {
-  static const std::string kHost = "of host values", kDevice = "has no meaning in a kernel", kNoLaw = "without a law",
+  static const std::string kHost = "of host values", kDevice = "has no meaning in a kernel",
+                           kNoLaw = "without a law",
                            kTables = "by tables, which the samples and their tests read",
                            kConstant = "a constant, like ones_like";
   static const std::map<std::string, std::string> kOps{
-      {"sort", kNoLaw}, {"topk", kNoLaw}, {"argmax", kNoLaw}, {"index", kTables}, {"gather", kTables},
-      {"bmm", "is matmul of three axes"}, {"linear", "is a product with a weight, which a library makes"},
-      {"zeros", kConstant}, {"ones", kConstant}, {"empty", kConstant}, {"full", kConstant}, {"zeros_like", kConstant},
-      {"empty_like", kConstant}, {"full_like", kConstant}, {"eye", kConstant}, {"tensor", kConstant}};
+      {"sort", kNoLaw},
+      {"topk", kNoLaw},
+      {"argmax", kNoLaw},
+      {"index", kTables},
+      {"gather", kTables},
+      {"bmm", "is matmul of three axes"},
+      {"linear", "is a product with a weight, which a library makes"},
+      {"zeros", kConstant},
+      {"ones", kConstant},
+      {"empty", kConstant},
+      {"full", kConstant},
+      {"zeros_like", kConstant},
+      {"empty_like", kConstant},
+      {"full_like", kConstant},
+      {"eye", kConstant},
+      {"tensor", kConstant}};
   return kOps;
 }
 

@@ -136,9 +136,11 @@ class RandomProgram {
   }
 
   T modified(T s) {
-    if (!has_holes && choose.one_in(3)) return choose.one_in(2) ? any_unary(choose, s) : any_binary(choose, s, beside());
+    if (!has_holes && choose.one_in(3))
+      return choose.one_in(2) ? any_unary(choose, s) : any_binary(choose, s, beside());
     switch (choose.below(11)) {
-      case 9: return note("rows hidden by a bias"), has_holes = true, s + T(t[kHoles].op("unsqueeze", Sym(-1)));
+      case 9:
+        return note("rows hidden by a bias"), has_holes = true, s + T(t[kHoles].op("unsqueeze", Sym(-1)));
       case 0: return note("tanh"), T(s / Sym(2.0)).op("tanh") * Sym(2.0);
       case 1: return note("dense bias"), s + t[kDense];
       case 2: return note("bias by key"), s + t[kByKey];
@@ -162,8 +164,11 @@ class RandomProgram {
   T products(const T& q, const T& k) {
     const T rows = unsqueeze(q, -2), keys = unsqueeze(k, -3);
     switch (choose.below(16)) {
-      case 0: return note("squared distance"), T(square(rows - keys).op("sum", Sym(-1), graph::flag(false))) * Sym(-0.25);
-      case 1: return note("squared sum"), T(square(rows + keys).op("sum", Sym(-1), graph::flag(false))) * Sym(0.25);
+      case 0:
+        return note("squared distance"),
+               T(square(rows - keys).op("sum", Sym(-1), graph::flag(false))) * Sym(-0.25);
+      case 1:
+        return note("squared sum"), T(square(rows + keys).op("sum", Sym(-1), graph::flag(false))) * Sym(0.25);
       case 2: return graph::einsum("bhid,bhjd->bhij", {graph::Arg(q), graph::Arg(k)});
       default: return scores_of({q, k});
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random attention programs, most of them rewritten first, through fusion and the interpreter, against the evaluator.
-// FLASHLIGHT_RANDOM_PROGRAMS and FLASHLIGHT_RANDOM_SEED choose how many and from which seed on, so that long
-// runs resume where another ended; FLASHLIGHT_RANDOM_TABLE prints what they reached, with FLASHLIGHT_RANDOM_WHY each reason of a
-// refusal in full. A run ends with its third failure, or that of FLASHLIGHT_RANDOM_FAILURES. A failure prints its
-// seed and its smallest program.
+// Random attention programs, most of them rewritten first, through fusion and the interpreter, against the
+// evaluator. FLASHLIGHT_RANDOM_PROGRAMS and FLASHLIGHT_RANDOM_SEED choose how many and from which seed on, so
+// that long runs resume where another ended; FLASHLIGHT_RANDOM_TABLE prints what they reached, with
+// FLASHLIGHT_RANDOM_WHY each reason of a refusal in full. A run ends with its third failure, or that of
+// FLASHLIGHT_RANDOM_FAILURES. A failure prints its seed and its smallest program.
 #include <cstdio>
 #include <cstdlib>
 
@@ -31,7 +31,8 @@ std::ptrdiff_t maxima(const Program& program) {
 
 std::ptrdiff_t accumulators(const Program& program) {
   const auto& states = program.sweeps.back().states;
-  return std::count_if(states.begin(), states.end(), [](const State& s) { return s.kind == StateKind::Accumulator; });
+  return std::count_if(states.begin(), states.end(),
+                       [](const State& s) { return s.kind == StateKind::Accumulator; });
 }
 
 // The data, each number moved by a few of its last bits. What counts or is infinite stays.
@@ -43,9 +44,10 @@ Inputs moved(Inputs inputs, std::uint64_t seed) {
   return inputs;
 }
 
-// Where keys tie but for rounding, as behind a norm of what is constant, a program that asks which is the largest has no one
-// result: the evaluator's own then moves with the data's last bits.
-bool is_determined(const graph::Function& function, const Inputs& inputs, std::size_t output, std::size_t element, double wanted) {
+// Where keys tie but for rounding, as behind a norm of what is constant, a program that asks which is the
+// largest has no one result: the evaluator's own then moves with the data's last bits.
+bool is_determined(const graph::Function& function, const Inputs& inputs, std::size_t output,
+                   std::size_t element, double wanted) {
   for (std::uint64_t seed = 1; seed <= 4; ++seed) {
     const double w = graph::evaluate(function, moved(inputs, seed), {})[output].data[element];
     if (std::isnan(w) != std::isnan(wanted)) return false;
@@ -55,13 +57,17 @@ bool is_determined(const graph::Function& function, const Inputs& inputs, std::s
 }
 
 // What is wrong with a program; empty: nothing. Strict programs have NaN exactly where the evaluator has.
-std::string disagreement(const graph::Function& function, const Lowered& lowered, std::uint64_t seed, const Reach& made) {
-  // Where a comparison with NaN leaves every key out, the program gives 0, and factors that have left its sum NaN.
+std::string disagreement(const graph::Function& function, const Lowered& lowered, std::uint64_t seed,
+                         const Reach& made) {
+  // Where a comparison with NaN leaves every key out, the program gives 0, and factors that have left its sum
+  // NaN.
   const bool compares = made.contains("above the mean");
   // What an infinity in the data hides is known in the sweep that meets it.
-  const bool settled = std::all_of(lowered.programs.begin(), lowered.programs.end(), [&](const Program& program) {
-    return maxima(program) == 1 && accumulators(program) <= 1 && !(made.contains("rows hidden by a bias") && program.sweeps.size() > 1);
-  });
+  const bool settled =
+      std::all_of(lowered.programs.begin(), lowered.programs.end(), [&](const Program& program) {
+        return maxima(program) == 1 && accumulators(program) <= 1 &&
+               !(made.contains("rows hidden by a bias") && program.sweeps.size() > 1);
+      });
   const bool strict = lowered.plan.steps[0].plan.strict_nan;
   Choices choose(seed + 77);
   const std::int64_t sizes[] = {1, 2, 3, 5, 8, 13, 17};
@@ -69,7 +75,8 @@ std::string disagreement(const graph::Function& function, const Lowered& lowered
   for (int round = 0; round < 3; ++round) {
     const std::int64_t sq = sizes[choose.below(7)], sk = sizes[choose.below(7)];
     const Inputs inputs = random_inputs({sq, sk}, seed);
-    const int m = choose.below(5) * 3, n = choose.below(5) * 2, runs = choose.below(2) ? 1 : 2 + choose.below(6);
+    const int m = choose.below(5) * 3, n = choose.below(5) * 2,
+              runs = choose.below(2) ? 1 : 2 + choose.below(6);
     const auto wanted = graph::evaluate(function, inputs, {});
     const auto got = interpret_all(lowered, inputs, {}, {m, n, true, nullptr, runs});
     for (std::size_t o = 0; o < wanted.size(); ++o) {
@@ -81,12 +88,13 @@ std::string disagreement(const graph::Function& function, const Lowered& lowered
                                : w != g && !(std::fabs(w - g) <=
                                              (std::isfinite(w) ? relative * std::max(1.0, std::fabs(w)) : 0));
         if (!wrong || (strict && compares && std::isnan(g))) continue;
-        if (strict && std::isnan(w) && std::isinf(g) && made.contains("logsumexp")) continue;  // see with_hidden_rows
+        if (strict && std::isnan(w) && std::isinf(g) && made.contains("logsumexp"))
+          continue;  // see with_hidden_rows
         if (!is_determined(function, inputs, o, k, w)) continue;
         char text[200];
         std::snprintf(text, sizeof text,
-                      "result %zu, element %zu of %lld x %lld in tiles of %d x %d, %d runs: %.17g for %.17g", o, k,
-                      static_cast<long long>(sq), static_cast<long long>(sk), m, n, runs, g, w);
+                      "result %zu, element %zu of %lld x %lld in tiles of %d x %d, %d runs: %.17g for %.17g",
+                      o, k, static_cast<long long>(sq), static_cast<long long>(sk), m, n, runs, g, w);
         return text;
       }
     }
@@ -121,14 +129,15 @@ Outcome run(std::uint64_t seed, int limit, Reach& reach) {
     const bool strict = seed % 3 == 1;
     const auto program = lower(rewritten(function, seed, made), strict);
     const std::string wrong = disagreement(function, *program, seed, made);
-    if (!wrong.empty()) return {"", (strict ? "strict, " : "") + wrong + "\n" + text + to_string(program->program)};
+    if (!wrong.empty())
+      return {"", (strict ? "strict, " : "") + wrong + "\n" + text + to_string(program->program)};
     ++made[program->program.sweeps.size() == 1 ? "one sweep" : "several sweeps"];
     for (const auto& [law, n] : made) reach[law] += n;
     for (const std::string& op : ops) ++reach["op " + op];
     return {};
-  } catch (const NotLowered& reason) { return {std::getenv("FLASHLIGHT_RANDOM_WHY") ? reason.what() : reason.id, ""}; } catch (const std::exception& error) {
-    return {"", std::string(error.what()) + "\n" + text};
-  }
+  } catch (const NotLowered& reason) {
+    return {std::getenv("FLASHLIGHT_RANDOM_WHY") ? reason.what() : reason.id, ""};
+  } catch (const std::exception& error) { return {"", std::string(error.what()) + "\n" + text}; }
 }
 
 // The shortest beginning of a seed's choices that still fails.
@@ -147,7 +156,8 @@ TEST(Random, ProgramsAgreeWithTheEvaluator) {
                       first = setting("FLASHLIGHT_RANDOM_SEED", 0);
   Reach reach, refused;
   std::uint64_t agreed = 0, failed = 0;
-  for (std::uint64_t seed = first; seed < first + count && failed < setting("FLASHLIGHT_RANDOM_FAILURES", 3); ++seed) {
+  for (std::uint64_t seed = first; seed < first + count && failed < setting("FLASHLIGHT_RANDOM_FAILURES", 3);
+       ++seed) {
     const Outcome outcome = run(seed, 1'000'000, reach);
     if (!outcome.refused.empty()) ++refused[outcome.refused];
     else if (outcome.failure.empty()) ++agreed;
@@ -163,16 +173,19 @@ TEST(Random, ProgramsAgreeWithTheEvaluator) {
   }
   EXPECT_GE((agreed + failed) * 10, count * 8) << "too many are refused";
   if (count < 1000) return;
-  for (const auto rows : {graph::unary_ops(), graph::pointwise_ops(), graph::reduce_ops(), graph::contract_ops(), graph::view_ops(),
-                          graph::slice_ops(), graph::reshape_ops(), graph::index_ops(), graph::attention_ops(), graph::create_ops()})
+  for (const auto rows : {graph::unary_ops(), graph::pointwise_ops(), graph::reduce_ops(),
+                          graph::contract_ops(), graph::view_ops(), graph::slice_ops(), graph::reshape_ops(),
+                          graph::index_ops(), graph::attention_ops(), graph::create_ops()})
     for (const graph::OpRow& row : rows)
-      EXPECT_NE(reach.contains("op " + std::string(row.name)), ops_left_out().contains(std::string(row.name))) << row.name;
-  for (const rewrite::Rule& rule : rewrite::builtin_rules()) EXPECT_TRUE(reach.contains("rule " + rule.name)) << rule.name;
+      EXPECT_NE(reach.contains("op " + std::string(row.name)), ops_left_out().contains(std::string(row.name)))
+          << row.name;
+  for (const rewrite::Rule& rule : rewrite::builtin_rules())
+    EXPECT_TRUE(reach.contains("rule " + rule.name)) << rule.name;
   for (const auto& [law, n] : reach) EXPECT_GE(n * 500, static_cast<std::int64_t>(count)) << law;
 }
 
-// Long runs found them: a segment without keys whose scores have a factor, strictly; scores that tie but for rounding; scores compared
-// with a maximum that was made from one of a part of them.
+// Long runs found them: a segment without keys whose scores have a factor, strictly; scores that tie but for
+// rounding; scores compared with a maximum that was made from one of a part of them.
 TEST(Random, SeedsThatOnceFailed) {
   for (const std::uint64_t seed : {113221, 142917, 216822}) {
     Reach ignored;

@@ -75,24 +75,28 @@ TEST(Apply, EverySoftmaxEndsAsOneGraph) {
   const std::string naive = text("Tensor e = exp(matmul(q, k.mT())); return matmul(e / e.sum(-1, true), v);");
   EXPECT_EQ(naive, text("return matmul(softmax(matmul(q, k.mT()), -1), v);"));
   EXPECT_EQ(naive, text("Tensor e = exp(matmul(q, k.mT())); return matmul(e, v) / e.sum(-1, true);"));
-  EXPECT_EQ(naive, text("Tensor s = matmul(q, k.mT()), e = exp(s - s.amax(-1, true)); return matmul(e, v) / e.sum(-1, true);"));
+  EXPECT_EQ(naive, text("Tensor s = matmul(q, k.mT()), e = exp(s - s.amax(-1, true)); return matmul(e, v) / "
+                        "e.sum(-1, true);"));
 }
 
 TEST(Apply, MaskedExponentialsToo) {
   const auto r = checked(
       "Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));"
-      "Tensor e = exp(where(j <= i + 2, matmul(q, k.mT()), -INFINITY)); return matmul(e / e.sum(-1, true), v);");
+      "Tensor e = exp(where(j <= i + 2, matmul(q, k.mT()), -INFINITY)); return matmul(e / e.sum(-1, true), "
+      "v);");
   EXPECT_EQ(names(r), (Names{"stable_softmax", "row_factor"}));
 }
 
 TEST(Apply, LogsumexpIsStable) {
-  EXPECT_EQ(names(checked("return log(exp(matmul(q, k.mT())).sum(-1)).unsqueeze(-1) + 0 * q;")), Names{"stable_logsumexp"});
-  EXPECT_EQ(names(checked("return logsumexp(matmul(q, k.mT()), -1, true) + 0 * q;")), Names{"stable_logsumexp"});
+  EXPECT_EQ(names(checked("return log(exp(matmul(q, k.mT())).sum(-1)).unsqueeze(-1) + 0 * q;")),
+            Names{"stable_logsumexp"});
+  EXPECT_EQ(names(checked("return logsumexp(matmul(q, k.mT()), -1, true) + 0 * q;")),
+            Names{"stable_logsumexp"});
 }
 
 TEST(Apply, ADifferenceOfMapsBecomesTwoProducts) {
-  const auto r = checked(
-      "Tensor a = softmax(matmul(q, k.mT()), -1), d = softmax(b, -1); return matmul(a - c * d, v);");
+  const auto r =
+      checked("Tensor a = softmax(matmul(q, k.mT()), -1), d = softmax(b, -1); return matmul(a - c * d, v);");
   EXPECT_EQ(names(r)[0], "normalised_weights");
   EXPECT_EQ(measure(Phase::Distribute, r.function), 0);
   EXPECT_EQ(measure(Phase::Hoist, r.function), 0);
@@ -100,7 +104,8 @@ TEST(Apply, ADifferenceOfMapsBecomesTwoProducts) {
 
 // Distributing q + bias would make two products of one.
 TEST(Apply, OtherSumsStayWhole) {
-  EXPECT_EQ(names(checked("return matmul(softmax(matmul(q + q.amax(-1, true), k.mT()), -1), v);")), Names{"row_factor"});
+  EXPECT_EQ(names(checked("return matmul(softmax(matmul(q + q.amax(-1, true), k.mT()), -1), v);")),
+            Names{"row_factor"});
 }
 
 TEST(Apply, DistancesBecomeProducts) {
@@ -141,7 +146,8 @@ TEST(Apply, AxesAreFoundWhereTheyAre) {
 }
 
 TEST(Apply, IsDeterministicAndRepeats) {
-  const graph::Function f = function_of("Tensor e = exp(matmul(q, k.mT())); return matmul(e / e.sum(-1, true), v);");
+  const graph::Function f =
+      function_of("Tensor e = exp(matmul(q, k.mT())); return matmul(e / e.sum(-1, true), v);");
   const Rewritten once = rewrite(f, builtin_rules()), twice = rewrite(once.function, builtin_rules());
   EXPECT_TRUE(twice.trace.empty());
   EXPECT_EQ(graph::to_string(once.function), graph::to_string(twice.function));

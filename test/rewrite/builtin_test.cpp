@@ -33,7 +33,8 @@ TEST_P(BuiltIn, AChangedOneIsRefused) {
   Rule changed = rule();
   const graph::TensorView& out = changed.replacement.outputs[0].value;
   std::vector<graph::Node> nodes;
-  for (int id = 0; id < changed.replacement.graph.size(); ++id) nodes.push_back(changed.replacement.graph[id]);
+  for (int id = 0; id < changed.replacement.graph.size(); ++id)
+    nodes.push_back(changed.replacement.graph[id]);
   graph::Node twice;
   twice.op = graph::Op::Map;
   twice.fn = graph::Fn::Add;
@@ -49,7 +50,9 @@ TEST_P(BuiltIn, AChangedOneIsRefused) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Rules, BuiltIn, testing::Range(0, static_cast<int>(builtin_rules().size())),
-                         [](const auto& info) { return builtin_rules()[static_cast<std::size_t>(info.param)].name; });
+                         [](const auto& info) {
+                           return builtin_rules()[static_cast<std::size_t>(info.param)].name;
+                         });
 
 TEST(BuiltIns, HaveNamesOfTheirOwn) {
   std::set<std::string> names;

@@ -42,22 +42,33 @@ std::string rule(const std::string& phase, const std::string& parameters, const 
 
 TEST(Refuse, RightRulesPass) {
   EXPECT_EQ(fault_of(rule("fold", "Tensor x", "return log(exp(x));", "return x;")), "");
-  EXPECT_EQ(fault_of(rule("fold", "Tensor x, double c", "assume(c > 0); return (c * x).amax(-1) + x.amax(-1);",
-                          "return (c + 1) * x.amax(-1);")), "");
+  EXPECT_EQ(
+      fault_of(rule("fold", "Tensor x, double c", "assume(c > 0); return (c * x).amax(-1) + x.amax(-1);",
+                    "return (c + 1) * x.amax(-1);")),
+      "");
 }
 
 TEST(Refuse, WrongOnes) {
-  EXPECT_EQ(fault_of(rule("fold", "Tensor x, Tensor r", "return softmax(x * exp(r.unsqueeze(-1)), -1);", "return softmax(x, -1);")), "wrong-rule");
-  EXPECT_EQ(fault_of(rule("fold", "Tensor x, double c", "return (c * x).amax(-1) + x.amax(-1);", "return (c + 1) * x.amax(-1);")),
-            "wrong-rule") << "holds for c > 0 only";
-  EXPECT_EQ(fault_of(rule("fold", "Tensor x", "return (x + 1).mean(-1);", "return x.mean(-1) + 1.001;")), "wrong-rule");
-  EXPECT_EQ(fault_of(rule("fold", "Tensor x", "return x.prod(-1) + 0 * x.sum(-1);", "return exp(log(x).sum(-1));")), "wrong-rule");
+  EXPECT_EQ(fault_of(rule("fold", "Tensor x, Tensor r", "return softmax(x * exp(r.unsqueeze(-1)), -1);",
+                          "return softmax(x, -1);")),
+            "wrong-rule");
+  EXPECT_EQ(fault_of(rule("fold", "Tensor x, double c", "return (c * x).amax(-1) + x.amax(-1);",
+                          "return (c + 1) * x.amax(-1);")),
+            "wrong-rule")
+      << "holds for c > 0 only";
+  EXPECT_EQ(fault_of(rule("fold", "Tensor x", "return (x + 1).mean(-1);", "return x.mean(-1) + 1.001;")),
+            "wrong-rule");
+  EXPECT_EQ(
+      fault_of(rule("fold", "Tensor x", "return x.prod(-1) + 0 * x.sum(-1);", "return exp(log(x).sum(-1));")),
+      "wrong-rule");
 }
 
 // Right at size 1; right for finite values.
 TEST(Refuse, WrongInACorner) {
   EXPECT_EQ(fault_of(rule("fold", "Tensor x", "return x.sum(-1);", "return x.amax(-1);")), "wrong-rule");
-  EXPECT_EQ(fault_of(rule("fold", "rule::Masked x", "return (exp(x) * exp(-x)).sum(-1);", "return sign(exp(x)).sum(-1);")), "wrong-rule");
+  EXPECT_EQ(fault_of(rule("fold", "rule::Masked x", "return (exp(x) * exp(-x)).sum(-1);",
+                          "return sign(exp(x)).sum(-1);")),
+            "wrong-rule");
 }
 
 TEST(Refuse, TheCounterexampleIsTold) {
@@ -69,26 +80,35 @@ TEST(Refuse, TheCounterexampleIsTold) {
 }
 
 TEST(Refuse, EndlessOnes) {
-  EXPECT_EQ(fault_of(rule("fold", "Tensor x", "return exp(x).sum(-1);", "return (exp(x - 1) * exp(1.0)).sum(-1);")), "endless-rule");
-  EXPECT_EQ(fault_of(rule("hoist", "Tensor x, Tensor r", "return x.sum(-1) * r;", "return (x * r.unsqueeze(-1)).sum(-1);")), "endless-rule");
+  EXPECT_EQ(
+      fault_of(rule("fold", "Tensor x", "return exp(x).sum(-1);", "return (exp(x - 1) * exp(1.0)).sum(-1);")),
+      "endless-rule");
+  EXPECT_EQ(fault_of(rule("hoist", "Tensor x, Tensor r", "return x.sum(-1) * r;",
+                          "return (x * r.unsqueeze(-1)).sum(-1);")),
+            "endless-rule");
 }
 
 TEST(Refuse, NoRules) {
-  EXPECT_EQ(fault_of("namespace fold { struct r { static Tensor pattern(Tensor x) { return exp(x); } }; }"), "malformed-rule");
+  EXPECT_EQ(fault_of("namespace fold { struct r { static Tensor pattern(Tensor x) { return exp(x); } }; }"),
+            "malformed-rule");
   EXPECT_EQ(fault_of(rule("nowhere", "Tensor x", "return log(exp(x));", "return x;")), "malformed-rule");
   EXPECT_EQ(fault_of(rule("fold", "Tensor x", "return x;", "return x;")), "malformed-rule");
-  EXPECT_EQ(fault_of(rule("fold", "Tensor x, Tensor y", "return exp(x);", "return exp(x) + 0 * y;")), "malformed-rule");
+  EXPECT_EQ(fault_of(rule("fold", "Tensor x, Tensor y", "return exp(x);", "return exp(x) + 0 * y;")),
+            "malformed-rule");
   EXPECT_EQ(fault_of(rule("fold", "Tensor x", "return cumsum(x, -1);", "return x;")), "malformed-rule");
-  EXPECT_EQ(fault_of(rule("fold", "Tensor x, double c", "assume(c > 9); return c * x;", "return x * c;")), "malformed-rule");
+  EXPECT_EQ(fault_of(rule("fold", "Tensor x, double c", "assume(c > 9); return c * x;", "return x * c;")),
+            "malformed-rule");
   EXPECT_EQ(fault_of("namespace fold { struct r {"
                      " static Tensor pattern(Tensor x) { return log(exp(x)); }"
-                     " static Tensor replacement(Tensor y) { return y; } }; }"), "malformed-rule");
+                     " static Tensor replacement(Tensor y) { return y; } }; }"),
+            "malformed-rule");
 }
 
 // A rule of the user's is applied like the translator's own.
 TEST(Apply, UserRules) {
   const frontend::RuleFile rules = read(rule("fold", "Tensor x", "return log(exp(x));", "return x;"));
-  const frontend::RuleFile other = read(rule("fold", "Tensor x, Tensor y", "return exp(log(exp(x)) + y);", "return exp(x + y);"));
+  const frontend::RuleFile other =
+      read(rule("fold", "Tensor x, Tensor y", "return exp(log(exp(x)) + y);", "return exp(x + y);"));
   ASSERT_EQ(other.rules.size(), 1u);
   const Rewritten r = rewrite(other.rules[0].pattern, rules.rules);
   EXPECT_EQ(r.trace.size(), 1u);

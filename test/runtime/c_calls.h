@@ -8,10 +8,10 @@
 #include <vector>
 
 extern "C" {
-using CEntry = int(const DLTensor* const* in, DLTensor* const* out, const double* scalars, void* workspace, std::size_t workspace_bytes,
-                   void* stream);
-CEntry flashlight_attention, flashlight_attention_2, flashlight_two_streams, flashlight_of_64, flashlight_biased, flashlight_other_attention,
-    flashlight_second_attention, flashlight_slots;
+using CEntry = int(const DLTensor* const* in, DLTensor* const* out, const double* scalars, void* workspace,
+                   std::size_t workspace_bytes, void* stream);
+CEntry flashlight_attention, flashlight_attention_2, flashlight_two_streams, flashlight_of_64,
+    flashlight_biased, flashlight_other_attention, flashlight_second_attention, flashlight_slots;
 std::size_t flashlight_attention_workspace_size(const DLTensor* const* in, const double* scalars);
 std::size_t flashlight_slots_workspace_size(const DLTensor* const* in, const double* scalars);
 const char* flashlight_last_error();
@@ -60,19 +60,24 @@ struct Attention {
 };
 
 // float16 tensors of standard normal values; the result is filled with `fill`.
-inline Attention attention_of(flashlight::Sizes leading, std::int64_t sq, std::int64_t sk, std::int64_t d, double fill = 7) {
+inline Attention attention_of(flashlight::Sizes leading, std::int64_t sq, std::int64_t sk, std::int64_t d,
+                              double fill = 7) {
   auto sizes = [&](std::int64_t rows) {
     flashlight::Sizes s = leading;
     s.push_back(rows);
     s.push_back(d);
     return s;
   };
-  auto normal = [&](std::int64_t rows, int seed) { return flashlight::randn(sizes(rows), seed, flashlight::kFloat64).to(flashlight::kFloat16); };
-  return {normal(sq, 1), normal(sk, 2), normal(sk, 3), flashlight::full(sizes(sq), fill, flashlight::kFloat16)};
+  auto normal = [&](std::int64_t rows, int seed) {
+    return flashlight::randn(sizes(rows), seed, flashlight::kFloat64).to(flashlight::kFloat16);
+  };
+  return {normal(sq, 1), normal(sk, 2), normal(sk, 3),
+          flashlight::full(sizes(sq), fill, flashlight::kFloat16)};
 }
 
 // Largest difference to what the function gives in float64.
 template <class F> double error_of(const Attention& a, F function) {
   using flashlight::kFloat64;
-  return flashlight::max_abs_diff(a.out.to(kFloat64).contiguous(), function(a.q.to(kFloat64), a.k.to(kFloat64), a.v.to(kFloat64)));
+  return flashlight::max_abs_diff(a.out.to(kFloat64).contiguous(),
+                                  function(a.q.to(kFloat64), a.k.to(kFloat64), a.v.to(kFloat64)));
 }

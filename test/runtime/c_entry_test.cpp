@@ -37,7 +37,9 @@ TEST(CEntry, TakesScalarsInTheOrderOfTheParameters) {
   Attention a = attention_of({2}, 50, 70, 64);
   const double scalars[] = {0.25, 10};
   ASSERT_EQ(a.run(flashlight_attention_2, scalars), 0) << flashlight_last_error();
-  const auto eager = [](const Tensor& q, const Tensor& k, const Tensor& v) { return attention(q, k, v, 0.25, 10); };
+  const auto eager = [](const Tensor& q, const Tensor& k, const Tensor& v) {
+    return attention(q, k, v, 0.25, 10);
+  };
   EXPECT_LT(error_of(a, eager), kTolerance);
 }
 
@@ -48,15 +50,20 @@ TEST(CEntry, TakesNullForAnEmptyOptional) {
   const DLTensor* in[4] = {a.in[0], a.in[1], a.in[2], nullptr};
   double present = 0;
   ASSERT_EQ(flashlight_biased(in, a.results, &present, nullptr, 0, nullptr), 0) << flashlight_last_error();
-  EXPECT_LT(error_of(a, [](const Tensor& q, const Tensor& k, const Tensor& v) { return biased(q, k, v, {}); }), kTolerance);
+  EXPECT_LT(
+      error_of(a, [](const Tensor& q, const Tensor& k, const Tensor& v) { return biased(q, k, v, {}); }),
+      kTolerance);
   in[3] = &view.dl;
   present = 1;
   ASSERT_EQ(flashlight_biased(in, a.results, &present, nullptr, 0, nullptr), 0) << flashlight_last_error();
-  const auto eager = [&](const Tensor& q, const Tensor& k, const Tensor& v) { return biased(q, k, v, bias.to(q.dtype())); };
+  const auto eager = [&](const Tensor& q, const Tensor& k, const Tensor& v) {
+    return biased(q, k, v, bias.to(q.dtype()));
+  };
   EXPECT_LT(error_of(a, eager), kTolerance);
   in[3] = nullptr;
   EXPECT_NE(flashlight_biased(in, a.results, &present, nullptr, 0, nullptr), 0);
-  EXPECT_NE(std::string(flashlight_last_error()).find("'bias'"), std::string::npos) << flashlight_last_error();
+  EXPECT_NE(std::string(flashlight_last_error()).find("'bias'"), std::string::npos)
+      << flashlight_last_error();
 }
 
 TEST(CEntry, TakesStridedTensorsAndResults) {
@@ -122,18 +129,22 @@ TEST(CEntry, WorksInTheWorkspace) {
   Attention a = attention_of({2}, 50, 70, 64);
   std::vector<float> memory(flashlight_slots_workspace_size(a.in, nullptr) / sizeof(float));
   ASSERT_FALSE(memory.empty());
-  ASSERT_EQ(flashlight_slots(a.in, a.results, nullptr, memory.data(), memory.size() * sizeof(float), nullptr), 0) << flashlight_last_error();
+  ASSERT_EQ(flashlight_slots(a.in, a.results, nullptr, memory.data(), memory.size() * sizeof(float), nullptr),
+            0)
+      << flashlight_last_error();
   EXPECT_LT(error_of(a, slots), kTolerance);
 }
 
 // Batch elements four gigabytes apart: offsets are 64 bits wide.
 TEST(CEntry, ReachesFarStrides) {
   const std::int64_t far = (1ll << 31) + 8, bytes = 2 * (far + 1024);
-  void* const memory = mmap(nullptr, static_cast<std::size_t>(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* const memory = mmap(nullptr, static_cast<std::size_t>(bytes), PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) GTEST_SKIP() << "no address space";
   Attention a = attention_of({2}, 5, 7, 64);
   Tensor q = Tensor::wrap(memory, {2, 5, 64}, {far, 64, 1}, kFloat16);
-  for (std::int64_t b = 0; b < 2; ++b) std::memcpy(static_cast<char*>(memory) + 2 * b * far, a.q.contiguous().select(0, b).raw(), 5 * 64 * 2);
+  for (std::int64_t b = 0; b < 2; ++b)
+    std::memcpy(static_cast<char*>(memory) + 2 * b * far, a.q.contiguous().select(0, b).raw(), 5 * 64 * 2);
   Attention apart(q, a.k, a.v, a.out);
   EXPECT_EQ(apart.run(), 0) << flashlight_last_error();
   EXPECT_LT(error_of(a, Function(attention)), kTolerance);
@@ -146,7 +157,8 @@ class Refusal : public testing::Test {
  protected:
   Attention a = attention_of({2}, 5, 7, 64);
 
-  void expect(const std::string& text, CEntry* entry = flashlight_attention, const double* scalars = nullptr) {
+  void expect(const std::string& text, CEntry* entry = flashlight_attention,
+              const double* scalars = nullptr) {
     EXPECT_NE(a.run(entry, scalars), 0) << "expected: " << text;
     EXPECT_NE(std::string(flashlight_last_error()).find(text), std::string::npos) << flashlight_last_error();
     EXPECT_EQ(max_abs_diff(a.out, full({2, 5, 64}, 7, kFloat16)), 0) << "nothing may be written: " << text;
@@ -209,7 +221,8 @@ TEST_F(Refusal, TypesThatDiffer) {
   expect("have different types, kFloat16 and kBFloat16");
 }
 TEST_F(Refusal, TypesWithoutKernels) {
-  for (View* x : {&a.q_view, &a.k_view, &a.v_view}) x->dl.dtype = {kDLInt, 32, 1}, x->dl.shape[0] = 1, x->dl.shape[1] = 1;
+  for (View* x : {&a.q_view, &a.k_view, &a.v_view})
+    x->dl.dtype = {kDLInt, 32, 1}, x->dl.shape[0] = 1, x->dl.shape[1] = 1;
   expect("attention: argument 'q' is kInt32, and this file has kernels for kBFloat16 or kFloat16 only");
 }
 TEST_F(Refusal, UnknownTypes) {
@@ -221,7 +234,9 @@ TEST_F(Refusal, UnknownTypes) {
 TEST_F(Refusal, HeadDims) {
   for (View* x : {&a.q_view, &a.k_view}) x->shape[2] = 160, x->shape[1] = 1, x->shape[0] = 1;
   a.v_view.shape[1] = 1;
-  expect("attention: q.size(-1) is 160, and this file has kernels for up to 128; translate with larger --head-dims");
+  expect(
+      "attention: q.size(-1) is 160, and this file has kernels for up to 128; translate with larger "
+      "--head-dims");
 }
 TEST_F(Refusal, AssumptionsThatDoNotHold) {
   for (View* x : {&a.q_view, &a.k_view}) x->shape[2] = 32;
@@ -229,7 +244,10 @@ TEST_F(Refusal, AssumptionsThatDoNotHold) {
 }
 TEST_F(Refusal, OddSplits) {
   for (View* x : {&a.q_view, &a.k_view}) x->shape[2] = 63;
-  expect("two_streams: chunk: the size of dim 2 of [.., q.size(-2), q.size(-1)] and its parts must be equal (q.size(-1) == ", flashlight_two_streams);
+  expect(
+      "two_streams: chunk: the size of dim 2 of [.., q.size(-2), q.size(-1)] and its parts must be equal "
+      "(q.size(-1) == ",
+      flashlight_two_streams);
 }
 TEST_F(Refusal, Devices) {
   a.k_view.dl.device.device_type = kDLCUDA;
@@ -268,7 +286,8 @@ TEST_F(Refusal, TheWorkspaceIsSmallOrNotItsOwn) {
   EXPECT_EQ(refused(a.k.raw(), bytes), "slots: the workspace shares memory with argument 'k'");
 }
 TEST_F(Refusal, ScalarsThatAreNoIntegers) {
-  for (const double wrong : {0.5, 1e300, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+  for (const double wrong :
+       {0.5, 1e300, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
     const double scalars[] = {1.0, wrong};
     expect("where an integer is expected", flashlight_attention_2, scalars);
   }

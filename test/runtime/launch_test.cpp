@@ -25,9 +25,13 @@ struct Counts {
 
 constexpr DeviceTable kCounting = {
     "counting",
-    [](std::size_t bytes, void* stream) { return ++counts.allocations, emulated_device().allocate(bytes, stream); },
+    [](std::size_t bytes, void* stream) {
+      return ++counts.allocations, emulated_device().allocate(bytes, stream);
+    },
     [](void* memory, void* stream) { ++counts.allocations, emulated_device().deallocate(memory, stream); },
-    [](void* to, const void* from, std::size_t bytes, CopyKind kind, void* stream) { ++counts.copies, emulated_device().copy(to, from, bytes, kind, stream); },
+    [](void* to, const void* from, std::size_t bytes, CopyKind kind, void* stream) {
+      ++counts.copies, emulated_device().copy(to, from, bytes, kind, stream);
+    },
     [](void* stream) { ++counts.waits, emulated_device().synchronize(stream); },
 };
 
@@ -54,15 +58,16 @@ TEST(Launch, WithGivenResultsAllocatesCopiesAndWaitsForNothing) {
 // The stated condition, on a device of 132 SMs that has room for 4 CTAs on each.
 TEST(Launch, SplitsKeysWhereTheDeviceWouldBeIdle) {
   const generated::Launch launch("f");
-  const auto runs = [&](long long rows, long long heads, long long batch, long long keys, bool splits = true) {
+  const auto runs = [&](long long rows, long long heads, long long batch, long long keys,
+                        bool splits = true) {
     return launch.runs_of({rows, heads, batch, keys, splits}, 132);
   };
   EXPECT_EQ(runs(1, 1, 8, 4097), 16);      // as many as the keys allow
   EXPECT_EQ(runs(1, 1, 8, 1 << 20), 66);   // as many as fill the device
   EXPECT_EQ(runs(1, 1, 1, 1 << 20), 128);  // and no more than this
   EXPECT_EQ(runs(64, 1, 8, 4097), 16);
-  EXPECT_EQ(runs(65, 1, 8, 4097), 0);   // not few
-  EXPECT_EQ(runs(1, 1, 8, 511), 0);     // not two runs of 256
+  EXPECT_EQ(runs(65, 1, 8, 4097), 0);  // not few
+  EXPECT_EQ(runs(1, 1, 8, 511), 0);    // not two runs of 256
   EXPECT_EQ(runs(1, 1, 8, 512), 2);
   EXPECT_EQ(runs(1, 1, 264, 4097), 2);  // the device is half full at 264
   EXPECT_EQ(runs(1, 1, 265, 4097), 0);
@@ -81,7 +86,8 @@ TEST(Launch, SplitsKeysWhereTheDeviceWouldBeIdle) {
   unsetenv("FLASHLIGHT_KEY_RUNS");
 }
 
-// A C entry splits keys in the workspace that it asks for, and not without one; the bits are the same every time.
+// A C entry splits keys in the workspace that it asks for, and not without one; the bits are the same every
+// time.
 TEST(Launch, RunsLieInTheWorkspace) {
   emulator::Options options = emulator::options();
   const emulator::Options before = options;
@@ -89,14 +95,16 @@ TEST(Launch, RunsLieInTheWorkspace) {
   emulator::set_options(options);
   Attention a = attention_of({2}, 1, 1100, 64);
   const std::size_t bytes = flashlight_attention_workspace_size(a.in, nullptr);
-  EXPECT_EQ(bytes, 4u * 2 * 1 * (2 + 64) * sizeof(float) / 256 * 256 + 256);  // 4 runs of 2 batch elements: m, l, acc
+  EXPECT_EQ(bytes, 4u * 2 * 1 * (2 + 64) * sizeof(float) / 256 * 256 +
+                       256);  // 4 runs of 2 batch elements: m, l, acc
   EXPECT_EQ(a.run(), 0) << flashlight_last_error();
   const Tensor alone = a.out.clone();
   std::vector<char> memory(bytes + 256);
   char* const start = memory.data() + (256 - reinterpret_cast<std::uintptr_t>(memory.data()) % 256);
   Tensor first;
   for (int time = 0; time < 3; ++time) {
-    EXPECT_EQ(flashlight_attention(a.in, a.results, nullptr, start, bytes, nullptr), 0) << flashlight_last_error();
+    EXPECT_EQ(flashlight_attention(a.in, a.results, nullptr, start, bytes, nullptr), 0)
+        << flashlight_last_error();
     if (time == 0) first = a.out.clone();
     EXPECT_EQ(max_abs_diff(first, a.out), 0);
   }
@@ -108,9 +116,12 @@ TEST(Launch, RunsLieInTheWorkspace) {
 
 TEST(Launch, TheCallersStreamIsUsedAndGivenBack) {
   static thread_local void* seen = nullptr;
-  static const DeviceTable kSees = {
-      "seeing", [](std::size_t bytes, void* stream) { return seen = stream, emulated_device().allocate(bytes, stream); },
-      emulated_device().deallocate, emulated_device().copy, emulated_device().synchronize};
+  static const DeviceTable kSees = {"seeing",
+                                    [](std::size_t bytes, void* stream) {
+                                      return seen = stream, emulated_device().allocate(bytes, stream);
+                                    },
+                                    emulated_device().deallocate, emulated_device().copy,
+                                    emulated_device().synchronize};
   int before = 0, other = 0;
   set_stream(&before);
   Attention a = attention_of({2}, 5, 7, 64);
@@ -167,7 +178,8 @@ struct MarkParams {
 // Each CTA counts itself at its batch element.
 FL_KERNEL(32) mark(FL_PARAMS(MarkParams) p) {
   const int batch = device::block_index() / p.row_tiles;
-  if (device::thread_index() == 0) static_cast<float*>(p.out.base)[p.out.offset(p.pack.index(batch))] += static_cast<float>(batch);
+  if (device::thread_index() == 0)
+    static_cast<float*>(p.out.base)[p.out.offset(p.pack.index(batch))] += static_cast<float>(batch);
 }
 
 TEST(Launch, TakesMoreHeadsThanAGridHasRowsOfBlocks) {
@@ -187,19 +199,24 @@ TEST(Launch, RefusesMoreBlocksThanAGridHas) {
   EXPECT_THROW(generated::start(mark, launch, p, 1ll << 31, {1, 32, 0}, "mark"), Error);
 }
 
-// "No window" as a huge number would wrap around in a kernel's 32-bit positions, which the program's 64 bits do not.
-// A window wider than any sequence is none; only numbers at the end of 64 bits, whose sums wrap around, are refused.
+// "No window" as a huge number would wrap around in a kernel's 32-bit positions, which the program's 64 bits
+// do not. A window wider than any sequence is none; only numbers at the end of 64 bits, whose sums wrap
+// around, are refused.
 TEST(Launch, ScalarsBeyondPositionsStandForNoLimit) {
   const Tensor q = randn({2, 5, 64}, 1, kFloat64).to(kFloat16), on_device = q.to(kCUDA);
   for (const std::int64_t large : {1ll << 29, 2147483647ll, 1ll << 40})
-    EXPECT_LT(max_abs_diff(attention(on_device, on_device, on_device, 1.0, large).to(kCPU), attention(q, q, q, 1.0, 5)), 4e-3);
+    EXPECT_LT(max_abs_diff(attention(on_device, on_device, on_device, 1.0, large).to(kCPU),
+                           attention(q, q, q, 1.0, 5)),
+              4e-3);
   const Tensor none = attention(on_device, on_device, on_device, 1.0, -(1ll << 40)).to(kCPU);
   EXPECT_EQ(max_abs_diff(none, zeros({2, 5, 64}, kFloat16)), 0);  // no key is near enough
-  EXPECT_THROW(attention(on_device, on_device, on_device, 1.0, std::numeric_limits<std::int64_t>::max()), Error);
+  EXPECT_THROW(attention(on_device, on_device, on_device, 1.0, std::numeric_limits<std::int64_t>::max()),
+               Error);
 }
 
 TEST(Launch, ErrorsNameTheFunctionAndTheArgument) {
-  const Tensor q = randn({2, 5, 64}, 1, kFloat64).to(kFloat16).to(kCUDA), wide = randn({2, 5, 160}, 1, kFloat64).to(kFloat16).to(kCUDA);
+  const Tensor q = randn({2, 5, 64}, 1, kFloat64).to(kFloat16).to(kCUDA),
+               wide = randn({2, 5, 160}, 1, kFloat64).to(kFloat16).to(kCUDA);
   const Tensor single = randn({2, 5, 64}, 1, kFloat32).to(kCUDA);
   const auto text = [](auto call) -> std::string {
     try {
@@ -208,10 +225,13 @@ TEST(Launch, ErrorsNameTheFunctionAndTheArgument) {
     return "no error";
   };
   EXPECT_EQ(text([&] { attention(wide, wide, q); }),
-            "attention: q.size(-1) is 160, and this file has kernels for up to 128; translate with larger --head-dims");
+            "attention: q.size(-1) is 160, and this file has kernels for up to 128; translate with larger "
+            "--head-dims");
   EXPECT_EQ(text([&] { attention(single, single, single); }),
-            "attention: argument 'q' is kFloat32, and this file has kernels for kBFloat16 or kFloat16 only; translate with other --dtypes");
-  EXPECT_EQ(text([&] { attention(q, q.to(kCPU), q); }), "attention: argument 'k' is on the CPU where others are CUDA tensors");
+            "attention: argument 'q' is kFloat32, and this file has kernels for kBFloat16 or kFloat16 only; "
+            "translate with other --dtypes");
+  EXPECT_EQ(text([&] { attention(q, q.to(kCPU), q); }),
+            "attention: argument 'k' is on the CPU where others are CUDA tensors");
   EXPECT_EQ(text([&] { attention(q, Tensor(), q); }), "attention: argument 'k' is an undefined tensor");
 }
 

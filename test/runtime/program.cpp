@@ -17,7 +17,8 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, double scale
 Tensor two_streams(const Tensor& q, const Tensor& k, const Tensor& v) {
   auto [q1, q2] = q.chunk<2>(-1);
   auto [k1, k2] = k.chunk<2>(-1);
-  return matmul(softmax(matmul(q1, k1.transpose(-2, -1)), -1) - softmax(matmul(q2, k2.transpose(-2, -1)), -1), v);
+  return matmul(softmax(matmul(q1, k1.transpose(-2, -1)), -1) - softmax(matmul(q2, k2.transpose(-2, -1)), -1),
+                v);
 }
 
 Tensor of_64(const Tensor& q, const Tensor& k, const Tensor& v) {

@@ -35,14 +35,17 @@ TEST(RunningSum, OfEveryLength) {
 
 TEST(RunningSum, OfEveryType) {
   for (DType type : {kFloat16, kBFloat16, kFloat32, kFloat64})
-    expect_equal(summed(randint(-9, 9, {3, 45}, 7).to(type).to(kCUDA), kFloat32), cumsum(randint(-9, 9, {3, 45}, 7).to(kFloat64), -1));
+    expect_equal(summed(randint(-9, 9, {3, 45}, 7).to(type).to(kCUDA), kFloat32),
+                 cumsum(randint(-9, 9, {3, 45}, 7).to(kFloat64), -1));
   for (DType type : {kInt8, kUInt8, kInt32, kInt64, kBool})
-    expect_equal(summed(randint(0, 2, {3, 45}, 7).to(type).to(kCUDA), kInt64), cumsum(randint(0, 2, {3, 45}, 7).to(type).to(kInt64), -1));
+    expect_equal(summed(randint(0, 2, {3, 45}, 7).to(type).to(kCUDA), kInt64),
+                 cumsum(randint(0, 2, {3, 45}, 7).to(type).to(kInt64), -1));
 }
 
 // Sums of many numbers lose nothing to what came before: they are kept in float64.
 TEST(RunningSum, KeepsSmallNumbersBesideLargeOnes) {
-  const Tensor x = cat({full({1, 1}, 16777216.0), ones({1, 3000}), full({1, 1}, -16777216.0)}, 1).to(kFloat32);
+  const Tensor x =
+      cat({full({1, 1}, 16777216.0), ones({1, 3000}), full({1, 1}, -16777216.0)}, 1).to(kFloat32);
   EXPECT_EQ(summed(x.to(kCUDA), kFloat32).slice(1, 3001, 3002).item<float>(), 3000.0f);
 }
 

@@ -71,7 +71,8 @@ FLASHLIGHT_FUSE Tensor merged_heads(const Tensor& q, const Tensor& k, const Tens
 
 FLASHLIGHT_FUSE Tensor split_heads(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t heads) {
   const std::int64_t T = q.size(0), B = q.size(1), C = q.size(2), S = k.size(0), D = C / heads;
-  const Tensor scores = scores_of(q.view({T, B * heads, D}).transpose(0, 1), k.view({S, B * heads, D}).transpose(0, 1));
+  const Tensor scores =
+      scores_of(q.view({T, B * heads, D}).transpose(0, 1), k.view({S, B * heads, D}).transpose(0, 1));
   return attended(scores, v.view({S, B * heads, D}).transpose(0, 1)).transpose(0, 1).reshape({T, B, C});
 }
 
@@ -79,7 +80,8 @@ FLASHLIGHT_FUSE Tensor kept(const Tensor& q, const Tensor& k, const Tensor& v, c
   return attended(where(keep, scores_of(q, k), -INFINITY), v);
 }
 
-FLASHLIGHT_FUSE Tensor kept_where_not_zero(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& keep) {
+FLASHLIGHT_FUSE Tensor kept_where_not_zero(const Tensor& q, const Tensor& k, const Tensor& v,
+                                           const Tensor& keep) {
   return attended(where(logical_not(keep), -INFINITY, scores_of(q, k)), v);
 }
 
@@ -96,7 +98,8 @@ FLASHLIGHT_FUSE Tensor numbered(const Tensor& q, const Tensor& k, const Tensor& 
   return attended(where(id * 20 + 5 < arange(k.size(-2)), scores_of(q, k), -INFINITY), v);
 }
 
-FLASHLIGHT_FUSE Tensor near(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t width, int ahead) {
+FLASHLIGHT_FUSE Tensor near(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t width,
+                            int ahead) {
   const Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));
   return attended(where((abs(i - j) < width) & (j <= i + ahead), scores_of(q, k), -INFINITY), v);
 }
@@ -109,6 +112,8 @@ FLASHLIGHT_FUSE Tensor within_least(const Tensor& q, const Tensor& k, const Tens
 
 FLASHLIGHT_FUSE Tensor with_memory(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& memory) {
   assume(k.dim() == 3 && v.dim() == 3 && memory.dim() == 2);
-  const auto grown = [&](const Tensor& x) { return cat({memory.unsqueeze(0).expand({x.size(0), -1, -1}), x}, 1); };
+  const auto grown = [&](const Tensor& x) {
+    return cat({memory.unsqueeze(0).expand({x.size(0), -1, -1}), x}, 1);
+  };
   return attended(scores_of(q, grown(k)), grown(v));
 }

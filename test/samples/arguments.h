@@ -27,7 +27,8 @@ flashlight::Tensor optionally(const flashlight::Tensor& q, const flashlight::Ten
                               const flashlight::Optional<flashlight::Tensor>& factor);
 // Keys at most W positions away; two instantiations share the body.
 template <int W>
-flashlight::Tensor within(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v);
+flashlight::Tensor within(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                          const flashlight::Tensor& v);
 extern template flashlight::Tensor within<2>(const flashlight::Tensor&, const flashlight::Tensor&,
                                              const flashlight::Tensor&);
 extern template flashlight::Tensor within<9>(const flashlight::Tensor&, const flashlight::Tensor&,
@@ -39,10 +40,11 @@ struct Biased {
                                 const flashlight::Tensor& v) const;
 };
 // The keys in [start, end), as slice() clamps them.
-flashlight::Tensor of_part(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
-                           std::int64_t start, std::int64_t end);
+flashlight::Tensor of_part(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                           const flashlight::Tensor& v, std::int64_t start, std::int64_t end);
 // Those of the first thousand keys that are there, without the three at either end.
-flashlight::Tensor of_inner(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v);
+flashlight::Tensor of_inner(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                            const flashlight::Tensor& v);
 // q, k, v [B, H, S, D], of which batch and heads are one axis while it attends.
 flashlight::Tensor merged_heads(const flashlight::Tensor& q, const flashlight::Tensor& k,
                                 const flashlight::Tensor& v);
@@ -56,14 +58,14 @@ flashlight::Tensor kept(const flashlight::Tensor& q, const flashlight::Tensor& k
 flashlight::Tensor kept_where_not_zero(const flashlight::Tensor& q, const flashlight::Tensor& k,
                                        const flashlight::Tensor& v, const flashlight::Tensor& keep);
 // length: integers [].
-flashlight::Tensor shorter(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
-                           const flashlight::Tensor& length);
+flashlight::Tensor shorter(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                           const flashlight::Tensor& v, const flashlight::Tensor& length);
 // size: [Sk]; of each key the pages of that many positions that it shares with queries.
-flashlight::Tensor paged(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
-                         const flashlight::Tensor& size);
+flashlight::Tensor paged(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                         const flashlight::Tensor& v, const flashlight::Tensor& size);
 // id: integers [Sk].
-flashlight::Tensor numbered(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
-                            const flashlight::Tensor& id);
+flashlight::Tensor numbered(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                            const flashlight::Tensor& v, const flashlight::Tensor& id);
 // Keys less than `width` positions away, and no more than `ahead`.
 flashlight::Tensor near(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
                         std::int64_t width, int ahead);
@@ -71,5 +73,5 @@ flashlight::Tensor near(const flashlight::Tensor& q, const flashlight::Tensor& k
 flashlight::Tensor within_least(const flashlight::Tensor& q, const flashlight::Tensor& k,
                                 const flashlight::Tensor& v, std::int64_t width);
 // memory: [M, D], keys and values of all batch elements before their own.
-flashlight::Tensor with_memory(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
-                               const flashlight::Tensor& memory);
+flashlight::Tensor with_memory(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                               const flashlight::Tensor& v, const flashlight::Tensor& memory);

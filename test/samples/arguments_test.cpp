@@ -82,9 +82,10 @@ TEST(Arguments, AnObjectIsCalled) {
 TEST(Arguments, OptionalsMayBeEmpty) {
   const Arguments a;
   const Tensor scores = randint(-3, 4, {20, 30}, 4).to(kFloat16);
-  expect_near(optionally(on(a.q), on(a.k), on(a.v), std::nullopt, {}), optionally(a.q, a.k, a.v, std::nullopt, {}),
+  expect_near(optionally(on(a.q), on(a.k), on(a.v), std::nullopt, {}),
+              optionally(a.q, a.k, a.v, std::nullopt, {}), 0.02);
+  expect_near(optionally(on(a.q), on(a.k), on(a.v), on(scores), {}), optionally(a.q, a.k, a.v, scores, {}),
               0.02);
-  expect_near(optionally(on(a.q), on(a.k), on(a.v), on(scores), {}), optionally(a.q, a.k, a.v, scores, {}), 0.02);
   expect_near(optionally(on(a.q), on(a.k), on(a.v), std::nullopt, on(scores)),
               optionally(a.q, a.k, a.v, std::nullopt, scores), 0.02);
 }
@@ -141,17 +142,20 @@ TEST(Arguments, SlicesClamp) {
 }
 
 TEST(Arguments, BatchAndHeadsMayBeMerged) {
-  const Tensor q = randint(-2, 3, {2, 3, 20, 24}, 1).to(kFloat16), k = randint(-2, 3, {2, 3, 30, 24}, 2).to(kFloat16);
+  const Tensor q = randint(-2, 3, {2, 3, 20, 24}, 1).to(kFloat16),
+               k = randint(-2, 3, {2, 3, 30, 24}, 2).to(kFloat16);
   const Tensor v = randint(-8, 9, {2, 3, 30, 16}, 3).to(kFloat16);
   expect_near(merged_heads(on(q), on(k), on(v)), merged_heads(q, k, v), 0.02);
   // Not the sizes that the view was read with, though as many elements.
   const Tensor other = k.reshape({3, 2, 30, 24});
-  EXPECT_NE(error_of([&] { merged_heads(on(q), on(other), on(v)); }).find("argument 'k' has size 3 in axis 0"),
-            std::string::npos);
+  EXPECT_NE(
+      error_of([&] { merged_heads(on(q), on(other), on(v)); }).find("argument 'k' has size 3 in axis 0"),
+      std::string::npos);
 }
 
 TEST(Arguments, HeadsMayBeMergedWithTheBatch) {
-  const Tensor q = randint(-2, 3, {20, 2, 48}, 1).to(kFloat16), k = randint(-2, 3, {30, 2, 48}, 2).to(kFloat16);
+  const Tensor q = randint(-2, 3, {20, 2, 48}, 1).to(kFloat16),
+               k = randint(-2, 3, {30, 2, 48}, 2).to(kFloat16);
   const Tensor v = randint(-8, 9, {30, 2, 48}, 3).to(kFloat16);
   for (const std::int64_t heads : {1, 2, 3})
     expect_near(split_heads(on(q), on(k), on(v), heads), split_heads(q, k, v, heads), 0.02);
@@ -177,9 +181,13 @@ TEST(Arguments, ConditionsAreBool) {
 TEST(Arguments, IntegersAreNotFloats) {
   const Arguments a;
   for (const DType type : {kInt64, kInt32, kUInt8, kInt8})
-    expect_near(shorter(on(a.q), on(a.k), on(a.v), on(full({}, 17, type))), shorter(a.q, a.k, a.v, full({}, 17, type)), 0.02);
-  const std::string text = error_of([&] { shorter(on(a.q), on(a.k), on(a.v), on(full({}, 17.5, kFloat32))); });
-  EXPECT_NE(text.find("shorter: argument 'length' is kFloat32 where the kernel takes integers"), std::string::npos) << text;
+    expect_near(shorter(on(a.q), on(a.k), on(a.v), on(full({}, 17, type))),
+                shorter(a.q, a.k, a.v, full({}, 17, type)), 0.02);
+  const std::string text =
+      error_of([&] { shorter(on(a.q), on(a.k), on(a.v), on(full({}, 17.5, kFloat32))); });
+  EXPECT_NE(text.find("shorter: argument 'length' is kFloat32 where the kernel takes integers"),
+            std::string::npos)
+      << text;
 }
 
 // What wraps around in the eager program must not be computed with wider integers.
@@ -187,7 +195,8 @@ TEST(Arguments, IntegersOfFewBitsDoNotWrapAround) {
   const Arguments a;
   const Tensor id = randint(0, 14, {30}, 5);
   for (const DType type : {kInt64, kInt32})
-    expect_near(numbered(on(a.q), on(a.k), on(a.v), on(id.to(type) - 12)), numbered(a.q, a.k, a.v, id.to(type) - 12), 0.02);
+    expect_near(numbered(on(a.q), on(a.k), on(a.v), on(id.to(type) - 12)),
+                numbered(a.q, a.k, a.v, id.to(type) - 12), 0.02);
   for (const DType type : {kInt8, kUInt8}) {
     const std::string text = error_of([&] { numbered(on(a.q), on(a.k), on(a.v), on(id.to(type))); });
     EXPECT_NE(text.find("numbered: argument 'id' is k"), std::string::npos) << text;
@@ -206,15 +215,18 @@ TEST(Arguments, DivisionByZeroIsAnErrorAsInTheEagerProgram) {
 }
 
 // A row that sees no key is NaN in the eager program and 0 in the kernel.
-Tensor with_hidden_rows(const Tensor& eager) { return where(eager == eager, eager, zeros({1}, eager.dtype())); }
+Tensor with_hidden_rows(const Tensor& eager) {
+  return where(eager == eager, eager, zeros({1}, eager.dtype()));
+}
 
 // The largest integers stand for no limit at all, whatever the kernel's own integers hold.
 TEST(Arguments, WindowsMayBeAsWideAsIntegersAre) {
   const Arguments a;
-  for (const std::int64_t width : {std::int64_t{3}, std::int64_t{1} << 29, std::int64_t{1} << 30, std::int64_t{INT_MAX},
-                                   std::int64_t{1} << 40, std::int64_t{1} << 62})
+  for (const std::int64_t width : {std::int64_t{3}, std::int64_t{1} << 29, std::int64_t{1} << 30,
+                                   std::int64_t{INT_MAX}, std::int64_t{1} << 40, std::int64_t{1} << 62})
     for (const int ahead : {2, -4, 1 << 30, INT_MAX})
-      expect_near(near(on(a.q), on(a.k), on(a.v), width, ahead), with_hidden_rows(near(a.q, a.k, a.v, width, ahead)), 0.02);
+      expect_near(near(on(a.q), on(a.k), on(a.v), width, ahead),
+                  with_hidden_rows(near(a.q, a.k, a.v, width, ahead)), 0.02);
   const std::string text = error_of([&] { near(on(a.q), on(a.k), on(a.v), LLONG_MAX, 2); });
   EXPECT_NE(text.find("does not fit the kernel's 32-bit indices"), std::string::npos) << text;
   for (const std::int64_t width : {5, 12, -3, 1 << 20})

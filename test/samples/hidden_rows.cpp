@@ -6,7 +6,9 @@
 
 using namespace flashlight;
 
-static Tensor scores(const Tensor& q, const Tensor& k) { return matmul(q, k.mT()) / std::sqrt(double(q.size(-1))); }
+static Tensor scores(const Tensor& q, const Tensor& k) {
+  return matmul(q, k.mT()) / std::sqrt(double(q.size(-1)));
+}
 
 FLASHLIGHT_FUSE Tensor late(const Tensor& q, const Tensor& k, const Tensor& v) {
   Tensor i = arange(q.size(-2)).unsqueeze(-1);
@@ -34,9 +36,12 @@ int main(int argc, char** argv) {
     Tensor q = c.queries(), k = c.keys(), v = c.values();
     Tensor valid = arange(c.sq()) % 3 != 1, bias = where(valid, randn({c.sq()}, 5, kFloat64), -INFINITY);
     c.compare("late", [&](const sample::Cast& cast) { return late(cast(q), cast(k), cast(v)); });
-    c.compare("padded", [&](const sample::Cast& cast) { return padded(cast(q), cast(k), cast(v), cast(valid)); });
-    c.compare("biased", [&](const sample::Cast& cast) { return biased(cast(q), cast(k), cast(v), cast(bias)); });
+    c.compare("padded",
+              [&](const sample::Cast& cast) { return padded(cast(q), cast(k), cast(v), cast(valid)); });
+    c.compare("biased",
+              [&](const sample::Cast& cast) { return biased(cast(q), cast(k), cast(v), cast(bias)); });
     c.compare("total", [&](const sample::Cast& cast) { return total(cast(q), cast(k), cast(bias)); });
-    c.compare("normaliser", [&](const sample::Cast& cast) { return normaliser(cast(q), cast(k), cast(bias)); });
+    c.compare("normaliser",
+              [&](const sample::Cast& cast) { return normaliser(cast(q), cast(k), cast(bias)); });
   });
 }

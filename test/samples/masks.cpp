@@ -24,8 +24,8 @@ template <class F, class G> static auto but_not(F f, G g) {
   return [=](const Tensor& i, const Tensor& j) { return f(i, j) & ~g(i, j); };
 }
 
-#define POSITIONS(NAME, ...) \
-  struct NAME {              \
+#define POSITIONS(NAME, ...)                                             \
+  struct NAME {                                                          \
     static Tensor sees(const Tensor& i, const Tensor& j) { __VA_ARGS__ } \
   };
 POSITIONS(Causal, return causal(i, j);)
@@ -43,10 +43,12 @@ POSITIONS(OneBlockSize, return floor_divide(i, 128) == floor_divide(j, 128);)
 POSITIONS(Batchified, return batchify(causal, 128)(i, j);)
 POSITIONS(BatchifiedUnevenly, return batchify(causal, 50)(i, j);)
 POSITIONS(BatchifiedTwice, return batchify(batchify(within(10), 64), 256)(i, j);)
-POSITIONS(WindowOrSink, return either(within(60), [](const Tensor&, const Tensor& j) { return j < 4; })(i, j) & (j <= i);)
+POSITIONS(WindowOrSink,
+          return either(within(60), [](const Tensor&, const Tensor& j) { return j < 4; })(i, j) & (j <= i);)
 POSITIONS(OutsideOfAWindow, return but_not(causal, within(200))(i, j);)
 POSITIONS(Strided, return (j <= i) & ((i - j < 64) | ((i - j) % 64 == 0));)
-POSITIONS(FixedPattern, return (j <= i) & ((floor_divide(i, 128) == floor_divide(j, 128)) | (j % 128 >= 124));)
+POSITIONS(FixedPattern,
+          return (j <= i) & ((floor_divide(i, 128) == floor_divide(j, 128)) | (j % 128 >= 124));)
 POSITIONS(AtAClampedDistance, return clamp(i - j, 0, 200) == 70;)
 POSITIONS(BothEarly, return maximum(i, j) <= 140;)
 POSITIONS(UnderAHyperbola, return i * j <= 9000;)
@@ -56,12 +58,13 @@ POSITIONS(Nothing, return (j < i) & (j > i + 2);)
 
 // ---- masks of captured values
 
-#define CAPTURED(NAME, ...)                                                                                              \
-  struct NAME {                                                                                                         \
-    static Tensor sees(const Tensor& b, const Tensor& i, const Tensor& j, const Tensor& rows, const Tensor& keys) {     \
-      Tensor row = rows.index({b, i}), key = keys.index({b, j});                                                        \
-      __VA_ARGS__                                                                                                       \
-    }                                                                                                                   \
+#define CAPTURED(NAME, ...)                                                                   \
+  struct NAME {                                                                               \
+    static Tensor sees(const Tensor& b, const Tensor& i, const Tensor& j, const Tensor& rows, \
+                       const Tensor& keys) {                                                  \
+      Tensor row = rows.index({b, i}), key = keys.index({b, j});                              \
+      __VA_ARGS__                                                                             \
+    }                                                                                         \
   };
 CAPTURED(Document, return row == key;)
 CAPTURED(OtherDocuments, return row != key;)
@@ -76,13 +79,13 @@ CAPTURED(KeyLives, return (j <= i) & (i <= j + key * 10);)
 CAPTURED(WideAndNarrow, return abs(i - j) <= where(key % 2 == 0, 10, 100);)
 CAPTURED(ManyOfBoth, return (row.to(kInt64) * key) % 7 == 3;)
 
-#define THROUGH(NAME, ...)                                                                                              \
-  struct NAME {                                                                                                         \
-    static Tensor sees(const Tensor& b, const Tensor& i, const Tensor& j, const Tensor& rows, const Tensor& keys,       \
-                       const Tensor& table) {                                                                           \
-      Tensor row = rows.index({b, i}), key = keys.index({b, j});                                                        \
-      __VA_ARGS__                                                                                                       \
-    }                                                                                                                   \
+#define THROUGH(NAME, ...)                                                                    \
+  struct NAME {                                                                               \
+    static Tensor sees(const Tensor& b, const Tensor& i, const Tensor& j, const Tensor& rows, \
+                       const Tensor& keys, const Tensor& table) {                             \
+      Tensor row = rows.index({b, i}), key = keys.index({b, j});                              \
+      __VA_ARGS__                                                                             \
+    }                                                                                         \
   };
 THROUGH(PositionInDocument, return (row == key) & (j - table.index({key}) <= i - table.index({row}));)
 THROUGH(ImageBefore, return (table.index({key}) <= i) & (i < table.index({key + 1})) & (row >= 0);)
@@ -90,7 +93,8 @@ THROUGH(KindOfDocument, return (table.index({key}) % 3 == 1) & (row == key);)
 THROUGH(Chained, return table.index({table.index({key}) % 7}) <= table.index({row});)
 
 struct GlobalTokens {
-  static Tensor sees(const Tensor&, const Tensor& i, const Tensor& j, const Tensor& rows, const Tensor& keys) {
+  static Tensor sees(const Tensor&, const Tensor& i, const Tensor& j, const Tensor& rows,
+                     const Tensor& keys) {
     return within(40)(i, j) | rows.index({i}) | keys.index({j});
   }
 };
@@ -101,15 +105,19 @@ struct DenseCausal {
   static Tensor sees(const Tensor& dense, const Tensor& i, const Tensor& j) { return dense & (j <= i); }
 };
 struct DenseOrWindow {
-  static Tensor sees(const Tensor& dense, const Tensor& i, const Tensor& j) { return dense | within(20)(i, j); }
+  static Tensor sees(const Tensor& dense, const Tensor& i, const Tensor& j) {
+    return dense | within(20)(i, j);
+  }
 };
 struct BothPresent {
-  static Tensor sees(const Tensor&, const Tensor& i, const Tensor& j, const Tensor& rows, const Tensor& keys) {
+  static Tensor sees(const Tensor&, const Tensor& i, const Tensor& j, const Tensor& rows,
+                     const Tensor& keys) {
     return rows.index({i}) & ~keys.index({j});
   }
 };
 struct OneOfTwo {
-  static Tensor sees(const Tensor&, const Tensor& i, const Tensor& j, const Tensor& rows, const Tensor& keys) {
+  static Tensor sees(const Tensor&, const Tensor& i, const Tensor& j, const Tensor& rows,
+                     const Tensor& keys) {
     return rows.index({i}) ^ keys.index({j});
   }
 };
@@ -125,7 +133,8 @@ template <class M> FLASHLIGHT_FUSE Tensor attend_where(const Tensor& q, const Te
 
 // rows: [B, Sq]   keys: [B, Sk]   What queries and keys are.
 template <class M>
-FLASHLIGHT_FUSE Tensor attend_by(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& rows, const Tensor& keys) {
+FLASHLIGHT_FUSE Tensor attend_by(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& rows,
+                                 const Tensor& keys) {
   assume(q.dim() == 3);
   Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));
   Tensor b = arange(q.size(0)).view({-1, 1, 1}), i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));
@@ -133,13 +142,15 @@ FLASHLIGHT_FUSE Tensor attend_by(const Tensor& q, const Tensor& k, const Tensor&
 }
 
 // dense: [B, Sq, Sk], bool
-template <class M> FLASHLIGHT_FUSE Tensor attend_dense(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& dense) {
+template <class M> FLASHLIGHT_FUSE Tensor attend_dense(const Tensor& q, const Tensor& k, const Tensor& v,
+                                                       const Tensor& dense) {
   Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));
   Tensor i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));
   return matmul(softmax(where(M::sees(dense, i, j), scores, -INFINITY), -1), v);
 }
 
-FLASHLIGHT_FUSE Tensor attend_filled(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& rows, const Tensor& keys) {
+FLASHLIGHT_FUSE Tensor attend_filled(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& rows,
+                                     const Tensor& keys) {
   Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));
   Tensor b = arange(q.size(0)).view({-1, 1, 1}), i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));
   return matmul(softmax(where(Document::sees(b, i, j, rows, keys), scores, -1e10), -1), v);
@@ -147,8 +158,8 @@ FLASHLIGHT_FUSE Tensor attend_filled(const Tensor& q, const Tensor& k, const Ten
 
 // And a table that they point into.
 template <class M>
-FLASHLIGHT_FUSE Tensor attend_through(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& rows, const Tensor& keys,
-                                      const Tensor& table) {
+FLASHLIGHT_FUSE Tensor attend_through(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& rows,
+                                      const Tensor& keys, const Tensor& table) {
   Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(double(q.size(-1)));
   Tensor b = arange(q.size(0)).view({-1, 1, 1}), i = arange(q.size(-2)).unsqueeze(-1), j = arange(k.size(-2));
   return matmul(softmax(where(M::sees(b, i, j, rows, keys, table), scores, -INFINITY), -1), v);
@@ -156,40 +167,68 @@ FLASHLIGHT_FUSE Tensor attend_through(const Tensor& q, const Tensor& k, const Te
 
 // ---- all of them
 
-template <class M> static FusedMask of_positions(const char* name, bool all_empty = true, bool all_full = true) {
-  return {name, [](const Tensor& q, const Tensor& k, const Tensor& v, const Captured&) { return attend_where<M>(q, k, v); },
-          [](const Tensor&, const Tensor& i, const Tensor& j, const Captured&) { return M::sees(i, j); }, all_empty, all_full};
-}
-template <class M> static FusedMask of_captured(const char* name, bool all_empty = true, bool all_full = true) {
+template <class M> static FusedMask of_positions(const char* name, bool all_empty = true,
+                                                 bool all_full = true) {
   return {name,
-          [](const Tensor& q, const Tensor& k, const Tensor& v, const Captured& c) { return attend_by<M>(q, k, v, c.rows, c.keys); },
-          [](const Tensor& b, const Tensor& i, const Tensor& j, const Captured& c) { return M::sees(b, i, j, c.rows, c.keys); },
+          [](const Tensor& q, const Tensor& k, const Tensor& v, const Captured&) {
+            return attend_where<M>(q, k, v);
+          },
+          [](const Tensor&, const Tensor& i, const Tensor& j, const Captured&) { return M::sees(i, j); },
+          all_empty, all_full};
+}
+template <class M> static FusedMask of_captured(const char* name, bool all_empty = true,
+                                                bool all_full = true) {
+  return {name,
+          [](const Tensor& q, const Tensor& k, const Tensor& v, const Captured& c) {
+            return attend_by<M>(q, k, v, c.rows, c.keys);
+          },
+          [](const Tensor& b, const Tensor& i, const Tensor& j, const Captured& c) {
+            return M::sees(b, i, j, c.rows, c.keys);
+          },
           all_empty, all_full};
 }
 template <class M> static FusedMask of_flags(const char* name, bool all_empty = true, bool all_full = true) {
   return {name,
-          [](const Tensor& q, const Tensor& k, const Tensor& v, const Captured& c) { return attend_by<M>(q, k, v, c.row_flag, c.key_flag); },
-          [](const Tensor& b, const Tensor& i, const Tensor& j, const Captured& c) { return M::sees(b, i, j, c.row_flag, c.key_flag); },
+          [](const Tensor& q, const Tensor& k, const Tensor& v, const Captured& c) {
+            return attend_by<M>(q, k, v, c.row_flag, c.key_flag);
+          },
+          [](const Tensor& b, const Tensor& i, const Tensor& j, const Captured& c) {
+            return M::sees(b, i, j, c.row_flag, c.key_flag);
+          },
           all_empty, all_full};
 }
 template <class M> static FusedMask of_table(const char* name, bool all_empty = true, bool all_full = true) {
   return {name,
-          [](const Tensor& q, const Tensor& k, const Tensor& v, const Captured& c) { return attend_through<M>(q, k, v, c.rows, c.keys, c.table); },
-          [](const Tensor& b, const Tensor& i, const Tensor& j, const Captured& c) { return M::sees(b, i, j, c.rows, c.keys, c.table); },
+          [](const Tensor& q, const Tensor& k, const Tensor& v, const Captured& c) {
+            return attend_through<M>(q, k, v, c.rows, c.keys, c.table);
+          },
+          [](const Tensor& b, const Tensor& i, const Tensor& j, const Captured& c) {
+            return M::sees(b, i, j, c.rows, c.keys, c.table);
+          },
           all_empty, all_full};
 }
 
 template <class M> static FusedMask of_dense(const char* name, bool all_empty = true, bool all_full = true) {
   return {name,
-          [](const Tensor& q, const Tensor& k, const Tensor& v, const Captured& c) { return attend_dense<M>(q, k, v, c.dense); },
-          [](const Tensor&, const Tensor& i, const Tensor& j, const Captured& c) { return M::sees(c.dense, i, j); }, all_empty,
-          all_full, true};
+          [](const Tensor& q, const Tensor& k, const Tensor& v, const Captured& c) {
+            return attend_dense<M>(q, k, v, c.dense);
+          },
+          [](const Tensor&, const Tensor& i, const Tensor& j, const Captured& c) {
+            return M::sees(c.dense, i, j);
+          },
+          all_empty,
+          all_full,
+          true};
 }
 
 FusedMask filled_documents() {
   return {"documents, filled",
-          [](const Tensor& q, const Tensor& k, const Tensor& v, const Captured& c) { return attend_filled(q, k, v, c.rows, c.keys); },
-          [](const Tensor& b, const Tensor& i, const Tensor& j, const Captured& c) { return Document::sees(b, i, j, c.rows, c.keys); },
+          [](const Tensor& q, const Tensor& k, const Tensor& v, const Captured& c) {
+            return attend_filled(q, k, v, c.rows, c.keys);
+          },
+          [](const Tensor& b, const Tensor& i, const Tensor& j, const Captured& c) {
+            return Document::sees(b, i, j, c.rows, c.keys);
+          },
           true, true};
 }
 

@@ -9,22 +9,22 @@
 
 // What a mask may capture, of one batch of sequences: integers unless said otherwise.
 struct Captured {
-  flashlight::Tensor rows;     // [B, Sq]
-  flashlight::Tensor keys;     // [B, Sk]
-  flashlight::Tensor table;    // [64]
-  flashlight::Tensor row_flag; // [Sq], bool
-  flashlight::Tensor key_flag; // [Sk], bool
-  flashlight::Tensor dense;    // [B, Sq, Sk], bool
+  flashlight::Tensor rows;      // [B, Sq]
+  flashlight::Tensor keys;      // [B, Sk]
+  flashlight::Tensor table;     // [64]
+  flashlight::Tensor row_flag;  // [Sq], bool
+  flashlight::Tensor key_flag;  // [Sk], bool
+  flashlight::Tensor dense;     // [B, Sq, Sk], bool
 };
 
 struct FusedMask {
   std::string name;
   // softmax(q k^T / sqrt(d) where the mask holds) v; on CUDA tensors the fused kernel.
-  flashlight::Tensor (*attend)(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
-                               const Captured& captured);
+  flashlight::Tensor (*attend)(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                               const flashlight::Tensor& v, const Captured& captured);
   // The mask itself, eagerly: broadcasts to [B, Sq, Sk].
-  flashlight::Tensor (*visible)(const flashlight::Tensor& b, const flashlight::Tensor& i, const flashlight::Tensor& j,
-                                const Captured& captured);
+  flashlight::Tensor (*visible)(const flashlight::Tensor& b, const flashlight::Tensor& i,
+                                const flashlight::Tensor& j, const Captured& captured);
   // What the analysis finds of it: every tile without a visible pair, every tile that is visible throughout.
   bool all_empty, all_full;
   bool by_elements = false;  // warps see for themselves whether a tile is full

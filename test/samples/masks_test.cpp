@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which tiles fused kernels visit and mask, for masks of every kind: counted by the emulated device against the masks
-// themselves, evaluated eagerly.
+// Which tiles fused kernels visit and mask, for masks of every kind: counted by the emulated device against
+// the masks themselves, evaluated eagerly.
 #include "masks.h"
 
 #include <gtest/gtest.h>
@@ -65,9 +65,14 @@ Count needed(const Tensor& visible, int batch, int sq, int sk) {
 // Documents of 90 tokens, each batch element's begin elsewhere; where each of them begins; some flags.
 Captured captured(int batch, int sq, int sk) {
   const Tensor shift = 40 * arange(batch).unsqueeze(-1);
-  const Tensor i = arange(sq).unsqueeze(-1), j = arange(sk), far = floor_divide(i + 3 * shift.unsqueeze(-1), 130) * 100;
-  return {floor_divide(arange(sq) + shift, 90), floor_divide(arange(sk) + shift, 90), arange(64) * 90, arange(sq) % 150 == 149,
-          arange(sk) % 130 == 3, (j >= far - 20) & (j < far + 180)};
+  const Tensor i = arange(sq).unsqueeze(-1), j = arange(sk),
+               far = floor_divide(i + 3 * shift.unsqueeze(-1), 130) * 100;
+  return {floor_divide(arange(sq) + shift, 90),
+          floor_divide(arange(sk) + shift, 90),
+          arange(64) * 90,
+          arange(sq) % 150 == 149,
+          arange(sk) % 130 == 3,
+          (j >= far - 20) & (j < far + 180)};
 }
 // The same documents in another order: ids that are not sorted.
 Captured unsorted(int batch, int sq, int sk) {
@@ -78,7 +83,8 @@ Captured unsorted(int batch, int sq, int sk) {
 }
 
 Captured on_device(const Captured& c) {
-  return {c.rows.to(kCUDA), c.keys.to(kCUDA), c.table.to(kCUDA), c.row_flag.to(kCUDA), c.key_flag.to(kCUDA), c.dense.to(kCUDA)};
+  return {c.rows.to(kCUDA),     c.keys.to(kCUDA),     c.table.to(kCUDA),
+          c.row_flag.to(kCUDA), c.key_flag.to(kCUDA), c.dense.to(kCUDA)};
 }
 
 std::string error_of(auto&& run) {
@@ -104,14 +110,10 @@ class Masks : public testing::TestWithParam<FusedMask> {
     const Tensor b = arange(batch).view({-1, 1, 1}), i = arange(sq).unsqueeze(-1), j = arange(sk);
     const Count wanted = needed(mask.visible(b, i, j, c), batch, sq, sk);
     EXPECT_GE(visited, wanted.visited) << where;
-    if (mask.all_empty && sorted) {
-      EXPECT_EQ(visited, wanted.visited) << where;
-    }
+    if (mask.all_empty && sorted) { EXPECT_EQ(visited, wanted.visited) << where; }
     if (mask.by_elements) return;
     EXPECT_LE(full, wanted.full) << where;
-    if (mask.all_full && sorted) {
-      EXPECT_EQ(full, wanted.full) << where;
-    }
+    if (mask.all_full && sorted) { EXPECT_EQ(full, wanted.full) << where; }
   }
   // Rows that see no key are 0 in the kernel.
   static Tensor where_(const Tensor& eager) { return where(isnan(eager), zeros({1}, kFloat64), eager); }
@@ -134,7 +136,8 @@ INSTANTIATE_TEST_SUITE_P(All, Masks, testing::ValuesIn(fused_masks()), identifie
 // A row without a key of its document attends uniformly: no tile may be left out.
 TEST(FiniteFill, KeepsItsMeaning) {
   const int sq = 300, sk = 420;
-  const Tensor q = randn({2, sq, 64}, 1).to(kBFloat16), k = randn({2, sk, 64}, 2).to(kBFloat16), v = randn({2, sk, 64}, 3).to(kBFloat16);
+  const Tensor q = randn({2, sq, 64}, 1).to(kBFloat16), k = randn({2, sk, 64}, 2).to(kBFloat16),
+               v = randn({2, sk, 64}, 3).to(kBFloat16);
   Captured c = captured(2, sq, sk);
   c.rows = where(arange(sq) % 7 == 2, -1, c.rows);
   const FusedMask mask = filled_documents();
@@ -162,7 +165,9 @@ TEST(MaskErrors, AnIndexOutsideItsTableIsAnErrorInRowsAndInKeys) {
       EXPECT_NE(error_of([&] { mask.attend(q, k, v, c); }), "");
       const Captured there = on_device(c);
       const std::string text = error_of([&] { mask.attend(q.to(kCUDA), k.to(kCUDA), v.to(kCUDA), there); });
-      EXPECT_NE(text.find("index " + std::to_string(wrong) + " is out of range for an axis of 64"), std::string::npos) << text;
+      EXPECT_NE(text.find("index " + std::to_string(wrong) + " is out of range for an axis of 64"),
+                std::string::npos)
+          << text;
     }
   }
 }

@@ -14,7 +14,8 @@ FLASHLIGHT_FUSE Tensor added_mask(const Tensor& q, const Tensor& k, const Tensor
   return attend(scores_of(q, k) + (1.0 - keep) * -1e9, v);
 }
 
-FLASHLIGHT_FUSE Tensor subtracted_mask(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& keep) {
+FLASHLIGHT_FUSE Tensor subtracted_mask(const Tensor& q, const Tensor& k, const Tensor& v,
+                                       const Tensor& keep) {
   return attend(scores_of(q, k) - 1e9 * (1 - keep), v);
 }
 
@@ -22,11 +23,13 @@ FLASHLIGHT_FUSE Tensor flattened_mask(const Tensor& q, const Tensor& k, const Te
   return attend(scores_of(q, k) + (keep * 1e9 - 1e9), v);
 }
 
-FLASHLIGHT_FUSE Tensor flattened_by(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& keep, double much) {
+FLASHLIGHT_FUSE Tensor flattened_by(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& keep,
+                                    double much) {
   return attend(scores_of(q, k) + (keep * much - much), v);
 }
 
-FLASHLIGHT_FUSE Tensor filled_with_lowest(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& keep) {
+FLASHLIGHT_FUSE Tensor filled_with_lowest(const Tensor& q, const Tensor& k, const Tensor& v,
+                                          const Tensor& keep) {
   return attend(where(keep, scores_of(q, k), std::numeric_limits<float>::lowest()), v);
 }
 
@@ -34,11 +37,13 @@ FLASHLIGHT_FUSE Tensor with_bias(const Tensor& q, const Tensor& k, const Tensor&
   return attend(scores_of(q, k) + bias, v);
 }
 
-FLASHLIGHT_FUSE Tensor filled_with(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& keep, double fill) {
+FLASHLIGHT_FUSE Tensor filled_with(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& keep,
+                                   double fill) {
   return attend(where(keep, scores_of(q, k), fill), v);
 }
 
-FLASHLIGHT_FUSE Tensor filled_beyond_float(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& keep) {
+FLASHLIGHT_FUSE Tensor filled_beyond_float(const Tensor& q, const Tensor& k, const Tensor& v,
+                                           const Tensor& keep) {
   return attend(where(keep, scores_of(q, k), -1e300), v);
 }
 

@@ -14,7 +14,9 @@ using namespace flashlight;
 
 struct Arguments {
   explicit Arguments(std::int64_t keys = 150)
-      : q(randn({2, 20, 16}, 1, kFloat32)), k(randn({2, keys, 16}, 2, kFloat32)), v(randn({2, keys, 16}, 3, kFloat32)) {}
+      : q(randn({2, 20, 16}, 1, kFloat32)),
+        k(randn({2, keys, 16}, 2, kFloat32)),
+        v(randn({2, keys, 16}, 3, kFloat32)) {}
   Tensor q, k, v;
 };
 

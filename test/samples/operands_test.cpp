@@ -33,12 +33,14 @@ template <class Run> void agree(const Run& run, double tolerance) {
     const Tensor wanted = run(inputs, [](const Tensor& x) { return x.to(kFloat16).to(kFloat64); });
     const Tensor got = run(inputs, [](const Tensor& x) { return x.to(kFloat16).to(kCUDA); });
     ASSERT_EQ(got.device(), kCUDA);
-    EXPECT_LE(max_abs_diff(got.to(kCPU).to(kFloat64), wanted), tolerance) << s.sq << " x " << s.sk << ", " << s.d;
+    EXPECT_LE(max_abs_diff(got.to(kCPU).to(kFloat64), wanted), tolerance)
+        << s.sq << " x " << s.sk << ", " << s.d;
   }
 }
 
 TEST(Operands, LayerNorms) {
-  agree([](const Inputs& x, auto f) { return layer_norms(f(x.q), f(x.k), f(x.v), f(x.weight), f(x.bias)); }, 0.02);
+  agree([](const Inputs& x, auto f) { return layer_norms(f(x.q), f(x.k), f(x.v), f(x.weight), f(x.bias)); },
+        0.02);
 }
 TEST(Operands, Distances) {
   agree([](const Inputs& x, auto f) { return distances(f(x.q), f(x.k), f(x.v)); }, 0.01);
@@ -50,7 +52,8 @@ TEST(Operands, AllComputed) {
   agree([](const Inputs& x, auto f) { return all_computed(f(x.q), f(x.k), f(x.v)); }, 0.02);
 }
 TEST(Operands, SumsOverTwoAxes) {
-  agree([](const Inputs& x, auto f) { return points(f(x.q), f(x.k), f(x.v), f(x.q_points), f(x.k_points)); }, 0.02);
+  agree([](const Inputs& x, auto f) { return points(f(x.q), f(x.k), f(x.v), f(x.q_points), f(x.k_points)); },
+        0.02);
 }
 TEST(Operands, ALayerNormOfTheResult) {
   agree([](const Inputs& x, auto f) { return normalised(f(x.q), f(x.k), f(x.v)); }, 0.05);

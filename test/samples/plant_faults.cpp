@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// plant_faults <emitted.cu> <planted.cu>: the same file with every fault of planted.h in it, switched by planted_fault.
+// plant_faults <emitted.cu> <planted.cu>: the same file with every fault of planted.h in it, switched by
+// planted_fault.
 #include <fstream>
 #include <iostream>
 #include <string>
@@ -13,7 +14,8 @@ bool plant(std::string& text, const PlantedFault& fault, int number) {
   if (at == std::string::npos) return false;
   std::string replace = fault.replace;
   const std::string active = "(planted_fault == " + std::to_string(number) + ")";
-  for (std::size_t mark = replace.find('$'); mark != std::string::npos; mark = replace.find('$', mark + active.size()))
+  for (std::size_t mark = replace.find('$'); mark != std::string::npos;
+       mark = replace.find('$', mark + active.size()))
     replace.replace(mark, 1, active);
   text.replace(at, std::string(fault.find).size(), replace);
   return true;
@@ -25,7 +27,8 @@ int main(int argc, char** argv) {
   if (argc != 3) return 2;
   std::ifstream in(argv[1]);
   const std::string emitted{std::istreambuf_iterator<char>(in), {}};
-  // Each fault in a kernel of its own would take long to compile: each has its place, looked for in the emitted text.
+  // Each fault in a kernel of its own would take long to compile: each has its place, looked for in the
+  // emitted text.
   std::string text = emitted;
   int number = 0, missing = 0;
   for (const PlantedFault& fault : planted_faults()) {

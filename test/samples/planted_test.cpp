@@ -10,7 +10,8 @@ namespace {
 
 using namespace flashlight;
 
-// 700 queries are four tiles of rows for two CTAs, 700 keys of the causal kernel's tiles enough to go round its rings.
+// 700 queries are four tiles of rows for two CTAs, 700 keys of the causal kernel's tiles enough to go round
+// its rings.
 std::vector<emulator::Finding> findings_with(int fault, std::uint64_t seed, int head_dim) {
   planted_fault = fault;
   const emulator::Options before = emulator::options();
@@ -20,7 +21,9 @@ std::vector<emulator::Finding> findings_with(int fault, std::uint64_t seed, int 
   options.multiprocessors = 2;
   emulator::set_options(options);
   emulator::take_findings();
-  const auto input = [&](std::int64_t rows, std::uint64_t salt) { return randn({1, rows, head_dim}, salt, kFloat32).to(kBFloat16).to(kCUDA); };
+  const auto input = [&](std::int64_t rows, std::uint64_t salt) {
+    return randn({1, rows, head_dim}, salt, kFloat32).to(kBFloat16).to(kCUDA);
+  };
   try {
     planted(input(700, 1), input(700, 2), input(700, 3));
   } catch (const Error&) {}  // what was found
@@ -40,14 +43,16 @@ TEST(Planted, WithoutAFaultNothingIsFound) {
   EXPECT_EQ(text_of(findings_with(0, 1, 256)), "");
 }
 
-// Values and results of 36 columns out of 40: TMA loads the one, the other begins rows at multiples of 72 bytes.
+// Values and results of 36 columns out of 40: TMA loads the one, the other begins rows at multiples of 72
+// bytes.
 TEST(Planted, ResultsAreStagedWhereTmaCanStoreThem) {
   const emulator::Options before = emulator::options();
   emulator::Options options = before;
   options.compute_capability = 90;
   emulator::set_options(options);
   for (const std::int64_t columns : {64, 40, 36}) {
-    const Tensor q = randn({1, 2, 200, 64}, 1, kFloat32).to(kBFloat16), k = randn({1, 2, 200, 64}, 2, kFloat32).to(kBFloat16);
+    const Tensor q = randn({1, 2, 200, 64}, 1, kFloat32).to(kBFloat16),
+                 k = randn({1, 2, 200, 64}, 2, kFloat32).to(kBFloat16);
     const Tensor v = randn({1, 2, 200, 64}, 3, kFloat32).to(kBFloat16);
     const auto view = [&](const Tensor& t) { return t.slice(-1, 0, columns); };
     emulator::reset_counters();
@@ -77,6 +82,8 @@ TEST_P(Planted, IsReported) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Faults, Planted, testing::Range(0, static_cast<int>(planted_faults().size())),
-                         [](const auto& info) { return std::string(planted_faults()[static_cast<std::size_t>(info.param)].name); });
+                         [](const auto& info) {
+                           return std::string(planted_faults()[static_cast<std::size_t>(info.param)].name);
+                         });
 
 }  // namespace

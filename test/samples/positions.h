@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Functions that compute with positions, and with a number for each key. All: q [.., Sq, D], k [.., Sk, D], v [.., Sk, D].
+// Functions that compute with positions, and with a number for each key. All: q [.., Sq, D], k [.., Sk, D], v
+// [.., Sk, D].
 #pragma once
 #include <flashlight/flashlight.h>
 
@@ -15,13 +16,14 @@ flashlight::Tensor within_int(const flashlight::Tensor& q, const flashlight::Ten
 flashlight::Tensor within_long(const flashlight::Tensor& q, const flashlight::Tensor& k,
                                const flashlight::Tensor& v);
 // Keys j with 3 j below lengths [B].
-flashlight::Tensor thirds(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
-                          const flashlight::Tensor& lengths);
+flashlight::Tensor thirds(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                          const flashlight::Tensor& v, const flashlight::Tensor& lengths);
 // Every step-th key.
-flashlight::Tensor strided(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v,
-                           std::int64_t step);
+flashlight::Tensor strided(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                           const flashlight::Tensor& v, std::int64_t step);
 // Steps at every third and every 41st distance: divisions must be exact there.
-flashlight::Tensor stepped(const flashlight::Tensor& q, const flashlight::Tensor& k, const flashlight::Tensor& v);
+flashlight::Tensor stepped(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                           const flashlight::Tensor& v);
 // A window, of a tensor whose name an emitted kernel might use itself.
 flashlight::Tensor window(const flashlight::Tensor& first, const flashlight::Tensor& k,
                           const flashlight::Tensor& v, std::int64_t width);

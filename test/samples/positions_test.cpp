@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Positions in kernels are exact, however large they, the constants beside them and their products are; and what is computed
-// once for each key is there before it is read. Races and stray reads are errors of the emulated device.
+// Positions in kernels are exact, however large they, the constants beside them and their products are; and
+// what is computed once for each key is there before it is read. Races and stray reads are errors of the
+// emulated device.
 #include "positions.h"
 
 #include <gtest/gtest.h>
@@ -61,7 +62,8 @@ TEST(Positions, DivisionByAScalarOfZeroIsRefused) {
     strided(a.q.to(kCUDA), a.k.to(kCUDA), a.v.to(kCUDA), 0);
     ADD_FAILURE() << "no error";
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("divided by step, which is 0"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("divided by step, which is 0"), std::string::npos)
+        << error.what();
   }
 }
 

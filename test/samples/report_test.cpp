@@ -32,7 +32,8 @@ std::vector<json> kernels_for_many(const json& function, const std::string& arch
   std::vector<json> found;
   for (const json& kernel : kernels_for(function, arch)) {
     const std::string name = kernel["name"];
-    if (name.find("_few_sm80") == std::string::npos && name.find("_combine_sm80") == std::string::npos) found.push_back(kernel);
+    if (name.find("_few_sm80") == std::string::npos && name.find("_combine_sm80") == std::string::npos)
+      found.push_back(kernel);
   }
   return found;
 }
@@ -57,10 +58,15 @@ std::vector<std::string> marked(const std::string& text) {
   return names;
 }
 
-// Modules, and the steps that they take: f a fused kernel, p a matrix product, g a generated kernel, o an order, s running sums.
-const std::map<std::string, std::string> kModules{
-    {"transformer_block", "gpppfpg"}, {"row_attention", "gppgpppfpg"}, {"topk_attention", "pgof"}, {"kept_keys", "of"},
-    {"forget_by_gates", "gsf"}, {"documents_by_ends", "sf"}, {"state_space", "gsf"}};
+// Modules, and the steps that they take: f a fused kernel, p a matrix product, g a generated kernel, o an
+// order, s running sums.
+const std::map<std::string, std::string> kModules{{"transformer_block", "gpppfpg"},
+                                                  {"row_attention", "gppgpppfpg"},
+                                                  {"topk_attention", "pgof"},
+                                                  {"kept_keys", "of"},
+                                                  {"forget_by_gates", "gsf"},
+                                                  {"documents_by_ends", "sf"},
+                                                  {"state_space", "gsf"}};
 
 std::string steps_of(const json& function) {
   std::string text;
@@ -103,10 +109,12 @@ TEST_P(Report, SaysWhatSm90aRuns) {
     if (f["status"] != "fused") continue;
     const json elder = kernels_for(f, "sm_80").at(0);
     const std::string why = elder.value("why", ""), tile = elder["tile"];
-    if (tile.find("float D=") != std::string::npos) EXPECT_NE(why.find("float D="), std::string::npos) << f["name"] << ": " << why;
+    if (tile.find("float D=") != std::string::npos)
+      EXPECT_NE(why.find("float D="), std::string::npos) << f["name"] << ": " << why;
     const std::vector<json> hopper = kernels_for(f, "sm_90a");
     if (hopper.empty()) {
-      EXPECT_NE(why.find("bfloat16 D="), std::string::npos) << f["name"] << " has neither a kernel nor a reason: " << why;
+      EXPECT_NE(why.find("bfloat16 D="), std::string::npos)
+          << f["name"] << " has neither a kernel nor a reason: " << why;
     } else {
       EXPECT_NE(hopper[0].value("why", "").find("registers"), std::string::npos) << f["name"];
     }
@@ -140,13 +148,14 @@ TEST_P(Report, FollowsItsSchema) {
 // A kernel is never the eager program to the bit, and a reader is told where they part.
 TEST_P(Report, SaysWhereNumbersDiffer) {
   const json r = report();
-  for (const json& f : r["functions"]) EXPECT_EQ(f["numerics"].empty(), f["status"] == "unfused") << f["name"];
+  for (const json& f : r["functions"])
+    EXPECT_EQ(f["numerics"].empty(), f["status"] == "unfused") << f["name"];
   if (GetParam() == "causal_bottom_right") {
-    EXPECT_NE(r["functions"][0]["numerics"].dump().find("gives 0, where the eager program gives NaN"), std::string::npos) << r["functions"][0];
+    EXPECT_NE(r["functions"][0]["numerics"].dump().find("gives 0, where the eager program gives NaN"),
+              std::string::npos)
+        << r["functions"][0];
   }
-  if (GetParam() == "unnormalised") {
-    EXPECT_EQ(r["functions"].dump().find("gives NaN"), std::string::npos);
-  }
+  if (GetParam() == "unnormalised") { EXPECT_EQ(r["functions"].dump().find("gives NaN"), std::string::npos); }
 }
 
 INSTANTIATE_TEST_SUITE_P(Samples, Report, testing::ValuesIn(samples()),

@@ -34,7 +34,8 @@ class Spelling : public testing::Test {
         << body << "}\n";
     const Printed run = run_program(FLASHLIGHT_TRANSLATE " " + source.string() + " -o -");
     EXPECT_EQ(run.status, 0) << run.text << "\nfor\n" << body;
-    const std::size_t start = run.text.find('\n', run.text.rfind("#line "));  // what stands behind the user's text
+    const std::size_t start =
+        run.text.find('\n', run.text.rfind("#line "));  // what stands behind the user's text
     EXPECT_NE(start, std::string::npos) << run.text;
     return start == std::string::npos ? "" : without_comments(run.text.substr(start));
   }

@@ -55,8 +55,9 @@ Count needed(const Sees& sees, Tile t, int queries, int keys) {
 }
 
 Count counted(const std::string& sample, const std::string& arch, int queries, int keys) {
-  const Printed run = run_program(FLASHLIGHT_SAMPLES_DIR "/fused_" + sample + " --b 1 --h 1 --d 64 --sq " +
-                                  std::to_string(queries) + " --sk " + std::to_string(keys) + " --arch " + arch);
+  const Printed run =
+      run_program(FLASHLIGHT_SAMPLES_DIR "/fused_" + sample + " --b 1 --h 1 --d 64 --sq " +
+                  std::to_string(queries) + " --sk " + std::to_string(keys) + " --arch " + arch);
   EXPECT_EQ(run.status, 0) << run.text;
   std::smatch found;
   EXPECT_TRUE(std::regex_search(run.text, found, std::regex("tiles visited (\\d+) masked (\\d+)")))
@@ -82,18 +83,21 @@ TEST(Tiles, CausalVisitsNoEmptyTileAndMasksOnlyTheDiagonal) {
 }
 
 TEST(Tiles, BottomRightAlignedDoesToo) {
-  expect_needed("causal_bottom_right", [](int sq, int sk) { return [before = sk - sq](int i, int j) { return j <= i + before; }; });
+  expect_needed("causal_bottom_right",
+                [](int sq, int sk) { return [before = sk - sq](int i, int j) { return j <= i + before; }; });
 }
 
 TEST(Tiles, ASlidingWindowIsEnteredAndLeftAtItsEdges) {
-  expect_needed("sliding_window", [](int, int) { return [](int i, int j) { return i - j >= 0 && i - j <= 50; }; });
+  expect_needed("sliding_window",
+                [](int, int) { return [](int i, int j) { return i - j >= 0 && i - j <= 50; }; });
 }
 
 // The first function of the sample; kernels for sm_90a visit all tiles.
 TEST(Tiles, ALargeFillIsLeftOut) {
   const Tile tile = tile_of("finite_fill", "sm_80");
   const Sees causal = [](int i, int j) { return j <= i; };
-  for (auto [sq, sk] : kSizes) EXPECT_EQ(counted("finite_fill", "sm_80", sq, sk), needed(causal, tile, sq, sk)) << sq << " x " << sk;
+  for (auto [sq, sk] : kSizes)
+    EXPECT_EQ(counted("finite_fill", "sm_80", sq, sk), needed(causal, tile, sq, sk)) << sq << " x " << sk;
 }
 
 TEST(Tiles, WithoutAMaskOnlyTheLastTileIsMasked) {

@@ -112,8 +112,9 @@ Piece Pieces::predicate() {
   return first;
 }
 
-// The finite fill is small enough for float64 to add the logarithm of a sum to it. At -1e30 an eager exp(s - logsumexp(s)) gives 1
-// for every key of a row that is filled throughout, where the kernel, whose algebra is exact, attends uniformly.
+// The finite fill is small enough for float64 to add the logarithm of a sum to it. At -1e30 an eager exp(s -
+// logsumexp(s)) gives 1 for every key of a row that is filled throughout, where the kernel, whose algebra is
+// exact, attends uniformly.
 Piece Pieces::mask(const Piece& p) {
   static const std::vector<std::string> forms = {
       "where($, #, -INFINITY)", "#.masked_fill(~($), -INFINITY)", "# + where($, 0.0, -INFINITY)",

@@ -77,7 +77,8 @@ void add_reductions(std::map<std::string, Run>& table) {
   table[#name] = [](In in, Args a) -> Out { return {in[0].name(a[0].list(), a[1].flag())}; };
   REDUCE(sum)
   REDUCE(mean)
-  REDUCE(prod) REDUCE(amax) REDUCE(amin) REDUCE(any) REDUCE(all) REDUCE(logsumexp)
+  REDUCE(prod)
+  REDUCE(amax) REDUCE(amin) REDUCE(any) REDUCE(all) REDUCE(logsumexp)
 #undef REDUCE
       table["var"] = [](In in, Args a) -> Out { return {var(in[0], a[0].list(), a[1].flag(), a[2].flag())}; };
   table["argmax"] = [](In in, Args a) -> Out { return {argmax(in[0], a[0].maybe_integer(), a[1].flag())}; };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // <cmath> for the translator, which parses it on every run: 15 ms instead of 130 with libstdc++ and glibc.
 //
-// Left out are the special functions, which bring the algorithms with them, the _FloatN forms of every function, and
-// <stdlib.h>, which only std::abs asks for. Whatever a program includes before or after sees the usual declarations.
+// Left out are the special functions, which bring the algorithms with them, the _FloatN forms of every
+// function, and <stdlib.h>, which only std::abs asks for. Whatever a program includes before or after sees
+// the usual declarations.
 #pragma once
 
 #if !__has_include(<bits/c++config.h>)

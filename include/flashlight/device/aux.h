@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tensors of a dtype known at run time: what a score program reads element by element (biases, masks, tables),
-// and operands that are converted while they are loaded.
+// Tensors of a dtype known at run time: what a score program reads element by element (biases, masks,
+// tables), and operands that are converted while they are loaded.
 #pragma once
 
 #include "flashlight/device/tile.h"
@@ -99,8 +99,8 @@ FL_DEVICE bool load_bool(AuxTensor tensor, long long offset FL_AND_WHERE) {
   return detail::with_aux<bool>(tensor, offset, [](auto x) { return x != decltype(x)(0); } FL_AND_HERE);
 }
 
-// An element as it is stored. Loading it takes no branch on its type, so that a warp can have several loads under way; what
-// it is worth is found out afterwards.
+// An element as it is stored. Loading it takes no branch on its type, so that a warp can have several loads
+// under way; what it is worth is found out afterwards.
 struct RawValue {
   std::uint64_t bits;
 };
@@ -205,7 +205,8 @@ FL_DEVICE long long table_index(long long at, long long size FL_AND_WHERE) {
   return 0;
 }
 
-// A divisor of integers that a tensor gives: 0 ends the kernel with an error, as the eager program ends with one.
+// A divisor of integers that a tensor gives: 0 ends the kernel with an error, as the eager program ends with
+// one.
 FL_DEVICE long long divisor(long long by FL_AND_WHERE) {
   if (by != 0) return by;
 #if defined(__CUDACC__)

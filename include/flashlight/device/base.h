@@ -11,7 +11,8 @@
 #define FL_DEVICE __device__ __forceinline__
 #define FL_HOST_DEVICE __host__ __device__ __forceinline__
 #define FL_KERNEL(threads) __global__ void __launch_bounds__(threads, 1)
-// Of a kernel whose body is inside #if FL_HOPPER: elsewhere it is empty, and no launch may take it for the other.
+// Of a kernel whose body is inside #if FL_HOPPER: elsewhere it is empty, and no launch may take it for the
+// other.
 #define FL_HOPPER_KERNEL(threads) __global__ void __launch_bounds__(FL_HOPPER ? (threads) : 32, 1)
 #define FL_PARAMS(...) const __grid_constant__ __VA_ARGS__
 #define FL_SHARED_MEMORY(name) extern __shared__ __align__(1024) unsigned char name[]
@@ -59,8 +60,8 @@
 #define FL_LANES 0
 #endif
 
-// 1 where the instructions of sm_90a are there: kernels that use them have their bodies inside #if FL_HOPPER, so
-// that a file compiles for other architectures too. On the host side and on the emulated device it is 1.
+// 1 where the instructions of sm_90a are there: kernels that use them have their bodies inside #if FL_HOPPER,
+// so that a file compiles for other architectures too. On the host side and on the emulated device it is 1.
 #if !defined(__CUDA_ARCH__) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
 #define FL_HOPPER 1
 #else

@@ -79,12 +79,15 @@ FL_DEVICE void store_float(void* base, int dtype, long long offset, float x FL_A
 FL_DEVICE void store_int(void* base, int dtype, long long offset, long long x FL_AND_WHERE) {
   with_storage(dtype, [&](auto type) FL_INLINE {
     using S = decltype(type);
-    if constexpr (!is_half_width<S>) detail::store_value(static_cast<S*>(base) + offset, static_cast<S>(x) FL_AND_HERE);
+    if constexpr (!is_half_width<S>)
+      detail::store_value(static_cast<S*>(base) + offset, static_cast<S>(x) FL_AND_HERE);
   });
 }
 
-// Element `offset` = element `at` of another tensor: exactly, where the type holds all that the other one's does.
-FL_DEVICE void copy_element(void* base, int dtype, long long offset, AuxTensor from, long long at FL_AND_WHERE) {
+// Element `offset` = element `at` of another tensor: exactly, where the type holds all that the other one's
+// does.
+FL_DEVICE void copy_element(void* base, int dtype, long long offset, AuxTensor from,
+                            long long at FL_AND_WHERE) {
   with_storage(dtype, [&](auto type) FL_INLINE {
     using S = decltype(type);
     S x{};

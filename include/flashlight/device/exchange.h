@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Warps that own the same rows, for accumulators too wide for the registers of one: PARTS of them hold 1 / PARTS of the
-// columns each, and share the work of the scores.
+// Warps that own the same rows, for accumulators too wide for the registers of one: PARTS of them hold 1 /
+// PARTS of the columns each, and share the work of the scores.
 #pragma once
 
 #include "flashlight/device/mma.h"
@@ -11,7 +11,8 @@ namespace detail {
 
 FL_DEVICE void store_four(unsigned char* p, const float (&v)[4] FL_AND_WHERE) {
 #if FL_LANES
-  store_shared(shared_address(p), Quad{{float_bits(v[0]), float_bits(v[1]), float_bits(v[2]), float_bits(v[3])}});
+  store_shared(shared_address(p),
+               Quad{{float_bits(v[0]), float_bits(v[1]), float_bits(v[2]), float_bits(v[3])}});
 #else
   emulator::shared_store(thread_index(), p, v, sizeof v, where);
 #endif
@@ -29,12 +30,13 @@ FL_DEVICE void load_four(const unsigned char* p, float (&v)[4] FL_AND_WHERE) {
 
 }  // namespace detail
 
-// c += a[rows of warp][:] b^T. Each of the PARTS warps with the same `warp` computes N / PARTS columns, those of its `part`,
-// and all receive all of them through `exchange`, 4 M N bytes of shared memory at a multiple of 16. The whole CTA calls it
-// together; it synchronises the CTA's threads. With one part it is the plain product and needs no exchange.
+// c += a[rows of warp][:] b^T. Each of the PARTS warps with the same `warp` computes N / PARTS columns, those
+// of its `part`, and all receive all of them through `exchange`, 4 M N bytes of shared memory at a multiple
+// of 16. The whole CTA calls it together; it synchronises the CTA's threads. With one part it is the plain
+// product and needs no exchange.
 template <int PARTS, class T, int MI, int N, int M, int NB, int D>
-FL_DEVICE void multiply_transposed(Acc<MI, N>& c, SharedTile<T, M, D> a, SharedTile<T, NB, D> b, int warp, int part,
-                                   unsigned char* exchange FL_AND_WHERE) {
+FL_DEVICE void multiply_transposed(Acc<MI, N>& c, SharedTile<T, M, D> a, SharedTile<T, NB, D> b, int warp,
+                                   int part, unsigned char* exchange FL_AND_WHERE) {
   static_assert(N % (8 * PARTS) == 0, "each part is made of column blocks of eight");
   if constexpr (PARTS == 1) return multiply_transposed(c, a, b, warp, 0 FL_AND_HERE);
   constexpr int blocks = N / 8, mine = blocks / PARTS;
@@ -69,8 +71,8 @@ FL_DEVICE void multiply_transposed(Acc<MI, N>& c, SharedTile<T, M, D> a, SharedT
   sync_threads(FL_HERE);  // the next product may write to the exchange
 }
 
-// x = f of the PARTS warps' x for the same row, in the order of the parts. `exchange`: 4 M PARTS bytes of shared memory that
-// nobody else uses. The whole CTA calls it together; it synchronises the CTA's threads.
+// x = f of the PARTS warps' x for the same row, in the order of the parts. `exchange`: 4 M PARTS bytes of
+// shared memory that nobody else uses. The whole CTA calls it together; it synchronises the CTA's threads.
 template <int M, int PARTS, int MI, class F>
 FL_DEVICE void combine_parts(RowVec<MI>& x, int warp, int part, unsigned char* exchange, F f FL_AND_WHERE) {
   const auto at = [&](int p, const Row& r) FL_INLINE { return exchange + (p * M + row_of<MI>(warp, r)) * 4; };

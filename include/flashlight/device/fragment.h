@@ -25,6 +25,9 @@ struct Element {
 #endif
 };
 
+// An element in a loop that is not unrolled: its indices are no constants. See fill_in_turn.
+struct ElementInTurn : Element {};
+
 // One of the calling lane's 2 MI rows; half 1 lies eight rows below half 0.
 struct Row {
   int mi, half;
@@ -52,6 +55,16 @@ template <int MI, int N> class Acc {
 #if FL_LANES
   FL_DEVICE float& operator[](Element e) { return v_[e.mi][e.nj][e.k]; }
   FL_DEVICE float operator[](Element e) const { return v_[e.mi][e.nj][e.k]; }
+  // Chosen among all of them, which keeps them in registers.
+  FL_DEVICE float operator[](ElementInTurn e) {
+    float x = 0;
+    FL_UNROLL
+    for (int at = 0; at < MI * N / 2; ++at) {
+      const int mi = at / 4 % MI, nj = at / 4 / MI, k = at % 4;
+      if (e.mi == mi && e.nj == nj && e.k == k) x = v_[mi][nj][k];
+    }
+    return x;
+  }
 #else
   emulator::CheckedFloat operator[](const Element& e) {
     return v_.at((e.mi * (N / 8) + e.nj) * 4 + e.k, e.where);
@@ -95,6 +108,14 @@ template <int MI> class RowVec {
   FL_DEVICE float operator[](Row r) const { return v_[r.mi][r.half]; }
   FL_DEVICE float& operator[](Element e) { return v_[e.mi][e.k >> 1]; }
   FL_DEVICE float operator[](Element e) const { return v_[e.mi][e.k >> 1]; }
+  FL_DEVICE float operator[](ElementInTurn e) {
+    float x = 0;
+    FL_UNROLL
+    for (int mi = 0; mi < MI; ++mi) {
+      if (e.mi == mi) x = e.k >> 1 ? v_[mi][1] : v_[mi][0];
+    }
+    return x;
+  }
 #else
   emulator::CheckedFloat operator[](const Row& r) { return v_.at(2 * r.mi + r.half, r.where); }
   float operator[](const Row& r) const { return v_.read(2 * r.mi + r.half, r.where); }
@@ -133,6 +154,24 @@ template <int MI, int N, class F> FL_DEVICE void for_each_element(F&& f FL_AND_W
       for (int k = 0; k < 4; ++k) f(Element{mi, nj, k, lane FL_AND_HERE});
     }
   }
+}
+
+// c[e] = f(e) for every value of the calling lane, one after the other by a single copy of f's code: for
+// values that take a loop each, as sums over features do. There are as many of them as registers, and code
+// for each would be ten thousand instructions.
+template <int MI, int N, class F> FL_DEVICE void fill_in_turn(Acc<MI, N>& c, F&& f FL_AND_WHERE) {
+#if FL_LANES
+  const int lane = detail::opaque(lane_index());
+  FL_NO_UNROLL
+  for (int at = 0; at < MI * N / 2; ++at) {
+    const float x = f(ElementInTurn{{at / 4 % MI, at / 4 / MI, at % 4, lane FL_AND_HERE}});
+    for_each_element<MI, N>([&](const Element& e) FL_INLINE {
+      if ((e.nj * MI + e.mi) * 4 + e.k == at) c[e] = x;
+    });
+  }
+#else
+  for_each_element<MI, N>([&](const Element& e) { c[e] = f(ElementInTurn{e}); } FL_AND_HERE);
+#endif
 }
 
 // f(Row) for each of the calling lane's rows.
@@ -183,7 +222,9 @@ FL_DEVICE bool quad_or(bool x) {
 
 namespace detail {
 // The value of the lane at this distance (1 or 2) in the quad.
-template <int DISTANCE> FL_DEVICE float exchanged(float x FL_AND_WHERE) { return shuffle_xor(x, DISTANCE FL_AND_HERE); }
+template <int DISTANCE> FL_DEVICE float exchanged(float x FL_AND_WHERE) {
+  return shuffle_xor(x, DISTANCE FL_AND_HERE);
+}
 }  // namespace detail
 
 // Over the warp: the same answer in every lane.
@@ -263,7 +304,8 @@ FL_DEVICE bool warp_all(bool x FL_AND_WHERE) { return !warp_any(!x, where); }
 namespace detail {
 
 // Running sums along the rows, eight columns at a time: pairs, then the quad, then on to the next columns.
-template <bool EXCLUSIVE, int MI, int N> FL_DEVICE void scan_rows(Acc<MI, N>& x, RowVec<MI>& carry FL_AND_WHERE) {
+template <bool EXCLUSIVE, int MI, int N> FL_DEVICE void scan_rows(Acc<MI, N>& x,
+                                                                  RowVec<MI>& carry FL_AND_WHERE) {
   const int lane = opaque(lane_index());
   FL_UNROLL
   for (int mi = 0; mi < MI; ++mi) {
@@ -272,7 +314,8 @@ template <bool EXCLUSIVE, int MI, int N> FL_DEVICE void scan_rows(Acc<MI, N>& x,
       float sum = carry[Row{mi, half, lane FL_AND_HERE}];
       FL_UNROLL
       for (int nj = 0; nj < N / 8; ++nj) {
-        const Element first{mi, nj, 2 * half, lane FL_AND_HERE}, second{mi, nj, 2 * half + 1, lane FL_AND_HERE};
+        const Element first{mi, nj, 2 * half, lane FL_AND_HERE},
+            second{mi, nj, 2 * half + 1, lane FL_AND_HERE};
         const float a = x[first], b = x[second], pair = a + b;
         const float beside = exchanged<1>(pair FL_AND_HERE), two = pair + beside;
         const float across = exchanged<2>(two FL_AND_HERE);
@@ -288,8 +331,8 @@ template <bool EXCLUSIVE, int MI, int N> FL_DEVICE void scan_rows(Acc<MI, N>& x,
 
 }  // namespace detail
 
-// Each element becomes the sum of its row up to itself, on top of the row's carry, which becomes the sum of all; every
-// lane of the warp takes part.
+// Each element becomes the sum of its row up to itself, on top of the row's carry, which becomes the sum of
+// all; every lane of the warp takes part.
 template <int MI, int N> FL_DEVICE void scan(Acc<MI, N>& x, RowVec<MI>& carry FL_AND_WHERE) {
   detail::scan_rows<false>(x, carry FL_AND_HERE);
 }

@@ -12,12 +12,13 @@
 
 namespace flashlight::device {
 
-// compute_capability(): 10 major + minor of the current device, 0 where there is none. The emulated device passes
-// for what its options say: it can do everything.
+// compute_capability(): 10 major + minor of the current device, 0 where there is none. The emulated device
+// passes for what its options say: it can do everything.
 //
 // multiprocessors(): SMs of the current device, at least 1. The emulated device has few.
 //
-// has_code(kernel, threads): whether the kernel was compiled for the current device, for blocks of so many threads.
+// has_code(kernel, threads): whether the kernel was compiled for the current device, for blocks of so many
+// threads.
 //
 // launch(kernel, grid, threads, shared_bytes, stream, params, name): runs kernel(params) on `grid` CTAs of
 // `threads` threads with `shared_bytes` of dynamic shared memory. An empty grid launches nothing. Returns 0,
@@ -35,9 +36,10 @@ inline const char* last_error_text() {
 
 inline int compute_capability() {
   int device = 0, major = 0, minor = 0;
-  const bool known = cudaGetDevice(&device) == cudaSuccess &&
-                     cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
-                     cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) == cudaSuccess;
+  const bool known =
+      cudaGetDevice(&device) == cudaSuccess &&
+      cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
+      cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) == cudaSuccess;
   return known ? 10 * major + minor : 0;
 }
 
@@ -50,7 +52,8 @@ inline int multiprocessors() {
 
 template <class P> bool has_code(void (*kernel)(P), int threads) {
   cudaFuncAttributes attributes;
-  if (cudaFuncGetAttributes(&attributes, kernel) == cudaSuccess) return attributes.maxThreadsPerBlock >= threads;
+  if (cudaFuncGetAttributes(&attributes, kernel) == cudaSuccess)
+    return attributes.maxThreadsPerBlock >= threads;
   cudaGetLastError();  // no launch is to report it
   return false;
 }

@@ -18,9 +18,9 @@
 //  load_fragment(Acc<MI, N>& c, SharedTile<T, M, N> tile, int warp)
 //      c = tile[rows of warp][:]
 //
-// bfloat16 and float16 use mma.m16n8k16. float uses four TF32 products: x = hi + lo with hi and lo in TF32, and the sum
-// of hi hi, hi lo, lo hi and lo lo has float32's error (lo lo is up to 2^-22 of the product, as much as float32 rounds).
-// Steps of depth 8 are summed apart.
+// bfloat16 and float16 use mma.m16n8k16. float uses four TF32 products: x = hi + lo with hi and lo in TF32,
+// and the sum of hi hi, hi lo, lo hi and lo lo has float32's error (lo lo is up to 2^-22 of the product, as
+// much as float32 rounds). Steps of depth 8 are summed apart.
 #pragma once
 
 #include "flashlight/device/fragment.h"

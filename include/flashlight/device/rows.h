@@ -9,8 +9,8 @@
 namespace flashlight::device {
 
 // Reductions of f(0), f(1), .. f(n - 1), by the calling lane alone.
-// A score may be a sum over a hundred features, and an exponential shows every error of it: sums of eight are added up with what each
-// addition rounds off carried along, as long as they are finite (Kahan 1965).
+// A score may be a sum over a hundred features, and an exponential shows every error of it: sums of eight are
+// added up with what each addition rounds off carried along, as long as they are finite (Kahan 1965).
 template <class R, class F> FL_DEVICE R sum_of(int n, F f) {
   constexpr int kTogether = 8;
   R result{}, excess{};

@@ -9,8 +9,8 @@ namespace flashlight::device {
 inline constexpr int kSumThreads = 256;
 inline constexpr int kSumTogether = 4;  // neighbours that a thread adds up itself
 
-// Adds up what the CTA's threads have, in the order of the threads. T: double, or unsigned long long for integers, which wraps.
-// Its memory is shared and takes `bytes`.
+// Adds up what the CTA's threads have, in the order of the threads. T: double, or unsigned long long for
+// integers, which wraps. Its memory is shared and takes `bytes`.
 template <class T> struct CtaSums {
   static constexpr int bytes = 2 * kSumThreads * static_cast<int>(sizeof(T));
 
@@ -36,13 +36,20 @@ template <class T> struct CtaSums {
   }
 
  private:
-  FL_DEVICE T* place(int buffer, int t) const { return reinterpret_cast<T*>(memory) + buffer * kSumThreads + t; }
-  FL_DEVICE T load(int buffer, int t FL_AND_WHERE) const { return detail::load_row<true>(place(buffer, t) FL_AND_HERE); }
-  FL_DEVICE void store(int buffer, int t, T x FL_AND_WHERE) const { detail::store_row<true>(place(buffer, t), x FL_AND_HERE); }
+  FL_DEVICE T* place(int buffer, int t) const {
+    return reinterpret_cast<T*>(memory) + buffer * kSumThreads + t;
+  }
+  FL_DEVICE T load(int buffer, int t FL_AND_WHERE) const {
+    return detail::load_row<true>(place(buffer, t) FL_AND_HERE);
+  }
+  FL_DEVICE void store(int buffer, int t, T x FL_AND_WHERE) const {
+    detail::store_row<true>(place(buffer, t), x FL_AND_HERE);
+  }
 };
 
 // put(i, f(0) + .. + f(i)) for every i below `length`, by the whole CTA.
-template <class T, class F, class P> FL_DEVICE void running_sum(CtaSums<T> sums, int length, F f, P put FL_AND_WHERE) {
+template <class T, class F, class P> FL_DEVICE void running_sum(CtaSums<T> sums, int length, F f,
+                                                                P put FL_AND_WHERE) {
   T carried{};
   for (int first = 0; first < length; first += kSumThreads * kSumTogether) {
     const int mine = first + thread_index() * kSumTogether;

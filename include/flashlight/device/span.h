@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Intervals of values over a tile, and what a mask keeps of it: kernels decide with them which tiles to visit.
+// Intervals of values over a tile, and what a mask keeps of it: kernels decide with them which tiles to
+// visit.
 //
-// A mask evaluated on spans in place of numbers gives a Kept in place of a bool. Warps decide for themselves, each the same:
-// no exchange between them is needed, so that warps of different roles can walk over the same tiles.
+// A mask evaluated on spans in place of numbers gives a Kept in place of a bool. Warps decide for themselves,
+// each the same: no exchange between them is needed, so that warps of different roles can walk over the same
+// tiles.
 #pragma once
 
 #include "flashlight/device/fragment.h"
@@ -50,7 +52,8 @@ FL_DEVICE Span floor_mod(Span x, long long by) {
 FL_DEVICE Span truth(Kept c) { return {c.all, c.some}; }
 FL_DEVICE Span choice(Kept c, Span x, Span y) { return c.all ? x : c.some ? hull(x, y) : y; }
 
-// The same of floats: what does not round, and one addition, which rounds as the mask's does. Both ends of a span that a NaN takes part in are NaN; it decides nothing.
+// The same of floats: what does not round, and one addition, which rounds as the mask's does. Both ends of a
+// span that a NaN takes part in are NaN; it decides nothing.
 struct FloatSpan {
   float lo, hi;
   FL_DEVICE FloatSpan(float x) : lo(x), hi(x) {}
@@ -63,7 +66,9 @@ FL_DEVICE FloatSpan magnitude(FloatSpan x) {
 }
 FL_DEVICE FloatSpan real(Span x) { return {static_cast<float>(x.lo), static_cast<float>(x.hi)}; }
 FL_DEVICE FloatSpan least_of(FloatSpan x, FloatSpan y) { return {least(x.lo, y.lo), least(x.hi, y.hi)}; }
-FL_DEVICE FloatSpan greatest_of(FloatSpan x, FloatSpan y) { return {greatest(x.lo, y.lo), greatest(x.hi, y.hi)}; }
+FL_DEVICE FloatSpan greatest_of(FloatSpan x, FloatSpan y) {
+  return {greatest(x.lo, y.lo), greatest(x.hi, y.hi)};
+}
 
 template <class S> FL_DEVICE Kept at_most(S x, S y) { return {!(x.lo > y.hi), x.hi <= y.lo}; }
 template <class S> FL_DEVICE Kept below(S x, S y) { return {!(x.lo >= y.hi), x.hi < y.lo}; }
@@ -72,7 +77,8 @@ template <class S> FL_DEVICE Kept equal(S x, S y) {
 }
 FL_DEVICE Kept holds(Span x) { return {!(x.lo == 0 && x.hi == 0), x.lo > 0 || x.hi < 0}; }
 
-// What a mask keeps of the calling lane's elements of an accumulator, a bit each, in the order of for_each_element.
+// What a mask keeps of the calling lane's elements of an accumulator, a bit each, in the order of
+// for_each_element.
 template <int MI, int N> class TileMask {
  public:
   FL_DEVICE TileMask() {
@@ -161,13 +167,15 @@ template <class S, class F> FL_DEVICE S span_of(int first, int last, F f FL_AND_
   return detail::warp_hull(result FL_AND_HERE);
 }
 
-// Walks over the tiles of N keys in which kept(j, captured(j)).some for a key j. Lanes take keys in turn, for 32 tiles ahead:
-// the keys of tiles that are left out cost their test, and tiles that are visited cost no more. captured(j) loads, for TOGETHER
-// keys before the first of them is decided.
+// Walks over the tiles of N keys in which kept(j, captured(j)).some for a key j. Lanes take keys in turn, for
+// 32 tiles ahead: the keys of tiles that are left out cost their test, and tiles that are visited cost no
+// more. captured(j) loads, for TOGETHER keys before the first of them is decided.
 template <int N, int TOGETHER = 4> class TileMarks {
  public:
-  // The first such tile from `tile` on; `tiles` if there is none before it. Tiles are asked for in ascending order.
-  template <class C, class F> FL_DEVICE int from(int tile, int tiles, int keys, C captured, F kept FL_AND_WHERE) {
+  // The first such tile from `tile` on; `tiles` if there is none before it. Tiles are asked for in ascending
+  // order.
+  template <class C, class F> FL_DEVICE int from(int tile, int tiles, int keys, C captured,
+                                                 F kept FL_AND_WHERE) {
     for (; tile < tiles; tile = first_ + kAhead) {
       if (tile - first_ >= kAhead) mark(tile, least(tile + kAhead, tiles), keys, captured, kept FL_AND_HERE);
       const std::uint32_t ahead = some_ >> (tile - first_);
@@ -181,7 +189,8 @@ template <int N, int TOGETHER = 4> class TileMarks {
  private:
   static constexpr int kAhead = 32;
 
-  template <class C, class F> FL_DEVICE void mark(int first, int end, int keys, C& captured, F& kept FL_AND_WHERE) {
+  template <class C, class F> FL_DEVICE void mark(int first, int end, int keys, C& captured,
+                                                  F& kept FL_AND_WHERE) {
     const int last = least(end * N, keys);
     std::uint32_t some = 0, not_all = 0;
     FL_NO_UNROLL
@@ -215,9 +224,11 @@ template <int N, int TOGETHER = 4> class TileMarks {
 };
 
 // kept(j, captured(j)).all for every key of the tile from col0 on.
-template <int N, class C, class F> FL_DEVICE bool keeps_all(int col0, int keys, C captured, F kept FL_AND_WHERE) {
+template <int N, class C, class F> FL_DEVICE bool keeps_all(int col0, int keys, C captured,
+                                                            F kept FL_AND_WHERE) {
   bool all = true;
-  for (int j = col0 + lane_index(); j < least(col0 + N, keys); j += kWarpSize) all = all && kept(j, captured(j)).all;
+  for (int j = col0 + lane_index(); j < least(col0 + N, keys); j += kWarpSize)
+    all = all && kept(j, captured(j)).all;
   return detail::warp_or(all ? 0u : 1u FL_AND_HERE) == 0;
 }
 

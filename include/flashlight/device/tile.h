@@ -93,8 +93,8 @@ template <class T, int S> struct SegmentedMatrix {
   int starts[S];
 };
 
-// Rows that lie anywhere in a tensor. `vectors`: a row that starts at a multiple of 16 bytes from the base may be read 16
-// bytes at a time.
+// Rows that lie anywhere in a tensor. `vectors`: a row that starts at a multiple of 16 bytes from the base
+// may be read 16 bytes at a time.
 template <class T> struct ScatteredRows {
   T* base;
   long long col_stride;
@@ -120,9 +120,9 @@ template <class T> struct ScatteredRows {
 //  void load_tile_async(SharedTile<T, R, C>, SegmentedMatrix<const T, S>, int row0, int threads)
 //      The same; a tile that lies in one part is copied, one that two parts share is filled.
 //  void load_rows_async(SharedTile<T, R, C>, ScatteredRows<const T>, int threads, start)
-//      The same for rows that are looked up: start(row) is the element at which the tile's row begins, negative
-//      for one of zeros. Every thread that copies a part of the row asks for it.
-//      Complete for a thread after commit_group() and wait_group<N>(), for the CTA after sync_threads() then.
+//      The same for rows that are looked up: start(row) is the element at which the tile's row begins,
+//      negative for one of zeros. Every thread that copies a part of the row asks for it. Complete for a
+//      thread after commit_group() and wait_group<N>(), for the CTA after sync_threads() then.
 //  void fill_tile(SharedTile<T, R, C>, int threads, f)
 //      tile[row][col] = f(row, col), synchronously; visible to others after sync_threads().
 //  void commit_group()
@@ -148,14 +148,13 @@ FL_DEVICE void load_tile_async(SharedTile<T, R, C> tile, const SegmentedMatrix<c
       return;
     }
   }
-  fill_tile(
-      tile, threads,
-      [&](int row, int col) FL_INLINE {
-        float x = 0;  // at most one part has the row; the others give 0
-        FL_UNROLL
-        for (int s = 0; s < S; ++s) x += load_element(matrix.parts[s], row0 + row - matrix.starts[s], col FL_AND_HERE);
-        return x;
-      } FL_AND_HERE);
+  fill_tile(tile, threads, [&](int row, int col) FL_INLINE {
+    float x = 0;  // at most one part has the row; the others give 0
+    FL_UNROLL
+    for (int s = 0; s < S; ++s)
+      x += load_element(matrix.parts[s], row0 + row - matrix.starts[s], col FL_AND_HERE);
+    return x;
+  } FL_AND_HERE);
 }
 
 }  // namespace flashlight::device

@@ -27,7 +27,8 @@ enum class FindingKind {
   kMissingFence,     // between registers or memory that threads touched and what acts asynchronously on them
   kBarrier,          // misuse of a barrier in memory: not initialised, overwritten, wrong counts of bytes
   kRegisterCount,    // registers asked for that the SM has not, or that no warpgroup can have
-  kIndexOutOfRange,  // an integer tensor names an element that its table does not have, a loop one beyond its accumulator
+  kIndexOutOfRange,  // an integer tensor names an element that its table does not have, a loop one beyond its
+                     // accumulator
   kDeadlock,
   kException,
 };

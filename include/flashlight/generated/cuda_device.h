@@ -26,18 +26,24 @@ inline void* allocate(std::size_t bytes, void* stream) {
 }
 
 // Memory may be given back after the context is gone, at the end of the program: that is no error.
-inline void deallocate(void* memory, void* stream) { static_cast<void>(cudaFreeAsync(memory, static_cast<cudaStream_t>(stream))); }
+inline void deallocate(void* memory, void* stream) {
+  static_cast<void>(cudaFreeAsync(memory, static_cast<cudaStream_t>(stream)));
+}
 
 inline void copy(void* target, const void* source, std::size_t bytes, CopyKind kind, void* stream) {
   const cudaMemcpyKind direction = kind == CopyKind::kHostToDevice   ? cudaMemcpyHostToDevice
                                    : kind == CopyKind::kDeviceToHost ? cudaMemcpyDeviceToHost
                                                                      : cudaMemcpyDeviceToDevice;
-  must(cudaMemcpyAsync(target, source, bytes, direction, static_cast<cudaStream_t>(stream)), "cudaMemcpyAsync");
+  must(cudaMemcpyAsync(target, source, bytes, direction, static_cast<cudaStream_t>(stream)),
+       "cudaMemcpyAsync");
   // The library hands out host memory right after a copy, and takes host memory back.
-  if (kind != CopyKind::kDeviceToDevice) must(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)), "cudaStreamSynchronize");
+  if (kind != CopyKind::kDeviceToDevice)
+    must(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)), "cudaStreamSynchronize");
 }
 
-inline void synchronize(void* stream) { must(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)), "cudaStreamSynchronize"); }
+inline void synchronize(void* stream) {
+  must(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)), "cudaStreamSynchronize");
+}
 
 inline int use_device(int index) {
   int before = 0;

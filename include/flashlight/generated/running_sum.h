@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Running sums along rows: a CTA a row, one after another. Included by emitted files that have them apart from their kernels.
+// Running sums along rows: a CTA a row, one after another. Included by emitted files that have them apart
+// from their kernels.
 #pragma once
 
 #include <type_traits>
@@ -35,7 +36,8 @@ template <bool INTEGERS> FL_KERNEL(device::kSumThreads) running_sum_sm80(FL_PARA
 
 inline void run(const Launch& launch, const RunningSum& p) {
   const Cta cta{1, device::kSumThreads, device::CtaSums<double>::bytes};
-  start_grid(p.integers ? running_sum_sm80<true> : running_sum_sm80<false>, launch, p.rows, p.rows.ctas, cta, "running_sum_sm80");
+  start_grid(p.integers ? running_sum_sm80<true> : running_sum_sm80<false>, launch, p.rows, p.rows.ctas, cta,
+             "running_sum_sm80");
 }
 
 }  // namespace

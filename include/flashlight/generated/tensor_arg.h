@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tensors as emitted kernels receive them: a base, a storage type and strides, with the batch pack's axes apart.
+// Tensors as emitted kernels receive them: a base, a storage type and strides, with the batch pack's axes
+// apart.
 #pragma once
 
 #include "flashlight/device/aux.h"
@@ -50,9 +51,11 @@ template <int R> struct TensorArg {
 
   FL_DEVICE device::AuxTensor aux() const { return {base, dtype}; }
 
-  // The matrix that starts at element `start` with the given strides; 16-byte accesses where base and strides allow them.
+  // The matrix that starts at element `start` with the given strides; 16-byte accesses where base and strides
+  // allow them.
   template <class T>
-  FL_DEVICE device::GlobalMatrix<T> matrix(long long start, long long row_stride, long long col_stride, int rows, int cols) const {
+  FL_DEVICE device::GlobalMatrix<T> matrix(long long start, long long row_stride, long long col_stride,
+                                           int rows, int cols) const {
     T* const first = static_cast<T*>(base) + start;
     const bool vectors = col_stride == 1 && row_stride * static_cast<long long>(sizeof(T)) % 16 == 0 &&
                          reinterpret_cast<std::uintptr_t>(first) % 16 == 0;
@@ -61,8 +64,9 @@ template <int R> struct TensorArg {
 
   // The same where each of its rows is one of `group`, `inner_stride` apart.
   template <class T>
-  FL_DEVICE device::GroupedMatrix<T> grouped(long long start, int group, long long row_stride, long long inner_stride,
-                                             long long col_stride, int rows, int cols) const {
+  FL_DEVICE device::GroupedMatrix<T> grouped(long long start, int group, long long row_stride,
+                                             long long inner_stride, long long col_stride, int rows,
+                                             int cols) const {
     const device::GlobalMatrix<T> first = matrix<T>(start, row_stride, col_stride, rows, cols);
     const bool vectors = first.vectors && inner_stride * static_cast<long long>(sizeof(T)) % 16 == 0;
     return {first.base, group, row_stride, inner_stride, col_stride, rows, cols, vectors};
@@ -75,7 +79,8 @@ template <int R> struct TensorArg {
   }
 
   // The same matrix, whatever the tensor's storage type is.
-  FL_DEVICE device::AnyMatrix any_matrix(long long start, long long row_stride, long long col_stride, int rows, int cols) const {
+  FL_DEVICE device::AnyMatrix any_matrix(long long start, long long row_stride, long long col_stride,
+                                         int rows, int cols) const {
     return {base, dtype, start, row_stride, col_stride, rows, cols};
   }
 };

@@ -10,9 +10,9 @@
 
 namespace flashlight::generated {
 
-// The operand's tensor as matrices that begin `unit` elements apart: a tensor map of three axes, columns, rows and
-// the matrix. Any number of batch axes with any strides, groups of heads that share a matrix and views that overlap
-// have this form, with the greatest common divisor of all distances as the unit.
+// The operand's tensor as matrices that begin `unit` elements apart: a tensor map of three axes, columns,
+// rows and the matrix. Any number of batch axes with any strides, groups of heads that share a matrix and
+// views that overlap have this form, with the greatest common divisor of all distances as the unit.
 struct TileSource {
   device::TensorMap map;
   long long unit;
@@ -27,8 +27,8 @@ struct TiledMatrix {
   int rows, cols;
 };
 
-// Fills `source` for tiles of type Tile of parameter `parameter`. `steps`: distances behind the pack's axes at which
-// matrices may begin. False where TMA cannot address the tensor.
+// Fills `source` for tiles of type Tile of parameter `parameter`. `steps`: distances behind the pack's axes
+// at which matrices may begin. False where TMA cannot address the tensor.
 template <class Tile>
 bool map_tiles(TileSource& source, const Launch& launch, int parameter, const TiledMatrix& matrix,
                std::initializer_list<long long> steps) {
@@ -40,11 +40,13 @@ bool map_tiles(TileSource& source, const Launch& launch, int parameter, const Ti
   return device::make_tensor_map<Tile>(source.map, launch.base(parameter), shape) == nullptr;
 }
 
-// Where a kernel of sm_90a puts its results before TMA stores them: nowhere, they leave from the registers; over the tile of
-// the first row operand, whose last product is then done; in a tile of their own. src/target/wgmma_shape.cpp decides.
+// Where a kernel of sm_90a puts its results before TMA stores them: nowhere, they leave from the registers;
+// over the tile of the first row operand, whose last product is then done; in a tile of their own.
+// src/target/wgmma_shape.cpp decides.
 enum class Staging { kRegisters, kRows, kApart };
 
-// Where TMA stores a result, as matrices like those of a TileSource; or not, where it cannot address the tensor.
+// Where TMA stores a result, as matrices like those of a TileSource; or not, where it cannot address the
+// tensor.
 struct TileTarget {
   device::TensorMap map;
   long long unit;
@@ -59,13 +61,14 @@ struct MatrixAxis {
   long long stride, size;
 };
 
-// Fills `target` for boxes of type Tile of the result `out`, whose matrices lie along the pack's axes and `axes`. It stays
-// unmapped where TMA cannot store it: strides, alignment, another storage type.
+// Fills `target` for boxes of type Tile of the result `out`, whose matrices lie along the pack's axes and
+// `axes`. It stays unmapped where TMA cannot store it: strides, alignment, another storage type.
 template <class Tile, int R>
 void map_result(TileTarget& target, const TensorArg<R>& out, const PackShape& pack, const TiledMatrix& matrix,
                 std::initializer_list<MatrixAxis> axes) {
   using T = typename Tile::element;
-  constexpr long long kAny = 16 / sizeof(T), kMost = std::numeric_limits<int>::max();  // a lone matrix: see Launch::stack
+  constexpr long long kAny = 16 / sizeof(T),
+                      kMost = std::numeric_limits<int>::max();  // a lone matrix: see Launch::stack
   long long unit = 0, last = 0;
   bool forward = true;
   const auto add = [&](long long stride, long long size) {
@@ -78,13 +81,16 @@ void map_result(TileTarget& target, const TensorArg<R>& out, const PackShape& pa
   for (const MatrixAxis& axis : axes) add(axis.stride, axis.size);
   target.unit = unit == 0 ? kAny : unit;
   target.mapped = false;
-  if (out.dtype != device::aux_type_of<T> || matrix.col_stride != 1 || !forward || last / target.unit >= kMost) return;
+  if (out.dtype != device::aux_type_of<T> || matrix.col_stride != 1 || !forward ||
+      last / target.unit >= kMost)
+    return;
   const device::TensorShape shape{
       3, {matrix.cols, matrix.rows, last / target.unit + 1}, {1, matrix.row_stride, target.unit}};
   target.mapped = device::make_tensor_map<Tile>(target.map, out.base, shape) == nullptr;
 }
 
-// Whether the device takes sm_90a's instructions, the file was compiled for them, and nobody asked for other kernels.
+// Whether the device takes sm_90a's instructions, the file was compiled for them, and nobody asked for other
+// kernels.
 template <class P> bool runs_on_hopper(void (*kernel)(P), int threads) {
   return takes_hopper_kernels() && device::compute_capability() == 90 && device::has_code(kernel, threads);
 }

@@ -62,7 +62,8 @@ std::optional<double> eager(Expr e, std::map<Expr, std::optional<double>>& memo)
     std::vector<double> numbers;
     for (Expr a : e.args())
       if (const auto x = eager(a, memo)) numbers.push_back(*x);
-    if (numbers.size() == e.args().size()) result = e.is(Op::kPow) ? std::pow(numbers[0], e.value()) : folded(e, numbers);
+    if (numbers.size() == e.args().size())
+      result = e.is(Op::kPow) ? std::pow(numbers[0], e.value()) : folded(e, numbers);
   }
   return memo[e] = result;
 }

@@ -198,7 +198,8 @@ Value fixup_where_hidden(Expr fixup, Expr largest) {
 Expr largest_of(Separation& derivation, Expr maximum) {
   const NormalForm& form = derivation.form(maximum);  // c * largest + r
   for (const auto& [m, c] : form)
-    if (c > 0 && m.atoms.size() == 1 && !parts_of(m.atoms[0].atom, is_largest).empty()) return m.atoms[0].atom;
+    if (c > 0 && m.atoms.size() == 1 && !parts_of(m.atoms[0].atom, is_largest).empty())
+      return m.atoms[0].atom;
   return {};
 }
 
@@ -220,7 +221,8 @@ std::vector<Expr> maxima_in(Expr e) {
 std::optional<double> eager_over_hidden_row(Expr e, const std::vector<Expr>& hidden) {
   std::map<Expr, Value> assumed;
   for (Expr scores : hidden)
-    for (Expr leaf : collect(scores, {Op::kLeaf})) assumed[leaf] = {};  // one of them may be what hides the row
+    for (Expr leaf : collect(scores, {Op::kLeaf}))
+      assumed[leaf] = {};  // one of them may be what hides the row
   for (Expr scores : hidden) assumed[scores] = number(-kInf);
   const Value value = Evaluation(std::move(assumed), hidden)(e);
   return value.kind == Value::kNumber ? std::optional(value.number) : std::nullopt;

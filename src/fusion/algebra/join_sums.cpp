@@ -6,15 +6,16 @@
 
 namespace flashlight::fusion::algebra {
 
-// One term of an output: outside * S[guards * weight * columns], the weight with what is known of the row before the sweep.
+// One term of an output: outside * S[guards * weight * columns], the weight with what is known of the row
+// before the sweep.
 struct Separation::ColumnSum {
   Expr state;
   Monomial outside, shared;  // shared: guards and column factors of the summand
   NormalForm weight;
 };
 
-// exp(c x - c max x), half of it in the sum and half outside, as one factor of the key. Other exponentials stay where they
-// are: they may be as large as the sum is small.
+// exp(c x - c max x), half of it in the sum and half outside, as one factor of the key. Other exponentials
+// stay where they are: they may be as large as the sum is small.
 NormalForm Separation::settle_exponential(Monomial& outside, const Monomial& body) {
   if (body.exponent.empty()) return constant_form(1);
   if (body.exponent.size() != 1) return {};
@@ -23,7 +24,8 @@ NormalForm Separation::settle_exponential(Monomial& outside, const Monomial& bod
     if (t.coefficient >= 0 || !known || !known.is(Op::kKnown) || !known.arg(0).is(Op::kReduceMax)) continue;
     const Expr u = rebuild(arena_, body.exponent);
     const Expr reference = where(eq(known, -std::numeric_limits<double>::infinity()), 0.0, known);
-    const std::optional<NormalForm> factor = exponential_below_known(sum(form(u), scaled(atom_form(reference), t.coefficient)));
+    const std::optional<NormalForm> factor =
+        exponential_below_known(sum(form(u), scaled(atom_form(reference), t.coefficient)));
     const Expr scores = known.arg(0).arg(0);
     const NormalForm x = form(scores);
     std::vector<Expr> mask;  // the keys of the maximum
@@ -73,7 +75,8 @@ void Separation::join_sums(std::vector<NormalForm>& outputs) {
   for (NormalForm& output : outputs) {
     std::map<std::pair<Monomial, Monomial>, std::vector<std::pair<Monomial, NormalForm>>> joined;
     for (const auto& [m, c] : output)
-      if (const auto s = column_sum(m, c); s && uses[s->state] == 1) joined[{s->outside, s->shared}].push_back({m, s->weight});
+      if (const auto s = column_sum(m, c); s && uses[s->state] == 1)
+        joined[{s->outside, s->shared}].push_back({m, s->weight});
     for (const auto& [around, terms] : joined) {
       if (terms.size() < 2) continue;
       NormalForm weight;

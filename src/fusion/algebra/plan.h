@@ -23,19 +23,20 @@ struct PlanOptions {
   // powers stay operands of a contraction. Otherwise it is weighted by the row, which is more exact where one
   // key has it all.
   bool column_means = true;
-  // A row that sees no key is to yield NaN wherever the program as written does: conditions of the row alone stay inside the
-  // sums they empty, so that 0/0 is met. Otherwise they leave them, and such a row costs nothing for each key.
+  // A row that sees no key is to yield NaN wherever the program as written does: conditions of the row alone
+  // stay inside the sums they empty, so that 0/0 is met. Otherwise they leave them, and such a row costs
+  // nothing for each key.
   bool strict_nan = false;
 };
 
 struct Plan {
-  std::vector<Sweep> sweeps;     // the last one computes the outputs
+  std::vector<Sweep> sweeps;         // the last one computes the outputs
   std::vector<std::string> because;  // for each sweep but the last: why there is not one fewer, "id: text"
 };
 
-// A sweep may keep so many accumulators with output columns. Where it keeps more, and more than twice as many as with one
-// sweep before it that makes the row's statistics known, there are two: exp(x - max x) of a known maximum needs no reference,
-// and sums that share their column factor become one.
+// A sweep may keep so many accumulators with output columns. Where it keeps more, and more than twice as many
+// as with one sweep before it that makes the row's statistics known, there are two: exp(x - max x) of a known
+// maximum needs no reference, and sums that share their column factor become one.
 inline constexpr int kMostColumnSums = 3;
 
 // Derives the sweeps that compute `outputs` (row-level values: no free key leaf outside a reduction).

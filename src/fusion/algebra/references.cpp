@@ -227,8 +227,10 @@ class Choice {
     expand(expand, 0, c, {});
   }
 
-  // An exponent's reference serves where no other sum centres keys that it does not see: it may be -inf there.
-  void bind_polynomial(Expr x, Expr product, const std::vector<ExponentPart>& exponents, const std::vector<Expr>& guard) {
+  // An exponent's reference serves where no other sum centres keys that it does not see: it may be -inf
+  // there.
+  void bind_polynomial(Expr x, Expr product, const std::vector<ExponentPart>& exponents,
+                       const std::vector<Expr>& guard) {
     if (bound_.contains(x)) return;
     for (const ExponentPart& e : exponents)
       if (e.u == x && guards_imply(x, guard)) {

@@ -253,8 +253,8 @@ State<T> Runtime<T>::join(const State<T>& a, const State<T>& b) const {
   return x;
 }
 
-// A row is empty for a fix-up if every maximum behind it is -inf: those it holds and those its sums are weighed around.
-// Another state in it has a value for rows without keys as well.
+// A row is empty for a fix-up if every maximum behind it is -inf: those it holds and those its sums are
+// weighed around. Another state in it has a value for rows without keys as well.
 template <typename T>
 bool Runtime<T>::is_empty(const State<T>& state, Expr fixup) const {
   const auto holds = [&](Expr node) {

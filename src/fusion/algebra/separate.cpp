@@ -102,17 +102,19 @@ NormalForm Separation::merge_masks(const NormalForm& terms) {
   return sum(outside, masked_form(arena_, std::move(conditions), inside));
 }
 
-// where(c, x, -inf) * r = where(c, x r, -inf) for r >= 0 known before the sweep, so that the mask guards what is made of it.
-// (An r of 0 makes NaN of the hidden keys in eager code.)
+// where(c, x, -inf) * r = where(c, x r, -inf) for r >= 0 known before the sweep, so that the mask guards what
+// is made of it. (An r of 0 makes NaN of the hidden keys in eager code.)
 NormalForm Separation::mask_outside(const NormalForm& a) {
   if (a.size() != 1 || kind(a) != kKeyed || holds_exponent(a)) return a;
   const auto& [m, c] = *a.begin();
-  const auto mask = std::find_if(m.atoms.begin(), m.atoms.end(), [](const Power& p) { return p.power == 1 && is_masked(p.atom); });
+  const auto mask = std::find_if(m.atoms.begin(), m.atoms.end(),
+                                 [](const Power& p) { return p.power == 1 && is_masked(p.atom); });
   if (mask == m.atoms.end() || m.atoms.size() == 1) return a;
   Monomial rest = m;
   std::erase_if(rest.atoms, [&](const Power& p) { return p == *mask; });
   if (kind(rest) != kFixed || !is_nonneg(rebuild(arena_, rest, c))) return a;
-  return masked_form(arena_, conjuncts(mask->atom.arg(0)), distribute(form(mask->atom.arg(1)), monomial_form(rest, c)));
+  return masked_form(arena_, conjuncts(mask->atom.arg(0)),
+                     distribute(form(mask->atom.arg(1)), monomial_form(rest, c)));
 }
 
 Separation::Parts Separation::split(const Monomial& m) const {

@@ -31,15 +31,17 @@ using NaturalReferences = std::map<Expr, int>;
 // simplified.
 class Separation {
  public:
-  // `strict`: rows without keys keep the program's NaN, so that what is known of a hidden key is not used. `inside`: what is
-  // derived is a term of a sum; elsewhere, strictly, an exponential keeps the row's conditions that mask its exponent.
+  // `strict`: rows without keys keep the program's NaN, so that what is known of a hidden key is not used.
+  // `inside`: what is derived is a term of a sum; elsewhere, strictly, an exponential keeps the row's
+  // conditions that mask its exponent.
   Separation(Arena& arena, const Knowns& knowns, bool strict = false, bool inside = false);
   // Final mode: sums that hold one of `references` are multiplied out so that it can cancel.
   static Separation fixup(Arena& arena, const Knowns& knowns, std::vector<Expr> references);
 
   // Throws Inseparable.
   const NormalForm& form(Expr e);
-  // Joins the sums that one contraction can compute: sum_a r_a S[f_a v] = S[(sum_a r_a f_a) v] for r_a known before the sweep.
+  // Joins the sums that one contraction can compute: sum_a r_a S[f_a v] = S[(sum_a r_a f_a) v] for r_a known
+  // before the sweep.
   void join_sums(std::vector<NormalForm>& outputs);
   // The extremum over the keys of a form without U part, as a form of states; +1 max, -1 min.
   NormalForm extremum_of_keys(const NormalForm& keys, int sign);

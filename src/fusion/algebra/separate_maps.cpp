@@ -61,7 +61,8 @@ ExponentSum common_part(const std::set<ExponentSum>& exponents) {
   for (const ExponentTerm& t : *exponents.begin()) {
     double least = t.coefficient;
     for (const ExponentSum& e : exponents) {
-      const auto found = std::find_if(e.begin(), e.end(), [&](const ExponentTerm& u) { return u.product == t.product; });
+      const auto found =
+          std::find_if(e.begin(), e.end(), [&](const ExponentTerm& u) { return u.product == t.product; });
       const double c = found == e.end() ? 0 : found->coefficient;
       least = c * least <= 0 ? 0 : std::abs(c) < std::abs(least) ? c : least;
     }
@@ -79,7 +80,8 @@ NormalForm power_by_product(const NormalForm& a, double n, auto product) {
 }  // namespace
 
 // Final mode: sum of t_i exp(e_i) -> S exp(M) with M = max e_i and S = sum t_i exp(e_i - M), so that no term
-// overflows. What all e_i share stays out of M: it may be -inf, where a segment of the keys is hidden, and so would M be.
+// overflows. What all e_i share stays out of M: it may be -inf, where a segment of the keys is hidden, and so
+// would M be.
 Separation::Aligned Separation::align(const NormalForm& a) {
   std::set<ExponentSum> exponents;
   for (const auto& [m, c] : a) exponents.insert(m.exponent);
@@ -154,8 +156,9 @@ NormalForm Separation::power(const NormalForm& a, double n) {
   refuse(Reason::kInseparablePower, "a reciprocal or power of a sum that mixes keys and a row reduction", a);
 }
 
-// exp(c (x - max x)), c > 0, of a maximum that an earlier sweep has made known and that counts as 0 where it is -inf: at
-// most 1 for the keys that the maximum was taken of. It needs no reference and is a factor like any other.
+// exp(c (x - max x)), c > 0, of a maximum that an earlier sweep has made known and that counts as 0 where it
+// is -inf: at most 1 for the keys that the maximum was taken of. It needs no reference and is a factor like
+// any other.
 std::optional<NormalForm> Separation::exponential_below_known(const NormalForm& a) {
   for (const auto& [m, c] : a) {
     const Expr known = c < 0 ? known_maximum(sole_atom(m)) : Expr();
@@ -166,13 +169,15 @@ std::optional<NormalForm> Separation::exponential_below_known(const NormalForm& 
     if (const Expr x = scores.size() == 1 ? sole_atom(scores.begin()->first) : Expr(); x && is_masked(x))
       scores = scaled(form(x.arg(1)), scores.begin()->second);
     if (kind(keys) != kKeyed || keys != scores) continue;
-    return atom_form(exp(arena_.make(Op::kAdd, {rebuild(arena_, keys), rebuild(arena_, monomial_form(m, c))})));
+    return atom_form(
+        exp(arena_.make(Op::kAdd, {rebuild(arena_, keys), rebuild(arena_, monomial_form(m, c))})));
   }
   return std::nullopt;
 }
 
-// exp of a sum is a product of exps: row addends apart, key addends kept together as one exponent. Where conditions of the
-// row stay, they mask that exponent: as a factor they would leave the sum, and cancel from a quotient of sums.
+// exp of a sum is a product of exps: row addends apart, key addends kept together as one exponent. Where
+// conditions of the row stay, they mask that exponent: as a factor they would leave the sum, and cancel from
+// a quotient of sums.
 NormalForm Separation::exponential_of(const NormalForm& argument) {
   const NormalForm a = !final_ && (kind(argument) & kUnknown) ? uncentre(argument) : argument;
   if (!final_ && !strict_)
@@ -197,7 +202,8 @@ NormalForm Separation::exponential_of(const NormalForm& argument) {
       refuse(Reason::kInseparableExponent, "an exponent multiplies a key value by a row reduction",
              monomial_form(m, c));
     const Expr x = sole_atom(m);
-    // Of masked keys it stays an exponent: its maximum tells rows without keys from those whose weights are all 0.
+    // Of masked keys it stays an exponent: its maximum tells rows without keys from those whose weights are
+    // all 0.
     if (x && x.is(Op::kLog) && !(masked && k == kKeyed)) {
       r = distribute(r, power(form(x.arg(0)), c));
     } else if (x && is_masked(x) && c > 0 && k == kKeyed && !final_) {  // exp(where(g, e, -inf)) = [g] exp(e)
@@ -310,7 +316,8 @@ NormalForm Separation::function(Expr e) {
 }
 
 NormalForm Separation::call(Expr e) {
-  // Of keys and row leaves alone it stays as it is written: c * (i - j) multiplied out is no multiple of c, and floor tells.
+  // Of keys and row leaves alone it stays as it is written: c * (i - j) multiplied out is no multiple of c,
+  // and floor tells.
   if (!final_ && !(e.node().kind & kUnknown) && collect(e, {Op::kScan}).empty()) return atom_form(e);
   std::vector<Expr> args;
   std::uint8_t kinds = kFixed;

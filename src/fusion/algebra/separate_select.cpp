@@ -68,9 +68,7 @@ Expr Separation::comparison(Expr e) {
   if (b.empty() && a.size() == 1) {  // the sign of a product
     const auto& [m, c] = *a.begin();
     const Parts parts = split(m);
-    if (is_positive(parts.rest)) {
-      return sign_of_keys(e, parts.keys, c);
-    }
+    if (is_positive(parts.rest)) { return sign_of_keys(e, parts.keys, c); }
   }
   if (const Expr attained = attained_maximum(e.op(), a, b)) return attained;
   refuse(Reason::kComparisonWithReduction, "a comparison of a key value with a row reduction selects keys",

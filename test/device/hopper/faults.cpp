@@ -15,12 +15,9 @@ struct File {
 
 const std::vector<File>& files() {
   static const std::vector<File> all = {
-      {"hopper/register_faults.cu", register_faults()},
-      {"hopper/operand_faults.cu", operand_faults()},
-      {"hopper/barrier_faults.cu", barrier_faults()},
-      {"hopper/load_faults.cu", load_faults()},
-      {"hopper/store_faults.cu", store_faults()},
-      {"hopper/warpgroup_faults.cu", warpgroup_faults()},
+      {"hopper/register_faults.cu", register_faults()}, {"hopper/operand_faults.cu", operand_faults()},
+      {"hopper/barrier_faults.cu", barrier_faults()},   {"hopper/load_faults.cu", load_faults()},
+      {"hopper/store_faults.cu", store_faults()},       {"hopper/warpgroup_faults.cu", warpgroup_faults()},
   };
   return all;
 }

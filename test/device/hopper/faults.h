@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernels of hopper/*_faults.cu share: their parameters, two tiles and four barriers, and how they are listed.
+// What the kernels of hopper/*_faults.cu share: their parameters, two tiles and four barriers, and how they
+// are listed.
 #pragma once
 
 #include "../faults.h"

@@ -178,7 +178,8 @@ FL_KERNEL(kWarpgroupSize)
 part_store_kernel(FL_PARAMS(BoxParams<RANK>) p) {
   FL_SHARED_MEMORY(smem);
   const SharedTile<T, ALL, C> tile{smem};
-  fill_tile(tile, kWarpgroupSize, [&](int row, int col) FL_INLINE { return 8.0f * (row - FIRST) + 0.25f * col; });
+  fill_tile(tile, kWarpgroupSize,
+            [&](int row, int col) FL_INLINE { return 8.0f * (row - FIRST) + 0.25f * col; });
   fence_proxy_async();
   sync_threads();
   if (thread_index() == 3) {
@@ -223,8 +224,8 @@ template <int STAGES> FL_KERNEL(2 * kWarpgroupSize) ring_kernel(FL_PARAMS(RingPa
   p.out[thread_index()] = sum;
 }
 
-// One thread of the last warpgroup writes the squares of 0, 1, .. and an end, the others read them; out[thread]: sums of what
-// each has read, times how many it has read.
+// One thread of the last warpgroup writes the squares of 0, 1, .. and an end, the others read them;
+// out[thread]: sums of what each has read, times how many it has read.
 struct NoteParams {
   int notes;
   float* out;

@@ -61,7 +61,8 @@ template <class T> class TmaTest : public DeviceTest {
     ASSERT_EQ(c.shape.rank, RANK);
     DeviceArray<T> memory(registry_, kElements);
     for (std::size_t i = 0; i < kElements; ++i) memory[i] = from_float<T>(-1);
-    const auto kernel = ALL == R ? box_store_kernel<T, R, C, RANK> : part_store_kernel<T, R, C, RANK, ALL, FIRST>;
+    const auto kernel =
+        ALL == R ? box_store_kernel<T, R, C, RANK> : part_store_kernel<T, R, C, RANK, ALL, FIRST>;
     FL_EXPECT_RUNS((launch(kernel, 1, kWarpgroupSize, SharedTile<T, ALL, C>::bytes, nullptr,
                            params<R, C, RANK>(c, memory.data(), nullptr), "box_store")));
     std::vector<float> expected(kElements, -1.0f);

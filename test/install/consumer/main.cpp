@@ -15,7 +15,8 @@ FLASHLIGHT_FUSE Tensor attention(const Tensor& q, const Tensor& k, const Tensor&
 
 // consumer [--cpu]: with --cpu, what a machine without a GPU can run of a program made by nvcc.
 int main(int argc, char** argv) {
-  Tensor q = randn({2, 50, 64}, 1, kFloat16), k = randn({2, 70, 64}, 2, kFloat16), v = randn({2, 70, 64}, 3, kFloat16);
+  Tensor q = randn({2, 50, 64}, 1, kFloat16), k = randn({2, 70, 64}, 2, kFloat16),
+         v = randn({2, 70, 64}, 3, kFloat16);
   const Tensor reference = attention(q.to(kFloat64), k.to(kFloat64), v.to(kFloat64));
   const bool cpu = argc > 1 && std::strcmp(argv[1], "--cpu") == 0;
   const Device device = cpu ? kCPU : kCUDA;

@@ -42,8 +42,8 @@ FL_DEVICE void store_shared(std::uint32_t address, Pair x) {
   asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(address), "f"(x.x), "f"(x.y) : "memory");
 }
 FL_DEVICE void store_shared(std::uint32_t address, Quad x) {
-  asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(x.word[0]), "r"(x.word[1]), "r"(x.word[2]),
-               "r"(x.word[3])
+  asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(x.word[0]), "r"(x.word[1]),
+               "r"(x.word[2]), "r"(x.word[3])
                : "memory");
 }
 FL_DEVICE void store_shared(std::uint32_t address, std::uint32_t x) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Warp products, lane by lane: ldmatrix and mma.sync, for 16-bit operands and for float by four TF32 products.
+// Warp products, lane by lane: ldmatrix and mma.sync, for 16-bit operands and for float by four TF32
+// products.
 #pragma once
 
 #include "flashlight/device/detail/instructions.h"
@@ -15,7 +16,9 @@ struct Registers {
     return c.v_[mi][nj];
   }
   // A row block's registers, by column blocks.
-  template <int MI, int N> static FL_DEVICE float (&block(Acc<MI, N>& c, int mi))[N / 8][4] { return c.v_[mi]; }
+  template <int MI, int N> static FL_DEVICE float (&block(Acc<MI, N>& c, int mi))[N / 8][4] {
+    return c.v_[mi];
+  }
 };
 
 namespace detail {
@@ -130,8 +133,8 @@ template <class Tile, int BLOCKS, bool ROWS> struct Right<float, Tile, BLOCKS, R
       split_tf32(x.y, hi[i][1], lo[i][1]);
     }
   }
-  // The tensor core truncates its sums: over many steps that would be a bias, so each step's sum is added by an
-  // addition that rounds to nearest.
+  // The tensor core truncates its sums: over many steps that would be a bias, so each step's sum is added by
+  // an addition that rounds to nearest.
   FL_DEVICE void accumulate(float (&c)[4], const Left<float>& a, int block) const {
     float part[4] = {0.0f, 0.0f, 0.0f, 0.0f};
     mma_k8_tf32(part, a.lo, lo[block][0], lo[block][1]);  // 2^-22 of the product: as much as float32 rounds
@@ -174,9 +177,9 @@ template <class T, class Tile, int N, bool ROWS> struct RightTile {
   }
 };
 
-// A branch that is always taken, which ptxas does not know of the shared address of an operand. It schedules within basic
-// blocks only: without a border between the steps of a float product, the sums and split operands of many steps would be
-// alive at once and spill.
+// A branch that is always taken, which ptxas does not know of the shared address of an operand. It schedules
+// within basic blocks only: without a border between the steps of a float product, the sums and split
+// operands of many steps would be alive at once and spill.
 template <class T> FL_DEVICE bool enter_step(std::uint32_t lane_address) {
   return sizeof(T) == 2 || static_cast<int>(lane_address) >= 0;
 }

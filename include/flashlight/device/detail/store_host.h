@@ -7,8 +7,7 @@
 namespace flashlight::device {
 
 template <template <class> class Matrix, class T, int MI, int DV>
-void store_tile(Matrix<T> out, const Acc<MI, DV>& c, int row0, int warp,
-                int first_col = 0 FL_AND_WHERE) {
+void store_tile(Matrix<T> out, const Acc<MI, DV>& c, int row0, int warp, int first_col = 0 FL_AND_WHERE) {
   for_each_element<MI, DV>(
       [&](const Element& e) {
         const int row = row0 + row_of<MI>(warp, e), col = first_col + col_of(e);

@@ -71,22 +71,25 @@ FL_DEVICE void load_tile_async(SharedTile<T, R, C> tile, GlobalMatrix<const deta
 }
 
 template <class T, int R, int C, class F>
-FL_DEVICE void load_rows_async(SharedTile<T, R, C> tile, ScatteredRows<const detail::same_t<T>> rows, int threads,
-                               F start FL_AND_WHERE) {
+FL_DEVICE void load_rows_async(SharedTile<T, R, C> tile, ScatteredRows<const detail::same_t<T>> rows,
+                               int threads, F start FL_AND_WHERE) {
   using Tile = SharedTile<T, R, C>;
   const int step = threads / Tile::chunks_per_row, chunk = thread_index() % Tile::chunks_per_row;
   for (int row = thread_index() / Tile::chunks_per_row; row < R; row += step) {
     const long long at = start(row);
     for (int c = 0; c < C; c += Tile::block) {
-      const int col = c + chunk * Tile::chunk_elements, left = (rows.cols - col) * static_cast<int>(sizeof(T));
+      const int col = c + chunk * Tile::chunk_elements,
+                left = (rows.cols - col) * static_cast<int>(sizeof(T));
       if (at < 0 || rows.copies(at)) {
         const int bytes = at >= 0 ? std::clamp(left, 0, 16) : 0;
-        emulator::async_copy(tile.base + Tile::offset(row, col), bytes > 0 ? rows.base + at + col : nullptr, bytes, where);
+        emulator::async_copy(tile.base + Tile::offset(row, col), bytes > 0 ? rows.base + at + col : nullptr,
+                             bytes, where);
         continue;
       }
       for (int k = 0; k < Tile::chunk_elements; ++k) {
         T x{};
-        if (col + k < rows.cols) emulator::global_load(rows.base + at + (col + k) * rows.col_stride, &x, sizeof x, where);
+        if (col + k < rows.cols)
+          emulator::global_load(rows.base + at + (col + k) * rows.col_stride, &x, sizeof x, where);
         emulator::shared_store(thread_index(), tile.base + Tile::offset(row, col + k), &x, sizeof x, where);
       }
     }

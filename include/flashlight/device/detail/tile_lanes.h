@@ -106,8 +106,8 @@ namespace detail {
 
 // A chunk of a row that no vector may read.
 template <class T, int R, int C>
-FL_DEVICE void copy_chunk_values(SharedTile<T, R, C> tile, const ScatteredRows<const T>& rows, long long start,
-                                 int row, int col) {
+FL_DEVICE void copy_chunk_values(SharedTile<T, R, C> tile, const ScatteredRows<const T>& rows,
+                                 long long start, int row, int col) {
   FL_NO_UNROLL
   for (int k = 0; k < tile.chunk_elements; ++k) {
     T x{};
@@ -119,8 +119,8 @@ FL_DEVICE void copy_chunk_values(SharedTile<T, R, C> tile, const ScatteredRows<c
 }  // namespace detail
 
 template <class T, int R, int C, class F>
-FL_DEVICE void load_rows_async(SharedTile<T, R, C> tile, ScatteredRows<const detail::same_t<T>> rows, int threads,
-                               F start) {
+FL_DEVICE void load_rows_async(SharedTile<T, R, C> tile, ScatteredRows<const detail::same_t<T>> rows,
+                               int threads, F start) {
   using Tile = SharedTile<T, R, C>;
   const int thread = detail::opaque(thread_index());
   const int step = threads / Tile::chunks_per_row, chunk = thread % Tile::chunks_per_row;

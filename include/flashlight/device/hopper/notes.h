@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers that one thread hands to consuming warps, in order: which tile comes next, where finding it takes more registers
-// than those who multiply have left.
+// Numbers that one thread hands to consuming warps, in order: which tile comes next, where finding it takes
+// more registers than those who multiply have left.
 #pragma once
 
 #include "flashlight/device/hopper/barrier.h"
@@ -10,8 +10,8 @@ namespace flashlight::device {
 // What follows the last tile of a sweep.
 inline constexpr int kNoMoreTiles = 0x7fffffff;
 
-// A ring of STAGES numbers: for each stage the number, the barrier `full` (the writer's arrival) and the barrier `empty` (an
-// arrival a consuming warp).
+// A ring of STAGES numbers: for each stage the number, the barrier `full` (the writer's arrival) and the
+// barrier `empty` (an arrival a consuming warp).
 template <int STAGES> struct NoteRing {
   using Index = RingIndex<STAGES>;
   static constexpr int stage_bytes = 2 * Barrier::bytes + 8;

@@ -9,8 +9,8 @@
 //      Starts to write the tile there, as far as it lies inside the tensor. The tile's writers have called
 //      fence_proxy_async() and met the caller before.
 //  tma_store<ROWS>(map, {col, row, ...}, tile, first_row)
-//      The same of ROWS rows of a larger tile, from a multiple of 8 on; the map is one for a tile of ROWS rows
-//      and as many columns.
+//      The same of ROWS rows of a larger tile, from a multiple of 8 on; the map is one for a tile of ROWS
+//      rows and as many columns.
 //  commit_stores()
 //      Closes a group of the calling thread's stores.
 //  wait_stores_read<N>()
@@ -98,7 +98,8 @@ FL_DEVICE void tma_store(const TensorMap& map, const int (&at)[RANK], SharedTile
 }
 
 template <int ROWS, class T, int R, int C, int RANK>
-FL_DEVICE void tma_store(const TensorMap& map, const int (&at)[RANK], SharedTile<T, R, C> tile, int first_row) {
+FL_DEVICE void tma_store(const TensorMap& map, const int (&at)[RANK], SharedTile<T, R, C> tile,
+                         int first_row) {
   static_assert(RANK >= 2 && RANK <= 5, "tensor maps have two to five axes");
   static_assert(ROWS % 8 == 0 && ROWS <= R, "the swizzle repeats every eight rows");
   const std::uint32_t source = detail::shared_address(tile.base);
@@ -143,14 +144,15 @@ void tma_store(const TensorMap& map, const int (&at)[RANK], SharedTile<T, R, C> 
 }
 
 template <int ROWS, class T, int R, int C, int RANK>
-void tma_store(const TensorMap& map, const int (&at)[RANK], SharedTile<T, R, C> tile, int first_row FL_AND_WHERE) {
+void tma_store(const TensorMap& map, const int (&at)[RANK], SharedTile<T, R, C> tile,
+               int first_row FL_AND_WHERE) {
   static_assert(RANK >= 2 && RANK <= 5, "tensor maps have two to five axes");
   static_assert(ROWS % 8 == 0 && ROWS <= R, "the swizzle repeats every eight rows");
   for (int col = 0; col < C; col += tile.block) {
     int box[RANK];
     for (int i = 0; i < RANK; ++i) box[i] = at[i] + (i == 0 ? col : 0);
-    emulator::tensor_store(map.words, box, RANK, tile.base + tile.advance(first_row, col), {ROWS, tile.row_bytes},
-                           where);
+    emulator::tensor_store(map.words, box, RANK, tile.base + tile.advance(first_row, col),
+                           {ROWS, tile.row_bytes}, where);
   }
 }
 

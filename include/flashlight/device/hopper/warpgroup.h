@@ -29,11 +29,12 @@ namespace flashlight::device {
 
 inline constexpr int kWarpgroupSize = 128;
 
-// What the loader does to know which tile is next: nothing but count; test tiles by their numbers; look at what a mask reads.
+// What the loader does to know which tile is next: nothing but count; test tiles by their numbers; look at
+// what a mask reads.
 enum class Finding { kCounts, kTests, kSearches };
 
-// How a CTA of one loading and some consuming warpgroups divides the registers of an SM. The translator's tile table
-// (src/target/wgmma_shape.cpp) counts on the same.
+// How a CTA of one loading and some consuming warpgroups divides the registers of an SM. The translator's
+// tile table (src/target/wgmma_shape.cpp) counts on the same.
 FL_HOST_DEVICE constexpr int loader_registers(int consumers, Finding finding) {
   const bool tests = finding == Finding::kTests;
   if (finding == Finding::kSearches) return consumers == 1 ? 152 : 80;
@@ -101,8 +102,9 @@ FL_DEVICE void sync_cluster(FL_WHERE) { emulator::sync_threads(where); }
 
 #endif
 
-// Turns of the consuming warpgroups at starting products: while one runs its row program, others keep the tensor cores
-// busy. Each takes its turn and passes it on equally often; one warpgroup alone needs none. Named barriers kFirst ...
+// Turns of the consuming warpgroups at starting products: while one runs its row program, others keep the
+// tensor cores busy. Each takes its turn and passes it on equally often; one warpgroup alone needs none.
+// Named barriers kFirst ...
 template <int WARPGROUPS> struct Turns {
   static constexpr int kFirst = 2;
   int warpgroup;
