@@ -103,6 +103,12 @@ void declare_translation(CLI::App& app, Options& o) {
       ->delimiter(',')
       ->allow_extra_args(false)
       ->group("Translation");
+  app.add_option("--tile", o.tiles,
+                 "Rows x keys of a tile, as 128x64, where it fits (a list: the first that does)")
+      ->type_name("LIST")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->group("Translation");
   app.add_option("--function", o.functions, "Only this function (may be repeated)")
       ->type_name("NAME")
       ->allow_extra_args(false)
@@ -180,6 +186,7 @@ void check_values(const Options& o) {
   for (int d : o.head_dims)
     if (d < 8 || d > 256 || d % 8 != 0)
       usage("bad-value", "--head-dims: " + std::to_string(d) + " is not a multiple of 8 from 8 to 256");
+  for (const std::string& tile : o.tiles) tile_size(tile);
   check_regex("-Rpass", o.pass);
   check_regex("-Rpass-missed", o.pass_missed);
 }
@@ -227,6 +234,19 @@ void refuse_empty_values(const CLI::App& app) {
 }
 
 }  // namespace
+
+target::TileSize tile_size(const std::string& text) {
+  constexpr int kStep = 16, kMost = 256;
+  static const std::regex form("([0-9]{1,3})x([0-9]{1,3})");
+  std::smatch found;
+  if (std::regex_match(text, found, form)) {
+    const target::TileSize size{std::stoi(found[1]), std::stoi(found[2])};
+    const auto fine = [&](int x) { return x >= kStep && x <= kMost && x % kStep == 0; };
+    if (fine(size.m) && fine(size.n)) return size;
+  }
+  usage("bad-value", "--tile: '" + text + "' is not ROWSxKEYS, each a multiple of 16 from 16 to 256",
+        "as in --tile 128x64");
+}
 
 std::variant<Options, Answer> parse_options(int argc, const char* const* argv) {
   Options o;

@@ -6,6 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "target/tile_shape.h"
+
 namespace flashlight::driver {
 
 struct Options {
@@ -22,6 +24,7 @@ struct Options {
   std::vector<std::string> archs = {"sm_80"};
   std::vector<int> head_dims = {64, 128};
   std::vector<std::string> dtypes = {"bf16", "fp16"};
+  std::vector<std::string> tiles;      // --tile: rows x keys, as "128x64"
   std::vector<std::string> functions;  // --function
   std::vector<std::string> explain;    // --explain
   std::vector<std::string> rules;      // --rules: files of the user's rewrite rules
@@ -44,6 +47,9 @@ struct Options {
 struct Answer {
   std::string text;
 };
+
+// Of "128x64". Throws Failure (kExitUsage) where rows or keys are no multiples of 16 up to 256.
+target::TileSize tile_size(const std::string& text);
 
 // Throws Failure (kExitUsage).
 std::variant<Options, Answer> parse_options(int argc, const char* const* argv);

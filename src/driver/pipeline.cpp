@@ -76,6 +76,7 @@ void render(Unit& unit) {
   how.head_dims = o.head_dims;
   how.dtypes = o.dtypes;
   how.archs = o.archs;
+  for (const std::string& tile : o.tiles) how.tiles.push_back(tile_size(tile));
   how.strict_nan = o.strict_nan;
   how.standalone = o.standalone;
   how.read_header = [&](const std::string& name) { return read_header(name, unit.reading.include_dir); };

@@ -224,6 +224,7 @@ std::string report_of(const Options& o, const std::vector<emit::ReportUnit>& uni
   header.archs = o.archs;
   header.dtypes = o.dtypes;
   header.head_dims = o.head_dims;
+  header.tiles = o.tiles;
   header.functions = o.functions;
   header.strict_nan = o.strict_nan;
   return emit::render_report(header, units);

@@ -97,6 +97,18 @@ std::string why_on_hopper(const PartText& v, const std::vector<Instance>& instan
   return "on sm_90a, " + join(reasons, "; ");
 }
 
+// Of the tiles that were asked for: whether this is one, and those before it, which do not fit.
+std::string asked_for(const EmitOptions& options, const PartText& v, int m, int n) {
+  if (v.kernel.few || options.tiles.empty()) return "";  // kernels for few queries have their own
+  std::vector<std::string> others;
+  for (const target::TileSize& size : options.tiles) {
+    if (size.m == m && size.n == n)
+      return ", as asked for" + (others.empty() ? "" : " where " + join(others, " or ") + " does not fit");
+    others.push_back(std::to_string(size.m) + "x" + std::to_string(size.n));
+  }
+  return ", where " + join(others, " or ") + " does not fit";
+}
+
 std::string way_of(target::Staging staging) {
   return staging == target::Staging::kApart  ? "by TMA from a tile of their own"
          : staging == target::Staging::kRows ? "by TMA from the rows' tile"
@@ -115,7 +127,8 @@ KernelFacts facts_of(const PartText& v, const EmitOptions& options) {
   for (const Instance& instance : instances) {
     tiles.push_back(instance_name(v, instance) + ": " + std::to_string(instance.shape.m) + "x" +
                     std::to_string(instance.shape.n) + ", " +
-                    std::to_string(instance.shape.warps * instance.shape.parts) + " warps");
+                    std::to_string(instance.shape.warps * instance.shape.parts) + " warps" +
+                    asked_for(options, v, instance.shape.m, instance.shape.n));
     bytes.push_back(std::to_string(instance.shared_bytes));
   }
   facts.tile = join(tiles, "; ");
@@ -140,7 +153,7 @@ std::optional<KernelFacts> hopper_facts_of(const PartText& v, const EmitOptions&
     const target::Demand demand = demand_for(*v.kernel.hopper, 2, instance.padded);
     tiles.push_back(instance_name(v, instance) + ": " + std::to_string(shape.m()) + "x" +
                     std::to_string(shape.n) + ", " + std::to_string(shape.consumers) + " + 1 warpgroups, " +
-                    std::to_string(shape.stages) + " stages");
+                    std::to_string(shape.stages) + " stages" + asked_for(options, v, shape.m(), shape.n));
     if (!demand.results.empty()) tiles.back() += ", results stored " + way_of(shape.staging);
     bytes.push_back(std::to_string(instance.wgmma_shared_bytes));
     budgets.push_back(std::to_string(target::value_registers(demand, shape)) + " of " +

@@ -59,11 +59,12 @@ bool has_open_dimension(const PartText& v) {
 }
 
 // The recipe of sm_90a for the same dimensions, or why there is none.
-void choose_hopper(const PartText& v, const StorageType& type, Instance& instance) {
+void choose_hopper(const PartText& v, const StorageType& type, const EmitOptions& options,
+                   Instance& instance) {
   if (!v.kernel.hopper) return;
   const KernelText& hopper = *v.kernel.hopper;
   const target::Demand demand = demand_for(hopper, type.bytes, instance.padded);
-  instance.wgmma = target::choose_wgmma(demand);
+  instance.wgmma = target::choose_wgmma(demand, options.tiles);
   if (!hopper.obstacle.empty() && type.bytes == 2) instance.wgmma = {std::nullopt, hopper.obstacle};
   if (instance.wgmma.shape) instance.wgmma_shared_bytes = target::shared_bytes(demand, *instance.wgmma.shape);
 }
@@ -80,7 +81,8 @@ bool choose_combining(const PartText& v, const StorageType& type, Instance& inst
 
 // The instance for `head`, or where no shape holds it for the next larger head dimension: 192 columns do not
 // divide where 256 do.
-std::optional<Instance> instance_of(const PartText& v, const StorageType& type, int head) {
+std::optional<Instance> instance_of(const PartText& v, const StorageType& type, int head,
+                                    const EmitOptions& options) {
   for (int size : kPaddedSizes) {
     if (size < head) continue;
     Instance instance;
@@ -88,10 +90,11 @@ std::optional<Instance> instance_of(const PartText& v, const StorageType& type, 
     instance.dtype = type.dtype;
     instance.padded = padded_to(v, size);
     const target::Demand demand = demand_for(v.kernel, type.bytes, instance.padded);
-    if (const auto shape = v.kernel.few ? target::choose_few_tile(demand) : target::choose_tile(demand)) {
+    if (const auto shape =
+            v.kernel.few ? target::choose_few_tile(demand) : target::choose_tile(demand, options.tiles)) {
       instance.shape = *shape;
       instance.shared_bytes = target::shared_bytes(demand, *shape);
-      choose_hopper(v, type, instance);
+      choose_hopper(v, type, options, instance);
       if (!choose_combining(v, type, instance)) return std::nullopt;
       return instance;
     }
@@ -112,7 +115,7 @@ std::vector<Instance> instances_of(const PartText& v, const EmitOptions& options
   std::string missing;
   for (const std::string& option : options.dtypes) {
     for (int head : heads) {
-      auto instance = instance_of(v, storage_type(option), head);
+      auto instance = instance_of(v, storage_type(option), head, options);
       if (!instance) {
         missing = "head dimension " + std::to_string(head) + " in " + option;
         if (has_open_dimension(v)) break;

@@ -30,9 +30,28 @@ void KernelWriter::assign(const Item& item, Expr value, Writer& w) {
   const std::string text = values_.value(inner, "e").text;
   if (text == target) return;
   if (points_.loops() == loops) return element_loop("N", text, {target + " = " + text + ";"}, w);
+  fill_in_turn(fragment(item.slot), text, w);
+}
+
+void KernelWriter::fill_in_turn(const std::string& name, const std::string& text, Writer& w) {
   std::vector<std::string> lines = index_declarations(text, true, points_.rows());
   lines.push_back("return " + text + ";");
-  w.block("fill_in_turn(" + fragment(item.slot) + ", [&](const ElementInTurn& e) FL_INLINE {", lines, "});");
+  w.block("fill_in_turn(" + name + ", [&](const ElementInTurn& e) FL_INLINE {", lines, "});");
+}
+
+// What an element's value is called inside a loop over elements. One that takes a loop of its own is computed
+// before, in turn, into a fragment.
+Code KernelWriter::element_value(Expr inner, Writer& w) {
+  const int loops = points_.loops();
+  const Code code = values_.value(inner, "e");
+  if (points_.loops() == loops) return code;
+  const std::string name = "t" + std::to_string(turns_++);
+  text_.demand.score_fragments = std::max(text_.demand.score_fragments, schedule_.slots + 1);
+  w.line("Acc<MI, N> " + name + ";");
+  const bool condition = code.type == CType::Bool;
+  fill_in_turn(name, condition ? wrap(code, kOr) + " ? 1.0f : 0.0f" : code.text, w);
+  if (condition) return {name + "[e] != 0.0f", kCompare, CType::Bool};
+  return {name + "[e]", kAtom, CType::Float};
 }
 
 void KernelWriter::write_step(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w) {
@@ -50,7 +69,7 @@ void KernelWriter::write_step(const kernel::Sweep& sweep, const kernel::Step& st
     case StepKind::Shift: return write_shift(sweep, step, w);
     case StepKind::Add: {
       const char* const op = sweep.states[step.index].kind == StateKind::Prod ? "[e] *= " : "[e] += ";
-      const std::string text = values_.value(hoisted(step.value, kernel::kScore, w), "e").text;
+      const std::string text = element_value(hoisted(step.value, kernel::kScore, w), w).text;
       element_loop("N", text, {name_of(sweep.states[step.index].node) + op + text + ";"}, w);
       return;
     }
@@ -72,7 +91,7 @@ void KernelWriter::write_product(const kernel::Sweep& sweep, const kernel::Step&
 
 void KernelWriter::write_reduce(const kernel::Step& step, Writer& w) {
   const std::string name = name_of(step.target),
-                    text = values_.value(hoisted(step.value, kernel::kScore, w), "e").text;
+                    text = element_value(hoisted(step.value, kernel::kScore, w), w).text;
   const bool max = step.reduce == StateKind::Max, sum = step.reduce == StateKind::Sum;
   declare_row(name, w);
   w.line(name + ".fill(" + (sum ? "0.0f" : max ? "-kInfinity" : "kInfinity") + ");");

@@ -119,7 +119,7 @@ int KernelWriter::row_vectors(const kernel::Sweep& sweep) {
 // is computed.
 void KernelWriter::write_seen(const kernel::Sweep& sweep, Expr predicate, Writer& w) {
   values_.forget_rows();
-  const std::string keep = wrap(values_.value(hoisted(predicate, kernel::kScore, w), "e"), kAnd);
+  const std::string keep = wrap(element_value(hoisted(predicate, kernel::kScore, w), w), kAnd);
   w.line("TileMask<MI, N> seen;");
   element_loop("N", keep, {"seen.set(e, col0 + col_of(e) < p.n_key && " + keep + ");"}, w);
   w.line("wait_group<0>();");
@@ -222,17 +222,19 @@ void KernelWriter::write_masked(const kernel::Masked& masked, const Item& item, 
     element_loop("N", "", {"if (!seen[e]) " + target + " = " + hidden + ";"}, w);
     return w.close();
   }
-  if (masked.predicate) keep = wrap(values_.value(hoisted(masked.predicate, kernel::kScore, w), "e"), kAtom);
-  const bool one = keep.empty() || masked.fill == masked.otherwise;
+  const bool one = !masked.predicate || masked.fill == masked.otherwise;
+  Expr seen, hidden;
+  if (masked.predicate) seen = hoisted(masked.predicate, kernel::kScore, w);
+  if (!one) hidden = hoisted(alg::not_of(masked.predicate), kernel::kScore, w);
+  w.open("if (!" + wholes_.at(cover.full(masked.predicate)) + ") {");
+  if (seen) keep = wrap(element_value(seen, w), kAtom);
   std::vector<std::string> lines{"if (col0 + col_of(e) >= p.n_key" +
                                  (keep.empty() || !one ? "" : " || !" + keep) + ") " + target + " = " +
                                  outside + ";"};
   if (!one) {
-    const Expr hidden = alg::not_of(masked.predicate);
-    lines.push_back("else if (" + values_.value(hoisted(hidden, kernel::kScore, w), "e").text + ") " +
-                    target + " = " + float_literal(masked.fill) + ";");
+    lines.push_back("else if (" + element_value(hidden, w).text + ") " + target + " = " +
+                    float_literal(masked.fill) + ";");
   }
-  w.open("if (!" + wholes_.at(cover.full(masked.predicate)) + ") {");
   element_loop("N", keep, lines, w);
   w.close();
 }

@@ -127,6 +127,8 @@ class KernelWriter {
   void element_loop(const std::string& columns, const std::string& needs,
                     const std::vector<std::string>& body, Writer& w, const std::string& first_column = {});
   Expr hoisted(Expr e, kernel::Space loop, Writer& w);
+  void fill_in_turn(const std::string& name, const std::string& text, Writer& w);
+  Code element_value(Expr inner, Writer& w);
   void assign(const Item& item, Expr value, Writer& w);
   void write_step(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w);
   virtual void write_product(const kernel::Sweep& sweep, const kernel::Step& step, Writer& w);
@@ -171,6 +173,7 @@ class KernelWriter {
   // The conditions under which a tile needs no mask, and their variables.
   std::map<std::string, std::string> wholes_;
   Writer uniform_;
+  int turns_ = 0;  // fragments filled in turn so far
   int sweep_ = 0;
   bool earlier_rows_first_ = false;  // CTAs start with the tiles that have the most to do
   bool uneven_ = false;              // tiles of rows differ in what they have to do, and it is known how

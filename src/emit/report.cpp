@@ -93,11 +93,9 @@ std::string render_report(const ReportHeader& header, const std::vector<ReportUn
   json report = {{"schema_version", 1},
                  {"tool", {{"name", "flashlight-translate"}, {"version", header.version}}}};
   report["inputs"] = json::array();
-  report["options"] = {{"archs", header.archs},
-                       {"head_dims", header.head_dims},
-                       {"dtypes", header.dtypes},
-                       {"functions", header.functions},
-                       {"strict_nan", header.strict_nan}};
+  report["options"] = {{"archs", header.archs},         {"head_dims", header.head_dims},
+                       {"dtypes", header.dtypes},       {"tiles", header.tiles},
+                       {"functions", header.functions}, {"strict_nan", header.strict_nan}};
   report["functions"] = json::array();
   int counts[3] = {0, 0, 0};
   for (const ReportUnit& unit : units) {

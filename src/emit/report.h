@@ -13,6 +13,7 @@ struct ReportHeader {
   std::string version;  // of the translator
   std::vector<std::string> archs, dtypes;
   std::vector<int> head_dims;
+  std::vector<std::string> tiles;      // --tile
   std::vector<std::string> functions;  // --function
   bool strict_nan = false;
 };

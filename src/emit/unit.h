@@ -8,6 +8,7 @@
 #include "emit/standalone.h"
 #include "frontend/program.h"
 #include "fusion/plan.h"
+#include "target/tile_shape.h"
 
 namespace flashlight::emit {
 
@@ -61,6 +62,7 @@ struct EmitOptions {
   std::vector<int> head_dims = {64, 128};
   std::vector<std::string> dtypes = {"bf16", "fp16"};
   std::vector<std::string> archs = {"sm_80"};
+  std::vector<target::TileSize> tiles;  // asked for; where they fit they come before the model's own
   bool strict_nan = false;
   bool standalone = false;
   ReadHeader read_header;  // for standalone

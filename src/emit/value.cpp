@@ -2,6 +2,7 @@
 // See value.h.
 #include "emit/value.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cmath>
 #include <utility>
@@ -29,6 +30,37 @@ bool jumps(Expr e) {
 
 }  // namespace
 
+ValuePrinter::ValuePrinter(const kernel::Program& program, PointPrinter& points)
+    : program_(program), points_(points) {
+  const auto is_order = [](kernel::StateKind kind) {
+    return kind == kernel::StateKind::Max || kind == kernel::StateKind::Min;
+  };
+  for (const kernel::Sweep& sweep : program.sweeps) {
+    for (const kernel::State& state : sweep.states)
+      if (is_order(state.kind)) extrema_.insert(state.node);
+    for (const auto* steps : {&sweep.steps, &sweep.finals}) {
+      for (const kernel::Step& s : *steps) {
+        const bool reduced = s.kind == kernel::StepKind::Reduce && is_order(s.reduce);
+        if (reduced || (s.kind == kernel::StepKind::Let && is_extremum(s.value))) extrema_.insert(s.target);
+      }
+    }
+  }
+}
+
+bool ValuePrinter::is_extremum(Expr e) const {
+  if (extrema_.contains(e)) return true;
+  if (!e.is(alg::Op::kMul) && !e.is(alg::Op::kMax2) && !e.is(alg::Op::kMin2) && !e.is(alg::Op::kWhere))
+    return false;
+  return std::any_of(e.args().begin(), e.args().end(), [&](Expr a) { return is_extremum(a); });
+}
+
+// An element equals an extremum where it is computed as it was for that.
+bool ValuePrinter::is_step(Expr e) const {
+  if (!jumps(e)) return false;
+  return e.is(alg::Op::kCall) ||
+         !std::any_of(e.args().begin(), e.args().end(), [&](Expr a) { return is_extremum(a); });
+}
+
 Code ValuePrinter::leaf(Expr e) {
   const fusion::Leaf& leaf = program_.plan->leaves[e.leaf_id()];
   return points_.value(leaf.node, leaf.index);
@@ -47,7 +79,7 @@ Code ValuePrinter::value(Expr e, const std::string& subscript) {
   if (auto found = variables.find(e); found != variables.end()) {
     return {found->second.name + (found->second.indexed ? "[" + subscript + "]" : ""), kAtom, CType::Float};
   }
-  if (!in_step_ && jumps(e)) return step(e, subscript);
+  if (!in_step_ && is_step(e)) return step(e, subscript);
   std::vector<Code> a;
   if (!e.is(alg::Op::kLeaf)) {
     for (Expr arg : e.args()) a.push_back(value(arg, subscript));
@@ -177,6 +209,7 @@ Expr ValuePrinter::name_part(Expr e, Writer& uniform, Writer& rows) {
   if (auto found = parts.find(e); found != parts.end()) return found->second;
   // Stands for the part: a call without arguments, which nothing flattens or folds.
   const Expr placeholder = alg::call(e.arena(), kPlaceholder + placeholders_++, {});
+  if (is_extremum(e)) extrema_.insert(placeholder);
   if (is_uniform) {
     const std::string name = "u" + std::to_string(uniforms_++);
     std::vector<std::string> declarations;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Row-program values as C++ expressions inside the loops over fragments.
 #pragma once
+#include <set>
+
 #include "emit/point.h"
 
 namespace flashlight::emit {
@@ -14,7 +16,7 @@ struct Variable {
 // Prints expressions and decides what to compute outside the innermost loop.
 class ValuePrinter {
  public:
-  ValuePrinter(const kernel::Program& program, PointPrinter& points) : program_(program), points_(points) {}
+  ValuePrinter(const kernel::Program& program, PointPrinter& points);
 
   std::map<kernel::Expr, Variable> variables;
 
@@ -34,12 +36,15 @@ class ValuePrinter {
 
  private:
   Code step(kernel::Expr e, const std::string& subscript);
+  bool is_extremum(kernel::Expr e) const;
+  bool is_step(kernel::Expr e) const;
   bool is_hoistable(kernel::Expr e, kernel::Space loop);
   kernel::Expr name_part(kernel::Expr e, Writer& uniform, Writer& rows);
   Code leaf(kernel::Expr e);
   const kernel::Program& program_;
   PointPrinter& points_;
   std::map<kernel::Expr, kernel::Expr> uniform_parts_, row_parts_;
+  std::set<kernel::Expr> extrema_;  // states and temporaries that hold one over the keys
   int uniforms_ = 0, rows_ = 0, placeholders_ = 0;
   bool in_step_ = false;  // inside the argument of a function that jumps
 };

@@ -51,13 +51,16 @@ int value_registers(const Demand& d, const TileShape& s) {
 
 namespace {
 
+bool fits(const Demand& demand, const TileShape& shape, int shared_limit) {
+  return shared_bytes(demand, shape) <= shared_limit &&
+         value_registers(demand, shape) <= value_limit(demand, shape) && splits_evenly(demand, shape);
+}
+
 template <std::size_t N> std::optional<TileShape> first_of(const TileShape (&shapes)[N],
                                                            const Demand& demand) {
   for (int limit : kSharedLimits) {
     for (const TileShape& shape : shapes) {
-      if (shared_bytes(demand, shape) > limit || value_registers(demand, shape) > value_limit(demand, shape))
-        continue;
-      if (splits_evenly(demand, shape)) return shape;
+      if (fits(demand, shape, limit)) return shape;
     }
   }
   return std::nullopt;
@@ -83,7 +86,30 @@ std::optional<TileShape> choose_combining(const Demand& demand) {
   return std::nullopt;
 }
 
-std::optional<TileShape> choose_tile(const Demand& demand) {
+namespace {
+
+// Few warps hold more rows each, which saves reads of shared memory; more of them hold larger accumulators.
+std::optional<TileShape> shape_of(const Demand& demand, const TileSize& size) {
+  constexpr int kMostWarps = 8, kRows = 16;  // of one m16 row block
+  if (size.n % 16 != 0) return std::nullopt;
+  for (int limit : kSharedLimits) {
+    for (int parts : {1, 2, 4}) {
+      for (int blocks : {2, 1}) {
+        const int warps = size.m / (blocks * kRows);
+        if (size.m != warps * blocks * kRows || warps > kMostWarps || (blocks > 1 && size.m < 96)) continue;
+        const TileShape shape{size.m, size.n, warps, parts};
+        if (fits(demand, shape, limit)) return shape;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<TileShape> choose_tile(const Demand& demand, const std::vector<TileSize>& asked) {
+  for (const TileSize& size : asked)
+    if (const auto shape = shape_of(demand, size)) return shape;
   static const TileShape kShapes[] = {
       {128, 64, 4},    {128, 64, 8},   {128, 32, 4},   {128, 32, 8},   {64, 64, 4},
       {64, 32, 4},     {64, 16, 4},    {32, 32, 2},    {32, 16, 2},    {16, 16, 1},

@@ -15,6 +15,11 @@ struct TileShape {
   int threads() const { return 32 * warps * parts; }
 };
 
+// Rows and keys of a tile that somebody asks for.
+struct TileSize {
+  int m = 0, n = 0;
+};
+
 // What a loader does to know which tile is next: device::Finding has the same.
 enum class Finding { kCounts, kTests, kSearches };
 
@@ -37,8 +42,8 @@ struct Demand {
 
 // The largest shape that fits 255 registers a thread (with room for addresses) and the shared memory of every
 // device of the family; where there is none, of its larger devices. None: the kernel needs more than any
-// shape has.
-std::optional<TileShape> choose_tile(const Demand& demand);
+// shape has. Of the sizes asked for, the first that fits its larger devices comes before all others.
+std::optional<TileShape> choose_tile(const Demand& demand, const std::vector<TileSize>& asked = {});
 // The same of 16 rows, for kernels of few queries: as many warps to the rows as their columns divide into.
 inline constexpr int kFewRows = 16;
 std::optional<TileShape> choose_few_tile(const Demand& demand);

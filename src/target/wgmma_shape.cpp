@@ -70,30 +70,51 @@ int value_registers(const Demand& d, const WgmmaShape& s) {
   return total(d.accumulators) / 2 + d.score_fragments * s.n / 2 + s.n / 4 + 2 * d.row_vectors;
 }
 
-WgmmaChoice choose_wgmma(const Demand& demand) {
+namespace {
+
+// As many stages as there is room for, and what the results are stored from.
+WgmmaShape completed(const Demand& demand, WgmmaShape shape) {
+  while (shape.stages < kMostStages && shape.stages * shape.n < 256) {
+    WgmmaShape deeper = shape;
+    ++deeper.stages;
+    if (!fits_shared(demand, deeper)) break;
+    shape = deeper;
+  }
+  shape.staging = staging_of(demand, shape);
+  return shape;
+}
+
+constexpr int kLeastStages = 2;
+
+std::optional<WgmmaShape> shape_of(const Demand& demand, const TileSize& size) {
+  constexpr int kRows = 64, kMostConsumers = 3, kLeastKeys = 32;
+  if (size.m % kRows != 0 || size.m / kRows > kMostConsumers || size.n % 16 != 0 || size.n < kLeastKeys ||
+      size.n > kMostColumns)
+    return std::nullopt;
+  const WgmmaShape shape{size.m / kRows, size.n, kLeastStages};
+  if (!fits_registers(demand, shape) || !fits_shared(demand, shape)) return std::nullopt;
+  return completed(demand, shape);
+}
+
+}  // namespace
+
+WgmmaChoice choose_wgmma(const Demand& demand, const std::vector<TileSize>& asked) {
   if (demand.element_bytes != 2) return {std::nullopt, "wgmma multiplies 16-bit types, these are of 32 bits"};
   if (std::any_of(demand.accumulators.begin(), demand.accumulators.end(),
                   [](int c) { return c > kMostColumns; }))
     return {std::nullopt, "an accumulator has more columns than a wgmma makes"};
+  for (const TileSize& size : asked)
+    if (const auto shape = shape_of(demand, size)) return {shape, {}};
   // By preference: rows save loads of keys from L2, keys save passes over the row vectors; but of a tile that
   // a mask cuts, a wide one wastes more.
-  static constexpr WgmmaShape kShapes[] = {{3, 128, 2}, {2, 176, 2}, {2, 128, 2}, {2, 112, 2}, {2, 96, 2},
-                                           {2, 80, 2},  {2, 64, 2},  {2, 48, 2},  {2, 32, 2},  {1, 128, 2},
-                                           {1, 96, 2},  {1, 64, 2},  {1, 48, 2},  {1, 32, 2}};
+  static constexpr TileSize kSizes[] = {{192, 128}, {128, 176}, {128, 128}, {128, 112}, {128, 96},
+                                        {128, 80},  {128, 64},  {128, 48},  {128, 32},  {64, 128},
+                                        {64, 96},   {64, 64},   {64, 48},   {64, 32}};
   bool registers = false;
-  for (WgmmaShape shape : kShapes) {
-    if (demand.skips_tiles && shape.n > 128) continue;
-    if (!fits_registers(demand, shape)) continue;
-    registers = true;
-    if (!fits_shared(demand, shape)) continue;
-    while (shape.stages < kMostStages && shape.stages * shape.n < 256) {
-      WgmmaShape deeper = shape;
-      ++deeper.stages;
-      if (!fits_shared(demand, deeper)) break;
-      shape = deeper;
-    }
-    shape.staging = staging_of(demand, shape);
-    return {shape, {}};
+  for (const TileSize& size : kSizes) {
+    if (demand.skips_tiles && size.n > 128) continue;
+    registers = registers || fits_registers(demand, {size.m / 64, size.n, kLeastStages});
+    if (const auto shape = shape_of(demand, size)) return {shape, {}};
   }
   return {std::nullopt, registers ? "no two stages of its tiles fit the shared memory of a block"
                                   : "its accumulators do not fit the registers of a warpgroup"};

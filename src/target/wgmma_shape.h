@@ -23,8 +23,9 @@ struct WgmmaChoice {
   std::string reason;
 };
 
-// `demand` counts row vectors and fragments of one warp's 16 rows, as for any target.
-WgmmaChoice choose_wgmma(const Demand& demand);
+// `demand` counts row vectors and fragments of one warp's 16 rows, as for any target. Of the sizes asked for,
+// the first that fits comes before all others.
+WgmmaChoice choose_wgmma(const Demand& demand, const std::vector<TileSize>& asked = {});
 int shared_bytes(const Demand& demand, const WgmmaShape& shape);
 // Registers a consumer thread's values occupy: accumulators, score fragments, rounded weights, row vectors.
 int value_registers(const Demand& demand, const WgmmaShape& shape);

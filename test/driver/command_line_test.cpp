@@ -65,6 +65,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"UnknownArch", {"a.cpp", "-o", "x.cu", "--arch", "sm_13"}, 2, "bad-value"},
         Case{"ArchTwice", {"a.cpp", "-o", "x.cu", "--arch", "sm_80,sm_80"}, 2, "bad-value"},
         Case{"HeadDimNoNumber", {"a.cpp", "-o", "x.cu", "--head-dims", "64,wide"}, 2, "bad-value"},
+        Case{"TileNotByRows", {"a.cpp", "-o", "x.cu", "--tile", "64"}, 2, "bad-value"},
+        Case{"TileNoMultiple", {"a.cpp", "-o", "x.cu", "--tile", "128x40"}, 2, "bad-value"},
         Case{"HeadDimTooLarge", {"a.cpp", "-o", "x.cu", "--head-dims", "512"}, 2, "bad-value"},
         Case{"UnknownDType", {"a.cpp", "-o", "x.cu", "--dtypes", "fp4"}, 2, "bad-value"},
         Case{"UnknownDump", {"a.cpp", "--dump=soul"}, 2, "bad-value"},

@@ -65,6 +65,27 @@ FLASHLIGHT_FUSE Tensor additive(const Tensor& q, const Tensor& k, const Tensor& 
   EXPECT_EQ(sums, 3);  // for sm_80, for sm_90a and for few queries
 }
 
+TEST(Outputs, TilesAskedForAreTakenWhereTheyFit) {
+  Folder folder;
+  folder.write("a.cpp", kAttention);
+  Ended run = folder.translate({"a.cpp", "-o", "a.cu", "--report", "r.json", "--dtypes", "bf16", "--arch",
+                                "sm_80,sm_90a", "--tile", "192x256,64x128"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const json report = json::parse(folder.read("r.json"));
+  EXPECT_EQ(report["options"]["tiles"], json({"192x256", "64x128"}));
+  int asked = 0;
+  for (const json& kernel : report["functions"][0]["kernels"]) {
+    if (kernel["name"].get<std::string>().find("_1_sm") == std::string::npos) continue;  // for few queries
+    ++asked;
+    EXPECT_NE(kernel["tile"].get<std::string>().find(": 64x128, "), std::string::npos) << kernel["tile"];
+    EXPECT_NE(kernel["tile"].get<std::string>().find(", as asked for"), std::string::npos) << kernel["tile"];
+  }
+  EXPECT_EQ(asked, 2);
+  run = folder.translate({"a.cpp", "-o", "a.cu", "--report", "r.json", "--tile", "256x256"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(folder.read("r.json").find("where 256x256 does not fit"), std::string::npos);
+}
+
 TEST(Outputs, NothingToFuseLeavesTheProgramAsItIs) {
   Folder folder;
   folder.write("none.cpp", kPointwise);

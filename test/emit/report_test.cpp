@@ -55,7 +55,7 @@ struct Fixture {
     return {{"dir/a.cpp", "out.cu", &functions}, {"b.cpp", "", &none}};
   }
   std::string report() const {
-    ReportHeader h{"1.2.3", {"sm_80"}, {"bf16"}, {64, 128}, {"attention"}, true};
+    ReportHeader h{"1.2.3", {"sm_80"}, {"bf16"}, {64, 128}, {}, {"attention"}, true};
     return render_report(h, units());
   }
   std::vector<frontend::FunctionSource> sources;

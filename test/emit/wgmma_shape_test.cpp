@@ -39,6 +39,31 @@ TEST(WgmmaShape, IsNarrowerWhereAMaskEmptiesTiles) {
   expect_shape(demand, 128, 128);
 }
 
+TEST(WgmmaShape, IsTheFirstOfThoseAskedForThatFits) {
+  const auto chosen = [](int d, const std::vector<TileSize>& asked) {
+    const WgmmaChoice choice = choose_wgmma(attention(d, d), asked);
+    EXPECT_TRUE(choice.shape) << choice.reason;
+    return std::pair(choice.shape->m(), choice.shape->n);
+  };
+  EXPECT_EQ(chosen(64, {{64, 160}}), std::pair(64, 160));
+  EXPECT_EQ(chosen(128, {{192, 256}, {128, 64}, {128, 32}}), std::pair(128, 64));
+  EXPECT_EQ(chosen(128, {{16, 16}, {256, 64}}),
+            std::pair(128, 176));  // no warpgroup has 16 rows, no four fit
+}
+
+TEST(TileShape, IsTheFirstOfThoseAskedForThatFits) {
+  const auto chosen = [](const std::vector<TileSize>& asked) {
+    const auto shape = choose_tile(attention(64, 64), asked);
+    return shape ? std::tuple(shape->m, shape->n, shape->warps) : std::tuple(0, 0, 0);
+  };
+  EXPECT_EQ(chosen({}), std::tuple(128, 64, 4));
+  EXPECT_EQ(chosen({{64, 128}}), std::tuple(64, 128, 4));
+  EXPECT_EQ(chosen({{128, 128}}),
+            std::tuple(128, 128, 8));  // two row blocks a warp would not fit its registers
+  EXPECT_EQ(chosen({{256, 256}, {48, 64}}), std::tuple(48, 64, 3));
+  EXPECT_EQ(chosen({{256, 256}}), std::tuple(128, 64, 4));
+}
+
 TEST(WgmmaShape, LeavesRegistersToWhatScoresMeet) {
   Demand demand = attention(64, 64);
   demand.reads_elements = true;

@@ -55,6 +55,17 @@ FLASHLIGHT_FUSE std::pair<Tensor, Tensor> next_of_best(const Tensor& q, const Te
   return {matmul(softmax(where(j <= best, scores, -INFINITY), -1), v), best + 1};
 }
 
+FLASHLIGHT_FUSE Tensor all_but_best(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& bias) {
+  Tensor scores = matmul(q, k.transpose(-2, -1)) / 3 + bias;
+  return matmul(softmax(where(scores < amax(scores, -1, true), scores, -INFINITY), -1), v);
+}
+
+FLASHLIGHT_FUSE Tensor second_best(const Tensor& q, const Tensor& k, const Tensor& v) {
+  Tensor scores = matmul(q, k.transpose(-2, -1)) * 0.3;
+  Tensor rest = where(scores - amax(scores, -1, true) < 0, scores, -INFINITY);
+  return matmul((rest == amax(rest, -1, true)).to(v.dtype()), v);
+}
+
 FLASHLIGHT_FUSE Tensor sorted_projections(const Tensor& x, const Tensor& w, const Tensor& k,
                                           const Tensor& v) {
   return matmul(softmax(scores_of(sort(matmul(x, w))[0], k), -1), v);

@@ -32,6 +32,11 @@ Best best_keys(const flashlight::Tensor& q, const flashlight::Tensor& k, const f
 std::pair<flashlight::Tensor, flashlight::Tensor> next_of_best(const flashlight::Tensor& q,
                                                                const flashlight::Tensor& k,
                                                                const flashlight::Tensor& v);
+// Attention to all keys but the best, and the value of the second best. q, k, v as above; bias [Sq, Sk].
+flashlight::Tensor all_but_best(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                                const flashlight::Tensor& v, const flashlight::Tensor& bias);
+flashlight::Tensor second_best(const flashlight::Tensor& q, const flashlight::Tensor& k,
+                               const flashlight::Tensor& v);
 // Queries are sorted projections: x [B, S, E], w [E, D], k, v [B, Sk, D].
 flashlight::Tensor sorted_projections(const flashlight::Tensor& x, const flashlight::Tensor& w,
                                       const flashlight::Tensor& k, const flashlight::Tensor& v);

@@ -54,6 +54,16 @@ TEST(Orders, KeysAreReadInTheOrderOfIds) {
   expect_near(run(kFused), run(kReference));
 }
 
+// A maximum equals the score it comes from only where both are computed alike, to the last bit.
+TEST(Orders, TheBestKeyIsRecognised) {
+  const Tensor q = queries(1), k = queries(2, kKeys), v = queries(3, kKeys);
+  const Tensor bias = randn({kLength, kKeys}, 4);
+  expect_near(all_but_best(kFused(q), kFused(k), kFused(v), kFused(bias)),
+              all_but_best(kReference(q), kReference(k), kReference(v), kReference(bias)));
+  expect_near(second_best(kFused(q), kFused(k), kFused(v)),
+              second_best(kReference(q), kReference(k), kReference(v)));
+}
+
 TEST(Orders, KeysAreChosenByTheirNorm) {
   const Tensor q = queries(1), k = queries(2, kKeys), v = queries(3, kKeys);
   const auto run = [&](const To& to) { return largest_keys(to(q), to(k), to(v)); };

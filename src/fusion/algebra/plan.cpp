@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <iterator>
 #include <set>
 
 #include "fusion/algebra/empty_row.h"
@@ -48,39 +49,78 @@ std::vector<Expr> knowns_used(const Sweep& s) {
   return out;
 }
 
-// An extremum over the keys known from an earlier sweep, or the largest or least of several.
-bool is_known_extremum(Expr e) {
-  if (e.is(Op::kMax2) || e.is(Op::kMin2)) return is_known_extremum(e.arg(0)) && is_known_extremum(e.arg(1));
-  return e.is(Op::kKnown) && (e.arg(0).is(Op::kReduceMax) || e.arg(0).is(Op::kReduceMin));
+// The extrema over the keys, known from an earlier sweep, that a value is one of, up to its sign.
+void append_extrema(Expr e, std::vector<Expr>& out) {
+  const auto all = [&](std::size_t from) {
+    for (std::size_t i = from; i < e.args().size(); ++i) append_extrema(e.arg(i), out);
+  };
+  if (e.is(Op::kMax2) || e.is(Op::kMin2)) return all(0);
+  if (e.is(Op::kWhere)) return all(1);
+  if (e.is(Op::kMul) && e.args().size() == 2 && e.arg(0).is_constant(-1))
+    return append_extrema(e.arg(1), out);
+  if (e.is(Op::kKnown) && (e.arg(0).is(Op::kReduceMax) || e.arg(0).is(Op::kReduceMin)))
+    out.push_back(e.arg(0));
 }
 
-// The known extrema that elements of a later sweep are compared with, to see whether they attain them.
-void append_compared(Expr e, std::set<Expr>& seen, std::vector<Expr>& out) {
-  if (!e || !seen.insert(e).second) return;
-  for (Expr a : e.args()) append_compared(a, seen, out);
-  if (!e.is(Op::kEq) && !e.is(Op::kGe) && !e.is(Op::kGt)) return;
-  const bool of_elements =
-      std::any_of(e.args().begin(), e.args().end(), [](Expr a) { return (a.node().kind & kKeyed) != 0; });
-  for (Expr side : e.args()) {
-    if (!of_elements || !is_known_extremum(side)) continue;
-    for (Expr k : collect(side, {Op::kKnown})) out.push_back(k.arg(0));
+std::vector<Expr> key_leaves(Expr e) {
+  std::vector<Expr> leaves = collect(e, {Op::kLeaf});
+  std::erase_if(leaves, [](Expr leaf) { return !leaf.info().streamed; });
+  return leaves;
+}
+
+// Extrema that elements are compared with.
+struct Compared {
+  std::set<Expr> seen;
+  std::vector<Expr> directly, by_difference;
+};
+
+// The known extrema that elements they are of are compared with, to see whether they attain them. Elements of
+// something else are held against a threshold, which may round as it likes.
+void append_own(Expr extremum_side, Expr elements_side, std::vector<Expr>& out) {
+  std::vector<Expr> extrema;
+  append_extrema(extremum_side, extrema);
+  const std::vector<Expr> elements = key_leaves(elements_side);
+  std::copy_if(extrema.begin(), extrema.end(), std::back_inserter(out), [&](Expr extremum) {
+    const std::vector<Expr> own = key_leaves(extremum.arg(0));
+    return std::find_first_of(own.begin(), own.end(), elements.begin(), elements.end()) != own.end();
+  });
+}
+
+void append_differences(Expr e, std::vector<Expr>& out) {
+  if (e.is(Op::kWhere)) {
+    append_differences(e.arg(1), out);
+    append_differences(e.arg(2), out);
+  } else if (e.is(Op::kAdd)) {
+    for (Expr term : e.args()) append_own(term, e, out);
   }
 }
 
-bool is_state_itself(Expr e) {
-  if (e.is(Op::kMul) && e.args().size() == 2 && e.arg(0).is_constant(-1)) return is_state(e.arg(1).op());
+void append_compared(Expr e, Compared& out) {
+  if (!e || !out.seen.insert(e).second) return;
+  for (Expr a : e.args()) append_compared(a, out);
+  if (!e.is(Op::kEq) && !e.is(Op::kGe) && !e.is(Op::kGt)) return;
+  for (std::size_t side : {0, 1}) {
+    append_own(e.arg(side), e.arg(1 - side), out.directly);
+    if (e.arg(1 - side).is_constant(0)) append_differences(e.arg(side), out.by_difference);
+  }
+}
+
+// A state, or its product with a constant, which rounds once, as the elements' product does.
+bool is_exact_state(Expr e) {
+  if (e.is(Op::kMul) && e.args().size() == 2 && e.arg(0).is(Op::kConstant)) return is_state(e.arg(1).op());
   return is_state(e.op());
 }
 
-std::vector<Expr> compared_in(const Sweep& s) {
-  std::set<Expr> seen;
-  std::vector<Expr> out;
-  for (const Plain& p : s.plain) append_compared(p.value, seen, out);
-  for (const Scan& x : s.scans) append_compared(x.value, seen, out);
+Compared compared_in(const Sweep& s) {
+  Compared out;
+  for (const Reference& r : s.references) append_compared(r.key, out);
+  for (const Plain& p : s.plain) append_compared(p.value, out);
+  for (const Scan& x : s.scans) append_compared(x.value, out);
   for (const Accumulator& a : s.accumulators) {
-    append_compared(a.guard, seen, out);
-    append_compared(a.product, seen, out);
-    for (const Exponent& e : a.exponents) append_compared(e.u, seen, out);
+    append_compared(a.guard, out);
+    append_compared(a.product, out);
+    for (const Exponent& e : a.exponents) append_compared(e.u, out);
+    for (const CentredPower& p : a.powers) append_compared(p.x, out);
   }
   return out;
 }
@@ -123,17 +163,31 @@ class Planning {
   }
 
   // max(c x + r) is c max(x) + r, but not to the last bit: no element might equal it.
+  bool rounds(Expr extremum) const {
+    for (const Sweep& s : plan_.sweeps)
+      for (std::size_t t = 0; t < s.targets.size(); ++t)
+        if (s.targets[t] == extremum && !is_exact_state(s.fixups[t])) return true;
+    return false;
+  }
+
   void refuse_inexact_comparisons() const {
-    for (const Sweep& later : plan_.sweeps)
-      for (Expr extremum : compared_in(later))
-        for (const Sweep& s : plan_.sweeps)
-          for (std::size_t t = 0; t < s.targets.size(); ++t)
-            if (s.targets[t] == extremum && !is_state_itself(s.fixups[t]))
-              throw Inseparable(Reason::kComparisonWithReduction,
-                                "scores are compared with an extremum of theirs that is made from one of a "
-                                "part of them, and so rounds otherwise: " +
-                                    to_string(extremum),
-                                extremum);
+    for (const Sweep& later : plan_.sweeps) {
+      const Compared compared = compared_in(later);
+      for (Expr extremum : compared.directly)
+        if (rounds(extremum))
+          throw Inseparable(
+              Reason::kComparisonWithReduction,
+              "scores are compared with an extremum of theirs that is made from one of a part of "
+              "them, and so rounds otherwise: " +
+                  to_string(extremum),
+              extremum);
+      for (Expr extremum : compared.by_difference)
+        throw Inseparable(
+            Reason::kComparisonWithReduction,
+            "scores less an extremum of theirs are compared with 0, and the difference rounds: " +
+                to_string(extremum),
+            extremum);
+    }
   }
 
   // The outputs have just been planned in one more sweep. See kMostColumnSums.

@@ -60,9 +60,33 @@ Expr Separation::condition(Expr e) {
   return not_of(eq(rebuild(arena_, a), 0.0));
 }
 
+namespace {
+
+bool is_known_extremum(const Monomial& m) {
+  if (m.atoms.size() != 1 || !m.exponent.empty()) return false;
+  const Power& f = m.atoms[0];
+  return f.power == 1 && f.atom.is(Op::kKnown) &&
+         (f.atom.arg(0).is(Op::kReduceMax) || f.atom.arg(0).is(Op::kReduceMin));
+}
+
+// x - max x < 0 as x < max x: a difference rounds, and need not be 0 where x is the maximum.
+void isolate_extremum(NormalForm& difference, NormalForm& zero) {
+  if (!zero.empty() || difference.size() < 2) return;
+  const auto found = std::find_if(difference.begin(), difference.end(), [](const auto& term) {
+    return is_known_extremum(term.first) && std::abs(term.second) == 1;
+  });
+  if (found == difference.end()) return;
+  zero = monomial_form(found->first, -found->second);
+  difference.erase(found);
+}
+
+}  // namespace
+
 Expr Separation::comparison(Expr e) {
   if (final_) return with_args(e, {rebuild(arena_, form(e.arg(0))), rebuild(arena_, form(e.arg(1)))});
-  const NormalForm a = uncentre(form(e.arg(0))), b = uncentre(form(e.arg(1)));
+  NormalForm a = uncentre(form(e.arg(0))), b = uncentre(form(e.arg(1)));
+  isolate_extremum(a, b);
+  isolate_extremum(b, a);
   if (const Expr own = own_extremum(e, a, b)) return own;
   if ((kind(a) | kind(b)) != kMixed) return with_args(e, {rebuild(arena_, a), rebuild(arena_, b)});
   if (b.empty() && a.size() == 1) {  // the sign of a product
