@@ -21,7 +21,9 @@ void FewWriter::write_kernel(const Writer& sweeps) {
   Writer w;
   w.line(template_head());
   w.open("FL_KERNEL(32 * WARPS * PARTS) " + text_.name + "(FL_PARAMS(" + text_.params + ") p) {");
-  w.line("constexpr int MI = M / (16 * WARPS), kThreads = 32 * WARPS * PARTS;");
+  const bool copies = !operands_.empty() || !key_vectors_.empty();
+  w.line(std::string("constexpr int MI = M / (16 * WARPS)") +
+         (copies ? ", kThreads = 32 * WARPS * PARTS;" : ";"));
   w.line("FL_SHARED_MEMORY(smem);");
   w.line("// PARTS warps share their rows and hold some of the columns each.");
   w.line("const int warp = warp_index() % WARPS, part = warp_index() / WARPS;");

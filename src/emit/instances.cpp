@@ -113,7 +113,10 @@ std::vector<Instance> instances_of(const PartText& v, const EmitOptions& options
   if (!has_open_dimension(v)) heads = {kPaddedSizes[0]};
   std::vector<Instance> result;
   std::string missing;
-  for (const std::string& option : options.dtypes) {
+  // Where nothing is multiplied no tile has a storage type, and the launcher asks for float.
+  const std::vector<std::string> dtypes =
+      v.kernel.contracted.empty() ? std::vector<std::string>{"fp32"} : options.dtypes;
+  for (const std::string& option : dtypes) {
     for (int head : heads) {
       auto instance = instance_of(v, storage_type(option), head, options);
       if (!instance) {

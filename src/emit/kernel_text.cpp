@@ -63,8 +63,9 @@ void KernelWriter::write_kernel(const Writer& sweeps) {
   w.line(template_head());
   const std::string warps = split_ ? "WARPS * PARTS" : "WARPS";
   w.open("FL_KERNEL(32 * " + warps + ") " + text_.name + "(FL_PARAMS(" + text_.params + ") p) {");
-  w.line("constexpr int MI = M / (16 * WARPS), kThreads = 32 * " + warps + ";");
-  w.line("FL_SHARED_MEMORY(smem);");
+  const bool copies = !operands_.empty() || !key_vectors_.empty();
+  w.line("constexpr int MI = M / (16 * WARPS)" + (copies ? ", kThreads = 32 * " + warps : "") + ";");
+  if (copies || split_) w.line("FL_SHARED_MEMORY(smem);");
   if (split_) {
     w.line(
         "// The accumulators are too wide for one warp: PARTS warps share their rows and hold some of the "
