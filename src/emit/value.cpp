@@ -55,10 +55,9 @@ bool ValuePrinter::is_extremum(Expr e) const {
 }
 
 // An element equals an extremum where it is computed as it was for that.
-bool ValuePrinter::is_step(Expr e) const {
-  if (!jumps(e)) return false;
-  return e.is(alg::Op::kCall) ||
-         !std::any_of(e.args().begin(), e.args().end(), [&](Expr a) { return is_extremum(a); });
+bool ValuePrinter::meets_extremum(Expr e) const {
+  return jumps(e) && !e.is(alg::Op::kCall) &&
+         std::any_of(e.args().begin(), e.args().end(), [&](Expr a) { return is_extremum(a); });
 }
 
 Code ValuePrinter::leaf(Expr e) {
@@ -68,8 +67,8 @@ Code ValuePrinter::leaf(Expr e) {
 
 // A function that jumps where its argument is a whole number, or equals another: divisions inside are exact
 // there.
-Code ValuePrinter::step(Expr e, const std::string& subscript) {
-  const bool outside = std::exchange(in_step_, true);
+Code ValuePrinter::printed(Expr e, const std::string& subscript, bool in_step) {
+  const bool outside = std::exchange(in_step_, in_step);
   const Code result = value(e, subscript);
   in_step_ = outside;
   return result;
@@ -79,7 +78,7 @@ Code ValuePrinter::value(Expr e, const std::string& subscript) {
   if (auto found = variables.find(e); found != variables.end()) {
     return {found->second.name + (found->second.indexed ? "[" + subscript + "]" : ""), kAtom, CType::Float};
   }
-  if (!in_step_ && is_step(e)) return step(e, subscript);
+  if (jumps(e) && in_step_ == meets_extremum(e)) return printed(e, subscript, !in_step_);
   std::vector<Code> a;
   if (!e.is(alg::Op::kLeaf)) {
     for (Expr arg : e.args()) a.push_back(value(arg, subscript));

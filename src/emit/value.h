@@ -35,9 +35,9 @@ class ValuePrinter {
   std::string together(kernel::Expr e, const std::string& subscript, std::vector<std::string>& declarations);
 
  private:
-  Code step(kernel::Expr e, const std::string& subscript);
+  Code printed(kernel::Expr e, const std::string& subscript, bool in_step);
   bool is_extremum(kernel::Expr e) const;
-  bool is_step(kernel::Expr e) const;
+  bool meets_extremum(kernel::Expr e) const;
   bool is_hoistable(kernel::Expr e, kernel::Space loop);
   kernel::Expr name_part(kernel::Expr e, Writer& uniform, Writer& rows);
   Code leaf(kernel::Expr e);

@@ -51,22 +51,51 @@ std::map<NodeId, NodeId> origins(const Function& f, const Function& without, con
   return result;
 }
 
-// Whether x == y looks at the node, itself or through arithmetic: what another kernel has computed need not
-// be equal to the last bit to what this one computes again.
+bool is_map(const graph::Node& n) { return n.op == graph::Op::Map; }
+
+// Whether the value is one of the nodes', itself or through arithmetic.
+bool is_made_of(const graph::Graph& all, NodeId value, const std::set<NodeId>& nodes) {
+  if (nodes.contains(value)) return true;
+  return is_map(all[value]) && all[value].type == graph::Type::Float &&
+         std::any_of(all[value].operands.begin(), all[value].operands.end(),
+                     [&](const Operand& o) { return is_made_of(all, o.node, nodes); });
+}
+
+// Of a maximum or minimum: what it is taken of, with a mask and without.
+std::set<NodeId> elements_of(const graph::Graph& all, NodeId node) {
+  const graph::Node& n = all[node];
+  if (n.op != graph::Op::Reduce || (n.reduce != graph::ReduceKind::Max && n.reduce != graph::ReduceKind::Min))
+    return {};
+  std::set<NodeId> result{n.operands[0].node};
+  const graph::Node& body = all[n.operands[0].node];
+  if (is_map(body) && body.fn == graph::Fn::Where)
+    for (std::size_t k = 1; k < body.operands.size(); ++k)
+      if (all[body.operands[k].node].op != graph::Op::Scalar) result.insert(body.operands[k].node);
+  return result;
+}
+
+// Whether x == y looks at the node, or a comparison holds elements against it that it is the largest or least
+// of: what another kernel has computed need not be equal to the last bit to what this one computes again.
 bool is_compared(const graph::Graph& all, NodeId node) {
-  const auto is_map = [](const graph::Node& n) { return n.op == graph::Op::Map; };
-  const auto made_of = [&](auto&& self, NodeId id) -> bool {
-    if (id == node) return true;
-    return is_map(all[id]) && all[id].type == graph::Type::Float &&
-           std::any_of(all[id].operands.begin(), all[id].operands.end(),
-                       [&](const Operand& o) { return self(self, o.node); });
-  };
+  const std::set<NodeId> itself{node}, elements = elements_of(all, node);
   for (NodeId id = node + 1; id < all.size(); ++id) {
     const graph::Node& n = all[id];
-    if (!is_map(n) || (n.fn != graph::Fn::Eq && n.fn != graph::Fn::Ne)) continue;
-    if (std::any_of(n.operands.begin(), n.operands.end(),
-                    [&](const Operand& o) { return made_of(made_of, o.node); }))
-      return true;
+    if (!is_map(n) || n.operands.size() != 2) continue;
+    const auto made_of = [&](std::size_t side, const std::set<NodeId>& nodes) {
+      return is_made_of(all, n.operands[side].node, nodes);
+    };
+    switch (n.fn) {
+      case graph::Fn::Eq:
+      case graph::Fn::Ne:
+        if (made_of(0, itself) || made_of(1, itself)) return true;
+        break;
+      case graph::Fn::Lt:
+      case graph::Fn::Le:
+        if ((made_of(0, itself) || made_of(1, itself)) && (made_of(0, elements) || made_of(1, elements)))
+          return true;
+        break;
+      default: break;
+    }
   }
   return false;
 }

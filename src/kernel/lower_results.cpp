@@ -14,6 +14,19 @@ bool depends(Expr e, Expr on) {
   return std::any_of(e.args().begin(), e.args().end(), [&](Expr arg) { return depends(arg, on); });
 }
 
+bool depends_directly(Expr product, Expr factor) {
+  return std::find(product.args().begin(), product.args().end(), factor) != product.args().end();
+}
+
+// Whether `factor` is one, by itself, as a power or in a sum.
+bool multiplies(Expr product, Expr factor) {
+  return std::any_of(product.args().begin(), product.args().end(), [&](Expr arg) {
+    const bool power = arg.is(alg::Op::kPow) && arg.value() > 0;
+    if (power || arg.is(alg::Op::kAdd)) return depends(arg, factor);
+    return arg == factor;
+  });
+}
+
 // A maximum over the keys, a positive multiple of it, or the largest of those of their segments.
 bool is_maximum(Expr e) {
   if (e.is(alg::Op::kMax2)) return is_maximum(e.arg(0)) && is_maximum(e.arg(1));
@@ -155,6 +168,35 @@ void Lowering::fold(const fusion::Fold& fold, Expr value) {
   knowns_[fold.leaf] = target;
 }
 
+// A maximum that (x - maximum)^k is summed around stands in the fix-up beside sums of fewer powers. Where its
+// keys are none, so are theirs, and it counts as 0.
+void Lowering::guard_centres(const alg::Sweep& sweep, Expr fixup, std::map<Expr, Expr>& with) {
+  std::set<int> centres;
+  for (const alg::Accumulator& a : sweep.accumulators)
+    for (const alg::CentredPower& p : a.powers)
+      if (p.reference >= 0 && sweep.references[p.reference].kind != alg::ReferenceKind::kRunningMean)
+        centres.insert(p.reference);
+  const auto has_keys_of = [](const alg::Accumulator& a, const alg::Reference& r) {
+    if (!r.guard || a.guard == r.guard) return true;
+    return a.guard && a.guard.is(alg::Op::kAnd) &&
+           std::find(a.guard.args().begin(), a.guard.args().end(), r.guard) != a.guard.args().end();
+  };
+  std::vector<Expr> products = alg::collect(fixup, {alg::Op::kMul});
+  std::sort(products.begin(), products.end());  // inner ones first
+  for (Expr product : products) {
+    if (with.contains(product)) continue;
+    std::map<Expr, Expr> finite = with;
+    for (const alg::Accumulator& a : sweep.accumulators) {
+      if (!a.exponents.empty() || !depends_directly(product, a.node)) continue;
+      for (int r : centres)
+        if (const Expr node = sweep.references[r].node;
+            has_keys_of(a, sweep.references[r]) && multiplies(product, node))
+          finite[node] = where(gt(references_[r].state, -kInf), states_.at(node), 0.0);
+    }
+    if (finite != with) with[product] = substitute(product, finite);
+  }
+}
+
 // Rows without keys keep their NaN. But where one segment of the keys has none and another has some, a
 // product with the former's sum is 0 whatever its other factors.
 Expr Lowering::strict_fixup(const alg::Sweep& sweep, Expr fixup) {
@@ -171,11 +213,11 @@ Expr Lowering::strict_fixup(const alg::Sweep& sweep, Expr fixup) {
       const Expr none =
           alg::all_of({eq(references_[e.reference].state, -kInf), gt(substitute(largest, states_), -kInf)});
       for (Expr product : alg::collect(fixup, {alg::Op::kMul}))
-        if (std::find(product.args().begin(), product.args().end(), a.node) != product.args().end())
-          with[product] = where(none, 0.0, substitute(product, states_));
+        if (depends_directly(product, a.node)) with[product] = where(none, 0.0, substitute(product, states_));
     }
   }
   with.insert(states_.begin(), states_.end());
+  guard_centres(sweep, fixup, with);
   return known(substitute(fixup, with));
 }
 
@@ -185,7 +227,10 @@ Expr Lowering::fixup(const alg::Sweep& sweep, std::size_t t) {
   const bool settled = references && references->size() == 1;  // the select below covers every empty sum
   std::map<Expr, Expr> with = quotients_of(sweep, sweep.fixups[t], settled);
   with.insert(states_.begin(), states_.end());  // at once: what a state is made of holds quotients as well
-  if (!settled) guard_products(sweep, sweep.fixups[t], with);
+  if (!settled) {
+    guard_products(sweep, sweep.fixups[t], with);
+    guard_centres(sweep, sweep.fixups[t], with);
+  }
   const Expr value = known(substitute(sweep.fixups[t], with));
   std::vector<Expr> none;
   if (!references) {  // a sum that is divided by and may be 0 has a logarithm, too: -inf

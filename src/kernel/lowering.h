@@ -106,6 +106,7 @@ class Lowering {
   std::map<Expr, Expr> quotients_of(const alg::Sweep& sweep, Expr fixup, bool settled);
   Expr strict_fixup(const alg::Sweep&, Expr fixup);
   void guard_products(const alg::Sweep& sweep, Expr fixup, std::map<Expr, Expr>& with);
+  void guard_centres(const alg::Sweep& sweep, Expr fixup, std::map<Expr, Expr>& with);
   Expr with_finite_maxima(Expr, std::map<Expr, Expr> with);
   void finish(const alg::Sweep& sweep, bool last);
   void fold(const fusion::Fold& fold, Expr value);

@@ -56,15 +56,15 @@ enum class StepKind : std::uint8_t {
   Contract,  // contraction `index`
   Reduce,  // temporary `target` (row) = extremum or sum of `value` (score) over the tile's keys, per `reduce`
   Scan,    // temporary `target` (score) = running sums of `value` (score) along the keys, from state `index`
-         // on, which then holds the sum so far; operand 1: without the own element
-  Let,    // temporary `target` (row) = value
-  Set,    // state `index` = value (row)
-  Scale,  // state `index` *= value (row)
-  Shift,  // state `index` += value (row) * state `operand`, of the same kind; -1: the number of keys before
-          // the tile
-  Add,    // state `index` += sum of `value` (score) over the tile's keys; a product is multiplied by theirs
-  Fold,   // temporary `target` (row) = `value` (out) reduced over column loop `index`, per `reduce`; a final
-          // only
+           // on, which then holds the sum so far; operand 1: without the own element
+  Let,     // temporary `target` (row) = value
+  Set,     // state `index` = value (row)
+  Scale,   // state `index` *= value (row)
+  Shift,   // state `index` += value (row) * state `operand`, of the same kind; -1: the number of keys before
+           // the tile
+  Add,     // state `index` += sum of `value` (score) over the tile's keys; a product is multiplied by theirs
+  Fold,    // temporary `target` (row) = `value` (out) reduced over column loop `index`, per `reduce`; a final
+           // only
   Product,  // state `index` (accumulator) += value (score) x operand `operand` (key, column)
   Join,  // state `index` joined with state `operand`, the later run's, as their kind says; in a Combine only
 };

@@ -3,6 +3,7 @@
 #include "fusion/algebra/plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <deque>
 #include <iterator>
 #include <set>
@@ -10,6 +11,7 @@
 #include "fusion/algebra/empty_row.h"
 #include "fusion/algebra/hidden_row.h"
 #include "fusion/algebra/references.h"
+#include "fusion/algebra/separate.h"
 
 namespace flashlight::fusion::algebra {
 namespace {
@@ -49,15 +51,18 @@ std::vector<Expr> knowns_used(const Sweep& s) {
   return out;
 }
 
-// The extrema over the keys, known from an earlier sweep, that a value is one of, up to its sign.
-void append_extrema(Expr e, std::vector<Expr>& out) {
+// The extrema over the keys, known from an earlier sweep, that a value is one of, up to its sign, and
+// `scaled` by what is no number: a multiple by a number is a threshold of its own.
+void append_extrema(Expr e, bool scaled, std::vector<Expr>& out) {
   const auto all = [&](std::size_t from) {
-    for (std::size_t i = from; i < e.args().size(); ++i) append_extrema(e.arg(i), out);
+    for (std::size_t i = from; i < e.args().size(); ++i) append_extrema(e.arg(i), scaled, out);
   };
+  const auto is_other_number = [](Expr a) { return a.is(Op::kConstant) && std::abs(a.value()) != 1; };
   if (e.is(Op::kMax2) || e.is(Op::kMin2)) return all(0);
   if (e.is(Op::kWhere)) return all(1);
-  if (e.is(Op::kMul) && e.args().size() == 2 && e.arg(0).is_constant(-1))
-    return append_extrema(e.arg(1), out);
+  if (e.is(Op::kMul) && std::none_of(e.args().begin(), e.args().end(), is_other_number) &&
+      (scaled || (e.args().size() == 2 && e.arg(0).is_constant(-1))))
+    return all(0);
   if (e.is(Op::kKnown) && (e.arg(0).is(Op::kReduceMax) || e.arg(0).is(Op::kReduceMin)))
     out.push_back(e.arg(0));
 }
@@ -76,9 +81,9 @@ struct Compared {
 
 // The known extrema that elements they are of are compared with, to see whether they attain them. Elements of
 // something else are held against a threshold, which may round as it likes.
-void append_own(Expr extremum_side, Expr elements_side, std::vector<Expr>& out) {
+void append_own(Expr extremum_side, Expr elements_side, bool scaled, std::vector<Expr>& out) {
   std::vector<Expr> extrema;
-  append_extrema(extremum_side, extrema);
+  append_extrema(extremum_side, scaled, extrema);
   const std::vector<Expr> elements = key_leaves(elements_side);
   std::copy_if(extrema.begin(), extrema.end(), std::back_inserter(out), [&](Expr extremum) {
     const std::vector<Expr> own = key_leaves(extremum.arg(0));
@@ -86,13 +91,24 @@ void append_own(Expr extremum_side, Expr elements_side, std::vector<Expr>& out) 
   });
 }
 
+// Sums of elements and an extremum of theirs, anywhere inside.
 void append_differences(Expr e, std::vector<Expr>& out) {
-  if (e.is(Op::kWhere)) {
-    append_differences(e.arg(1), out);
-    append_differences(e.arg(2), out);
-  } else if (e.is(Op::kAdd)) {
-    for (Expr term : e.args()) append_own(term, e, out);
-  }
+  if (e.is(Op::kAdd))
+    for (Expr term : e.args()) append_own(term, e, true, out);
+  if (e.is(Op::kKnown)) return;
+  for (Expr a : e.args()) append_differences(a, out);
+}
+
+// Where a difference decides by being 0: against 0, as an exponent against 1, and against another extremum.
+bool is_met_at_zero(Expr difference_side, Expr other) {
+  if (other.is_constant(0)) return true;
+  if (other.is_constant(1)) return !collect(difference_side, {Op::kExp}).empty();
+  std::vector<Expr> extrema;
+  append_own(other, difference_side, true, extrema);
+  append_differences(other, extrema);
+  for (Expr term : other.is(Op::kAdd) ? other.args() : std::vector<Expr>{})
+    append_own(term, difference_side, true, extrema);
+  return !extrema.empty();
 }
 
 void append_compared(Expr e, Compared& out) {
@@ -100,15 +116,9 @@ void append_compared(Expr e, Compared& out) {
   for (Expr a : e.args()) append_compared(a, out);
   if (!e.is(Op::kEq) && !e.is(Op::kGe) && !e.is(Op::kGt)) return;
   for (std::size_t side : {0, 1}) {
-    append_own(e.arg(side), e.arg(1 - side), out.directly);
-    if (e.arg(1 - side).is_constant(0)) append_differences(e.arg(side), out.by_difference);
+    append_own(e.arg(side), e.arg(1 - side), false, out.directly);
+    if (is_met_at_zero(e.arg(side), e.arg(1 - side))) append_differences(e.arg(side), out.by_difference);
   }
-}
-
-// A state, or its product with a constant, which rounds once, as the elements' product does.
-bool is_exact_state(Expr e) {
-  if (e.is(Op::kMul) && e.args().size() == 2 && e.arg(0).is(Op::kConstant)) return is_state(e.arg(1).op());
-  return is_state(e.op());
 }
 
 Compared compared_in(const Sweep& s) {
@@ -166,7 +176,7 @@ class Planning {
   bool rounds(Expr extremum) const {
     for (const Sweep& s : plan_.sweeps)
       for (std::size_t t = 0; t < s.targets.size(); ++t)
-        if (s.targets[t] == extremum && !is_exact_state(s.fixups[t])) return true;
+        if (s.targets[t] == extremum && !is_exact_extremum(s.fixups[t])) return true;
     return false;
   }
 

@@ -93,6 +93,8 @@ class Separation {
   // separate_select.cpp: conditions and selects
   Expr condition(Expr e);
   Expr comparison(Expr e);
+  std::optional<NormalForm> own_elements(Expr known, const NormalForm& a);
+  Expr isolate_extremum(NormalForm& a, NormalForm& b);
   Expr own_extremum(Expr e, const NormalForm& a, const NormalForm& b);
   Expr sign_of_keys(Expr e, const Monomial& keys, double c);
   Expr attained_maximum(Op op, const NormalForm& a, const NormalForm& b);
@@ -125,5 +127,8 @@ class Separation {
   std::set<Expr> centred_;
   NaturalReferences natural_;
 };
+
+// Whether an element that attains this extremum, a state or what is made of one, equals it to the last bit.
+bool is_exact_extremum(Expr fixup);
 
 }  // namespace flashlight::fusion::algebra

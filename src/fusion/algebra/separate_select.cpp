@@ -69,26 +69,72 @@ bool is_known_extremum(const Monomial& m) {
          (f.atom.arg(0).is(Op::kReduceMax) || f.atom.arg(0).is(Op::kReduceMin));
 }
 
-// x - max x < 0 as x < max x: a difference rounds, and need not be 0 where x is the maximum.
-void isolate_extremum(NormalForm& difference, NormalForm& zero) {
-  if (!zero.empty() || difference.size() < 2) return;
-  const auto found = std::find_if(difference.begin(), difference.end(), [](const auto& term) {
-    return is_known_extremum(term.first) && std::abs(term.second) == 1;
-  });
-  if (found == difference.end()) return;
-  zero = monomial_form(found->first, -found->second);
-  difference.erase(found);
+}  // namespace
+
+// The elements that the extremum is of, whether a mask leaves some out or not, where `a` is those: the
+// quotient of two numbers may differ in the last bit.
+std::optional<NormalForm> Separation::own_elements(Expr known, const NormalForm& a) {
+  constexpr double kSame = 1e-12;
+  const auto is = [&](const NormalForm& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+      return x.first == y.first && std::abs(x.second - y.second) <= kSame * std::abs(y.second);
+    });
+  };
+  const Expr of = known.arg(0).arg(0);
+  const bool masked = of.is(Op::kWhere) && of.arg(2).is(Op::kConstant);
+  for (Expr elements : {of, masked ? of.arg(1) : of})
+    if (const NormalForm own = uncentre(form(elements)); is(own)) return own;
+  return std::nullopt;
 }
 
-}  // namespace
+// c (x - max x) < 0 and c x < c max x as x < max x: differences and products round, and where x is the
+// maximum the two sides need not be equal. Null, or the extremum, where it stood in a difference.
+Expr Separation::isolate_extremum(NormalForm& a, NormalForm& b) {
+  for (auto [from, other] : {std::pair(&a, &b), std::pair(&b, &a)}) {
+    for (const auto& [m, c] : NormalForm(*from)) {
+      if (!is_known_extremum(m)) continue;
+      const Expr known = m.atoms[0].atom;
+      if (from->size() > 1 && other->empty()) {  // c known + rest against 0
+        NormalForm rest = *from;
+        rest.erase(m);
+        const auto own = own_elements(known, scaled(rest, -1 / c));
+        if (!own) continue;
+        *from = scaled(*own, c > 0 ? -1 : 1);
+        *other = monomial_form(m, c > 0 ? -1 : 1);
+        return known;
+      }
+      if (from->size() > 1) continue;
+      if (const auto own = own_elements(known, scaled(*other, 1 / c))) {
+        *from = monomial_form(m, c > 0 ? 1 : -1);
+        *other = scaled(*own, c > 0 ? 1 : -1);
+        return {};
+      }
+    }
+  }
+  return {};
+}
+
+// A power of two, and a single factor of what is rounded already, round alike before and after the maximum.
+bool is_exact_extremum(Expr fixup) {
+  if (!fixup.is(Op::kMul)) return is_state(fixup.op());
+  if (fixup.args().size() != 2 || !fixup.arg(0).is(Op::kConstant) || !is_state(fixup.arg(1).op()))
+    return false;
+  int exponent = 0;
+  if (std::abs(std::frexp(fixup.arg(0).value(), &exponent)) == 0.5) return true;
+  const Expr state = fixup.arg(1);
+  return state.is(Op::kRunningMax) && !state.arg(0).is(Op::kMul) && !state.arg(0).is(Op::kAdd);
+}
 
 Expr Separation::comparison(Expr e) {
   if (final_) return with_args(e, {rebuild(arena_, form(e.arg(0))), rebuild(arena_, form(e.arg(1)))});
   NormalForm a = uncentre(form(e.arg(0))), b = uncentre(form(e.arg(1)));
-  isolate_extremum(a, b);
-  isolate_extremum(b, a);
+  const Expr subtracted = isolate_extremum(a, b);
   if (const Expr own = own_extremum(e, a, b)) return own;
-  if ((kind(a) | kind(b)) != kMixed) return with_args(e, {rebuild(arena_, a), rebuild(arena_, b)});
+  if ((kind(a) | kind(b)) != kMixed) {
+    const Expr compared = with_args(e, {rebuild(arena_, a), rebuild(arena_, b)});
+    if (!subtracted || e.is(Op::kGt)) return compared;
+    return conjunction({compared, gt(arena_.constant(kInf), abs(subtracted))});  // inf - inf is no number
+  }
   if (b.empty() && a.size() == 1) {  // the sign of a product
     const auto& [m, c] = *a.begin();
     const Parts parts = split(m);
@@ -107,9 +153,9 @@ Expr Separation::own_extremum(Expr e, const NormalForm& a, const NormalForm& b) 
   const auto attains = [&](Expr reduction, const NormalForm& keys, double sign) -> Expr {
     if (kind(keys) != kKeyed) return {};
     const Expr value = rebuild(arena_, scaled(keys, sign));
-    const NormalForm state = scaled(atom_form(arena_.make(Op::kRunningMax, {value})), sign);
     const auto known = knowns_.find(reduction);
-    if (known != knowns_.end() && known->second == state)
+    if (known != knowns_.end() && known->second == extremum_of_keys(keys, sign > 0 ? 1 : -1) &&
+        is_exact_extremum(rebuild(arena_, known->second)))
       return eq(rebuild(arena_, keys), arena_.make(Op::kKnown, {reduction}));
     return arena_.make(Op::kAttainsMax, {value});
   };
