@@ -17,7 +17,8 @@ const Row& row(Reason reason) {
       {"inseparable-power", "divide by the row value first, or add the epsilon to the row value"},
       {"sign-unknown", "make the factor non-negative where it is defined (square, exp, abs or relu)"},
       {"comparison-with-reduction",
-       "compare the scores with their own maximum, or with a value known before"},
+       "compare the scores with their own maximum, as x < max or x == max, before factors and terms of the "
+       "row are applied, or with a value known before"},
       {"inseparable-max", "split the reduction into one per product"},
       {"inseparable-product", "take the product of each factor on its own"},
       {"inseparable-clamp", "clamp with a value known before the reduction"},

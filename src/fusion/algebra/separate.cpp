@@ -241,6 +241,7 @@ NormalForm Separation::uncentre(const NormalForm& a) {
                         [&](const Power& p) { return p.power == 1 && wanted(p.atom); });
   };
   NormalForm r;
+  bool found = false;
   for (const auto& [m, c] : a) {
     auto hit = find(m, deviation);
     const bool is_sum = hit == m.atoms.end();
@@ -249,6 +250,7 @@ NormalForm Separation::uncentre(const NormalForm& a) {
       r = sum(r, monomial_form(m, c));
       continue;
     }
+    found = true;
     const Expr atom = hit->atom;
     Monomial others = m;
     std::erase_if(others.atoms, [&](const Power& p) { return p.atom == atom; });
@@ -264,7 +266,7 @@ NormalForm Separation::uncentre(const NormalForm& a) {
     }
     r = sum(r, distribute(monomial_form(others, c), is_sum ? uncentre(value) : value));
   }
-  return r == a ? r : uncentre(r);
+  return !found || r == a ? r : uncentre(r);  // a coefficient may be NaN, which equals nothing
 }
 
 }  // namespace flashlight::fusion::algebra
