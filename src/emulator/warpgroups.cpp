@@ -63,12 +63,12 @@ struct RegisterFile::Request {
   std::source_location where;
 };
 
-// As __launch_bounds__(threads, 1) lets the compiler choose.
+// As __launch_bounds__(threads, 1) lets the compiler choose. What that rounds away belongs to no CTA: only what a
+// warpgroup gives back can be had by another.
 RegisterFile::RegisterFile(Block& block)
-    : block_(block), groups_(static_cast<std::size_t>(block.threads() / 128)) {
+    : block_(block), free_(0), groups_(static_cast<std::size_t>(block.threads() / 128)) {
   const int each = std::min(kRegisters / block.threads(), kMostEach + 1) / 8 * 8;
   for (Warpgroup& g : groups_) g.registers = each;
-  free_ = kRegisters / 128 - each * static_cast<int>(groups_.size());
 }
 
 void RegisterFile::set(int count, bool increase, const std::source_location& where) {

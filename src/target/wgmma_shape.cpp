@@ -48,12 +48,12 @@ Staging staging_of(const Demand& d, WgmmaShape s) {
 
 int loader_registers(int consumers, Finding finding) {
   const bool tests = finding == Finding::kTests;
-  if (finding == Finding::kSearches) return consumers == 1 ? 152 : 80;
+  if (finding == Finding::kSearches) return consumers == 1 ? 152 : consumers == 2 ? 88 : 80;
   return consumers == 1 ? 56 : consumers == 2 ? (tests ? 40 : 24) : (tests ? 56 : 32);
 }
 int consumer_registers(int consumers, Finding finding) {
   const bool tests = finding == Finding::kTests;
-  if (consumers > 1 && finding == Finding::kSearches) return consumers == 2 ? 216 : 144;
+  if (consumers > 1 && finding == Finding::kSearches) return consumers == 2 ? 208 : 144;
   return consumers == 1 ? 256 : consumers == 2 ? (tests ? 232 : 240) : (tests ? 152 : 160);
 }
 

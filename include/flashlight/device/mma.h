@@ -5,16 +5,16 @@
 // MI, +16 MI); `first_row`, a multiple of 8, the rows of b; `first_col` the columns of b, so that wide
 // outputs can be split over warps: a multiple of SharedTile::block, or of DV where DV divides the block.
 //
-//  multiply_transposed(Acc<MI, N>& c, SharedTile<T, M, D> a, SharedTile<T, NB, D> b, int warp, int first_row
-//  = 0)
+//  multiply_transposed(Acc<MI, N>& c, SharedTile<T, M, D> a, SharedTile<T, NB, D> b, int warp,
+//                      int first_row = 0)
 //      c += a[rows of warp][:] b[first_row + (0..N)][:]^T
 //  multiply(Acc<MI, DV>& c, const Acc<MI, N>& p, SharedTile<T, N, C> b, int first_col = 0)
 //      c += round_T(p) b[:][first_col + (0..DV)]; p's registers are the left operand as they stand
 //  multiply(Acc<MI, DV>& c, SharedTile<T, M, K> a, SharedTile<T, K, C> b, int warp, int first_col = 0)
 //      c += a[rows of warp][:] b[:][first_col + (0..DV)]
 //  store_fragment(SharedTile<T, M, N> tile, const Acc<MI, N>& p, int warp)
-//      tile[rows of warp][:] = round_T(p), synchronously: sync_warp or sync_threads before other lanes read
-//      it
+//      tile[rows of warp][:] = round_T(p), synchronously: sync_warp or sync_threads before other lanes
+//      read it
 //  load_fragment(Acc<MI, N>& c, SharedTile<T, M, N> tile, int warp)
 //      c = tile[rows of warp][:]
 //

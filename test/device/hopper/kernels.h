@@ -335,6 +335,16 @@ template <int THREADS> FL_KERNEL(THREADS) registers_kernel(FL_PARAMS(WarpgroupPa
   }
 }
 
+// The last warpgroup keeps KEPT registers a thread, each other takes TAKEN.
+template <int THREADS, int KEPT, int TAKEN> FL_KERNEL(THREADS) division_kernel(FL_PARAMS(WarpgroupParams) p) {
+  if (warpgroup_index() == THREADS / kWarpgroupSize - 1) {
+    decrease_registers<KEPT>();
+  } else {
+    increase_registers<TAKEN>();
+    p.out[thread_index()] = TAKEN;
+  }
+}
+
 // ---- stmatrix
 
 // out = the tile 64 x N that store_matrices made of 4 row + 0.25 col.

@@ -52,5 +52,34 @@ TEST_F(WarpgroupTest, RegistersWaitForEachOther) {
   }
 }
 
+template <int CONSUMERS, Finding FINDING> int divide(int* out) {
+  constexpr int kThreads = (CONSUMERS + 1) * kWarpgroupSize;
+  return launch(
+      division_kernel<kThreads, loader_registers(CONSUMERS, FINDING), consumer_registers(CONSUMERS, FINDING)>,
+      1, kThreads, 0, nullptr, {out});
+}
+
+template <Finding FINDING> void expect_divisions(Registry& registry) {
+  DeviceArray<int> out(registry, 512);
+  FL_EXPECT_RUNS((divide<1, FINDING>(out.data())));
+  FL_EXPECT_RUNS((divide<2, FINDING>(out.data())));
+  FL_EXPECT_RUNS((divide<3, FINDING>(out.data())));
+}
+
+TEST_F(WarpgroupTest, EveryDivisionIsOfWhatTheCtaWasLaunchedWith) {
+  expect_divisions<Finding::kCounts>(registry_);
+  expect_divisions<Finding::kTests>(registry_);
+  expect_divisions<Finding::kSearches>(registry_);
+}
+
+// 384 threads are launched with 168 registers each: what 65536 leave over is nobody's.
+TEST_F(WarpgroupTest, RegistersThatTheLaunchRoundsAwayAreNotThere) {
+  DeviceArray<int> out(registry_, 384);
+  EXPECT_EQ((launch(division_kernel<384, 88, 208>, 1, 384, 0, nullptr, {out.data()})), 0);
+  EXPECT_NE((launch(division_kernel<384, 96, 208>, 1, 384, 0, nullptr, {out.data()})), 0);
+  EXPECT_NE(std::string(device::last_error_text()).find("increase_registers"), std::string::npos)
+      << device::last_error_text();
+}
+
 }  // namespace
 }  // namespace flashlight::test

@@ -4,14 +4,12 @@
 //
 //  int warpgroup_index()          the calling thread's warpgroup; the compiler knows it uniform in the warp
 //  bool elect_one()               true in one lane of the warp, the same one each time; every lane calls it
-//  void sync_named(id, threads)   named barrier `id` (1..15): waits until `threads` threads, whole warps,
-//  have
+//  void sync_named(id, threads)   named barrier `id` (1..15): waits until `threads` threads, whole warps, have
 //                                 arrived by either of the two; orders their memory accesses
 //  void arrive_named(id, threads) arrives there without waiting
-//  void decrease_registers<N>()   the warpgroup's threads now own N registers (24..256 in steps of 8); all
-//  four void increase_registers<N>()   warps call it; an increase waits until others have given enough back.
-//  The
-//                                 threads' sum never exceeds the 65536 registers of an SM
+//  void decrease_registers<N>()   the warpgroup's threads now own N registers (24..256 in steps of 8); all four
+//  void increase_registers<N>()   warps call it; an increase waits until others have given enough back. The
+//                                 threads' sum never exceeds what the CTA was launched with
 //  int cluster_rank()             this CTA's place in its cluster
 //  int cluster_size()             CTAs of the cluster
 //  void sync_cluster()            waits for every thread of the cluster; orders their memory accesses
@@ -33,16 +31,18 @@ inline constexpr int kWarpgroupSize = 128;
 // what a mask reads.
 enum class Finding { kCounts, kTests, kSearches };
 
-// How a CTA of one loading and some consuming warpgroups divides the registers of an SM. The translator's
-// tile table (src/target/wgmma_shape.cpp) counts on the same.
+// How a CTA of one loading and some consuming warpgroups divides the registers it was launched with: 256, 168
+// and 128 a thread for 256, 384 and 512 threads, as __launch_bounds__(threads, 1) has it. With 384 threads
+// that is 504 for each of 128 threads and not 512: the rest of the SM's belong to no CTA, and an increase
+// would wait for them for ever. The translator's tile table (src/target/wgmma_shape.cpp) counts on the same.
 FL_HOST_DEVICE constexpr int loader_registers(int consumers, Finding finding) {
   const bool tests = finding == Finding::kTests;
-  if (finding == Finding::kSearches) return consumers == 1 ? 152 : 80;
+  if (finding == Finding::kSearches) return consumers == 1 ? 152 : consumers == 2 ? 88 : 80;
   return consumers == 1 ? 56 : consumers == 2 ? (tests ? 40 : 24) : (tests ? 56 : 32);
 }
 FL_HOST_DEVICE constexpr int consumer_registers(int consumers, Finding finding) {
   const bool tests = finding == Finding::kTests;
-  if (consumers > 1 && finding == Finding::kSearches) return consumers == 2 ? 216 : 144;
+  if (consumers > 1 && finding == Finding::kSearches) return consumers == 2 ? 208 : 144;
   return consumers == 1 ? 256 : consumers == 2 ? (tests ? 232 : 240) : (tests ? 152 : 160);
 }
 

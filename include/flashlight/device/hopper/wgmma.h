@@ -6,8 +6,8 @@
 // tile. All four warps call these together, with the same tiles:
 //
 //  multiply_transposed_async<MODE>(c, a, b, warpgroup = 0, first_row = 0)
-//      c = or += a[rows of warpgroup][:] b[first_row + (0..N)][:]^T;  a, b: SharedTile<T, ., D>. first_row: a
-//      multiple of 8
+//      c = or += a[rows of warpgroup][:] b[first_row + (0..N)][:]^T;  a, b: SharedTile<T, ., D>.
+//      first_row: a multiple of 8
 //  multiply_transposed_async<MODE>(c, p, b, first_row = 0)
 //      the same with an operand p in registers
 //  multiply_async<MODE>(c, a, b, warpgroup = 0, first_col = 0)
