@@ -3,13 +3,15 @@
 #include <flashlight/rule.h>
 
 using namespace flashlight;
+using rule::Cancelling;
 
 namespace distribute {
 
-// |q - k|^2 = |q|^2 + |k|^2 - 2 <q, k>: what remains for each pair is a matrix product.
+// |q - k|^2 = |q|^2 + |k|^2 - 2 <q, k>: what remains for each pair is a matrix product. Where q and k are
+// near each other it is as accurate as |q|^2 is.
 struct squared_distance {
   static Tensor pattern(Tensor q, Tensor k) { return square(q.unsqueeze(-2) - k.unsqueeze(-3)).sum(-1); }
-  static Tensor replacement(Tensor q, Tensor k) {
+  static Cancelling replacement(Tensor q, Tensor k) {
     return square(q).sum(-1).unsqueeze(-1) + square(k).sum(-1).unsqueeze(-2) -
            2 * matmul(q, k.transpose(-2, -1));
   }
@@ -18,7 +20,7 @@ struct squared_distance {
 // |q + k|^2 = |q|^2 + |k|^2 + 2 <q, k>, for sides that are sums themselves, as points in frames are.
 struct squared_sum {
   static Tensor pattern(Tensor q, Tensor k) { return square(q.unsqueeze(-2) + k.unsqueeze(-3)).sum(-1); }
-  static Tensor replacement(Tensor q, Tensor k) {
+  static Cancelling replacement(Tensor q, Tensor k) {
     return square(q).sum(-1).unsqueeze(-1) + square(k).sum(-1).unsqueeze(-2) +
            2 * matmul(q, k.transpose(-2, -1));
   }

@@ -15,5 +15,8 @@ namespace flashlight::rule {
 using Finite = Tensor;
 // May hold -inf: the rule is verified with it. Scores are so.
 using Masked = Tensor;
+// What a replacement returns that makes a value, which is at least 0, from differences of larger ones. The
+// rule is not used where much is made of a small value: under a root, a logarithm or a division.
+using Cancelling = Tensor;
 
 }  // namespace flashlight::rule

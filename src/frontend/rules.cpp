@@ -88,6 +88,8 @@ class RuleReader {
       rule.finite.push_back(StringRef(type).ends_with("Finite"));
       rule.masked.push_back(StringRef(type).ends_with("Masked"));
     }
+    const QualType result = pair.replacement->getReturnType().getUnqualifiedType();
+    rule.cancels = StringRef(spell(result, ast_)).ends_with("Cancelling");
     // Both sides with the same facts: what one says of a parameter's rank and sizes holds for the other.
     graph::Facts facts, before;
     do {

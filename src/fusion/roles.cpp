@@ -382,6 +382,21 @@ void align(const graph::Function& function, Dependence& dependence, Nest& nest, 
   nest.output_loops.push_back(loops);
 }
 
+// True of q (k^T v): nothing stands between two products, and what would be its rows are the last axis of the
+// result, which holds features. As scores they would have a head dimension as long as the sequence.
+bool is_product_of_features(const graph::Function& function, const Probe& found, const Nest& nest) {
+  const Graph& graph = function.graph;
+  const graph::Node& body = graph[graph[found.reduce].operands[0].node];
+  const int rank = static_cast<int>(function.outputs[0].value.shape.size());
+  if (rank < 2 || nest.row != rank - 1 || nest.loops[static_cast<std::size_t>(rank - 2)].role != Role::Column)
+    return false;
+  if (body.op != Op::Map || body.fn != graph::Fn::Mul) return false;
+  const auto counted = [&](const graph::Operand& o) { return graph[o.node].op != Op::Scalar; };
+  const auto is_scores = [&](const graph::Operand& o) { return o.node == found.scores->at.node; };
+  return std::count_if(body.operands.begin(), body.operands.end(), counted) == 2 &&
+         std::any_of(body.operands.begin(), body.operands.end(), is_scores);
+}
+
 // Whether elements of the result are made of elements of the scores, and not of reductions over them alone.
 bool holds_scores(const Graph& graph, const Access& access, NodeId scores, std::set<Access>& seen) {
   if (access.node == scores) return true;
@@ -435,6 +450,11 @@ Nest find_roles(const graph::Function& function, Dependence& dependence) {
                    function.graph.source(result.node));
   }
   Nest nest = nest_of_first(function, dependence, first);
+  if (is_product_of_features(function, first, nest)) {
+    throw refuse("no-attention", "one product follows the other, and the first sums over the sequence",
+                 "in this order they are two matrix products, which no kernel of scores can better",
+                 function.graph.source(first.reduce));
+  }
   for (std::size_t o = 1; o < function.outputs.size(); ++o) {
     align(function, dependence, nest, first, static_cast<int>(o));
   }

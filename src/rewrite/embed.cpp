@@ -135,7 +135,8 @@ std::string embed(const std::vector<Rule>& rules) {
   for (const Rule& r : rules)
     out += "  rules.push_back({" + quoted(r.name) + ", " + quoted(r.location) + ",\n    " +
            quoted(r.mathematics) + ",\n    " + number("Phase", r.phase) + ", pattern_of_" + r.name +
-           "(), replacement_of_" + r.name + "(), " + flags(r.finite) + ", " + flags(r.masked) + "});\n";
+           "(), replacement_of_" + r.name + "(), " + flags(r.finite) + ", " + flags(r.masked) + ", " +
+           (r.cancels ? "true" : "false") + "});\n";
   return out +
          "  return rules;\n}\n\n}  // namespace\n\n"
          "const std::vector<Rule>& builtin_rules() {\n"

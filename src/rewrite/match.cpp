@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "rewrite/cancelling.h"
 #include "rewrite/search.h"
 
 namespace flashlight::rewrite {
@@ -29,6 +30,7 @@ bool is_commutative(Fn fn) { return fn == Fn::Max || fn == Fn::Min || fn == Fn::
 std::optional<Match> Search::at(NodeId root) {
   const graph::TensorView& out = p_.outputs[0].value;
   if (!could_be(pattern_[out.node], graph_[root])) return std::nullopt;
+  if (rule_.cancels && !bears_cancelling(f_, root)) return std::nullopt;
   State start;
   start.match.root = root;
   start.match.inputs.resize(p_.tensors.size());

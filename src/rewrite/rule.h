@@ -33,6 +33,8 @@ struct Rule {
   // Per tensor parameter. `finite`: must not stand for a value that may hold infinities as a mask. `masked`:
   // verified with -inf among its values. Neither: taken to be finite, as values and weights are.
   std::vector<bool> finite, masked;
+  // The replacement takes nearly equal numbers from each other; see cancelling.h for where that may be.
+  bool cancels = false;
 };
 
 // One use of a rule.

@@ -170,6 +170,20 @@ TEST(Reasons, AProductAloneIsNoAttention) {
                 "no-attention", "reduction over keys");
 }
 
+// q (k^T v): as scores, k^T v would have heads as wide as the sequence is long. (q k^T) v is fused.
+TEST(Reasons, ProductsThatBeginWithTheValuesAreNoAttention) {
+  const auto transposed = [](const T& x) { return T(x.op("transpose", Sym(-2), Sym(-1))); };
+  expect_reason(reason_of(3,
+                          [&](const Tensors& t) -> Tensors {
+                            return {graph::matmul(t[0], graph::matmul(transposed(t[1]), t[2]))};
+                          }),
+                "no-attention", "one product follows the other");
+  const FusionPlan plan = plan_fusion(graph::read(3, [&](const Tensors& t) -> Tensors {
+    return {graph::matmul(graph::matmul(t[0], transposed(t[1])), t[2])};
+  }));
+  EXPECT_EQ(plan.status, Status::Fused);
+}
+
 TEST(Reasons, ASoftmaxWithoutScoresIsNoAttention) {
   expect_reason(reason_of(1, [](const Tensors& t) -> Tensors { return {softmax(t[0])}; }), "no-attention",
                 "");

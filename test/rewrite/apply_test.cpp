@@ -118,6 +118,25 @@ TEST(Apply, DistancesBecomeProducts) {
   EXPECT_EQ(measure(Phase::Distribute, r.function), 0);
 }
 
+// The product form rounds as |q|^2 does: where d is small a root, a logarithm or a quotient would show it.
+TEST(Apply, DistancesStayWhereSmallOnesCount) {
+  const auto fires = [](const std::string& weights) {
+    const Names n =
+        names(checked("Tensor d = square(q.unsqueeze(-2) - k.unsqueeze(-3)).sum(-1); Tensor w = " + weights +
+                      "; return matmul(w, v);"));
+    return std::find(n.begin(), n.end(), "squared_distance") != n.end();
+  };
+  EXPECT_TRUE(fires("softmax(-2 * d + b, -1)"));
+  EXPECT_TRUE(fires("1 / (d + 1)"));
+  EXPECT_TRUE(fires("exp(-tanh(d))"));
+  EXPECT_TRUE(fires("where(d < 2, exp(-d), 0.0)"));
+  EXPECT_FALSE(fires("softmax(-sqrt(d), -1)"));
+  EXPECT_FALSE(fires("softmax(-sqrt(d * 0.5 + 1e-8), -1)"));
+  EXPECT_FALSE(fires("softmax(log(d), -1)"));
+  EXPECT_FALSE(fires("1 / (d + 1e-8)"));
+  EXPECT_FALSE(fires("where(d > 0, exp(-d), 0.0)"));
+}
+
 // A row that a bias masks as a whole must stay masked.
 TEST(Apply, ARowBiasThatMayMaskStays) {
   const auto shifted = checked("return matmul(softmax(matmul(q, k.mT()) + q.sum(-1, true) * 0.5, -1), v);");

@@ -89,3 +89,16 @@ FLASHLIGHT_FUSE Tensor at_least_five(const Tensor& q, const Tensor& k, const Ten
 FLASHLIGHT_FUSE Tensor cancelled(const Tensor& q, const Tensor& k, const Tensor& v, double x) {
   return attend(scores_of(q, k) * ((1e17 + x) - 1e17), v);
 }
+
+static Tensor distances(const Tensor& q, const Tensor& k) {
+  return square(q.unsqueeze(-2) - k.unsqueeze(-3)).sum(-1);
+}
+
+FLASHLIGHT_FUSE Tensor by_root(const Tensor& q, const Tensor& k, const Tensor& v) {
+  return attend(-sqrt(distances(q, k)), v);
+}
+
+FLASHLIGHT_FUSE Tensor by_reciprocal(const Tensor& q, const Tensor& k, const Tensor& v) {
+  Tensor w = 1 / (distances(q, k) + 1e-6);
+  return matmul(w / w.sum(-1, true), v);
+}

@@ -30,3 +30,6 @@ Tensor narrowed(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t 
 Tensor less_five(const Tensor& q, const Tensor& k, const Tensor& v, unsigned n);
 Tensor at_least_five(const Tensor& q, const Tensor& k, const Tensor& v, unsigned n);
 Tensor cancelled(const Tensor& q, const Tensor& k, const Tensor& v, double x);
+// By distances that are 0 where q and k are equal: minus their roots as scores, and their reciprocals as weights.
+Tensor by_root(const Tensor& q, const Tensor& k, const Tensor& v);
+Tensor by_reciprocal(const Tensor& q, const Tensor& k, const Tensor& v);

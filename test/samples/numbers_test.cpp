@@ -85,4 +85,12 @@ TEST(Numbers, WhatDoesNotFitIsRefusedAndNotWrappedAround) {
   for (const unsigned n : {3u, 40u}) expect_eager(at_least_five, a, n);
 }
 
+// As |q|^2 + |k|^2 - 2 q k the distances would come out at 1e-6 times |q|^2, or below 0.
+TEST(Numbers, SmallDistancesKeepTheirDigits) {
+  Arguments a(20);
+  a.k = a.q;
+  expect_eager(by_root, a);
+  expect_eager(by_reciprocal, a);
+}
+
 }  // namespace
