@@ -113,7 +113,7 @@ std::vector<Instance> instances_of(const PartText& v, const EmitOptions& options
   if (!has_open_dimension(v)) heads = {kPaddedSizes[0]};
   std::vector<Instance> result;
   std::string missing;
-  // Where nothing is multiplied no tile has a storage type, and the launcher asks for float.
+  // A tile's storage type is that of a product's operands. Without one the launcher asks for float.
   const std::vector<std::string> dtypes =
       v.kernel.contracted.empty() ? std::vector<std::string>{"fp32"} : options.dtypes;
   for (const std::string& option : dtypes) {

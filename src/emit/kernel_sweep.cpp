@@ -212,7 +212,6 @@ void KernelWriter::write_contract(const Item& item, Writer& w) {
 void KernelWriter::write_masked(const kernel::Masked& masked, const Item& item, CoverText& cover, Writer& w) {
   assign(item, masked.value, w);
   const std::string target = fragment(item.slot) + "[e]", outside = float_literal(masked.otherwise);
-  std::string keep;
   if (tests_elements_ && masked.predicate && masked.predicate == cover.elements()) {
     w.open("if (!" + wholes_.at(whole(masked, cover)) + ") {");
     const std::string hidden =
@@ -222,20 +221,21 @@ void KernelWriter::write_masked(const kernel::Masked& masked, const Item& item, 
     element_loop("N", "", {"if (!seen[e]) " + target + " = " + hidden + ";"}, w);
     return w.close();
   }
+  // One of the two is computed for each element: what keeps it or, where a fill takes its place, what hides
+  // it.
   const bool one = !masked.predicate || masked.fill == masked.otherwise;
-  Expr seen, hidden;
-  if (masked.predicate) seen = hoisted(masked.predicate, kernel::kScore, w);
-  if (!one) hidden = hoisted(alg::not_of(masked.predicate), kernel::kScore, w);
-  w.open("if (!" + wholes_.at(cover.full(masked.predicate)) + ") {");
-  if (seen) keep = wrap(element_value(seen, w), kAtom);
-  std::vector<std::string> lines{"if (col0 + col_of(e) >= p.n_key" +
-                                 (keep.empty() || !one ? "" : " || !" + keep) + ") " + target + " = " +
-                                 outside + ";"};
-  if (!one) {
-    lines.push_back("else if (" + element_value(hidden, w).text + ") " + target + " = " +
-                    float_literal(masked.fill) + ";");
+  Expr decides;
+  if (masked.predicate) {
+    decides = hoisted(one ? masked.predicate : alg::not_of(masked.predicate), kernel::kScore, w);
   }
-  element_loop("N", keep, lines, w);
+  w.open("if (!" + wholes_.at(cover.full(masked.predicate)) + ") {");
+  std::string decided;
+  if (decides) decided = one ? wrap(element_value(decides, w), kAtom) : element_value(decides, w).text;
+  std::vector<std::string> lines{"if (col0 + col_of(e) >= p.n_key" +
+                                 (one && decides ? " || !" + decided : "") + ") " + target + " = " + outside +
+                                 ";"};
+  if (!one) lines.push_back("else if (" + decided + ") " + target + " = " + float_literal(masked.fill) + ";");
+  element_loop("N", decided, lines, w);
   w.close();
 }
 

@@ -348,7 +348,7 @@ Code PointPrinter::map(const graph::Node& node, const Index& at) {
   switch (node.fn) {
     case Fn::Add:
       std::stable_partition(a.begin(), a.end(), [](const Code& t) { return t.text[0] != '-'; });
-      return sum(a, type);
+      return rounds_sums && type == CType::Float ? rounded_sum(a) : sum(a, type);
     case Fn::Mul: return multiply(node, std::move(a), type);
     case Fn::Pow: return power(node, a);
     case Fn::Max: return node.type == Type::Float ? math("maximum") : integer_call("greatest_of", a[0], a[1]);

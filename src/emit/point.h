@@ -69,6 +69,9 @@ class PointPrinter {
   int loops() const { return loops_; }
   RowNames rows();
 
+  // Additions of floats are rounded for themselves: values are computed in two places and must be equal.
+  bool rounds_sums = false;
+
   // Values that have a variable, reductions above all; printed by its name.
   std::map<fusion::Access, Code> known;
   // Tensors whose rows are at hand in shared memory: what to print for one read at `index`; nothing where it

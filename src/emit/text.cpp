@@ -68,6 +68,13 @@ Code sum(const std::vector<Code>& terms, CType type) {
   return {text, kSum, type};
 }
 
+Code rounded_sum(const std::vector<Code>& terms) {
+  Code result = terms[0];
+  for (std::size_t k = 1; k < terms.size(); ++k)
+    result = call("rounded_sum", {result, terms[k]}, CType::Float);
+  return result;
+}
+
 Code product(const std::vector<Code>& factors, CType type) {
   if (factors.size() == 1) return factors[0];
   std::string text;

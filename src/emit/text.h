@@ -44,6 +44,8 @@ struct Code {
 std::string wrap(const Code& code, Precedence at_least);
 // a + b - c ...; a leading minus of an operand becomes a subtraction.
 Code sum(const std::vector<Code>& terms, CType type);
+// Of floats, each addition rounded for itself: "rounded_sum(a, b)".
+Code rounded_sum(const std::vector<Code>& terms);
 Code product(const std::vector<Code>& factors, CType type);
 Code negated(const Code& factor, CType type);  // never two minus signs in a row
 Code binary(const Code& a, const char* op, const Code& b, Precedence precedence, CType type);

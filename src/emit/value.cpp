@@ -45,6 +45,24 @@ ValuePrinter::ValuePrinter(const kernel::Program& program, PointPrinter& points)
       }
     }
   }
+  points_.rounds_sums = compares_elements();
+}
+
+// Elements are held against extrema of theirs, which another sweep may have computed. The compiler is free to
+// make one operation of a sum and a product in one place and two in the other.
+bool ValuePrinter::compares_elements() const {
+  const auto holds = [&](auto&& self, Expr e) -> bool {
+    if (!e || e.is(alg::Op::kLeaf)) return false;
+    if (meets_extremum(e) && (kernel::space_of(program_, e) & kernel::kKey)) return true;
+    return std::any_of(e.args().begin(), e.args().end(), [&](Expr a) { return self(self, a); });
+  };
+  return std::any_of(program_.sweeps.begin(), program_.sweeps.end(), [&](const kernel::Sweep& sweep) {
+    return std::any_of(sweep.steps.begin(), sweep.steps.end(),
+                       [&](const kernel::Step& s) { return holds(holds, s.value); }) ||
+           std::any_of(sweep.masked.begin(), sweep.masked.end(), [&](const kernel::Masked& m) {
+             return holds(holds, m.predicate) || holds(holds, m.value);
+           });
+  });
 }
 
 bool ValuePrinter::is_extremum(Expr e) const {
@@ -88,7 +106,7 @@ Code ValuePrinter::value(Expr e, const std::string& subscript) {
     case alg::Op::kConstant: return {float_literal(e.value()), e.value() < 0 ? kUnary : kAtom, CType::Float};
     case alg::Op::kLeaf: return leaf(e);
     case alg::Op::kStreamLength: return {"static_cast<float>(p.n_key)", kAtom, CType::Float};
-    case alg::Op::kAdd: return sum(a, CType::Float);
+    case alg::Op::kAdd: return points_.rounds_sums ? rounded_sum(a) : sum(a, CType::Float);
     case alg::Op::kMul: {
       std::vector<Code> over, under;
       bool negative = false;
@@ -152,6 +170,7 @@ Code ValuePrinter::value(Expr e, const std::string& subscript) {
   if (e.function_id() == kernel::kExp2) return call("exp2_fast", a, CType::Float);
   switch (static_cast<graph::Fn>(e.function_id())) {
     case graph::Fn::Add: {  // before anything else is added
+      if (points_.rounds_sums) return rounded_sum(a);
       const Code all = sum(a, CType::Float);
       return {"(" + all.text + ")", kAtom, CType::Float};
     }

@@ -38,6 +38,7 @@ class ValuePrinter {
   Code printed(kernel::Expr e, const std::string& subscript, bool in_step);
   bool is_extremum(kernel::Expr e) const;
   bool meets_extremum(kernel::Expr e) const;
+  bool compares_elements() const;
   bool is_hoistable(kernel::Expr e, kernel::Space loop);
   kernel::Expr name_part(kernel::Expr e, Writer& uniform, Writer& rows);
   Code leaf(kernel::Expr e);

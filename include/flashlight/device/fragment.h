@@ -56,6 +56,7 @@ template <int MI, int N> class Acc {
   FL_DEVICE float& operator[](Element e) { return v_[e.mi][e.nj][e.k]; }
   FL_DEVICE float operator[](Element e) const { return v_[e.mi][e.nj][e.k]; }
   // Chosen among all of them, which keeps them in registers.
+  FL_DEVICE float operator[](ElementInTurn) const = delete;  // an index that is no constant
   FL_DEVICE float operator[](ElementInTurn e) {
     float x = 0;
     FL_UNROLL
@@ -108,6 +109,7 @@ template <int MI> class RowVec {
   FL_DEVICE float operator[](Row r) const { return v_[r.mi][r.half]; }
   FL_DEVICE float& operator[](Element e) { return v_[e.mi][e.k >> 1]; }
   FL_DEVICE float operator[](Element e) const { return v_[e.mi][e.k >> 1]; }
+  FL_DEVICE float operator[](ElementInTurn) const = delete;
   FL_DEVICE float operator[](ElementInTurn e) {
     float x = 0;
     FL_UNROLL

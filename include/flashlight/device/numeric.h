@@ -125,6 +125,14 @@ template <class T> FL_DEVICE std::uint32_t pack(float low, float high) {
 #endif
 }
 
+// a + b, rounded for itself: never one operation with a product in a or b, as a compiler may make of a sum. For
+// values that are computed in two places and must be equal.
+#if defined(__CUDACC__)
+FL_DEVICE float rounded_sum(float a, float b) { return __fadd_rn(a, b); }
+#else
+FL_DEVICE float rounded_sum(float a, float b) { return a + b; }
+#endif
+
 // Approximations of one or two ulp; subnormal arguments and results are zero. exp2_fast(-inf) is 0.
 #if defined(__CUDACC__)
 FL_DEVICE float exp2_fast(float x) {

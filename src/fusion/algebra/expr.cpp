@@ -181,6 +181,10 @@ Expr scan_sum(Expr x, bool exclusive) { return x.arena().make(Op::kScan, {x}, {}
 
 bool is_reduction(Op op) { return op >= Op::kReduceSum && op <= Op::kReduceAll; }
 
+bool is_known_extremum(Expr e) {
+  return e.is(Op::kKnown) && (e.arg(0).is(Op::kReduceMax) || e.arg(0).is(Op::kReduceMin));
+}
+
 bool is_state(Op op) {
   switch (op) {
     case Op::kCentre:

@@ -206,8 +206,9 @@ Expr reduce_any(Expr condition);
 Expr reduce_all(Expr condition);
 Expr scan_sum(Expr x, bool exclusive);
 
-bool is_reduction(Op op);  // over the stream; scans are not
-bool is_state(Op op);      // of the current sweep
+bool is_reduction(Op op);        // over the stream; scans are not
+bool is_state(Op op);            // of the current sweep
+bool is_known_extremum(Expr e);  // a maximum or minimum over the keys that an earlier sweep made known
 const char* op_name(Op op);
 
 // Deterministic text with the leaves' names ("x<id>" for a leaf without one).

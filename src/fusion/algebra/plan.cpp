@@ -63,8 +63,7 @@ void append_extrema(Expr e, bool scaled, std::vector<Expr>& out) {
   if (e.is(Op::kMul) && std::none_of(e.args().begin(), e.args().end(), is_other_number) &&
       (scaled || (e.args().size() == 2 && e.arg(0).is_constant(-1))))
     return all(0);
-  if (e.is(Op::kKnown) && (e.arg(0).is(Op::kReduceMax) || e.arg(0).is(Op::kReduceMin)))
-    out.push_back(e.arg(0));
+  if (is_known_extremum(e)) out.push_back(e.arg(0));
 }
 
 std::vector<Expr> key_leaves(Expr e) {

@@ -63,10 +63,8 @@ Expr Separation::condition(Expr e) {
 namespace {
 
 bool is_known_extremum(const Monomial& m) {
-  if (m.atoms.size() != 1 || !m.exponent.empty()) return false;
-  const Power& f = m.atoms[0];
-  return f.power == 1 && f.atom.is(Op::kKnown) &&
-         (f.atom.arg(0).is(Op::kReduceMax) || f.atom.arg(0).is(Op::kReduceMin));
+  return m.exponent.empty() && m.atoms.size() == 1 && m.atoms[0].power == 1 &&
+         algebra::is_known_extremum(m.atoms[0].atom);
 }
 
 }  // namespace
