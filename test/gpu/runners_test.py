@@ -4,14 +4,18 @@
 Usage: runners_test.py <source folder of the project>
 """
 
+import argparse
 import contextlib
 import io
 import json
 import pathlib
 import sys
 import tempfile
+import time
 import unittest
+import weakref
 import xml.dom.minidom
+from unittest import mock
 
 ROOT = pathlib.Path(sys.argv[1])
 sys.dont_write_bytecode = True
@@ -90,7 +94,7 @@ class Reading(unittest.TestCase):
     def test_kernels_that_started(self):
         self.assertEqual(check.read_cases("B=1  ok\nkernels: a_1_sm80 3 a_1_sm90a 9\n")["kernels"], {"a_1_sm80": 3, "a_1_sm90a": 9})
         text = "FL_KERNEL(32 * WARPS) a_1_sm80(FL_PARAMS(p) p) {\nFL_HOPPER_KERNEL(kWarpgroupSize * (M / 64 + 1)) a_1_sm90a(FL_PARAMS(q) p) {\n"
-        self.assertEqual(check.kernels_in(text), ["a_1_sm80", "a_1_sm90a"])
+        self.assertEqual(entries.kernels_in(text), ["a_1_sm80", "a_1_sm90a"])
 
     def test_what_is_known_to_depart_is_no_failure_up_to_its_bound(self):
         near, far = ["FAIL: error 4e-05 where 1e-05 is allowed"], ["FAIL: error 0.1 where 1e-05 is allowed"]
@@ -103,6 +107,21 @@ class Reading(unittest.TestCase):
         refusal = "B=1  FAIL: f: argument 'q' is kFloat32, and this file has kernels for kFloat16 only; translate with other --dtypes"
         self.assertEqual(check.excuse("latent", "float32", [refusal])[0], "refused")
         self.assertIsNone(check.excuse("latent", "float32", [refusal, "FAIL: error 1 where 0 is allowed"]))
+
+    def test_initcheck_is_left_out_where_it_does_not_know_bulk_copies(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tool = pathlib.Path(folder) / "compute-sanitizer"
+            for said, version in (("Version 2025.3.1.0 (build 1)(public-release)", (2025, 3)), ("no version", None)):
+                tool.write_text(f"#!/bin/sh\necho 'NVIDIA (R) Compute Sanitizer'\necho '{said}'\n")
+                tool.chmod(0o755)
+                self.assertEqual(check.sanitizer_version(tool), version)
+        one = check.Check.__new__(check.Check)
+        one.sanitizer, one.sanitizer_version = "compute-sanitizer", (2025, 3)
+        self.assertRegex(one.sanitize("causal", "initcheck", "sm_90a")["why"], "2025.3 takes what cp.async.bulk stores for never written")
+        self.assertEqual([one.why_not_sanitized(t, k) for t, k in (("memcheck", "sm_90a"), ("initcheck", "sm_80"), ("initcheck", "runs"))], [None] * 3)
+        for known in ((2025, 4), (2026, 1), None):
+            one.sanitizer_version = known
+            self.assertIsNone(one.why_not_sanitized("initcheck", "sm_90a"))
 
     def test_facts(self):
         text = 'noise\n{"fact": "a", "verdict": "PASS", "observed": "", "expected": ""}\n{"no": 1}\n[1]\n'
@@ -133,6 +152,58 @@ class Reading(unittest.TestCase):
 
     def test_architectures(self):
         self.assertEqual([machine.arch_of(c) for c in ("8.0", "8.9", "9.0", "10.0")], ["sm_80", "sm_89", "sm_90a", "sm_100a"])
+
+
+class Building(unittest.TestCase):
+    def linked(self, text, cuda="cuda"):
+        """The command that links a program of such an emitted file, with a toolkit that has cuBLASLt."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            (folder / "cuda-1/bin").mkdir(parents=True)
+            (folder / "cuda-1/lib64").mkdir()
+            (folder / "cuda-1/lib64/libcublasLt.so.13").touch()
+            (folder / "cuda-1/bin/nvcc").touch()
+            (folder / "nvcc").symlink_to(folder / "cuda-1/bin/nvcc")
+            (folder / "a.cu").write_text(text)
+            made = build.Build.__new__(build.Build)
+            made.device, made.folder, made.kernels, made.nvcc, made.cxx = cuda, folder, folder, folder / "nvcc", ["g++"]
+            made._run = lambda command, target, inputs: " ".join(map(str, command))
+            return made._link(folder / "liba.so", [], True, made._products("a")).replace(str(folder.resolve()), "HERE").replace(name, "HERE")
+
+    def test_only_files_with_products_link_cublaslt(self):
+        self.assertNotIn("cublas", self.linked(EMITTED))
+        products = "#include <flashlight/generated/multiply.h>\n" + EMITTED
+        self.assertIn("-rpath -Xlinker HERE/cuda-1/lib64 -lcublasLt", self.linked(products))
+        self.assertNotIn("cublas", self.linked(products, "emulated"))
+
+    def test_the_library_needs_no_cublaslt(self):
+        made = build.Build.__new__(build.Build)
+        made.device, made.folder, made.nvcc = "cuda", pathlib.Path("/f"), "/nvcc"
+        made._run = lambda command, target, inputs: " ".join(map(str, command))
+        self.assertNotIn("cublas", made._link(made.folder / "libflashlight.so", [], True))
+
+    def test_budgets_begin_when_all_is_built(self):
+        class Slow:
+            def __init__(self, *_):
+                self.failed, self.times = {}, {}
+
+            def build(self, **_):
+                time.sleep(0.3)
+                return {}, {}
+
+        left = []
+        checking, timing = check.Check, bench.Bench
+        seen = lambda deadline: left.append(deadline - time.monotonic())  # noqa: E731
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as said, \
+                mock.patch.object(build, "Build", Slow), mock.patch.object(build, "load_manifest", lambda: {"samples": [], "programs": []}), \
+                mock.patch.object(devices, "missing", lambda *_: None), \
+                mock.patch.object(check, "Check", lambda *a: (seen(a[2]), checking(*a))[1]), \
+                mock.patch.object(bench, "Bench", lambda *a: (seen(time.monotonic() + a[0].budget_seconds), timing(*a), mock.Mock())[2]):
+            self.assertEqual(check.main(["--device", "emulated", "--budget-seconds", "0.2", "-o", f"{folder}/c.json"]), 0)
+            self.assertEqual(bench.main(["--device", "emulated", "--budget-seconds", "0.2", "-o", f"{folder}/b.json"]), 0)
+        self.assertEqual(len(left), 2)
+        self.assertGreater(min(left), 0)
+        self.assertRegex(said.getvalue(), r"built in \d+ s")
 
 
 def result(name, ms, tflops=100.0, **more):
@@ -169,6 +240,37 @@ class Reports(unittest.TestCase):
         self.assertIn("2.000 ms", text)
         self.assertNotIn("1.000 ms", text)
         self.assertIn("from a.json, b.json", text)
+
+    def test_passes_over_a_case_are_joined_by_name(self):
+        first = run_of(result("flashlight", 1.0), result("eager", 3.0), result("flex", 2.0), {"name": "compile", "absent": "out of time"})
+        again = run_of(result("flashlight", 2.0), result("compile", 5.0), {"name": "flex", "absent": "out of time"}, {"name": "eager", "absent": "refused"},
+                       date="2030-01-03T00:00:00Z", file="b.json")
+        joined = {r["name"]: r for r in report.merge([first, again])[0]["cases"]["causal-g1", "16k"]["results"]}
+        self.assertEqual({n: r.get("ms", r.get("absent")) for n, r in joined.items()}, {"flashlight": 2.0, "eager": "refused", "flex": 2.0, "compile": 5.0})
+        self.assertEqual((joined["flex"]["beside_ms"], joined["compile"]["beside_ms"]), (1.0, 2.0))
+        self.assertNotIn("beside_ms", first["cases"][0]["results"][0])
+        text, _ = report.render([first, again])
+        self.assertIn("| 2.000 ms, 100 | flex: 2.000 ms, 100 | 2.00 |", text)  # in its own pass ours took 1 ms
+        self.assertIn("is by one pass each", text)
+
+    def test_a_pass_without_ours_gives_no_ratio(self):
+        first = run_of({"name": "flashlight", "absent": "hangs"}, result("eager", 3.0))
+        self.assertIn("| 1.000 ms, 100 | eager: 3.000 ms, 100 | - |", report.render([first, run_of(result("flashlight", 1.0), file="b.json")])[0])
+
+    def test_cases_stand_as_they_are_listed_whatever_came_first(self):
+        run = run_of(result("flashlight", 1.0))
+        case = lambda variant, label: {**run["cases"][0], "variant": variant, "size": {"label": label}}  # noqa: E731
+        run["cases"] = [case("causal-g1", "16k"), case("evoformer-hd64", "b32"), case("gone", "x"), case("vanilla-hd64", "16k"), case("causal-g1", "1k")]
+        self.assertEqual(list(report.merge([run])[0]["cases"]), [("vanilla-hd64", "16k"), ("causal-g1", "1k"), ("causal-g1", "16k"), ("evoformer-hd64", "b32"), ("gone", "x")])
+
+    def test_what_a_later_pass_timed_is_not_left_out(self):
+        run = run_of(left_out=["causal-g1 16k: out of time in times, flex", "alibi-g1 16k: out of time"])
+        self.assertEqual(report.merge([run])[0]["left_out"], ["alibi-g1 16k: out of time"])
+
+    def test_ceilings_that_failed_are_those_of_the_next_pass_or_none(self):
+        failed = run_of(result("flashlight", 1.0, tb_s=1.0), result("eager", 3.0), ceilings={"failed": "no memory"})
+        self.assertIn("No ceilings were measured", report.render([failed])[0])
+        self.assertIn("700.0 TFLOP/s", report.render([failed, run_of(file="b.json")])[0])
 
     def test_nothing_recorded_is_said(self):
         self.assertEqual(report.render([]), (report.NOTHING, {}))
@@ -246,7 +348,16 @@ class FakeCuda:
 
         self.Event, self.CUDAGraph, self.Stream = Event, Graph, Stream
         self.cuda = self
-        self.current_stream = Stream
+        self.usual = self.current = Stream()
+
+    def current_stream(self):
+        return self.current
+
+    def set_stream(self, stream):
+        self.current = stream
+
+    def empty_cache(self):
+        pass
 
     def _sleep(self, cycles):
         self.now += 5
@@ -298,6 +409,45 @@ class Timing(unittest.TestCase):
         self.assertRegex(str(times["bad"]), "out of memory")
         self.assertAlmostEqual(times["good"]["ms"], 2.0)
         self.assertRaisesRegex(RuntimeError, "out of memory", self.device.time_one, self.taking(1.0, fails_at=1))
+
+
+    def test_a_capture_that_fails_leaves_the_usual_stream(self):
+        @contextlib.contextmanager
+        def graph(_):
+            self.cuda.current = "the capture's"
+            yield
+            raise ValueError("what is this")
+
+        self.cuda.graph = graph
+        times = self.device.time({"fast": self.taking(0.01)})
+        self.assertEqual((times["fast"]["graph"], self.cuda.current), (False, self.cuda.usual))
+
+    def test_what_failed_holds_no_tensors(self):
+        class Tensor:
+            pass
+
+        held = []
+
+        def call():
+            tensor = Tensor()
+            held.append(weakref.ref(tensor))
+            try:
+                raise MemoryError("first")
+            except MemoryError:
+                raise RuntimeError("out of memory")
+
+        error = self.device.time({"bad": call})["bad"]
+        self.assertEqual(str(error), "out of memory")
+        self.assertIsNone(held[0]())
+
+    def test_when_the_time_is_up_all_have_had_the_same_rounds(self):
+        times = self.device.time({"a": self.taking(1.0), "b": self.taking(2.0)}, enough=lambda: True)
+        self.assertEqual([len(times[n]["rounds_ms"]) for n in "ab"], [1, 1])
+
+    def test_results_are_as_many_as_expected(self):
+        self.device._difference = lambda a, b: abs(a - b)
+        self.assertEqual(self.device.largest_difference((1, 5), [1, 2]), 3)
+        self.assertRaisesRegex(ValueError, "1 results where 2", self.device.largest_difference, 1, [1, 2])
 
 
 class Processes(unittest.TestCase):
@@ -362,6 +512,29 @@ class Supervision(unittest.TestCase):
         self.assertEqual([r.get("absent") for c in (record["cases"][0], record["cases"][2]) for r in c["results"]], [None] * 6)
         self.assertEqual(len(record["failed"]), 1)  # ours; rivals' failures are no failures of the run
         self.assertTrue(record["finished"])
+
+    def test_what_of_ours_trapped_is_not_tried_on_the_program_again(self):
+        record = self.supervise("causal-g1", "causal-g8", "softcap-g1")
+        why = [r.get("absent") for c in record["cases"] for r in c["results"] if r["name"] == "flashlight"]
+        self.assertRegex(why[1], "not tried again after causal-g1 16k, first call: ended the process: an illegal address")
+        self.assertIsNone(why[2])
+        self.assertEqual([r.get("absent") for r in record["cases"][1]["results"] if r["name"] != "flashlight"], [None] * 2)
+        self.assertEqual(len(record["failed"]), 1)
+
+    def test_ceilings_that_end_the_process_leave_the_cases(self):
+        measure, = (line for line in WORKER.splitlines() if "tell(ceilings" in line)
+        crash = 'if order["ceilings"]:\n    tell(step="ceilings", case=None, name=None, seconds=30)\n    sys.exit(4)'
+        with mock.patch(f"{__name__}.WORKER", WORKER.replace(measure, crash)):
+            record = self.supervise("vanilla-g1")
+        self.assertEqual(([c["variant"] for c in record["cases"]], record["ceilings"]), (["vanilla-g1"], {"failed": "the process ended with 4"}))
+
+    def test_one_case_of_each_kind_comes_first(self):
+        chosen = bench.choose(argparse.Namespace(variant=None, size=["all"], device="cuda"))
+        ordered = bench.early(chosen)
+        self.assertEqual([f"{v.name} {s.label}" for v, s in ordered[:5]],
+                         ["causal-hd64 16k", "differential-hd64 16k", "evoformer-hd64 b32", "invariant-point 2k", "vanilla-hd64 512"])
+        names = lambda some: sorted(f"{v.name} {s.label}" for v, s in some)  # noqa: E731
+        self.assertEqual(names(ordered), names(chosen))
 
     def test_a_case_without_a_reference_leaves_the_others(self):
         record = self.supervise("alibi-g1", "vanilla-g1")

@@ -15,6 +15,7 @@ from . import build, cases, devices, machine, process, rivals, worker
 
 GRACE_SECONDS = 30  # beyond the budget, for what has begun
 EMULATED = 20  # times as long may a step take on the emulated device
+KINDS = ("causal", "differential", "evoformer", "invariant_point")  # programs or forms that come first
 NAMES = [*worker.OURS, *rivals.RIVALS]
 
 
@@ -60,7 +61,7 @@ class Bench:
             child = subprocess.Popen([sys.executable, "-B", str(build.BUNDLE / "gpu-bench"), "--worker", str(writing)], pass_fds=[writing],
                                      stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True)
         os.close(writing)
-        done, step, why, rest = [], {"step": "start", "seconds": 300}, None, b""
+        done, step, why, rest = [], {"step": "start", "seconds": worker.START_SECONDS}, None, b""
         begin = time.monotonic()
         try:
             child.stdin.write(json.dumps(self.order(chosen)).encode())
@@ -101,6 +102,14 @@ class Bench:
             return done, None
         return done, {"case": step.get("case"), "name": step.get("name"), "step": step["step"], "why": why or f"the process ended with {code}"}
 
+    def leave_out_program(self, ended, todo):
+        """What of ours hung or trapped is not tried on the program's other cases: each would cost a new process and this limit again."""
+        labels = {f"{v.name} {s.label}": v.program for v, s in todo}
+        for label, program in labels.items():
+            if program == labels.get(ended["case"]):
+                why = f"not tried again after {ended['case']}, {ended['step']}: {ended['why']}"
+                self.absent.setdefault(label, {}).setdefault(ended["name"], why)
+
     def run(self, chosen):
         todo = list(chosen)
         while todo:
@@ -114,6 +123,9 @@ class Bench:
                 break
             text = f"{ended['case'] or 'the process'}, {ended['name'] or 'all'}, {ended['step']}: {ended['why']}"
             print(text, flush=True)
+            if ended["step"] == "ceilings" and not self.record["ceilings"]:  # cases are worth timing without
+                self.record["ceilings"] = {"failed": ended["why"]}
+                continue
             if ended["case"] is None:  # before the first case, or between two: the next worker would end there too
                 self.record["failed"].append(text)
                 self.record["left_out"] += [f"{v.name} {s.label}: no process to time it" for v, s in todo]
@@ -124,6 +136,7 @@ class Bench:
                 continue
             if ended["name"] in worker.OURS:
                 self.record["failed"].append(text)
+                self.leave_out_program(ended, todo)
             self.absent.setdefault(ended["case"], {})[ended["name"]] = f"{ended['step']}: {ended['why']}"
         self.record["finished"] = True
         self.save()
@@ -139,7 +152,19 @@ def show(case):
         error = "not finite" if r["error"] is None else f"{r['error']:.1e}"
         more = f"  + block mask {r['block_mask_ms']:.3f} ms" if r.get("block_mask_ms") else ""
         more += f"  {', '.join(r['kernels'])}" if r.get("kernels") else ""
+        more += f"  ({r['note']})" if r.get("note") else ""
         print(f"  {r['name']:<15} {r['ms']:>10.4f} ms {r['tflops']:>8.1f} TFLOP/s {r['tb_s']:>6.2f} TB/s  error {error}{more}{wrong}", flush=True)
+
+
+def early(chosen):
+    """The same cases, one of each kind first: a run that is cut short has seen all kinds. It is the largest of a kind's first variant."""
+    first = {}
+    for variant, size in chosen:
+        kind = variant.program if variant.form == "attention" else variant.form
+        if kind in KINDS and first.setdefault(kind, (variant, size))[0] is variant:
+            first[kind] = variant, size
+    head = [first[kind] for kind in KINDS if kind in first]
+    return head + [case for case in chosen if case not in head]
 
 
 def choose(options):
@@ -172,7 +197,7 @@ def parse(argv):
     parser.add_argument("--variant", action="append", help=", ".join(cases.VARIANTS))
     parser.add_argument("--size", action="append", help="512, 1k .. 16k, b1 .. b32 or all; the largest unless given")
     parser.add_argument("--rival", action="append", choices=[*NAMES[1:], "none"], help="all unless given; flashlight-sm80: our kernels for sm_80")
-    parser.add_argument("--budget-seconds", type=float, default=540)
+    parser.add_argument("--budget-seconds", type=float, default=540, help="of timing (540); building comes before and has a limit for each step")
     parser.add_argument("-j", dest="jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("-o", dest="out", type=pathlib.Path, default=pathlib.Path("gpu-bench.json"))
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
@@ -185,8 +210,7 @@ def main(argv=None):
     options = parse(argv)
     if options.worker is not None:
         return worker.main(options.worker, json.load(sys.stdin))
-    begin = time.monotonic()
-    chosen = choose(options)
+    chosen = early(choose(options))
     gpu = machine.cuda_device() if options.device == "cuda" else None
     if options.device == "cuda" and not gpu:
         print("skipped: no GPU answers here (nvidia-smi); --device emulated makes a dry run")
@@ -196,6 +220,7 @@ def main(argv=None):
         return machine.SKIPPED
 
     manifest = build.load_manifest()
+    begin = time.monotonic()
     try:
         made = build.Build(options.device, (options.arch or machine.arch_of(gpu["compute_cap"])) if gpu else None, options.jobs)
         wanted = {v.program for v, _ in chosen}
@@ -208,7 +233,6 @@ def main(argv=None):
     about = machine.describe(options.device, manifest)
     record = {"kind": "bench", **about, "tensors": "", "ceilings": {}, "cases": [], "left_out": [], "failed": [], "finished": False}
     print(about["device"] + (" -- DRY RUN: times mean nothing" if about["dry_run"] else "") + f"; built in {time.monotonic() - begin:.0f} s", flush=True)
-    options.budget_seconds -= time.monotonic() - begin
     options.out.with_suffix(".log").unlink(missing_ok=True)
     Bench(options, manifest, libraries, record).run(chosen)
     wrong = wrong_kernels(record)

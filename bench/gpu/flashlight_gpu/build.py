@@ -5,6 +5,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import platform
 import shlex
 import time
 
@@ -24,6 +25,16 @@ def load_manifest(bundle=BUNDLE):
     if not path.exists():
         raise SystemExit(f"{path} is missing: run this from a folder that scripts/gpu-bundle wrote")
     return json.loads(path.read_text())
+
+
+def library_folder(nvcc):
+    """Where the toolkit of this nvcc keeps its libraries; None where they are not beside it."""
+    target = {"aarch64": "sbsa"}.get(platform.machine(), platform.machine()) + "-linux"
+    for home in (pathlib.Path(nvcc).parent.parent, pathlib.Path(nvcc).resolve().parent.parent):
+        for folder in (home / "lib64", home / "targets" / target / "lib", home / "lib"):
+            if any(folder.glob("libcublasLt.so*")):
+                return folder
+    return None
 
 
 class Build:
@@ -90,12 +101,20 @@ class Build:
         command = [*self.cxx, "-std=c++20", "-O2", "-fPIC", *self.includes, "-x", "c++", "-c", path, "-o", target]
         return self._run(command, target, [path])
 
-    def _link(self, target, inputs, shared):
+    def _products(self, name):
+        """What an emitted file with matrix products links besides. The loader may not know the toolkit's folder. Nothing for other
+        files: a machine without cuBLASLt builds them."""
+        if self.device != "cuda" or "flashlight/generated/multiply.h" not in (self.kernels / f"{name}.cu").read_text():
+            return []
+        folder = library_folder(self.nvcc)
+        found = ["-L", folder, "-Xlinker", "-rpath", "-Xlinker", folder] if folder else []
+        return [*found, "-lcublasLt"]
+
+    def _link(self, target, inputs, shared, products=()):
         here = ["-Xlinker", "-rpath", "-Xlinker", "$ORIGIN"]
         more = [] if target.name == "libflashlight.so" else ["-L", self.folder, "-lflashlight"]
         if self.device == "cuda":
-            products = ["-Xlinker", "--as-needed", "-lcublasLt"]  # of the samples that have any
-            command = [self.nvcc, *(["-shared"] if shared else []), *inputs, *more, *products, *here, "-o", target]
+            command = [self.nvcc, *(["-shared"] if shared else []), *inputs, *more, *here, *products, "-o", target]
         else:
             more += ["-lboost_context", "-pthread"] if target.name == "libflashlight.so" else []
             command = [*self.cxx, *(["-shared"] if shared else []), *inputs, *more, *here, "-o", target]
@@ -112,7 +131,7 @@ class Build:
 
             def link(name, target, shared):
                 try:
-                    return self._link(target, [emitted[name].result()], shared)
+                    return self._link(target, [emitted[name].result()], shared, self._products(name))
                 except BuildError as error:
                     self.failed[name] = str(error)
                     return None

@@ -2,6 +2,7 @@
 """Tensors and clocks: PyTorch on a GPU; for dry runs PyTorch on the CPU, or NumPy, beside the emulated device."""
 
 import concurrent.futures
+import gc
 import importlib.util
 import statistics
 import time
@@ -23,9 +24,16 @@ def as_list(results):
 class Device:
     """What both kinds share."""
 
+    def trim(self):
+        """Gives back memory that nobody uses, after what ran out of it."""
+        gc.collect()
+
     def largest_difference(self, a, b):
         """max |a - b| over all results; infinite where either is not finite."""
-        return max(self._difference(x, y) for x, y in zip(as_list(a), as_list(b), strict=True))
+        a, b = as_list(a), as_list(b)
+        if len(a) != len(b):
+            raise ValueError(f"{len(a)} results where {len(b)} are expected")
+        return max(self._difference(x, y) for x, y in zip(a, b))
 
     def largest(self, a):
         return max(self._largest(x) for x in as_list(a))
@@ -36,6 +44,12 @@ class Device:
         if isinstance(result, Exception):
             raise result
         return result["ms"]
+
+
+def bare(error):
+    """The exception without the frames that it came through, which hold tensors."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def summarise(rounds, graph=False):
@@ -55,6 +69,7 @@ class TorchDevice(Device):
         import torch._dynamo
 
         self.torch = self.x = torch
+        torch.set_grad_enabled(False)  # where gradients may be asked for, FlexAttention writes what they need: more than the others do
         self.kind, self.name = kind, f"PyTorch {torch.__version__}, {kind}"
         self.repeats, self.warm_ups, self.rounds = (REPEATS, WARM_UPS, ROUNDS) if kind == "cuda" else (2, 1, 2)
         # One case compiles the same functions for many settings; none of them shall silently run uncompiled.
@@ -140,9 +155,9 @@ class TorchDevice(Device):
             self.torch.cuda.synchronize()
 
     def trim(self):
-        """Gives back memory that PyTorch keeps, after a rival that ran out of it."""
+        super().trim()
         if self.kind == "cuda":
-            self.torch.cuda.empty_cache()
+            self.torch.cuda.empty_cache()  # PyTorch keeps what its tensors no longer need
 
     def free(self):
         """Between cases: compiled functions and cached memory of the last one."""
@@ -175,18 +190,20 @@ class TorchDevice(Device):
     def _graph(self, call):
         """A call that replays GRAPH_LAUNCHES launches; None where the implementation cannot be captured."""
         torch = self.torch
+        usual = torch.cuda.current_stream()
         try:
             side = torch.cuda.Stream()
-            side.wait_stream(torch.cuda.current_stream())
+            side.wait_stream(usual)
             with torch.cuda.stream(side):
                 call()
-            torch.cuda.current_stream().wait_stream(side)
+            usual.wait_stream(side)
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph):
                 for _ in range(GRAPH_LAUNCHES):
                     call()
             return graph.replay
-        except RuntimeError:
+        except Exception:  # whatever it was: the call itself works, and is timed without a graph
+            torch.cuda.set_stream(usual)  # a capture that fails leaves its own in place
             torch.cuda.synchronize()
             return None
 
@@ -214,9 +231,10 @@ class TorchDevice(Device):
             return [t / GRAPH_LAUNCHES for t in self._events(replay, repeats)]
         return self._events(call, repeats)
 
-    def time(self, calls, before=lambda name: None):
+    def time(self, calls, before=lambda name: None, enough=lambda: False):
         """Times implementations side by side, round after round. calls: name -> function. before(name): called ahead of each one's
-        turn. Returns name -> summary, or the exception that one threw."""
+        turn. enough(): asked after each round, whether it was the last; all have had as many then. Returns name -> summary, or the
+        exception that one threw."""
         found, ways, rounds = {}, {}, {name: [] for name in calls}
 
         def turn(name, work):
@@ -226,8 +244,10 @@ class TorchDevice(Device):
                 before(name)
                 work()
             except Exception as error:  # the others go on, where the device still answers
-                found[name] = error
+                found[name] = bare(error)
                 self.synchronize()
+            if name in found:  # the exception has let go of what it held
+                self.trim()
 
         for name, call in calls.items():
             if self.kind == "cuda":
@@ -236,6 +256,8 @@ class TorchDevice(Device):
             for name, call in calls.items():
                 once = lambda: self._round(call, *ways[name]) if self.kind == "cuda" else self._wall(call, self.repeats)  # noqa: E731,B023
                 turn(name, lambda: rounds[name].append(once()))  # noqa: B023
+            if enough():
+                break
         self._host_ms.clear()
         return {n: found[n] if n in found else summarise(rounds[n], bool(ways.get(n, (None,))[0])) for n in calls}
 
@@ -364,15 +386,12 @@ class NumpyDevice(Device):
     def synchronize(self):
         pass
 
-    def trim(self):
-        pass
-
     def free(self):
         self._narrow.clear()
 
     _wall = TorchDevice._wall
 
-    def time(self, calls, before=lambda name: None):
+    def time(self, calls, before=lambda name: None, enough=lambda: False):
         rounds = [{n: (before(n), self._wall(c, 2))[1] for n, c in calls.items()} for _ in range(2)]
         return {n: summarise([r[n] for r in rounds]) for n in calls}
 

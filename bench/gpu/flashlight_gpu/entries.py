@@ -30,6 +30,7 @@ class DLTensor(ctypes.Structure):
     ]
 
 
+NO_SIZE = ctypes.c_size_t(-1).value  # what a workspace_size returns after an error
 OBSERVER = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
 
 
@@ -55,6 +56,11 @@ def entries_in(text):
     return found
 
 
+def kernels_in(text):
+    """The names of an emitted file's kernels."""
+    return re.findall(r"^FL_(?:HOPPER_)?KERNEL\([^\n]*?\) (\w+)\(FL_PARAMS", text, re.M)
+
+
 @contextlib.contextmanager
 def environment(**variables):
     """Sets variables of the environment, which emitted files read at every launch, for a while; None unsets one."""
@@ -76,6 +82,10 @@ def environment(**variables):
 
 class EntryError(RuntimeError):
     """The text of flashlight_last_error()."""
+
+    def refuses(self):
+        """Whether the file was not translated for this call, which it says honestly: no failure of a kernel."""
+        return any(words in str(self) for words in ("no kernel for these ", "this file has kernels for "))
 
 
 class Entry:
@@ -114,6 +124,8 @@ class Entry:
         outs = (ctypes.POINTER(DLTensor) * len(results))(*map(ctypes.pointer, results))
         numbers = (ctypes.c_double * max(1, len(self.entry["scalars"])))(*[float(scalars[n]) for n in self.entry["scalars"]])
         size = self._workspace_size(ins, numbers)
+        if size == NO_SIZE:
+            raise EntryError(self._last_error().decode(errors="replace"))
         keep = (inputs, results)
 
         def call(stream=None, workspace=None):

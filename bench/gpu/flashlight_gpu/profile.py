@@ -5,10 +5,13 @@ stage done twice or left out."""
 import argparse
 import csv
 import io
+import json
 import os
 import pathlib
 import re
 import sys
+import tempfile
+import time
 
 from . import build, cases, devices, machine, rivals, worker
 from .process import run
@@ -43,7 +46,14 @@ STAGES = {
     "exp twice": ("exp2_fast", AGAIN),
     "no exp": ("exp2_fast", "#define exp2_fast(x) (x)\n"),
 }
+AS_IT_IS = "as it is"
+STAGE_SECONDS = 60  # for a process that times one stage
+EMULATED = 20  # times as long may it take on the emulated device
 HEADERS_END = "#include <flashlight/generated/launch.h>\n"
+
+
+class StageError(RuntimeError):
+    """Why a stage was not timed."""
 
 
 def change_stage(text, stage):
@@ -99,7 +109,7 @@ def counters_of(options):
         return {}, "no GPU"
     # The clock is left as it is; the first launch only warms up.
     command = [ncu, "--clock-control", "none", "--kernel-name", "regex:_sm[0-9]+", "--launch-skip", 1, "--launch-count", 1, "--page", "raw",
-               "--csv", *[w for s in SECTIONS for w in ("--section", s)], sys.executable, sys.argv[0], "--launch", "--variant", options.variant,
+               "--csv", *[w for s in SECTIONS for w in ("--section", s)], sys.executable, "-B", build.BUNDLE / "gpu-profile", "--launch", "--variant", options.variant,
                "--size", options.size, *(["--arch", options.arch] if options.arch else [])]
     code, text, _ = run(command, options.budget_seconds / 2)  # the other half is for stages
     counters = read_counters(text)
@@ -130,7 +140,7 @@ def build_stages(options, arch, program):
     folder = build.BUNDLE / f"build-{arch or options.device}-stages"
     folder.mkdir(exist_ok=True)
     text = (build.BUNDLE / "kernels" / f"{program}.cu").read_text()
-    texts = {"as it is": text, **{s: changed for s in options.stage or STAGES if (changed := change_stage(text, s))}}
+    texts = {AS_IT_IS: text, **{s: changed for s in options.stage or STAGES if (changed := change_stage(text, s))}}
     names = {}
     for stage, changed in texts.items():
         names[stage] = f"{program}_{stage.replace(' ', '_')}"
@@ -139,26 +149,69 @@ def build_stages(options, arch, program):
             path.write_text(changed)
     made = build.Build(options.device, arch, options.jobs, kernels=folder)
     libraries, _ = made.build(programs=names.values())
-    if names["as it is"] not in libraries:
-        raise build.BuildError(made.failed[names["as it is"]])
+    if names[AS_IT_IS] not in libraries:
+        raise build.BuildError(made.failed[names[AS_IT_IS]])
     left_out = {s: "the kernel does not use that primitive" for s in options.stage or STAGES if s not in texts}
     left_out.update({s: "does not build" for s, name in names.items() if name not in libraries})
     return {stage: {program: libraries[name]} for stage, name in names.items() if name in libraries}, left_out
 
 
-def time_stages(options, arch, manifest):
+def time_inside(folder):
+    """In a process of its own: times what <folder>/order.json names, side by side, and writes <folder>/times.json. Returns the exit code;
+    the last line says what failed."""
     os.environ["FLASHLIGHT_EMULATOR_CHECKS"] = "off"  # a stage done twice is a race, one left out reads what nobody wrote
-    program = program_of(options.variant, manifest)
-    libraries, left_out = build_stages(options, arch, program)
-    device, make = set_up(options, manifest)
-    times = device.time({stage: make(paths).call for stage, paths in libraries.items()})
-    if isinstance(times["as it is"], Exception):
-        raise times["as it is"]
-    usual = times["as it is"]["ms"]
-    left_out.update({stage: f"{type(t).__name__}: {t}" for stage, t in times.items() if isinstance(t, Exception)})
-    times = {stage: t for stage, t in times.items() if stage not in left_out}
+    order = json.loads((folder / "order.json").read_text())
+    device, make = set_up(argparse.Namespace(**order["options"]), build.load_manifest())
+    words = lambda error: f"{type(error).__name__}: {worker.first_line(error)}"  # noqa: E731
+    try:
+        times = device.time({stage: make(paths).call for stage, paths in order["libraries"].items()})
+    except Exception as error:  # such as a trap, after which the device answers nothing
+        print(words(error))
+        return 1
+    machine.save(folder / "times.json", {stage: {"failed": words(t)} if isinstance(t, Exception) else t for stage, t in times.items()})
+    return 0
+
+
+def time_apart(options, libraries, seconds):
+    """Times of the stages, by another process: a kernel with a stage changed may hang or trap, and shall take no other's times with it.
+    Raises StageError with what ended it."""
+    chosen = {name: getattr(options, name) for name in ("variant", "size", "device", "stand_in")}
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        order = {"options": chosen, "libraries": {stage: {n: str(p) for n, p in paths.items()} for stage, paths in libraries.items()}}
+        (folder / "order.json").write_text(json.dumps(order))
+        code, text, _ = run([sys.executable, "-B", build.BUNDLE / "gpu-profile", "--inside", folder], seconds)
+        if (folder / "times.json").exists():  # whatever the process ended with afterwards
+            return json.loads((folder / "times.json").read_text())
+    last = (text.strip().splitlines() or ["no text"])[-1][:300]
+    raise StageError(f"hangs: killed after {seconds:.0f} s" if code is None else f"ended with {code}: {last}")
+
+
+def time_stage(options, libraries, stage, left):
+    """A stage's times and how they differ from those of the kernel as it is, in the same process. Raises StageError."""
+    if left < 5:
+        raise StageError("out of time")
+    limit = min(left, STAGE_SECONDS * (1 if options.device == "cuda" else EMULATED))
+    times = time_apart(options, {s: libraries[s] for s in dict.fromkeys((AS_IT_IS, stage))}, limit)
+    for one in times.values():
+        if "failed" in one:
+            raise StageError(one["failed"])
+    return {**times[stage], "difference_ms": round(times[stage]["ms"] - times[AS_IT_IS]["ms"], 6)}
+
+
+def time_stages(options, arch, manifest, seconds):
+    """Stage -> its times, within so many seconds after the build; why others have none is printed."""
+    libraries, left_out = build_stages(options, arch, program_of(options.variant, manifest))
+    deadline = time.monotonic() + seconds
+    times = {AS_IT_IS: time_stage(options, libraries, AS_IT_IS, deadline - time.monotonic())}
+    for stage in libraries:
+        if stage == AS_IT_IS:
+            continue
+        try:
+            times[stage] = time_stage(options, libraries, stage, deadline - time.monotonic())
+        except StageError as error:
+            left_out[stage] = str(error)
     for stage, t in times.items():
-        t["difference_ms"] = round(t["ms"] - usual, 6)
         print(f"  {stage:<14} {t['ms']:>10.4f} ms  {t['difference_ms']:>+10.4f} ms")
     for stage, why in left_out.items():
         print(f"  {stage}: {why}")
@@ -180,6 +233,7 @@ def look(options, gpu, arch, manifest):
     """Reads counters, or times stages; prints and writes what it found."""
     if gpu:
         build.Build("cuda", arch, options.jobs).build(programs=[program_of(options.variant, manifest)])
+    begin = time.monotonic()
     counters, reason = ({}, "--stages was given") if options.stages else counters_of(options)
     record = {"kind": "profile", **machine.describe(options.device, manifest), "variant": options.variant, "size": options.size}
     if counters:
@@ -189,18 +243,10 @@ def look(options, gpu, arch, manifest):
     else:
         print(f"{options.variant} {options.size}: no counters ({reason}); times of the kernel with a stage changed"
               + (" -- DRY RUN: times mean nothing" if not gpu else ""), flush=True)
-        record.update(method="stages", why_no_counters=reason, stages=time_stages(options, arch, manifest))
+        left = options.budget_seconds - (time.monotonic() - begin)
+        record.update(method="stages", why_no_counters=reason, stages=time_stages(options, arch, manifest, left))
     machine.save(options.out, record)
     print(f"{options.out}: by {record['method']}")
-
-
-def watched(options, argv):
-    """The same in a process that is killed when the time is up: a kernel with a stage left out may hang."""
-    code, text, _ = run([sys.executable, "-B", build.BUNDLE / "gpu-profile", "--inside", *argv], options.budget_seconds)
-    print(text, end="")
-    if code is None:
-        print(f"gpu-profile: killed after {options.budget_seconds:.0f} s", file=sys.stderr)
-    return code if code in (0, 1, machine.SKIPPED) else 1
 
 
 def main(argv=None):
@@ -210,22 +256,22 @@ def main(argv=None):
     parser.add_argument("--stages", action="store_true", help="time kernels with a stage changed although ncu may be permitted")
     parser.add_argument("--stage", action="append", choices=list(STAGES), help="only this one; may be repeated")
     parser.add_argument("--launch", action="store_true", help="only launch the kernel a few times, for a profiler")
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--inside", type=pathlib.Path, help=argparse.SUPPRESS)
     parser.add_argument("--device", choices=("cuda", "emulated"), default="cuda", help="emulated: a dry run; its times mean nothing")
     parser.add_argument("--stand-in", choices=("torch", "numpy"), help="whose tensors a dry run uses")
     parser.add_argument("--arch", help="sm_90a, ..; the GPU's own unless given")
-    parser.add_argument("--budget-seconds", type=float, default=240)
+    parser.add_argument("--budget-seconds", type=float, default=240, help="of looking (240); building is not counted and has a limit for each step")
     parser.add_argument("-j", dest="jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("-o", dest="out", type=pathlib.Path, default=pathlib.Path("gpu-profile.json"))
     options = parser.parse_args(argv)
+    if options.inside:
+        return time_inside(options.inside)
     if options.size not in [s.label for s in cases.VARIANTS[options.variant].sizes]:
         parser.error(f"{options.variant} has no size {options.size}")
     gpu = machine.cuda_device() if options.device == "cuda" else None
     if options.device == "cuda" and not gpu:
         print("skipped: no GPU answers here (nvidia-smi); --device emulated makes a dry run")
         return machine.SKIPPED
-    if not options.launch and not options.inside:
-        return watched(options, sys.argv[1:] if argv is None else argv)
     manifest = build.load_manifest()
     arch = (options.arch or machine.arch_of(gpu["compute_cap"])) if gpu else None
     try:

@@ -36,9 +36,16 @@ def eager(variant, size, device, tensors):
 
 def compiled(variant, size, device, tensors):
     torch = _torch(device)
-    function = torch.compile(lambda t: cases.naive(variant, size, device.x, device, t), dynamic=False)
-    call = lambda: function(tensors)  # noqa: E731
-    return Rival(call, ready_seconds=_warm(call))
+
+    def make(fullgraph, **facts):
+        function = torch.compile(lambda t: cases.naive(variant, size, device.x, device, t), dynamic=False, fullgraph=fullgraph)
+        call = lambda: function(tensors)  # noqa: E731
+        return Rival(call, ready_seconds=_warm(call), **facts)
+
+    try:
+        return make(True)
+    except torch._dynamo.exc.Unsupported:  # in parts, between which the interpreter runs, it is no compiled program
+        return make(False, note="with graph breaks")
 
 
 def sdpa(backend):
@@ -66,8 +73,8 @@ def sdpa(backend):
 
 
 def _flex_parts(variant, size, device, tensors):
-    """flex_attention, its score_mod, its block mask and the milliseconds that making the mask takes each time; made once a case, since
-    FlexAttention is compiled anew for other functions. None of the masks depends on the head."""
+    """flex_attention, its score_mod, its block mask and what is to be told of the mask: the milliseconds that making it takes each time;
+    made once a case, since FlexAttention is compiled anew for other functions. None of the masks depends on the head."""
     torch = _torch(device)
     if variant.form != "attention":
         raise Absent("FlexAttention cannot express it")
@@ -77,29 +84,43 @@ def _flex_parts(variant, size, device, tensors):
         raise Absent("this PyTorch has no FlexAttention") from None
     if "flex" not in device.of_case:
         score_mod, mask_mod = variant.mods(torch, {"heads": size.heads, **tensors})
-        mask = mask_ms = None
+        mask, facts = None, {}
         if mask_mod is not None:
             batch = size.batch if variant.documents else None
-            create = torch.compile(create_block_mask) if device.kind == "cuda" else create_block_mask
-            make = lambda: create(mask_mod, batch, None, size.length, size.length, device=device.kind)  # noqa: E731
-            mask = make()
-            mask_ms = device.time_one(make)
-        device.of_case["flex"] = flex_attention, score_mod, mask, mask_ms
+            mask, facts = _block_mask(create_block_mask, device, mask_mod, batch, None, size.length, size.length)
+        device.of_case["flex"] = flex_attention, score_mod, mask, facts
     return device.of_case["flex"]
+
+
+def _block_mask(create_block_mask, device, *arguments):
+    """The mask, and what is to be told of it. Compiled where that works: the plain function writes all scores' mask first."""
+
+    def made_by(create, **facts):
+        make = lambda: create(*arguments, device=device.kind)  # noqa: E731
+        return make(), {"block_mask_ms": device.time_one(make), **facts}
+
+    if device.kind != "cuda":
+        return made_by(create_block_mask)
+    try:
+        return made_by(device.torch.compile(create_block_mask))
+    except Exception as error:  # whatever this compiler says of one mask
+        device.synchronize()  # raises where it was worse than a refusal
+        why = type(error).__name__
+    return made_by(create_block_mask, note=f"block mask not compiled: {why}")
 
 
 def flex(mode=None, **options):
     """Compiled FlexAttention. options: kernel_options of the first call."""
 
     def make(variant, size, device, tensors):
-        flex_attention, score_mod, mask, mask_ms = _flex_parts(variant, size, device, tensors)
+        flex_attention, score_mod, mask, facts = _flex_parts(variant, size, device, tensors)
         function = device.torch.compile(flex_attention, dynamic=False, **({"mode": mode} if mode else {}))
         q, k, v = (tensors[n] for n in "qkv")
 
         def call(**options):
             return function(q, k, v, score_mod=score_mod, block_mask=mask, enable_gqa=size.heads != size.kv_heads, **options)
 
-        return Rival(call, ready_seconds=_warm(lambda: call(**options)), block_mask_ms=mask_ms)
+        return Rival(call, ready_seconds=_warm(lambda: call(**options)), **facts)
 
     return make
 
@@ -134,7 +155,7 @@ def flex_options(variant, size, device, tensors):
         raise Absent("no setting works: " + "; ".join(dropped))
     options = min(found, key=lambda pair: pair[0])[1]
     return Rival(lambda: base.call(kernel_options=options), ready_seconds=round(time.monotonic() - begin, 1),
-                 block_mask_ms=base.facts["block_mask_ms"], note=f"{options}, autotuned" + (f"; dropped {'; '.join(dropped)}" if dropped else ""))
+                 block_mask_ms=base.facts.get("block_mask_ms"), note=f"{options}, autotuned" + (f"; dropped {'; '.join(dropped)}" if dropped else ""))
 
 
 def flex_flash(variant, size, device, tensors):
@@ -151,7 +172,7 @@ def flex_flash(variant, size, device, tensors):
     base = flex()(variant, size, device, tensors)
     call = lambda: base.call(kernel_options={"BACKEND": "FLASH"})  # noqa: E731
     try:
-        return Rival(call, ready_seconds=_warm(call), block_mask_ms=base.facts["block_mask_ms"])
+        return Rival(call, **{**base.facts, "ready_seconds": _warm(call)})
     except Exception as error:
         raise Absent(f"refused by PyTorch: {str(error).splitlines()[0]}") from None
 
