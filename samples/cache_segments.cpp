@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// A cache and what is new, in two tensors: the sequences' pasts differ in length, and nothing is copied
-// behind them.
+// A cache and what is new, in two tensors: the sequences' pasts differ in length, and nothing is appended to
+// them.
 #include <flashlight/flashlight.h>
 
 #include "sample.h"
 using namespace flashlight;
 
-// q: [B, H, S, D]   past_k, past_v: [B, Hkv, C, D]   k, v: [B, Hkv, S, D], of the S new tokens   length: [B],
-// how much of the past there is   ->   [B, H, S, D] The kernel sweeps the cache, as far as it is taken, and
-// then the new keys; the concatenation is never made.
+// q: [B, H, S, D]
+// past_k, past_v: [B, Hkv, C, D]
+// k, v: [B, Hkv, S, D]   of the S new tokens
+// length: [B]            how much of the past there is
+// -> [B, H, S, D]
+//
+// The kernel sweeps the cache, as far as it is taken, and then the new keys; the concatenation is never made.
 FLASHLIGHT_FUSE Tensor append(const Tensor& q, const Tensor& past_k, const Tensor& past_v, const Tensor& k,
                               const Tensor& v, const Tensor& length) {
   assume(past_k.dim() == 4 && past_v.dim() == 4);

@@ -9,10 +9,14 @@
 #include "sample.h"
 using namespace flashlight;
 
-// q: [B, H, Sq, D], the newest Sq tokens   k, v: [B, Hkv, C, D], caches with room for C   length: [B], how
-// many of them are taken, the newest ones included   ->   [B, H, Sq, D] So few rows would leave most of the
-// device idle: the kernel gives the heads that share keys and their queries to one tile, which reads keys
-// once for all of them, and splits the keys over CTAs whose states a second kernel combines.
+// q: [B, H, Sq, D]       the newest Sq tokens
+// k, v: [B, Hkv, C, D]   caches with room for C
+// length: [B]            how many of them are taken, the newest ones included
+// -> [B, H, Sq, D]
+//
+// So few rows would leave most of the device idle: the kernel gives the heads that share keys and their
+// queries to one tile, which reads keys once for all of them, and splits the keys over CTAs whose states a
+// second kernel combines.
 FLASHLIGHT_FUSE Tensor decode(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& length) {
   int64_t group = q.size(1) / k.size(1);
   Tensor keys = k.repeat_interleave(group, 1), values = v.repeat_interleave(group, 1);

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sequences of different lengths one behind the other, without padding: tables say where each one begins.
+// Sequences of different lengths one after the other, without padding: tables say where each one begins.
 #include <flashlight/flashlight.h>
 
 #include "sample.h"
 using namespace flashlight;
 
-// q: [Tq, H, D]   k, v: [Tk, Hkv, D], each the tokens of all sequences   q_offsets, k_offsets: [N + 1], where
-// a sequence begins, and where the last one ends   sequence: [Tq], which one a query belongs to   ->   [Tq,
-// H, D] A query sees the keys of its sequence, the last query all of them. No tile of keys is visited but
-// those of the sequences that a tile of queries has.
+// q: [Tq, H, D]                    the tokens of all sequences
+// k, v: [Tk, Hkv, D]               likewise
+// q_offsets, k_offsets: [N + 1]    where each sequence begins, and where the last one ends
+// sequence: [Tq]                   which one a query belongs to
+// -> [Tq, H, D]
+//
+// A query sees the keys of its sequence, the last query all of them. No tile of keys is visited but those of
+// the sequences that a tile of queries has.
 FLASHLIGHT_FUSE Tensor packed(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& q_offsets,
                               const Tensor& k_offsets, const Tensor& sequence) {
   int64_t group = q.size(1) / k.size(1);

@@ -7,9 +7,14 @@
 #include "sample.h"
 using namespace flashlight;
 
-// q: [B, H, Sq, D], the newest Sq tokens   k_pages, v_pages: [P, page, Hkv, D]   table: [B, N], each
-// sequence's pages in order   length: [B], how many keys each sequence has   ->   [B, H, Sq, D] The kernel
-// reads keys where they lie: it looks a page up for each of a tile's keys and gathers nothing into memory.
+// q: [B, H, Sq, D]                       the newest Sq tokens
+// k_pages, v_pages: [P, page, Hkv, D]
+// table: [B, N]                          each sequence's pages in order
+// length: [B]                            how many keys each sequence has
+// -> [B, H, Sq, D]
+//
+// The kernel reads keys where they lie: it looks a page up for each of a tile's keys and gathers nothing into
+// memory.
 FLASHLIGHT_FUSE Tensor paged(const Tensor& q, const Tensor& k_pages, const Tensor& v_pages,
                              const Tensor& table, const Tensor& length) {
   assume(k_pages.dim() == 4 && v_pages.dim() == 4 && table.dim() == 2);

@@ -19,11 +19,24 @@ namespace {
 
 using namespace flashlight::sources;
 
+constexpr const char* kUsage =
+    "Random programs through the translator, the compiler and the emulated device, held against their\n"
+    "eager runs.\n"
+    "Usage: random_sources [options]\n"
+    "  --from SEED              the first program (0)\n"
+    "  --count N                how many programs (100)\n"
+    "  --per-file N             programs in one source file (25)\n"
+    "  --folder DIR             where the files are written (.)\n"
+    "  --shrinking ATTEMPTS     attempts to shorten a program that fails (24)\n"
+    "  --print                  print the programs, run nothing\n"
+    "  --translator, --compiler, --link COMMAND   instead of those of the build\n"
+    "Exit: 0 all agree, 1 one fails or most are refused, 2 usage.\n";
+
 struct Options {
   std::uint64_t from = 0, count = 100;
   unsigned per_file = 25;
   int shrinking = 24;  // attempts to shorten a program that fails
-  bool print = false;
+  bool print = false, help = false;
   Tools tools;
 };
 
@@ -35,7 +48,8 @@ Options parse(int argc, char** argv) {
       if (a + 1 == argc) throw std::invalid_argument(name + " needs a value");
       return std::string(argv[++a]);
     };
-    if (name == "--from") o.from = std::stoull(value());
+    if (name == "-h" || name == "--help") o.help = true;
+    else if (name == "--from") o.from = std::stoull(value());
     else if (name == "--count") o.count = std::stoull(value());
     else if (name == "--per-file") o.per_file = static_cast<unsigned>(std::stoul(value()));
     else if (name == "--shrinking") o.shrinking = std::stoi(value());
@@ -117,13 +131,14 @@ int run(const Options& o) {
 int main(int argc, char** argv) {
   try {
     Options o = parse(argc, argv);
+    if (o.help) return std::fputs(kUsage, stdout) < 0;
     if (!o.print) return run(o);
     std::vector<Source> sources;
     for (std::uint64_t seed = o.from; seed < o.from + o.count; ++seed) sources.push_back(source_of(seed));
     std::fputs(write_file(sources).c_str(), stdout);
     return 0;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "random_sources: %s\n", error.what());
+    std::fprintf(stderr, "random_sources: %s; see --help\n", error.what());
     return 2;
   }
 }
