@@ -73,6 +73,12 @@ Translation translate_confined(const Options& o, const Places& places) {
   return from_bytes(outcome.bytes);
 }
 
+// Of a run whose check failed: what became of the functions is what to look at.
+std::vector<OutputFile> report_of(const Places& places, const Translation& t) {
+  if (places.report.empty() || t.report.empty()) return {};
+  return {{places.report, t.report}};
+}
+
 // The .cu last: a run that dies before leaves a state that is built again.
 std::vector<OutputFile> outputs_of(const Options& o, const Places& places, const Translation& t) {
   std::vector<OutputFile> files;
@@ -99,10 +105,11 @@ int run_checked(int argc, const char* const* argv) {
   Places places = find_places(o);
   Translation t = translate_confined(o, places);
   for (const frontend::Diagnostic& d : t.diagnostics) print(d);
-  if (t.exit_code != kExitDone) return t.exit_code;
+  const bool done = t.exit_code == kExitDone;
+  if (!done && t.exit_code != kExitCheck) return t.exit_code;
   check_outputs_against(places, t.dependencies);
-  write_outputs(outputs_of(o, places, t), calls);
-  return kExitDone;
+  write_outputs(done ? outputs_of(o, places, t) : report_of(places, t), calls);
+  return t.exit_code;
 }
 
 // A pipe must not take the number of a closed standard stream. Read-only, so that writing there still fails.

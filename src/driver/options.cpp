@@ -77,7 +77,8 @@ void declare_outputs(CLI::App& app, Options& o) {
   app.add_option("--dump", o.dump, "Print a stage: ast, graph, rewritten, plan or kernel")
       ->type_name("STAGE")
       ->group("Output");
-  app.add_option("--Rpass", o.pass, "Remarks on fused functions, where REGEX matches flashlight")
+  app.add_option("--Rpass", o.pass,
+                 "Print remarks on fused functions (REGEX must match the word `flashlight`)")
       ->type_name("=REGEX")
       ->group("Output");
   app.add_option("--Rpass-missed", o.pass_missed, "Remarks on every function left unfused")
@@ -120,7 +121,7 @@ void declare_translation(CLI::App& app, Options& o) {
   app.add_flag("--strict-nan", o.strict_nan,
                "Rows whose every score is -inf give NaN, as the eager program does")
       ->group("Translation");
-  app.add_option("--check", o.check, "Fail if a function that is fused in this report is no longer")
+  app.add_option("--check", o.check, "Fail if a function that is fused in this report is no longer fused")
       ->type_name("BASELINE.json")
       ->group("Translation");
   app.add_flag("--fail-on-unfused", o.fail_on_unfused, "Fail if a function with attention in it is not fused")

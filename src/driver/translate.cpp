@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Translates all sources of a run in memory, and judges the result: errors, unmet marks, checks.
 #include <algorithm>
+#include <cstdint>
 #include <regex>
 #include <set>
 #include <stdexcept>
@@ -46,6 +47,47 @@ std::string line_of(const std::string& text, unsigned line) {
   std::string out = text.substr(begin, std::min(text.find('\n', begin), text.size()) - begin);
   if (!out.empty() && out.back() == '\r') out.pop_back();
   return out;
+}
+
+std::string enumerated(const std::vector<std::string>& words) {
+  std::string out;
+  for (std::size_t k = 0; k < words.size(); ++k)
+    out += (k == 0 ? "" : k + 1 < words.size() ? ", " : " and ") + words[k];
+  return out;
+}
+
+// Counted things of a call, which may differ between variants: "1 kernel", "1 to 3 kernels".
+class Counts {
+ public:
+  void add(std::size_t n) {
+    least_ = std::min(least_, n);
+    most_ = std::max(most_, n);
+  }
+  bool any() const { return most_ > 0; }
+  std::string of(const std::string& what) const {
+    return (least_ < most_ ? std::to_string(least_) + " to " : "") + std::to_string(most_) + " " + what +
+           (most_ == 1 ? "" : "s");
+  }
+
+ private:
+  std::size_t least_ = SIZE_MAX, most_ = 0;
+};
+
+// " (8 variants, chosen by mask and o.causal)"; empty where there is one.
+std::string variants_of(const FusedFunction& f) {
+  if (f.plans.size() < 2) return {};
+  std::vector<std::string> names;
+  for (const frontend::Variant& variant : f.source->variants) {
+    std::vector<graph::SymbolId> symbols;
+    if (variant.condition) graph::collect_symbols(*variant.condition, symbols);
+    for (const graph::SymbolId& id : symbols) {
+      std::string name = variant.function.scalars.at(static_cast<std::size_t>(id.param)).name;
+      if (const std::string asked = ".has_value()"; name.ends_with(asked))
+        name.resize(name.size() - asked.size());
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+  }
+  return " (" + std::to_string(f.plans.size()) + " variants, chosen by " + enumerated(names) + ")";
 }
 
 // Collects what a run says, and how it must end.
@@ -120,26 +162,30 @@ class Judge {
     d.severity = Severity::Remark;
     d.id = "-Rpass=flashlight";
     d.where = f.source->location;
-    std::size_t kernels = 0;  // each counts once, for however many architectures it is written
-    for (const fusion::FusionPlan& plan : f.plans) kernels += plan.steps.size();
-    d.text =
-        "'" + name_of(f) + "' became " + std::to_string(kernels) + (kernels == 1 ? " kernel" : " kernels");
+    Counts kernels;  // each counts once, for however many architectures it is written
+    for (const fusion::FusionPlan& plan : f.plans) kernels.add(plan.steps.size());
+    d.text = "'" + name_of(f) + "' became " + kernels.of("kernel") + variants_of(f);
     say(std::move(d));
   }
   // Runs on the device as a whole: no mark is unmet.
   void partial(const FusedFunction& f, Diagnostic why) {
-    std::size_t counts[5] = {};
-    for (const fusion::FusionPlan& plan : f.plans)
-      for (const fusion::Step& step : plan.steps) ++counts[static_cast<int>(step.kind)];
-    const auto some = [](std::size_t n, const std::string& what) {
-      return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
-    };
+    using fusion::StepKind;
+    static const std::pair<StepKind, const char*> kKinds[] = {{StepKind::Kernel, "fused kernel"},
+                                                              {StepKind::Product, "matrix product"},
+                                                              {StepKind::Order, "order"},
+                                                              {StepKind::Scan, "running sum"},
+                                                              {StepKind::Group, "generated kernel"}};
+    std::vector<std::string> parts;
+    for (const auto& [kind, what] : kKinds) {
+      Counts counts;
+      for (const fusion::FusionPlan& plan : f.plans)
+        counts.add(std::count_if(plan.steps.begin(), plan.steps.end(),
+                                 [&](const fusion::Step& step) { return step.kind == kind; }));
+      if (counts.any()) parts.push_back(counts.of(what));
+    }
     why.severity = Severity::Remark;
     why.id += ",-Rpass-missed=flashlight";
-    why.text = "'" + name_of(f) + "' is partial, " + some(counts[0], "fused kernel") + ", " +
-               some(counts[1], "matrix product") + (counts[2] > 0 ? ", " + some(counts[2], "order") : "") +
-               (counts[4] > 0 ? ", " + some(counts[4], "running sum") : "") + " and " +
-               some(counts[3], "generated kernel") + ", not one kernel: " + why.text;
+    why.text = "'" + name_of(f) + "' runs as " + enumerated(parts) + variants_of(f) + ": " + why.text;
     why.hint.clear();
     say(std::move(why));
   }

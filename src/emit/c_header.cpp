@@ -14,9 +14,10 @@ std::string listed(const std::vector<std::string>& names) {
 
 std::string declaration(const FusedFunction& f) {
   const CEntry& e = f.c_entry;
-  return "\n/* " + f.source->qualified_name + ". in: " + listed(e.tensors) +
-         "; out: " + std::to_string(e.results) + (e.results == 1 ? " tensor" : " tensors") +
-         "; scalars: " + listed(e.scalars) + ". */\n" +  //
+  const std::string& tag = f.source->template_tag;  // tells instantiations of a template
+  return "\n/* " + f.source->qualified_name + (tag.empty() ? "" : " where " + tag) +
+         ". in: " + listed(e.tensors) + "; out: " + std::to_string(e.results) +
+         (e.results == 1 ? " tensor" : " tensors") + "; scalars: " + listed(e.scalars) + ". */\n" +  //
          "int " + e.symbol +
          "(const DLTensor* const* in, DLTensor* const* out, const double* scalars, void* workspace,\n" +
          std::string(e.symbol.size() + 5, ' ') + "size_t workspace_bytes, void* stream);\n" +  //
@@ -35,7 +36,9 @@ std::string render_c_header(const std::vector<const std::vector<FusedFunction>*>
       "NULL) and returns 0,\n"
       "   or another number after an error; then nothing is written. `workspace` has at least the bytes that "
       "_workspace_size\n"
-      "   asks for, or is NULL where it asks for none. */\n"
+      "   asks for, or may be NULL: what is needed is then allocated, and keys are not split over CTAs. "
+      "_workspace_size returns\n"
+      "   (size_t)-1 after an error. */\n"
       "#pragma once\n\n#include <dlpack/dlpack.h>\n#include <stddef.h>\n\n"
       "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
       "/* What went wrong in this thread's last call; empty after a call that succeeded. */\n"

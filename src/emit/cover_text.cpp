@@ -26,6 +26,12 @@ std::string against_zero(const std::vector<Code>& terms, const char* op) {
   return left.text + " " + op + " " + right.text;
 }
 
+// It is decided by where a tile's rows begin and end.
+bool reads_rows(const Cover& cover) {
+  return cover.a != 0 || kernel::has_intervals(cover) ||
+         std::any_of(cover.args.begin(), cover.args.end(), reads_rows);
+}
+
 std::string without_parentheses(const std::string& text) {
   if (text.empty() || text.front() != '(') return text;
   int depth = 0;
@@ -167,9 +173,11 @@ CoverText::Range CoverText::range(const Cover& cover) {
 
 void CoverText::write_rows(Writer& w) {
   const RowNames rows = points_.rows();
-  w.line("[[maybe_unused]] const int row_last = " +
-         (rows.group.empty() ? "least_of(row0 + M, p.n_row) - 1;"
-                             : "(least_of(slot0 + M, p.n_row) - 1) / " + rows.group + ";"));
+  const auto& all = covers_.masked;
+  if (reads_rows(covers_.live) || std::any_of(all.begin(), all.end(), reads_rows))
+    w.line("[[maybe_unused]] const int row_last = " +
+           (rows.group.empty() ? "least_of(row0 + M, p.n_row) - 1;"
+                               : "(least_of(slot0 + M, p.n_row) - 1) / " + rows.group + ";"));
   for (std::size_t k = 0; k < covers_.data.uniform.size(); ++k) {
     const fusion::Access& access = covers_.data.uniform[k];
     w.line("[[maybe_unused]] const long long data" + std::to_string(k) + " = " +

@@ -40,6 +40,7 @@ std::string kernel(const KernelFacts& k) {
                         ? "  Running sum by " + k.name + "\n"
                         : "  " + std::string(k.kind == "group" ? "Generated kernel " : "Kernel ") + k.name +
                               " for " + k.arch + "\n";
+  out += line("of calls with", k.variant);
   out += line("folds", joined(k.ops));
   out += line("tiles", k.tile);
   out += line("shared memory", k.smem_bytes.empty() ? "" : k.smem_bytes + " bytes a block");

@@ -62,13 +62,26 @@ std::string readable(kernel::Expr e) {
   return text;
 }
 
+// In parentheses where it is more than a name, a number or a call.
+std::string as_factor(const std::string& text) {
+  int depth = 0;
+  for (const char c : text) {
+    depth += c == '(' || c == '[' ? 1 : c == ')' || c == ']' ? -1 : 0;
+    if (depth == 0 && std::string_view(" +-*/&|<>=").find(c) != std::string_view::npos)
+      return "(" + text + ")";
+  }
+  return text;
+}
+
 std::string operand_text(const kernel::Program& program, int operand) {
   std::string text;
   for (const graph::Operand& factor : program.operands[operand].factors) {
     fusion::Leaf leaf;
     leaf.node = factor.node;
     leaf.index = factor.index;
-    text += (text.empty() ? "" : " * ") + fusion::describe(*program.function, *program.plan, leaf);
+    std::string word = fusion::describe(*program.function, *program.plan, leaf);
+    if (word.find(' ') != std::string::npos) word = as_factor(word.substr(1, word.size() - 2));
+    text += (text.empty() ? "" : " * ") + word;
   }
   return text;
 }
@@ -233,11 +246,10 @@ std::vector<std::string> formula_comment(const kernel::Program& program) {
     }
     for (const kernel::Step& step : program.sweeps[s].steps) {
       if (step.kind == kernel::StepKind::Add)
-        lines.push_back(readable(program.sweeps[s].states[step.index].node) + " sums " +
-                        readable(step.value));
+        lines.push_back(readable(program.sweeps[s].states[step.index].node) + " += " + readable(step.value));
       if (step.kind == kernel::StepKind::Product)
-        lines.push_back(readable(program.sweeps[s].states[step.index].node) + " sums (" +
-                        readable(step.value) + ") " + operand_text(program, step.operand));
+        lines.push_back(readable(program.sweeps[s].states[step.index].node) + " += " +
+                        as_factor(readable(step.value)) + " * " + operand_text(program, step.operand));
     }
     for (const kernel::Step& final : program.sweeps[s].finals)
       lines.push_back(readable(final.target) +

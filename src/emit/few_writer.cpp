@@ -12,8 +12,16 @@ FewWriter::FewWriter(const kernel::Program& program, const std::string& name, Pa
 }
 
 // Batch elements are counted, whatever axes they have: the states of each lie behind those of the one before.
+// `batch` is that number where no axes are taken from it.
+std::string FewWriter::batch_element() const {
+  const bool axes = std::any_of(plan_.loops.begin(), plan_.loops.end(), [](const fusion::Loop& loop) {
+    return loop.role == Role::Batch && !loop.pack;
+  });
+  return axes ? "element" : "batch";
+}
+
 void FewWriter::write_batch(Writer& w, const std::string& cta) {
-  if (has_runs()) w.line("[[maybe_unused]] const int element = " + cta + " / p.row_tiles;");
+  if (has_runs() && batch_element() == "element") w.line("const int element = " + cta + " / p.row_tiles;");
   write_place(w, cta + " % p.row_tiles", cta + " / p.row_tiles");
 }
 
@@ -55,7 +63,8 @@ std::string FewWriter::state_matrix(std::size_t state, const std::string& run) {
   }
   if (rows > 0 || before.empty()) before.insert(before.begin(), std::to_string(rows));
   const std::string columns = states[state].columns < 0 ? "1" : loop_extent(states[state].columns);
-  return "p.states.matrix(" + join(before, " + ") + ", " + columns + ", " + run + ", element, p.n_row)";
+  return "p.states.matrix(" + join(before, " + ") + ", " + columns + ", " + run + ", " + batch_element() +
+         ", p.n_row)";
 }
 
 // With several runs a second kernel goes on from here.

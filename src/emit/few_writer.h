@@ -17,6 +17,7 @@ class FewWriter : public KernelWriter {
   std::string state_matrix(std::size_t state, const std::string& run);
   bool has_runs() const { return program_.combine.has_value(); }
   void write_batch(Writer& w, const std::string& cta);
+  std::string batch_element() const;
 
  private:
   void write_kernel(const Writer& sweeps) override;

@@ -134,7 +134,8 @@ void HopperWriter::write_tiles(const kernel::Sweep& sweep, CoverText& cover, Wri
 void HopperWriter::write_loader(const CoverText& cover, const Writer& bounds) {
   if (!single_) loader_.open("{");
   if (!single_ || notes_) loader_.append(bounds);
-  loader_.open("for (int tile = " + cover.first() + "; tile < tiles; tile = " + cover.next() + ") {");
+  const std::string step = cover.searches() ? "tile = " + cover.next() : "++tile";
+  loader_.open("for (int tile = " + cover.first() + "; tile < tiles; " + step + ") {");
   if (notes_) {
     loader_.line("const int note = " + cover.note() + ";");
     loader_.line("if (leads) notes.put(notes_at, note);");

@@ -81,14 +81,16 @@ void KernelWriter::write_kernel(const Writer& sweeps) {
   text_.body = w.str() + operands.str() + indent(uniform_) + sweeps.str() + "}\n";
 }
 
-// Which rows of which batch element the CTA has: `tile` counts from the rows that have the most to do.
+// Which rows of which batch element the CTA has: `tile` counts from the rows that have the most to do, where
+// the mask tells.
 void KernelWriter::write_place(Writer& w, const std::string& tile, const std::string& batch) {
   if (earlier_rows_first_) {
     w.line("// Earlier rows come first: under this mask they have the most to do.");
-    w.line("const int " + points_.rows().first + " = " + tile + " * M;");
+    w.line("[[maybe_unused]] const int " + points_.rows().first + " = " + tile + " * M;");
   } else {
-    w.line("// Later rows come first: under a causal mask they have the most to do.");
-    w.line("const int " + points_.rows().first + " = (p.row_tiles - 1 - " + tile + ") * M;");
+    w.line(uneven_ ? "// Later rows come first: under this mask they have the most to do."
+                   : "// Rows are taken last to first.");
+    w.line("[[maybe_unused]] const int " + points_.rows().first + " = (p.row_tiles - 1 - " + tile + ") * M;");
   }
   if (plan_.packing) {
     const std::string group = points_.rows().group;

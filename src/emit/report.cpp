@@ -55,6 +55,7 @@ json kernel(const KernelFacts& k) {
               {"bytes_unfused", k.bytes_unfused},
               {"bytes_fused", k.bytes_fused},
               {"sparsity", k.sparsity}};
+  if (!k.variant.empty()) out["variant"] = k.variant;
   if (!k.why.empty()) out["why"] = k.why;
   return out;
 }

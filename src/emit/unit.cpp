@@ -12,6 +12,7 @@
 #include "emit/group_text.h"
 #include "emit/launcher.h"
 #include "emit/numerics.h"
+#include "fusion/describe.h"
 #include "fusion/roles.h"
 #include "kernel/pack.h"
 #include "kernel/verify.h"
@@ -186,6 +187,14 @@ std::string emitted_name(const frontend::FunctionSource& source) {
   return name;
 }
 
+// With which scalars calls take the variant, in the program's terms; empty: all do.
+std::string condition_of(const frontend::Variant& variant) {
+  constexpr std::size_t kLongest = 240;
+  return variant.condition
+             ? fusion::readable(fusion::describe(variant.function, *variant.condition), kLongest)
+             : "";
+}
+
 std::string base_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
 std::string stem(const std::string& path) {
@@ -231,9 +240,11 @@ void write_function(const Lowered& f, const frontend::Program& program, const Em
     }
   };
   for (const VariantText& v : f.variants) {
+    const std::string condition = condition_of(*v.variant);
     for (const PartText& part : v.parts) {
       if (part.kernel.body.empty()) continue;  // a library's
       w.line();
+      if (!condition.empty()) w.line("// Of calls with " + condition + ":");
       for (const std::string& line : part.is_kernel() ? formula_comment(*part.program) : value_comment(part))
         w.line("// " + line);
       lines(part.kernel.declaration);
@@ -311,9 +322,12 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
       function.totals = totals_of(lowered.back().variants[0]);
       for (const VariantText& v : lowered.back().variants)
         for (const PartText& part : v.parts) {
+          const std::size_t known = function.kernels.size();
           function.kernels.push_back(facts_of(part, options));
           if (auto hopper = hopper_facts_of(part, options)) function.kernels.push_back(std::move(*hopper));
           for (KernelFacts& few : few_facts_of(part, options)) function.kernels.push_back(std::move(few));
+          for (std::size_t k = known; k < function.kernels.size(); ++k)
+            function.kernels[k].variant = condition_of(*v.variant);
           for (const std::string& remark : numerics_of(part, options))
             if (std::find(function.numerics.begin(), function.numerics.end(), remark) ==
                 function.numerics.end())
@@ -393,8 +407,8 @@ std::string render_unit(const frontend::Program& program, std::vector<FusedFunct
       "// ---- C entries: tensors and scalars in the order of the parameters. They return 0, or an error "
       "code whose text is");
   w.line(
-      "// flashlight_last_error(). Kernels that hand something on take a workspace, or allocate it where "
-      "none is given.");
+      "// flashlight_last_error(). `workspace` may be NULL: what is needed is then allocated, and keys are");
+  w.line("// not split over CTAs. `_workspace_size` returns (size_t)-1 after an error.");
   for (const Lowered& f : lowered)
     write_c_entry(f.name, f.function->source->qualified_name, f.function->c_entry, f.variants, w);
   w.line();

@@ -29,6 +29,8 @@ struct KernelFacts {  // one step of a function, for the report: a kernel for on
   std::string flops, bytes_unfused, bytes_fused;  // formulas in the size symbols
   std::string sparsity;                           // how tiles are skipped, in words
   std::string explanation;                        // states and fix-ups, in words
+  // With which scalars calls take it; empty: with any.
+  std::string variant;
   std::string why;  // which calls take it rather than another kernel, or what its shape rests on
 };
 

@@ -65,6 +65,8 @@ Cell Interpreter::eval_builtin(const CallExpr* e, const FunctionDecl* callee) {
     assume(e->getArg(0), true);
     return make_cell({});
   }
+  if (name.contains("printf") || name == "puts" || name == "putchar" || name == "fputs" || name == "fwrite")
+    refuse("unsupported-call", "`" + name.str() + "` is not followed", kPrintElsewhere);
   if (auto constant = constant_of(e)) return make_cell(*constant);
   std::vector<Sym> numbers;
   for (const Expr* a : e->arguments()) {

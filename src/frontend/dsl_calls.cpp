@@ -173,21 +173,30 @@ Cell Interpreter::from_arg(const graph::Arg& a, const std::shared_ptr<Storage>& 
 Cell Interpreter::dsl_in_place(const std::string& op, const Cell& self, const std::vector<Cell>& args) {
   auto* t = std::get_if<TensorValue>(&self->value);
   if (!t || t->view.node < 0) refuse("unsupported-expression", "`" + op + "` on an undefined tensor");
+  const std::string x = name_of(self), instead = "write `" + x + " = " + x + " " + op.substr(0, 1) + " ...`";
   if (t->storage->external)
-    refuse("aliased-mutation", "`" + op + "` would write to the caller's tensor",
-           "write `x = x " + op.substr(0, 1) + " y`");
+    refuse("aliased-mutation", "`" + op + "` would write to the caller's tensor", instead);
   if (t->storage->behind)
     refuse("aliased-mutation",
-           "`" + op + "` writes to an expanded tensor, in which several elements share memory",
-           "write `x = x " + op.substr(0, 1) + " y`");
+           "`" + op + "` writes to an expanded tensor, in which several elements share memory", instead);
   if (t->storage.use_count() > 1)
     refuse("aliased-mutation", "`" + op + "` writes to memory that another tensor shares",
-           "write `x = x " + op.substr(0, 1) + " y`, or take a clone() first");
+           instead + ", or take a clone() first");
   std::vector<Cell> all = args;
   all.insert(all.begin(), self);
   Cell result = apply(op, all);
   t->view = std::get<TensorValue>(result->value).view;
   return self;
+}
+
+// The variable that the cell is, for hints; of several that refer to it the first by name.
+std::string Interpreter::name_of(const Cell& cell) const {
+  std::string found;
+  for (const auto& [variable, value] : frame_->variables) {
+    const std::string name = variable->getNameAsString();
+    if (value == cell && !name.empty() && (found.empty() || name < found)) found = name;
+  }
+  return found.empty() ? "x" : found;
 }
 
 // A yes-or-no question that the launcher answers; `question` is C++ in the function's scope, which makes

@@ -38,6 +38,22 @@ bool is_misfit(const std::string& id) {
   return ids.count(id) != 0;
 }
 
+std::string listed(const std::vector<std::string>& words, const std::string& last) {
+  std::string out;
+  for (std::size_t k = 0; k < words.size(); ++k)
+    out += (k == 0 ? "" : k + 1 < words.size() ? ", " : " " + last + " ") + words[k];
+  return out;
+}
+
+// How a rank is stated; `rank` is an example, not what the program means.
+std::string stating(const std::string& name, int rank, const std::set<std::string>& others = {}) {
+  std::string out = "state it, for instance `assume(" + name + ".dim() == " + std::to_string(rank) + ")`";
+  if (others.empty()) return out;
+  std::vector<std::string> names;
+  for (const std::string& other : others) names.push_back("`" + other + "`");
+  return out + "; " + listed(names, "and") + (names.size() == 1 ? " is" : " are") + " open, too";
+}
+
 int count_twice(const graph::Shape& shape) {
   int count = 0;
   for (std::size_t k = 0; k < shape.size(); ++k)
@@ -47,7 +63,7 @@ int count_twice(const graph::Shape& shape) {
 }
 
 // The condition makes an axis, or 1, as long as a product, as if a view had merged what the program splits;
-// that a size can be divided, C == H * (C / H), says nothing.
+// that a size can be divided, C == H * (C / H), says nothing, nor that it is another one, E == H * (C / H).
 bool equates_product(const graph::Sym& c) {
   if (c.op() != graph::SymOp::Eq) return false;
   const bool first = c.args()[1].op() == graph::SymOp::Mul;
@@ -55,7 +71,8 @@ bool equates_product(const graph::Sym& c) {
   if (product.op() != graph::SymOp::Mul || !(size.op() == graph::SymOp::Symbol || size.is_integer(1)))
     return false;
   return std::none_of(product.args().begin(), product.args().end(), [&](const graph::Sym& factor) {
-    return factor.op() == graph::SymOp::FloorDiv && factor.args()[0] == size;
+    return factor.op() == graph::SymOp::FloorDiv &&
+           (factor.args()[0] == size || factor.args()[1] * factor == product);
   });
 }
 
@@ -206,23 +223,10 @@ FunctionReader::Attempt FunctionReader::choose(const clang::FunctionDecl* f, con
   if (best.size() == 1) return std::move(attempts[best[0]]);
   if (!best.empty()) {
     if (best[0] == 0 && attempts[0].multiplied.count(question.param)) return std::move(attempts[0]);
-    Attempt out(attempts[best[0]].reading);
-    out.coincidences = attempts[best[0]].coincidences;
-    out.unusual = attempts[best[0]].unusual;
-    out.unusual_operands = attempts[best[0]].unusual_operands;
-    out.multiplied = attempts[best[0]].multiplied;
-    out.settled = false;
     std::vector<int> likely;
-    for (std::size_t k : best) likely.push_back(ranks[k]);
-    std::sort(likely.begin(), likely.end());
-    std::string text;
-    for (std::size_t k = 0; k < likely.size(); ++k)
-      text += (k == 0 ? "" : k + 1 < likely.size() ? ", " : " or ") + std::to_string(likely[k]);
-    const std::string& name = question.name;
-    out.failure = std::make_exception_ptr(
-        Refusal{"unknown-rank", where, "`" + name + "` may have " + text + " dims here",
-                "state it: assume(" + name + ".dim() == " + std::to_string(likely[0]) + ")"});
-    return out;
+    std::vector<const Attempt*> ties;
+    for (std::size_t k : best) likely.push_back(ranks[k]), ties.push_back(&attempts[k]);
+    return ask(question, where, likely, ties);
   }
   // What stopped the reading for another reason than the rank is the finding; else what the usual rank met.
   auto stopped = std::find_if(attempts.begin(), attempts.end(), [](const Attempt& a) { return a.fits; });
@@ -230,8 +234,35 @@ FunctionReader::Attempt FunctionReader::choose(const clang::FunctionDecl* f, con
   if (!attempts.empty()) return std::move(attempts.front());
   try {
     throw Refusal{"unknown-rank", where, "the rank of `" + question.name + "` does not follow from its use",
-                  "state it: assume(" + question.name + ".dim() == 4)"};
+                  stating(question.name, kUsualRank)};
   } catch (const Refusal& r) { return failed(r.id); }
+}
+
+// Several ranks make sense: the program must say which. What hangs on this rank need not be stated; what is
+// open whichever it is must be, too.
+FunctionReader::Attempt FunctionReader::ask(const graph::NeedRank& question, clang::SourceLocation where,
+                                            const std::vector<int>& likely,
+                                            const std::vector<const Attempt*>& best) {
+  Attempt out(best[0]->reading);
+  out.coincidences = best[0]->coincidences;
+  out.unusual = best[0]->unusual;
+  out.unusual_operands = best[0]->unusual_operands;
+  out.multiplied = best[0]->multiplied;
+  out.settled = false;
+  std::vector<int> sorted = likely;
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<std::string> words;
+  for (int rank : sorted) words.push_back(std::to_string(rank));
+  std::set<std::string> others = best[0]->open;
+  for (const Attempt* attempt : best)
+    std::erase_if(others, [&](const std::string& name) { return !attempt->open.contains(name); });
+  // likely[0] is the usual rank, where that is one of them.
+  out.failure = std::make_exception_ptr(
+      Refusal{"unknown-rank", where, "`" + question.name + "` may have " + listed(words, "or") + " dims here",
+              stating(question.name, likely[0], others)});
+  out.open = std::move(others);
+  out.open.insert(question.name);
+  return out;
 }
 
 }  // namespace flashlight::frontend

@@ -31,12 +31,15 @@ class FunctionReader {
     int coincidences = 0;  // axes that are equal only because of these ranks
     int unusual = 0, unusual_operands = 0;
     std::set<int> multiplied;
-    graph::Facts facts;  // as known in the end
+    std::set<std::string> open;  // parameters whose ranks are asked for
+    graph::Facts facts;          // as known in the end
     std::string result_expression;
     Interpreter::Reading reading;  // where it ended
   };
   Attempt attempt(const clang::FunctionDecl*, graph::Facts);
   Attempt choose(const clang::FunctionDecl*, const graph::NeedRank&, clang::SourceLocation where);
+  static Attempt ask(const graph::NeedRank&, clang::SourceLocation where, const std::vector<int>& likely,
+                     const std::vector<const Attempt*>& best);
   std::optional<Variant> read_path(const clang::FunctionDecl*, graph::Facts&);
   Attempt failed(std::string id) const;
 

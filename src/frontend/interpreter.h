@@ -20,6 +20,8 @@
 
 namespace flashlight::frontend {
 
+inline constexpr const char* kPrintElsewhere = "print before or after the function";
+
 // Caps that keep a hostile or runaway program from running for ever.
 struct Limits {
   int call_depth = 64;
@@ -73,6 +75,7 @@ class Interpreter {
   void declare_variable(const clang::VarDecl*);
   void bind_structure(const clang::DecompositionDecl*, const Cell&);
   bool loop_goes_on(const clang::Expr* condition, int& trips);
+  std::string fixing_size(const graph::Sym& count) const;
 
   // conditions.cpp
   graph::Sym eval_condition(const clang::Expr*);
@@ -137,6 +140,7 @@ class Interpreter {
   // dsl_calls.cpp
   Cell dsl_call(const clang::FunctionDecl*, const Cell& self, const std::vector<Cell>& args);
   Cell dsl_in_place(const std::string& op, const Cell& self, const std::vector<Cell>& args);
+  std::string name_of(const Cell&) const;
   std::optional<Cell> dsl_query(llvm::StringRef name, const Cell& self, const std::vector<Cell>& args);
   Cell apply(std::string_view op, const std::vector<Cell>& args);
   graph::Arg to_arg(const Value&);

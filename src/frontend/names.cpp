@@ -37,6 +37,9 @@ Cell Interpreter::eval_global(const VarDecl* v) {
   if (record && record->getIdentifier() && record->getName() == "nullopt_t") return make_cell({});
   const VarDecl* definition = nullptr;
   const Expr* init = v->getAnyInitializer(definition);
+  if (record && record->getIdentifier() && record->isInStdNamespace() &&
+      record->getName().ends_with("stream"))
+    refuse("unsupported-call", "`" + v->getQualifiedNameAsString() + "` is not followed", kPrintElsewhere);
   bool lambda = record && record->isLambda() && record->captures().empty();
   bool fixed = v->isConstexpr() || type.isConstQualified() || lambda;
   if (!fixed || !init)

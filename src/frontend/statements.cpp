@@ -124,6 +124,16 @@ Interpreter::Flow Interpreter::exec_if(const IfStmt* s) {
   return exec(taken ? s->getThen() : s->getElse());
 }
 
+// How to state the size that the count depends on; empty: it depends on none.
+std::string Interpreter::fixing_size(const Sym& count) const {
+  std::vector<graph::SymbolId> symbols;
+  graph::collect_symbols(count, symbols);
+  for (const graph::SymbolId& id : symbols)
+    if (id.kind == graph::SymbolId::Size)
+      return ", for instance by `assume(" + builder_.named(graph::to_string(Sym::symbol(id))) + " == 4)`";
+  return {};
+}
+
 bool Interpreter::loop_goes_on(const Expr* condition, int& trips) {
   if (!condition)
     refuse("loop-not-static", "a loop without a condition", "give it a trip count known when translating");
@@ -131,7 +141,7 @@ bool Interpreter::loop_goes_on(const Expr* condition, int& trips) {
   Place place(*this, condition->getExprLoc());
   if (!c.is_constant())
     refuse("loop-not-static", "the trip count is known at launch only",
-           "write the loop as a tensor operation, or fix the count");
+           "write the loop as a tensor operation, or fix the count" + fixing_size(c));
   if (c.real() == 0) return false;
   if (++trips > limits_.trip_count)
     refuse("loop-not-static", "more than " + std::to_string(limits_.trip_count) + " iterations",

@@ -110,6 +110,31 @@ void Extraction::check_features(const Access& access, const Product& terms) {
   }
 }
 
+namespace {
+
+std::string at_line(const graph::Graph& graph, graph::NodeId id) {
+  const std::string name = graph.label(id).empty() ? "" : " (`" + graph.label(id) + "`)";
+  const unsigned line = graph.source(id).line;
+  return name + (line > 0 ? ", in line " + std::to_string(line) : "");
+}
+
+}  // namespace
+
+// Of the first reduction below that is too dear to be repeated: what kind of one, and where it stands.
+std::string Extraction::made_by(const Access& value) {
+  const graph::Node& node = graph_[value.node];
+  if (node.op == Op::Reduce) {
+    const bool product = node.reduce == graph::ReduceKind::Sum &&
+                         factors_of(graph_, compose(node.operands[0], open_iteration(value))).size() > 1;
+    return (product ? "a product" : "a reduction") + at_line(graph_, value.node);
+  }
+  if (node.op == Op::Scan) return "a running sum" + at_line(graph_, value.node);
+  const bool descends = node.op == Op::Map || node.op == Op::Segment;
+  for (std::size_t k = 0; descends && k < node.operands.size(); ++k)
+    if (const Access below = compose(node.operands[k], value.index); !local_(below)) return made_by(below);
+  return "looked up in computed values" + at_line(graph_, value.node);
+}
+
 Expr Extraction::contraction_at(const Access& access, const Positions& at) {
   const graph::Node& node = graph_[access.node];
   if (node.reduce != graph::ReduceKind::Sum) {
@@ -142,7 +167,7 @@ Expr Extraction::contraction_at(const Access& access, const Positions& at) {
       refuse_mixed(access);
     }
     if (!local_(factor)) {
-      refuse(access, "unsupported-contraction", "an operand of the contraction is itself a product",
+      refuse(access, "unsupported-contraction", "an operand of the contraction is itself " + made_by(factor),
              "contract tensors that vary with either queries or keys; project them before the function");
     }
     (key ? result.right : result.left).push_back({factor.node, factor.index});

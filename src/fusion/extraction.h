@@ -152,6 +152,7 @@ class Extraction {
   // A sum over features of a product: factors without the feature leave it, the others are the two sides.
   Expr contraction_at(const Access& access, const Positions& at);
   void check_features(const Access& access, const Product& terms);
+  std::string made_by(const Access& value);
   // Scores between sides that both vary with the rows, such as the heads' scores of one query, are no product
   // of matrices: each is a sum of its own. With positions written out it is only a part of the sum, which is
   // no node.

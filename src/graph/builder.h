@@ -25,6 +25,7 @@ struct Facts {
     int axes = 0;
     bool named =
         false;  // the program names axes by it; else it is that of what the parameter broadcasts against
+    bool guessed = false;  // a view as a vector said no more: a dim beyond it, or another rank, overrules it
     auto operator<=>(const Rank&) const = default;
   };
   std::map<int, Rank> ranks;      // by tensor parameter; default: pack + 0

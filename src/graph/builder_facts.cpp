@@ -25,7 +25,8 @@ Facts Builder::with_rank(int param, Facts::Rank rank) const {
   Facts next = facts_;
   Facts::Rank& now = next.ranks[param];
   const Facts::Rank before = now;
-  if (rank.named && !now.named && now.known) now.known = false, now.axes = 0;  // that was for want of better
+  // That was for want of better.
+  if (now.known && (now.guessed ? rank.known : rank.named && !now.named)) now.known = false, now.axes = 0;
   if (now.known && (rank.axes > now.axes || (rank.known && rank.axes != now.axes)))
     throw LoweringError("shape-mismatch", "the function uses one parameter both with " +
                                               std::to_string(now.axes) + " dims and with " +
@@ -34,7 +35,7 @@ Facts Builder::with_rank(int param, Facts::Rank rank) const {
     throw LoweringError("shape-mismatch", "the function uses one parameter both with " +
                                               std::to_string(rank.axes) + " dims and with " +
                                               std::to_string(now.axes) + " or more");
-  now = {now.known || rank.known, std::max(now.axes, rank.axes), now.named || rank.named};
+  now = {now.known || rank.known, std::max(now.axes, rank.axes), now.named || rank.named, rank.guessed};
   if (now == before)
     throw std::logic_error("need_rank: nothing new about parameter " + std::to_string(param));
   next.sizes.clear();

@@ -113,10 +113,11 @@ TensorView einsum(Builder& b, std::string_view text, const std::vector<TensorVie
   if (result.ellipsis) out.insert(out.end(), batch.begin(), batch.end());
   out.insert(out.end(), result.after.begin(), result.after.end());
   for (std::size_t k = 0; k < out.size(); ++k) {
+    const std::string letter = "'" + std::string(1, static_cast<char>(out[k])) + "'";
     if (std::find(known.begin(), known.end(), out[k]) == known.end())
-      a.fail("bad-equation", "the result has a letter that no operand has");
+      a.fail("bad-equation", "the result has the letter " + letter + ", which no operand has");
     if (std::find(out.begin(), out.begin() + k, out[k]) != out.begin() + k)
-      a.fail("bad-equation", "the result has a letter twice");
+      a.fail("bad-equation", "the result has the letter " + letter + " twice");
   }
   return contract(b, std::move(factors), out, a);
 }

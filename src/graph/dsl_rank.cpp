@@ -9,9 +9,20 @@
 namespace flashlight::graph {
 namespace {
 
-bool has_pack(const Node& n) {
-  return !n.shape.empty() && n.shape[0].op() == SymOp::Symbol &&
-         n.shape[0].symbol_id().kind == SymbolId::Pack;
+// Which axis is the pack: the first, except in nodes whose axes a normal form has reordered. -1: none.
+int pack_axis(const Node& n) {
+  for (std::size_t k = 0; k < n.shape.size(); ++k)
+    if (n.shape[k].op() == SymOp::Symbol && n.shape[k].symbol_id().kind == SymbolId::Pack)
+      return static_cast<int>(k);
+  return -1;
+}
+
+bool has_pack(const Node& n) { return pack_axis(n) >= 0; }
+
+// The operand is read along the pack of the node that it belongs to.
+bool carries_pack(const Builder& b, const Node& n, const Operand& operand) {
+  const int axis = pack_axis(b.node(operand.node));
+  return axis >= 0 && operand.index[static_cast<std::size_t>(axis)] == Sym::axis(pack_axis(n));
 }
 
 // Input nodes that `id` depends on. With `pack_only`, those whose pack is the pack of `id`.
@@ -21,10 +32,8 @@ void collect_inputs(const Builder& b, NodeId id, bool pack_only, std::set<NodeId
   const Node& n = b.node(id);
   if (pack_only && !has_pack(n)) return;
   if (n.op == Op::Input) out.push_back(id);
-  for (const Operand& operand : n.operands) {
-    bool carries = !operand.index.empty() && operand.index[0] == Sym::axis(0);
-    if (!pack_only || carries) collect_inputs(b, operand.node, pack_only, seen, out);
-  }
+  for (const Operand& operand : n.operands)
+    if (!pack_only || carries_pack(b, n, operand)) collect_inputs(b, operand.node, pack_only, seen, out);
 }
 
 std::vector<NodeId> inputs_behind(const Builder& b, NodeId id, bool pack_only) {
@@ -50,13 +59,12 @@ NodeId input_to_raise(const Builder& b, const TensorView& v, const Args& args) {
   });
 }
 
-// Asks for a parameter with so many axes that the view gets `count` besides its pack, or `count` in all if
-// `known`.
-[[noreturn]] void raise(Builder& b, const TensorView& v, int count, bool known, bool named,
-                        const Args& args) {
+// Asks for a parameter with so many axes that the view gets `wanted.axes` besides its pack, or so many in all
+// if `wanted.known`.
+[[noreturn]] void raise(Builder& b, const TensorView& v, Facts::Rank wanted, const Args& args) {
   const Node& input = b.node(input_to_raise(b, v, args));
-  int axes = explicit_axes(input) + count - explicit_axes(v);
-  b.need_rank(input.input, {known, axes, named});
+  wanted.axes += explicit_axes(input) - explicit_axes(v);
+  b.need_rank(input.input, wanted);
 }
 
 // The parameter that is seen here with axes added or dropped at most, if it has the rank of what it
@@ -66,6 +74,20 @@ int borrowed_rank(const Builder& b, const TensorView& v) {
   if (v.pack || n.op != Op::Input) return -1;
   auto rank = b.facts().ranks.find(n.input);
   return rank != b.facts().ranks.end() && rank->second.named ? -1 : n.input;
+}
+
+// The parameter that is seen here as it is, if its rank was guessed. -1: none.
+int guessed_rank(const Builder& b, const TensorView& v) {
+  const Node& n = b.node(v.node);
+  if (v.pack || n.op != Op::Input || !b.is_identity({v.node, v.index}, v.shape)) return -1;
+  auto rank = b.facts().ranks.find(n.input);
+  return rank != b.facts().ranks.end() && rank->second.guessed ? n.input : -1;
+}
+
+// A dim beyond a guessed rank says that it is larger.
+void raise_guess(Builder& b, const TensorView& v, int least) {
+  if (rank_of(v) >= least) return;
+  if (int param = guessed_rank(b, v); param >= 0) b.need_rank(param, {true, least, true, true});
 }
 
 // Whether some parameter supplies all the axes of the view: then its rank is meant, and not one of a view
@@ -81,18 +103,21 @@ bool has_rank_of_a_parameter(const Builder& b, const TensorView& v) {
 
 void need_trailing(Builder& b, const TensorView& v, int count, const Args& args) {
   if (explicit_axes(v) >= count) return;
-  if (v.pack) raise(b, v, count, false, false, args);
+  if (v.pack) raise(b, v, {false, count}, args);
+  raise_guess(b, v, count);
   args.fail("dim-out-of-range",
             "needs a tensor of at least " + std::to_string(count) + " dims, got " + describe(v));
 }
 
-void need_exact(Builder& b, const TensorView& v, int rank, const Args& args) {
+void need_exact(Builder& b, const TensorView& v, int rank, const Args& args, bool guessed) {
   if (int param = borrowed_rank(b, v); param >= 0)
     b.need_rank(param, {true, static_cast<int>(b.node(v.node).shape.size()) + rank - rank_of(v), true});
+  if (int param = guessed_rank(b, v); param >= 0 && rank_of(v) != rank)
+    b.need_rank(param, {true, rank, true});
   if ((v.pack ? explicit_axes(v) > rank : rank_of(v) != rank))
     args.fail("shape-mismatch", "needs a tensor of " + std::to_string(rank) + " dims, got " + describe(v));
   // Of a value made of several parameters it may be the rank of any of them.
-  if (v.pack) raise(b, v, rank, true, b.node(v.node).op == Op::Input, args);
+  if (v.pack) raise(b, v, {true, rank, b.node(v.node).op == Op::Input, guessed}, args);
 }
 
 void need_known(Builder& b, const TensorView& v, int least, int usual, const Args& args, bool places) {
@@ -113,6 +138,7 @@ void need_known(Builder& b, const TensorView& v, int least, int usual, const Arg
 
 int axis_of(Builder& b, const TensorView& v, std::int64_t dim, const Args& args, int extra) {
   if (v.pack && dim < 0) need_trailing(b, v, static_cast<int>(-dim) - extra, args);
+  raise_guess(b, v, static_cast<int>(dim < 0 ? -dim : dim + 1) - extra);
   if (dim >= 0) {
     // unsqueeze(0) and unsqueeze(1) usually make the fourth axis of a mask or a bias.
     int usual = dim <= 1 ? kUsualRank - extra : kUsualRank;
@@ -149,7 +175,7 @@ void align_leading(Builder& b, std::span<const TensorView> views, std::span<cons
     for (std::size_t other = 0; other < views.size(); ++other)
       if (!views[other].pack && explicit_axes(views[other]) - own[other] == most)
         known = known || has_rank_of_a_parameter(b, views[other]);
-    raise(b, views[k], most + own[k], known, false, args);
+    raise(b, views[k], {known, most + own[k]}, args);
   }
 }
 

@@ -15,8 +15,8 @@ inline int explicit_axes(const TensorView& v) { return rank_of(v) - (v.pack ? 1 
 // Ensures that the view has `count` trailing axes besides its pack. With a pack it asks for a parameter with
 // more of them (throws NeedFacts); without one too few axes are the program's error.
 void need_trailing(Builder&, const TensorView&, int count, const Args&);
-// Ensures that the view has exactly `rank` axes.
-void need_exact(Builder&, const TensorView&, int rank, const Args&);
+// Ensures that the view has exactly `rank` axes; `guessed`: unless the program says otherwise elsewhere.
+void need_exact(Builder&, const TensorView&, int rank, const Args&, bool guessed = false);
 // Ensures that the rank of the view is known, for a dim that counts from the front or for dim() itself. That
 // says only that the view has `least` axes or more: which rank is meant is for the reader to find out, from
 // `usual` downwards; `places`: the dim places a new axis.

@@ -318,7 +318,7 @@ bool to_vector(const Sizes& sizes) {
 Arg view(Builder& b, const Args& a) {
   const TensorView& x = a.tensor(0);
   Sizes sizes = a.sizes(1);
-  if (x.pack && to_vector(sizes)) need_exact(b, x, std::max(1, explicit_axes(x)), a);
+  if (x.pack && to_vector(sizes)) need_exact(b, x, std::max(1, explicit_axes(x)), a, true);
   need_known(b, x, 1, kUsualRank, a);
   return regrouped(b, x, 0, x.shape.size(), std::move(sizes), a);
 }

@@ -128,7 +128,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"UnknownCompilerArgument", {"a.cpp", "-o", "x.cu", "--", "-frobnicate"}, 1, "does-not-compile"},
         Case{"SourceAmongCompilerArguments", {"a.cpp", "-o", "x.cu", "--", "b.cpp"}, 1, "does-not-compile"},
         Case{"UnmetAndDoesNotCompile", {"unmet.cpp", "broken.cpp", "-o", "out"}, 1, "does-not-compile"},
-        Case{"FuseUnmet", {"unmet.cpp", "-o", "x.cu", "--report", "r.json"}, 3, "fuse-unmet"},
+        Case{"FuseUnmet", {"unmet.cpp", "-o", "x.cu", "-MD"}, 3, "fuse-unmet"},
         Case{"OneOfTwoUnmet", {"a.cpp", "unmet.cpp", "-o", "out"}, 3, "fuse-unmet"},
         Case{"BaselineLost", {"none.cpp", "-o", "x.cu", "--check", "lost.json"}, 3, "baseline-lost"},
         Case{"BaselineMissing", {"a.cpp", "-o", "x.cu", "--check", "nowhere.json"}, 74, "cannot-read"},

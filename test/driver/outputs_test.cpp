@@ -116,6 +116,24 @@ TEST(Outputs, ReportOnlyWritesNoUnit) {
   EXPECT_EQ(folder.snapshot().size(), 1u);
 }
 
+// It says what became of the functions, and is all that a failed check writes.
+TEST(Outputs, AFailedCheckWritesTheReportAlone) {
+  Folder folder;
+  folder.write("a.cpp", kUnmet);
+  const std::vector<std::vector<std::string>> outputs{{"-o", "x.cu", "-MD"}, {"--report-only"}};
+  for (const std::vector<std::string>& output : outputs) {
+    std::vector<std::string> command{"a.cpp", "--report", "r.json"};
+    command.insert(command.end(), output.begin(), output.end());
+    Ended run = folder.translate(command);
+    EXPECT_EQ(run.exit_code, 3) << run.err;
+    EXPECT_EQ(json::parse(folder.read("r.json"))["summary"]["unfused"], 1);
+    EXPECT_EQ(folder.snapshot().size(), 2u);
+    folder.write("r.json", "old");
+  }
+  EXPECT_EQ(json::parse(folder.translate({"a.cpp", "--report-only"}).out)["summary"]["unfused"], 1);
+  EXPECT_EQ(folder.translate({"a.cpp", "-o", "x.cu"}).out, "");
+}
+
 TEST(Outputs, SeveralSourcesGoToAFolder) {
   Folder folder;
   folder.write("a.cpp", kAttention);
@@ -168,6 +186,45 @@ TEST(Outputs, DumpPrintsAStage) {
   EXPECT_NE(ast.out.find("attention("), std::string::npos) << ast.out;
 }
 
+constexpr const char* kVariants = R"(#include <flashlight/flashlight.h>
+using namespace flashlight;
+Tensor masked(const Tensor& q, const Tensor& k, const Tensor& v, const Optional<Tensor>& mask) {
+  Tensor s = matmul(q, k.mT());
+  if (mask.has_value()) s = s + *mask;
+  return matmul(softmax(s, -1), v);
+}
+)";
+
+TEST(Outputs, KernelsOfVariantsSayWhichCallsTakeThem) {
+  Folder folder;
+  folder.write("a.cpp", kVariants);
+  Ended run = folder.translate({"a.cpp", "-o", "a.cu", "--report", "r.json"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const json kernels = json::parse(folder.read("r.json"))["functions"][0]["kernels"];
+  EXPECT_EQ(kernels.front()["variant"], "mask.has_value()");
+  EXPECT_EQ(kernels.back()["variant"], "!mask.has_value()");
+  const std::string text = folder.read("a.cu");
+  EXPECT_NE(text.find("\n// Of calls with mask.has_value():\n"), std::string::npos);
+  EXPECT_NE(text.find("\n// Of calls with !mask.has_value():\n"), std::string::npos);
+}
+
+// Instantiations of a template have C entries of their own, which their comments tell apart.
+TEST(Outputs, TheHeaderSaysWhichInstantiationAnEntryIs) {
+  Folder folder;
+  folder.write("a.cpp", R"(#include <flashlight/flashlight.h>
+using namespace flashlight;
+template <int N> Tensor scaled(const Tensor& q, const Tensor& k, const Tensor& v) {
+  return matmul(softmax(matmul(q, k.mT()) * (1.0 / N), -1), v);
+}
+template Tensor scaled<2>(const Tensor&, const Tensor&, const Tensor&);
+template Tensor scaled<4>(const Tensor&, const Tensor&, const Tensor&);
+)");
+  Ended run = folder.translate({"a.cpp", "-o", "a.cu", "--c-header", "a.h"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  for (const char* entry : {"/* scaled where N == 2. in: q, k, v;", "/* scaled where N == 4. in: q, k, v;"})
+    EXPECT_NE(folder.read("a.h").find(entry), std::string::npos) << folder.read("a.h");
+}
+
 TEST(Outputs, RemarksFollowTheirOptions) {
   Folder folder;
   folder.write("a.cpp", kAttention);
@@ -176,6 +233,11 @@ TEST(Outputs, RemarksFollowTheirOptions) {
                 .err.find("remark: 'attention' became 1 kernel [-Rpass=flashlight]"),
             std::string::npos);
   EXPECT_EQ(folder.translate({"a.cpp", "-o", "x.cu", "-Rpass=inline"}).err, "");
+  folder.write("variants.cpp", kVariants);
+  EXPECT_NE(
+      folder.translate({"variants.cpp", "-o", "x.cu", "-Rpass=.*"})
+          .err.find("remark: 'masked' became 1 kernel (2 variants, chosen by mask) [-Rpass=flashlight]"),
+      std::string::npos);
   EXPECT_NE(
       folder.translate({"none.cpp", "-o", "x.cu", "-Rpass-missed=.*"}).err.find(",-Rpass-missed=flashlight]"),
       std::string::npos);

@@ -42,6 +42,7 @@ struct Fixture {
     k.bytes_fused = "4*B*S*D";
     k.bytes_unfused = "B*S*S";
     k.explanation = "m: running maximum\nl: sum\n";
+    k.variant = "causal";
     k.why = "on sm_90a, tensors that TMA cannot address";
     functions[0].kernels.push_back(k);
     functions[1].reason = fusion::Reason{"inseparable-log", "a logarithm", "a hint", {"inc.h", 5, 6}};
@@ -137,10 +138,10 @@ TEST(Explain, SaysTheSameAsTheReport) {
   Fixture f;
   std::string fused = explain(f.functions[0]), unfused = explain(f.functions[1]);
   EXPECT_EQ(fused.rfind("attention (dir/a.cpp:10:3) with N == 2 is fused.\n", 0), 0u) << fused;
-  for (const char* part :
-       {"Kernel attention_1 for sm_80", "folds: matmul, softmax", "4*B*S*D bytes instead of B*S*S",
-        "    l: sum\n", "    why: on sm_90a, tensors that TMA cannot address\n",
-        "Rule stable-softmax (softmax.cpp:3) applied 2 times", "Numerics: rounding of P"})
+  for (const char* part : {"Kernel attention_1 for sm_80", "folds: matmul, softmax",
+                           "4*B*S*D bytes instead of B*S*S", "    of calls with: causal\n", "    l: sum\n",
+                           "    why: on sm_90a, tensors that TMA cannot address\n",
+                           "Rule stable-softmax (softmax.cpp:3) applied 2 times", "Numerics: rounding of P"})
     EXPECT_NE(fused.find(part), std::string::npos) << part << "\n" << fused;
   EXPECT_NE(unfused.find("Why: a logarithm [inseparable-log], at inc.h:5:6."), std::string::npos) << unfused;
 }

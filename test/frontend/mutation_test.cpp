@@ -69,6 +69,12 @@ TEST(Mutation, OfSharedStorage) {
       "aliased-mutation");
 }
 
+TEST(Mutation, TheHintNamesTheVariable) {
+  Program p = read("Tensor f(const Tensor& q) { Tensor sum = q; sum *= 2; return sum; }");
+  ASSERT_TRUE(function(p, "f").refusal);
+  EXPECT_EQ(function(p, "f").refusal->hint, "write `sum = sum * ...`");
+}
+
 TEST(Mutation, OfExpandedViews) {
   const std::string head =
       "Tensor f(const Tensor& q) { assume(q.dim() == 2); assume(q.size(0) == 1); Tensor x = exp(q); ";

@@ -98,7 +98,7 @@ TEST(Ranks, AreAskedForWhereSeveralMakeSense) {
   Program p = read(text);
   ASSERT_TRUE(function(p, "f").refusal);
   EXPECT_EQ(function(p, "f").refusal->text, "`table` may have 1, 2, 3 or 4 dims here");
-  EXPECT_EQ(function(p, "f").refusal->hint, "state it: assume(table.dim() == 1)");
+  EXPECT_EQ(function(p, "f").refusal->hint, "state it, for instance `assume(table.dim() == 4)`");
   EXPECT_EQ(ranks("Tensor f(const Tensor& q, const Tensor& table) { assume(table.dim() == 2); return exp(q) "
                   "/ double(table.size(0)); }"),
             "q *+0, table 2");
@@ -109,7 +109,39 @@ TEST(Ranks, OfFieldsAreAskedForByTheirPath) {
       "struct In { Tensor q, table; };\nTensor f(const In& in) { return exp(in.q) / "
       "double(in.table.size(0)); }");
   ASSERT_TRUE(function(p, "f").refusal);
-  EXPECT_EQ(function(p, "f").refusal->hint, "state it: assume(in.table.dim() == 1)");
+  EXPECT_EQ(function(p, "f").refusal->hint, "state it, for instance `assume(in.table.dim() == 4)`");
+}
+
+TEST(Ranks, OtherOpenOnesAreNamed) {
+  Program p = read(
+      "Tensor f(const Tensor& q, const Tensor& a, const Tensor& b) { return exp(q) * double(a.size(0)) * "
+      "double(b.size(0)); }");
+  ASSERT_TRUE(function(p, "f").refusal);
+  EXPECT_EQ(function(p, "f").refusal->hint,
+            "state it, for instance `assume(a.dim() == 4)`; `b` is open, too");
+}
+
+// A view as a vector says little: the dims that are read elsewhere overrule it, and so does the program.
+TEST(Ranks, AViewAsAVectorIsAGuess) {
+  const std::string head =
+      "Tensor f(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& index) {\n"
+      "  Tensor n = index.view({-1}); ";
+  const std::string tail =
+      "\n  Tensor s = matmul(q, k.mT()) + n.view({index.size(0), index.size(1)}); " + kAttend;
+  EXPECT_EQ(ranks(head + tail), "q *+2, k *+2, v *+2, index 2");
+  EXPECT_EQ(ranks(head + "assume(index.dim() == 2);" + tail), "q *+2, k *+2, v *+2, index 2");
+}
+
+// A layer's weights are read one after the other: what the heads are split off from is x, whatever parameters
+// have not been met yet. The heads' merging says nothing about x.
+TEST(Ranks, ProjectionsAndTheirHeads) {
+  EXPECT_EQ(ranks("Tensor split(const Tensor& t) { return t.unflatten(-1, {8, -1}).transpose(1, 2); }\n"
+                  "Tensor f(const Tensor& x, const Tensor& wq, const Tensor& wk, const Tensor& wv, const "
+                  "Tensor& wo) {\n"
+                  "  Tensor q = split(linear(x, wq)), k = split(linear(x, wk)), v = split(linear(x, wv));\n"
+                  "  Tensor out = matmul(softmax(matmul(q, k.mT()), -1), v);\n"
+                  "  return linear(out.transpose(1, 2).flatten(2), wo); }"),
+            "x 3, wq 2, wk 2, wv 2, wo 2");
 }
 
 // What stops the reading for another reason is what is reported.

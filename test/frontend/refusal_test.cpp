@@ -41,7 +41,10 @@ TEST(Refusal, Output) {
       "unsupported-call");
   expect_refused(
       "#include <iostream>\nTensor f(const Tensor& q) { /*!*/std::cout << \"here\"; return exp(q); }",
-      "unsupported-expression");
+      "unsupported-call");
+  Program p = read("#include <iostream>\nTensor f(const Tensor& q) { std::cout << 1; return exp(q); }");
+  ASSERT_TRUE(function(p, "f").refusal);
+  EXPECT_EQ(function(p, "f").refusal->hint, "print before or after the function");
 }
 
 TEST(Refusal, UnsupportedOp) {
@@ -104,6 +107,12 @@ TEST(Refusal, LoopNotStatic) {
       "loop-not-static");
   expect_refused("Tensor f(const Tensor& q) { Tensor x = q; /*!*/for (;;) x = q; return x * 2; }",
                  "loop-not-static");
+  Program p = read(
+      "Tensor f(const Tensor& q) { Tensor x = exp(q); for (int i = 0; i < q.size(-1); ++i) x = x + q; return "
+      "x; }");
+  ASSERT_TRUE(function(p, "f").refusal);
+  EXPECT_NE(function(p, "f").refusal->hint.find("`assume(q.size(-1) == 4)`"), std::string::npos)
+      << function(p, "f").refusal->hint;
 }
 
 TEST(Refusal, Recursion) {

@@ -91,7 +91,7 @@ TEST(Attention, AlibiWithSlopesAsAVector) {
   };
   Facts facts;
   Function f = read(4, body, &facts);
-  EXPECT_EQ(facts.ranks.at(3), (Facts::Rank{true, 1, true}));
+  EXPECT_EQ(facts.ranks.at(3), (Facts::Rank{true, 1, true, true}));
   EXPECT_EQ(facts.ranks.at(0), (Facts::Rank{false, 3}));  // the head axis is met, the batch stays a pack
   EXPECT_FALSE(facts.types.contains(3));
   Array slopes = random({3}, 9);

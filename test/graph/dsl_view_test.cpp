@@ -149,7 +149,7 @@ TEST(View, RanksFromUse) {
   EXPECT_EQ(ranks(one("transpose", {Sym(0), Sym(4)})), (R{true, 5, true}));
   EXPECT_EQ(ranks(one("permute", {sizes({0, 2, 1})})), (R{true, 3, true}));
   EXPECT_EQ(ranks(one("unsqueeze", {Sym(1)})), (R{true, 3, true}));
-  EXPECT_EQ(ranks(one("view", {sizes({1, -1, 1, 1})})), (R{true, 1, true}));
+  EXPECT_EQ(ranks(one("view", {sizes({1, -1, 1, 1})})), (R{true, 1, true, true}));
   EXPECT_EQ(ranks([](const Tensors& t) -> Tensors { return {t[0] * size(t[0], -3)}; }), (R{false, 3}));
   EXPECT_EQ(ranks([](const Tensors& t) -> Tensors { return {t[0] * size(t[0], 0)}; }), (R{true, 4, true}));
   EXPECT_EQ(ranks([](const Tensors& t) -> Tensors { return {t[0] * std::get<Sym>(call("dim", t[0]))}; }),
