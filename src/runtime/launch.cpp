@@ -287,10 +287,9 @@ float* Launch::scratch(long long floats) {
 
 // The kernel for few queries has tiles of kTileRows rows. It runs where
 //  - those tiles are fewer than the heads that share their keys, each of which would load the keys for
-//  itself; or where
+//    itself; or where
 //  - keys are split: there are at most kMostRows queries for each of them, the tiles' CTAs would fill less
-//  than half of the
-//    device, at kCtasPerSm, and each run has kLeastKeys keys.
+//    than half of the device, at kCtasPerSm, and each run has kLeastKeys keys.
 // Runs are as many as fill the device.
 int Launch::runs_of(const Few& few, int multiprocessors) const {
   constexpr long long kTileRows = 16, kMostRows = 64, kCtasPerSm = 4, kLeastKeys = 256, kMostRuns = 128;

@@ -27,8 +27,8 @@ struct CCall {
 using CBody = void (*)(const void* context, Launch& launch, const Tensor* in);
 
 // Checks the arguments, then runs `body` on the call's stream and the tensors' device, with results going to
-// `out`. Returns 0; after an error 1, with a text for flashlight_last_error() and nothing written. It
-// allocates no device memory and waits for nothing, so that a CUDA graph can capture it.
+// `out`. Returns 0; after an error 1, with a text for flashlight_last_error() and nothing written. With a workspace
+// it allocates no device memory, and it waits for nothing, so that a CUDA graph can capture it.
 int run_c_entry(const CCall& call, CBody body, const void* context);
 
 // The bytes that the call's intermediates take; results are not looked at. After an error all bits are set,
